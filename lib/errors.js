@@ -1,0 +1,122 @@
+'use strict'
+
+// The only place that words messages. A failed system call is worded by libuv (src/js/error.rs); what stands here
+// are wrong arguments, with Node's codes, and procnative's own conditions, each of which docs/errors.md explains.
+
+const { inspect } = require('node:util')
+
+function withCode(error, code, properties) {
+  return Object.assign(error, { code }, properties)
+}
+
+// "options.cwd" is a property, "pid" an argument, as in Node's own messages.
+function subject(name) {
+  return `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`
+}
+
+function received(value) {
+  if (value === null || value === undefined) return `Received ${value}`
+  if (typeof value === 'function') return `Received function ${value.name}`
+  if (typeof value === 'object') {
+    const name = value.constructor?.name
+    return name ? `Received an instance of ${name}` : `Received ${inspect(value, { depth: -1 })}`
+  }
+  return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`
+}
+
+exports.invalidArgType = (name, expected, value) =>
+  withCode(new TypeError(`${subject(name)} must be ${expected}. ${received(value)}`), 'ERR_INVALID_ARG_TYPE')
+
+exports.invalidArgValue = (name, reason, value) =>
+  withCode(
+    new TypeError(`${subject(name)} ${reason}. Received ${inspect(value).slice(0, 128)}`),
+    'ERR_INVALID_ARG_VALUE',
+  )
+
+exports.outOfRange = (name, range, value) =>
+  withCode(new RangeError(`${subject(name)} must be ${range}. Received ${inspect(value)}`), 'ERR_OUT_OF_RANGE')
+
+exports.unknownOption = (name, key, nearest) =>
+  withCode(
+    new TypeError(`${subject(`${name}.${key}`)} is no option that procnative knows. Did you mean '${nearest}'?`),
+    'ERR_INVALID_ARG_VALUE',
+  )
+
+// As process.setuid() and process.setgid() say it.
+exports.unknownCredential = (kind, id) =>
+  withCode(new Error(`${kind} identifier does not exist: ${id}`), 'ERR_UNKNOWN_CREDENTIAL')
+
+exports.groupNeeded = (uid) =>
+  withCode(
+    new Error(`User ${uid} is not in the password database, so its group is not known: give 'group' too`),
+    'ERR_UNKNOWN_CREDENTIAL',
+  )
+
+exports.illegalConstructor = () => withCode(new TypeError('Illegal constructor'), 'ERR_ILLEGAL_CONSTRUCTOR')
+
+// ── procnative's own conditions ──
+
+exports.platform = (platform) =>
+  withCode(new Error(`procnative runs on Linux; this is ${platform}.`), 'ERR_PROCNATIVE_PLATFORM')
+
+exports.noBinary = (directory, cause) =>
+  withCode(
+    new Error(`procnative has no binary for this machine; \`npm run build\` in ${directory} builds it with cargo.`, {
+      cause,
+    }),
+    'ERR_PROCNATIVE_NO_BINARY',
+  )
+
+exports.runtime = (what, runtime) =>
+  withCode(new Error(`${what} needs Node.js; this is ${runtime}`), 'ERR_PROCNATIVE_RUNTIME')
+
+exports.workerThread = (what) =>
+  withCode(new Error(`${what} acts on the main thread only; this is a worker thread`), 'ERR_PROCNATIVE_WORKER_THREAD')
+
+exports.clusterWorker = () =>
+  withCode(
+    new Error('A cluster worker belongs to its primary: call daemonize() in the primary, before it forks'),
+    'ERR_PROCNATIVE_CLUSTER_WORKER',
+  )
+
+exports.stdinScript = () =>
+  withCode(
+    new Error('A script that was read from standard input cannot be run again as a daemon: put it into a file'),
+    'ERR_PROCNATIVE_STDIN_SCRIPT',
+  )
+
+exports.repl = () => withCode(new Error('The REPL cannot be run again as a daemon'), 'ERR_PROCNATIVE_REPL')
+
+exports.initProcess = () =>
+  withCode(
+    new Error(
+      'PID 1 cannot end without taking its daemon with it: in a container, use daemonize({ foreground: true })',
+    ),
+    'ERR_PROCNATIVE_INIT_PROCESS',
+  )
+
+exports.alreadyDaemonized = () =>
+  withCode(new Error('This process has called daemonize() before'), 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
+
+exports.handleClosed = () =>
+  withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
+
+// The output goes into the message, so that it is seen, and not a second time below it.
+function startFailure(code, what, { stderr, cause }, properties) {
+  const said = stderr === '' ? '' : `. It wrote:\n${stderr.trimEnd()}`
+  const error = withCode(new Error(what + said, cause && { cause }), code, properties)
+  return Object.defineProperty(error, 'stderr', { value: stderr, configurable: true, writable: true })
+}
+
+exports.daemonExited = ({ exitCode, signal, ...told }) => {
+  const how = signal === null ? `ended with exit code ${exitCode}` : `was killed by ${signal}`
+  const why = exitCode === 0 ? ': ready() was never called' : ''
+  const what = `The daemon ${how} before it was ready${why}`
+  return startFailure('ERR_PROCNATIVE_DAEMON_EXITED', what, told, { exitCode, signal })
+}
+
+exports.daemonTimeout = ({ timeout, ready, ...told }) => {
+  const why = ready === 'auto' ? 'the main script has not come to its end' : 'ready() was not called'
+  const what = `The daemon was not ready within ${timeout} ms (${why}) and was killed`
+  return startFailure('ERR_PROCNATIVE_DAEMON_TIMEOUT', what, told, { timeout })
+}

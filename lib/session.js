@@ -1,0 +1,66 @@
+'use strict'
+
+const errors = require('./errors.js')
+const native = require('./native.js')
+const validate = require('./validate.js')
+
+function setsid() {
+  return native.setsid()
+}
+
+function getsid(pid = 0) {
+  return native.getsid(validate.pid(pid, 'pid'))
+}
+
+function getpgid(pid = 0) {
+  return native.getpgid(validate.pid(pid, 'pid'))
+}
+
+function setpgid(pid, pgid) {
+  native.setpgid(validate.pid(pid, 'pid'), validate.pid(pgid, 'pgid'))
+}
+
+function tcgetpgrp(fd) {
+  return native.tcgetpgrp(validate.descriptor(fd, 'fd'))
+}
+
+function tcsetpgrp(fd, pgid) {
+  native.tcsetpgrp(validate.descriptor(fd, 'fd'), validate.pid(pgid, 'pgid'))
+}
+
+function tcgetsid(fd) {
+  return native.tcgetsid(validate.descriptor(fd, 'fd'))
+}
+
+function controllingTerminal() {
+  return native.controllingTerminal()
+}
+
+function setChildSubreaper(enabled) {
+  native.setChildSubreaper(validate.boolean(enabled, 'enabled'))
+}
+
+function isChildSubreaper() {
+  return native.isChildSubreaper()
+}
+
+function setParentDeathSignal(signal) {
+  const number = signal === null ? 0 : validate.signal(signal, 'signal')
+  // It belongs to a thread: a worker's would be gone with the worker.
+  if (!require('node:worker_threads').isMainThread) throw errors.workerThread('setParentDeathSignal()')
+  native.setParentDeathSignal(number)
+}
+
+module.exports = {
+  setsid,
+  getsid,
+  getpgid,
+  setpgid,
+  tcgetpgrp,
+  tcsetpgrp,
+  tcgetsid,
+  controllingTerminal,
+  setChildSubreaper,
+  isChildSubreaper,
+  setParentDeathSignal,
+}

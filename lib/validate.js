@@ -1,0 +1,112 @@
+'use strict'
+
+// The shape of arguments. A check takes a value and its name, and returns the value or throws: one idiom for
+// arguments and options alike. napi would coerce numbers silently (NaN to pid 0), so they are looked at here.
+
+const errors = require('./errors.js')
+
+const MAX_INT32 = 2 ** 31 - 1
+const MAX_UINT32 = 2 ** 32 - 1
+
+const integerIn =
+  (min, max, show = String) =>
+  (value, name) => {
+    if (typeof value !== 'number') throw errors.invalidArgType(name, 'of type number', value)
+    if (!Number.isInteger(value)) throw errors.outOfRange(name, 'an integer', value)
+    if (value < min || value > max) throw errors.outOfRange(name, `>= ${show(min)} and <= ${show(max)}`, value)
+    return value
+  }
+
+const pid = integerIn(0, MAX_INT32)
+const descriptor = integerIn(0, MAX_INT32)
+const milliseconds = integerIn(1, MAX_INT32)
+const fileMode = integerIn(0, 0o777, (mode) => `0o${mode.toString(8)}`)
+const credential = integerIn(0, MAX_UINT32 - 1)
+
+function boolean(value, name) {
+  if (typeof value !== 'boolean') throw errors.invalidArgType(name, 'of type boolean', value)
+  return value
+}
+
+function string(value, name) {
+  if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
+  if (value === '') throw errors.invalidArgValue(name, 'must not be empty', value)
+  if (value.includes('\0')) throw errors.invalidArgValue(name, 'must be without null bytes', value)
+  return value
+}
+
+const oneOf =
+  (...choices) =>
+  (value, name) => {
+    if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
+    if (!choices.includes(value)) {
+      throw errors.invalidArgValue(name, `must be one of ${choices.map((one) => `'${one}'`).join(', ')}`, value)
+    }
+    return value
+  }
+
+// Either a number for the first check or a string for the second.
+const numberOrString = (number, text) => (value, name) => {
+  if (typeof value === 'number') return number(value, name)
+  if (typeof value === 'string') return text(value, name)
+  throw errors.invalidArgType(name, 'of type number or string', value)
+}
+
+const arrayOf = (check) => (value, name) => {
+  if (!Array.isArray(value)) throw errors.invalidArgType(name, 'an array', value)
+  return value.map((item, index) => check(item, `${name}[${index}]`))
+}
+
+// A signal's number, from its name.
+function signal(value, name) {
+  if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
+  const { signals } = require('node:os').constants
+  if (!Object.hasOwn(signals, value)) throw errors.invalidArgValue(name, 'must be the name of a signal', value)
+  return signals[value]
+}
+
+// An options object: `checks` has a check for each key there is. Absent and undefined are the same.
+function options(value, name, checks) {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw errors.invalidArgType(name, 'of type object', value)
+  }
+  const checked = {}
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
+    if (value[key] !== undefined) checked[key] = checks[key](value[key], `${name}.${key}`)
+  }
+  return checked
+}
+
+function nearest(word, known) {
+  return known.reduce((best, one) => (distance(word, one) < distance(word, best) ? one : best))
+}
+
+// Levenshtein's, a row at a time.
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+module.exports = {
+  pid,
+  descriptor,
+  milliseconds,
+  fileMode,
+  credential,
+  boolean,
+  string,
+  oneOf,
+  numberOrString,
+  arrayOf,
+  signal,
+  options,
+}

@@ -1,0 +1,60 @@
+'use strict'
+
+// Builds the addon with cargo alone, and puts it into place only once a process has loaded it.
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const root = path.dirname(__dirname)
+const TARGETS = { 'linux x64': 'linux-x64-gnu' }
+
+function fail(message) {
+  console.error(`procnative: ${message}`)
+  process.exit(1)
+}
+
+const platform = TARGETS[`${process.platform} ${process.arch}`]
+if (!platform) fail(`there is no build for ${process.platform} ${process.arch} yet; Linux on x64 is what works.`)
+
+const cargo = process.env.CARGO ?? 'cargo'
+if (spawnSync(cargo, ['--version']).error) {
+  fail('building needs cargo, which was not found: install Rust (1.88 or newer), or use the published package.')
+}
+
+try {
+  fs.accessSync(root, fs.constants.W_OK)
+} catch {
+  fail(`${root} cannot be written to, so the addon cannot be built there.`)
+}
+
+// No path of this machine belongs into the binary: panics name their source files.
+const cargoHome = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')
+const sysroot = spawnSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim()
+const remap = [
+  [root, '.'],
+  [cargoHome, 'cargo'],
+  ...(sysroot ? [[sysroot, 'rust']] : []),
+].map(([from, to]) => `--remap-path-prefix=${from}=${to}`)
+
+const built = spawnSync(cargo, ['build', '--release', '--locked'], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, CARGO_ENCODED_RUSTFLAGS: remap.join('\x1f') },
+})
+if (built.status !== 0) fail('cargo could not build the addon; what it says stands above.')
+
+const library = path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), 'release', 'libprocnative.so')
+const addon = path.join(root, `procnative.${platform}.node`)
+// Ends in .node, or it could not be loaded; renamed at the end, so that a running process keeps its own.
+const temporary = path.join(root, `procnative.build-${process.pid}.node`)
+try {
+  fs.copyFileSync(library, temporary)
+  const loaded = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).getsid(0)', temporary], { encoding: 'utf8' })
+  if (loaded.status !== 0) fail(`the addon was built but cannot be loaded:\n${loaded.stderr}`)
+  fs.renameSync(temporary, addon)
+} finally {
+  fs.rmSync(temporary, { force: true })
+}
+console.log(`procnative: built ${path.basename(addon)}`)

@@ -1,0 +1,98 @@
+//! Where a daemon's output goes, and what it wrote before it was ready.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+
+use crate::error::{During, Result};
+use crate::{fd, sys};
+
+/// How much of the output an error quotes.
+const TAIL: u64 = 64 * 1024;
+
+/// One of a daemon's standard streams, as the caller asked for it.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// /dev/null
+    Ignore,
+    /// A file to append to.
+    File(String),
+    /// A descriptor of the launcher's.
+    Descriptor(RawFd),
+}
+
+/// The same, opened.
+#[derive(Debug)]
+pub enum Opened {
+    Owned(OwnedFd),
+    Borrowed(RawFd),
+}
+
+impl Opened {
+    pub fn number(&self) -> RawFd {
+        match self {
+            Self::Owned(fd) => fd.as_raw_fd(),
+            Self::Borrowed(fd) => *fd,
+        }
+    }
+}
+
+impl Output {
+    /// Opens it as the daemon would, with its umask.
+    pub fn open(&self, umask: u32) -> Result<Opened> {
+        match self {
+            Self::Ignore => fd::dev_null().map(Opened::Owned),
+            Self::File(path) => fd::open_log(path, 0o666 & !umask).map(Opened::Owned),
+            Self::Descriptor(number) => fd::require_open(*number).map(|()| Opened::Borrowed(*number)),
+        }
+    }
+}
+
+/// A daemon's standard error until it is ready. What it would throw away is kept in memory; the daemon turns to
+/// /dev/null by [`discard_stderr`] once it is ready.
+pub struct Stderr {
+    pub opened: Opened,
+    /// Where this start's output begins: a log may have a past.
+    begins: u64,
+}
+
+impl Stderr {
+    pub fn open(output: &Output, umask: u32) -> Result<Self> {
+        let opened = match output {
+            Output::Ignore => {
+                let memory = sys::fd::memory_file(c"procnative-stderr").during("memfd_create")?;
+                Opened::Owned(memory)
+            }
+            output => output.open(umask)?,
+        };
+        let begins = length(&opened);
+        Ok(Self { opened, begins })
+    }
+
+    /// The last 64 KiB that were written to it, where it is a file that we may read.
+    pub fn tail(&self) -> String {
+        let end = length(&self.opened);
+        let start = self.begins.max(end.saturating_sub(TAIL));
+        let mut text = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
+        // Opened anew, because a log is open for writing only.
+        let path = format!("/proc/self/fd/{}", self.opened.number());
+        match File::open(path).and_then(|file| file.read_exact_at(&mut text, start)) {
+            Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+            // Written for somebody else's eyes only: the error goes without it.
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// The length of a regular file; 0 for all else, which therefore has no tail.
+fn length(opened: &Opened) -> u64 {
+    let stat = nix::sys::stat::fstat(sys::fd::borrow(opened.number()));
+    stat.ok()
+        .filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+        .map_or(0, |stat| stat.st_size as u64)
+}
+
+/// Turns standard error to /dev/null, for good.
+pub fn discard_stderr() -> Result<()> {
+    sys::fd::replace(libc::STDERR_FILENO, &fd::dev_null()?).during("dup2")
+}

@@ -1,0 +1,54 @@
+//! Descriptors: are they open, which are, and opening what a daemon is given.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::Mode;
+
+use crate::error::{During, Result};
+use crate::sys;
+
+/// Fails with EBADF where `fd` is not open.
+pub fn require_open(fd: RawFd) -> Result<()> {
+    fcntl::fcntl(sys::fd::borrow(fd), fcntl::FcntlArg::F_GETFD).during("fcntl").map(drop)
+}
+
+/// A close-on-exec duplicate.
+pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    sys::fd::duplicate(fd).during("fcntl")
+}
+
+/// The inode number behind a descriptor.
+pub fn inode(fd: impl AsFd) -> Result<u64> {
+    nix::sys::stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
+}
+
+/// The highest descriptor this process has open.
+pub fn highest_open() -> Result<RawFd> {
+    let path = c"/proc/self/fd";
+    let directory = std::fs::read_dir("/proc/self/fd").map_err(|error| crate::error::Error {
+        syscall: "open",
+        errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        path: Some(path.to_owned()),
+    })?;
+    Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(2))
+}
+
+/// /dev/null, for reading and writing.
+pub fn dev_null() -> Result<OwnedFd> {
+    open(c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
+}
+
+/// A log: appended to, created with `mode` less the caller's umask. A FIFO that nobody reads is ENXIO rather
+/// than a wait for ever.
+pub fn open_log(path: &str, mode: u32) -> Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    let fd = open(crate::plan::c_string(path)?, flags, Mode::from_bits_truncate(mode))?;
+    fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl")?;
+    Ok(fd)
+}
+
+fn open(path: CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
+    fcntl::open(path.as_c_str(), flags | OFlag::O_CLOEXEC, mode).during_path("open", &path)
+}

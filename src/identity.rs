@@ -1,0 +1,80 @@
+//! Users and groups, as numbers.
+
+use std::ffi::CString;
+
+use nix::unistd::{self, Gid, Group, Uid, User};
+
+use crate::error::{During, Result};
+
+/// The credentials that a process is to have.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// None: the user stays.
+    pub uid: Option<u32>,
+    pub gid: u32,
+    /// None: the supplementary groups stay.
+    pub groups: Option<Vec<u32>>,
+}
+
+impl Identity {
+    /// Whether this process has them already, real, effective and saved, so that there is nothing to ask for.
+    pub fn is_current(&self) -> Result<bool> {
+        let uid = unistd::getresuid().during("getresuid")?;
+        let gid = unistd::getresgid().during("getresgid")?;
+        let uids =
+            self.uid.is_none_or(|want| [uid.real, uid.effective, uid.saved] == [Uid::from_raw(want); 3]);
+        let gids = [gid.real, gid.effective, gid.saved] == [Gid::from_raw(self.gid); 3];
+        let groups = match &self.groups {
+            None => true,
+            Some(want) => sorted(want.clone()) == sorted(current_groups()?),
+        };
+        Ok(uids && gids && groups)
+    }
+}
+
+/// A user of the password database.
+pub struct Account {
+    pub uid: u32,
+    pub gid: u32,
+    name: CString,
+}
+
+impl Account {
+    /// `name` as it stands, or None.
+    pub fn by_name(name: &str) -> Result<Option<Self>> {
+        User::from_name(name).during("getpwnam").map(|user| user.map(Self::from))
+    }
+
+    pub fn by_uid(uid: u32) -> Result<Option<Self>> {
+        User::from_uid(Uid::from_raw(uid)).during("getpwuid").map(|user| user.map(Self::from))
+    }
+
+    /// All the groups that initgroups(3) would set, with `gid` among them.
+    pub fn groups(&self, gid: u32) -> Result<Vec<u32>> {
+        let groups = unistd::getgrouplist(&self.name, Gid::from_raw(gid)).during("getgrouplist")?;
+        Ok(groups.into_iter().map(Gid::as_raw).collect())
+    }
+}
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        // A name that came out of the database as a C string has no NUL in it.
+        let name = CString::new(user.name).unwrap_or_default();
+        Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name }
+    }
+}
+
+/// The id of a group of the group database, or None.
+pub fn group_id(name: &str) -> Result<Option<u32>> {
+    Ok(Group::from_name(name).during("getgrnam")?.map(|group| group.gid.as_raw()))
+}
+
+fn current_groups() -> Result<Vec<u32>> {
+    Ok(unistd::getgroups().during("getgroups")?.into_iter().map(Gid::as_raw).collect())
+}
+
+fn sorted(mut groups: Vec<u32>) -> Vec<u32> {
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}

@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Either, External};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::error::OrThrow;
+use crate::daemon::launch::{self, Orders, Outcome};
+use crate::daemon::link::DaemonEnd;
+use crate::daemon::output::{self, Output};
+use crate::identity::Identity;
+use crate::sys::process::Status;
+use crate::{fd, sys};
+
+/// What to start. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+#[napi(object)]
+pub struct LaunchOrders {
+    pub program: String,
+    pub argv: Vec<String>,
+    pub environment: Vec<String>,
+    pub directory: Option<String>,
+    pub cwd: String,
+    pub umask: u32,
+    pub identity: Option<Credentials>,
+    pub stdout: Option<Either<i32, String>>,
+    pub stderr: Option<Either<i32, String>>,
+    pub listen: Vec<i32>,
+    pub keep: Vec<i32>,
+    pub own_pid: Vec<String>,
+    pub settings: String,
+    pub timeout: Option<u32>,
+}
+
+#[napi(object)]
+pub struct Credentials {
+    pub uid: Option<u32>,
+    pub gid: u32,
+    pub groups: Option<Vec<u32>>,
+}
+
+/// How it went: ready with `pid`, dead with `exitCode` or `signal`, or late.
+#[napi(object)]
+pub struct LaunchOutcome {
+    pub ready: bool,
+    pub late: bool,
+    pub pid: Option<i32>,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub trouble: Option<String>,
+    pub stderr: Option<String>,
+}
+
+/// Starts a daemon; returns when it is ready, dead or late.
+#[napi(catch_unwind)]
+pub fn launch(env: Env, orders: LaunchOrders) -> Result<LaunchOutcome> {
+    launch::launch(&orders.into()).or_throw(&env).map(Into::into)
+}
+
+/// What a daemon finds when it joins its launcher.
+#[napi(object, object_from_js = false)]
+pub struct Joined {
+    pub link: External<Option<DaemonEnd>>,
+    pub settings: String,
+}
+
+/// Null where the descriptor is not the link that the marker speaks of.
+#[napi(catch_unwind)]
+pub fn join_launcher(env: Env, descriptor: i32, inode: f64) -> Result<Option<Joined>> {
+    let joined = DaemonEnd::join(descriptor, inode as u64).or_throw(&env)?;
+    Ok(joined.map(|(link, settings)| Joined { link: External::new(Some(link)), settings }))
+}
+
+/// Tells the launcher of an error that may end the daemon.
+#[napi(catch_unwind)]
+pub fn tell_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String) -> Result<()> {
+    (**link).as_ref().map_or(Ok(()), |link| link.tell(&text)).or_throw(&env)
+}
+
+/// Releases the launcher and closes the link.
+#[napi(catch_unwind)]
+pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>) -> Result<()> {
+    link.take().map_or(Ok(()), DaemonEnd::ready).or_throw(&env)
+}
+
+/// Turns standard error to /dev/null.
+#[napi(catch_unwind)]
+pub fn discard_stderr(env: Env) -> Result<()> {
+    output::discard_stderr().or_throw(&env)
+}
+
+/// A close-on-exec duplicate of a descriptor.
+#[napi(catch_unwind)]
+pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
+    fd::duplicate(descriptor).map(std::os::fd::IntoRawFd::into_raw_fd).or_throw(&env)
+}
+
+/// _exit(2)
+#[napi(catch_unwind)]
+pub fn exit_now(code: i32) {
+    sys::process::exit_now(code)
+}
+
+impl From<LaunchOrders> for Orders {
+    fn from(orders: LaunchOrders) -> Self {
+        Self {
+            program: orders.program,
+            argv: orders.argv,
+            environment: orders.environment,
+            directory: orders.directory,
+            cwd: orders.cwd,
+            umask: orders.umask,
+            identity: orders.identity.map(|one| Identity { uid: one.uid, gid: one.gid, groups: one.groups }),
+            stdout: to_output(orders.stdout),
+            stderr: to_output(orders.stderr),
+            listen: orders.listen,
+            keep: orders.keep,
+            own_pid: orders.own_pid,
+            settings: orders.settings,
+            timeout: orders.timeout.map(|milliseconds| Duration::from_millis(milliseconds.into())),
+        }
+    }
+}
+
+fn to_output(given: Option<Either<i32, String>>) -> Output {
+    match given {
+        None => Output::Ignore,
+        Some(Either::A(number)) => Output::Descriptor(number),
+        Some(Either::B(path)) => Output::File(path),
+    }
+}
+
+impl From<Outcome> for LaunchOutcome {
+    fn from(outcome: Outcome) -> Self {
+        let nothing = Self {
+            ready: false,
+            late: false,
+            pid: None,
+            exit_code: None,
+            signal: None,
+            trouble: None,
+            stderr: None,
+        };
+        match outcome {
+            Outcome::Ready { pid } => Self { ready: true, pid: Some(pid), ..nothing },
+            Outcome::Late { trouble, stderr } => {
+                Self { late: true, trouble, stderr: Some(stderr), ..nothing }
+            }
+            Outcome::Died { status, trouble, stderr } => {
+                let (exit_code, signal) = match status {
+                    Status::Exited(code) => (Some(code), None),
+                    Status::Killed { signal } => (None, Some(signal)),
+                };
+                Self { exit_code, signal, trouble, stderr: Some(stderr), ..nothing }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! From our plain errors to what Node itself would throw: code, errno, syscall and path, in libuv's words.
+
+use napi::{Env, JsValue};
+
+use crate::error::{Error, Result};
+use crate::sys::uv;
+
+/// Throws a failed system call: `setsid().or_throw(&env)?`.
+pub trait OrThrow<T> {
+    fn or_throw(self, env: &Env) -> napi::Result<T>;
+}
+
+impl<T> OrThrow<T> for Result<T> {
+    fn or_throw(self, env: &Env) -> napi::Result<T> {
+        self.map_err(|error| match throw(env, &error) {
+            Ok(()) => napi::Error::from_status(napi::Status::PendingException),
+            Err(error) => error,
+        })
+    }
+}
+
+fn throw(env: &Env, error: &Error) -> napi::Result<()> {
+    let errno = error.errno as i32;
+    let code = uv::error_name(errno).unwrap_or_else(|| format!("{:?}", error.errno));
+    let mut message = format!("{code}: {}, {}", describe(error), error.syscall);
+    let path = error.path.as_ref().map(|path| path.to_string_lossy());
+    if let Some(path) = &path {
+        message.push_str(&format!(" '{path}'"));
+    }
+    let mut object = env.create_error(napi::Error::from_reason(message))?;
+    object.set("errno", -errno)?;
+    object.set("code", code)?;
+    object.set("syscall", error.syscall)?;
+    if let Some(path) = path {
+        object.set("path", path.as_ref())?;
+    }
+    env.throw(object.to_unknown())
+}
+
+/// libuv's words, or the C library's in libuv's style where there is no libuv or it does not know the errno.
+fn describe(error: &Error) -> String {
+    uv::error_message(error.errno as i32).unwrap_or_else(|| {
+        let mut words = error.errno.desc().to_owned();
+        words[..1].make_ascii_lowercase();
+        words
+    })
+}

@@ -1,0 +1,8 @@
+//! The only files that name napi: each function here turns JavaScript values into plain Rust ones, calls the
+//! module of its subject, and turns the result back. Shapes were checked in lib/.
+
+mod daemon;
+mod error;
+mod identity;
+mod notify;
+mod session;

@@ -1,0 +1,26 @@
+//! The native half of procnative.
+//!
+//! The way of one call: `index.js` → `lib/*.js` checks shapes → [`js`] turns JavaScript values into plain
+//! Rust ones → the module of the subject makes the system calls → [`error::Error`] names the one that failed
+//! → `js/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
+//!
+//! `unsafe` stands in [`sys`] (one libc call a function) and [`spawn`] (what runs between clone and exec).
+
+// Without Node there are no exports, so nothing uses what they would.
+#![cfg_attr(test, allow(dead_code))]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "procnative is built on Linux: daemonize() and its kin need clone(2), pidfds and close_range(2)"
+);
+
+mod daemon;
+mod error;
+mod fd;
+mod identity;
+mod js;
+mod notify;
+mod plan;
+mod session;
+mod spawn;
+mod sys;

@@ -1,0 +1,146 @@
+//! What a new process is to be: checked and allocated here, before anything is cloned.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+
+use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::spawn::child::Move;
+
+/// Digits of the largest pid.
+const PID_DIGITS: usize = 10;
+
+/// A plan for one new process. It gets the descriptors placed here and no other.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) program: CString,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) environment: Vec<CString>,
+    /// Indices into `environment`: those that end in the new process's own pid.
+    pub(crate) own_pid: Vec<usize>,
+    pub(crate) directory: Option<CString>,
+    pub(crate) enterable: Option<Enterable>,
+    pub(crate) moves: Vec<Move>,
+    pub(crate) umask: u32,
+    pub(crate) identity: Option<Identity>,
+    /// Descriptors that live as long as the plan, because a move names them.
+    owned: Vec<OwnedFd>,
+}
+
+/// A directory that the new program will enter by itself.
+#[derive(Debug)]
+pub(crate) struct Enterable {
+    /// As the caller named it, for the error.
+    pub(crate) named: CString,
+    /// `named/.`: asking for search permission on it fails on all that chdir(2) fails on.
+    pub(crate) probe: CString,
+}
+
+impl Plan {
+    pub fn new(program: &str, argv: &[String], environment: &[String], umask: u32) -> Result<Self> {
+        Ok(Self {
+            program: c_string(program)?,
+            argv: argv.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
+            environment: environment.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
+            own_pid: Vec::new(),
+            directory: None,
+            enterable: None,
+            moves: Vec::new(),
+            umask,
+            identity: None,
+            owned: Vec::new(),
+        })
+    }
+
+    /// Execs in `directory` instead of where the caller is.
+    pub fn exec_in(&mut self, directory: &str) -> Result<()> {
+        self.directory = Some(c_string(directory)?);
+        Ok(())
+    }
+
+    /// Fails early, as chdir(2) would, if the new process may not enter `directory`.
+    pub fn must_enter(&mut self, directory: &str) -> Result<()> {
+        let named = c_string(directory)?;
+        let probe = c_string(&format!("{directory}/."))?;
+        self.enterable = Some(Enterable { named, probe });
+        Ok(())
+    }
+
+    /// Takes on these credentials, unless the caller has them already.
+    pub fn become_user(&mut self, identity: Identity) -> Result<()> {
+        if !identity.is_current()? {
+            self.identity = Some(identity);
+        }
+        Ok(())
+    }
+
+    /// Adds the variable `prefix` followed by the new process's pid; `prefix` ends in `=` or a separator.
+    pub fn own_pid_variable(&mut self, prefix: &str) -> Result<()> {
+        let room = "0".repeat(PID_DIGITS);
+        self.own_pid.push(self.environment.len());
+        self.environment.push(c_string(&format!("{prefix}{room}"))?);
+        Ok(())
+    }
+
+    /// Gives the new process the caller's descriptor `source` as `target`; the caller keeps it open until then.
+    pub fn place(&mut self, source: RawFd, target: RawFd) -> Result<()> {
+        crate::fd::require_open(source)?;
+        match self.moves.binary_search_by_key(&target, |one| one.target) {
+            Ok(_) => Err(Error { syscall: "dup2", errno: Errno::EINVAL, path: None }),
+            Err(at) => {
+                self.moves.insert(at, Move { source, target });
+                Ok(())
+            }
+        }
+    }
+
+    /// The same with a descriptor that is closed here when the plan is done with.
+    pub fn place_owned(&mut self, source: OwnedFd, target: RawFd) -> Result<()> {
+        self.place(source.as_raw_fd(), target)?;
+        self.owned.push(source);
+        Ok(())
+    }
+}
+
+/// JavaScript refuses NUL bytes with its own error; should one get here, it is what a path with NUL is.
+pub(crate) fn c_string(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Error { syscall: "execve", errno: Errno::EINVAL, path: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan::new("/bin/true", &["true".into()], &[], 0o022).unwrap()
+    }
+
+    #[test]
+    fn moves_are_sorted_by_target() {
+        let mut plan = plan();
+        for target in [5, 0, 3] {
+            plan.place(0, target).unwrap();
+        }
+        let targets: Vec<_> = plan.moves.iter().map(|one| one.target).collect();
+        assert_eq!(targets, [0, 3, 5]);
+    }
+
+    #[test]
+    fn a_target_cannot_be_placed_twice() {
+        let mut plan = plan();
+        plan.place(0, 7).unwrap();
+        assert_eq!(plan.place(1, 7).unwrap_err().errno, Errno::EINVAL);
+    }
+
+    #[test]
+    fn a_closed_descriptor_cannot_be_placed() {
+        assert_eq!(plan().place(1_000_000, 3).unwrap_err().errno, Errno::EBADF);
+    }
+
+    #[test]
+    fn a_nul_byte_is_refused() {
+        assert_eq!(Plan::new("/bin/\0", &[], &[], 0).unwrap_err().errno, Errno::EINVAL);
+    }
+}

@@ -1,0 +1,337 @@
+//! All that runs between clone(2) and execve(2).
+//!
+//! It runs in a new process that shares the parent's memory (CLONE_VM) while the parent's thread stands still
+//! (CLONE_VFORK). Another thread of the parent may hold any lock at that moment, the allocator's among them,
+//! and every write here is a write into the parent. So: async-signal-safe calls only, memory that was prepared
+//! before only, no allocation, no lock, no panic, no JavaScript. A failed step is written into the shared
+//! [`Report`]; the parent words the error.
+//!
+//! Credentials are changed by raw system calls: glibc's wrappers signal every thread they know of, and the
+//! threads they know of here are the parent's. `tests/child_object.rs` compiles this file alone and fails if
+//! its object code names a panic or an allocator.
+
+use core::ffi::c_void;
+use core::{ptr, slice};
+
+use libc::{c_char, c_int, c_long, c_uint, gid_t, pid_t, uid_t};
+
+/// The steps, each of which can fail.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing has failed.
+    None,
+    Setsid,
+    Clone,
+    Duplicate,
+    CloseRange,
+    Access,
+    ChangeDirectory,
+    SetGroups,
+    SetGid,
+    SetUid,
+    ParentDeathSignal,
+    Exec,
+}
+
+/// What the child tells its parent, through the memory that they share.
+#[repr(C)]
+pub struct Report {
+    pub step: Step,
+    pub errno: c_int,
+    /// The daemon, once it was cloned.
+    pub pid: pid_t,
+    /// The daemon's pidfd, in the parent's descriptor table (the middle process shares that).
+    pub pidfd: c_int,
+}
+
+/// One descriptor of the new process: `source` of the parent becomes `target`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    pub source: c_int,
+    pub target: c_int,
+}
+
+/// The credentials to take on; `groups` is null where the supplementary groups stay.
+#[repr(C)]
+pub struct Credentials {
+    pub uid: uid_t,
+    pub gid: gid_t,
+    pub groups: *const gid_t,
+    pub groups_len: usize,
+    pub change_uid: bool,
+}
+
+/// What the child is to do. Every pointer stays valid until the child has exec'd or died.
+#[repr(C)]
+pub struct Orders {
+    pub program: *const c_char,
+    pub argv: *const *const c_char,
+    pub envp: *const *const c_char,
+    /// Where to exec; null: where the parent is.
+    pub directory: *const c_char,
+    /// A directory that the new program will enter, to be refused now if it can't; null: none.
+    pub enterable: *const c_char,
+    /// Sorted by target, no target twice.
+    pub moves: *mut Move,
+    pub moves_len: usize,
+    /// Where close_range(2) is refused (an old seccomp profile): the highest descriptor to close one by one.
+    pub close_one_by_one: c_int,
+    pub umask: c_int,
+    /// Null: those of the parent.
+    pub credentials: *const Credentials,
+    /// The process that must still be the parent when the death signal is set.
+    pub launcher: pid_t,
+    /// Places with room for a decimal pid and its NUL, at the end of environment strings.
+    pub own_pid: *const *mut c_char,
+    pub own_pid_len: usize,
+    /// One past the end of the daemon's stack.
+    pub daemon_stack: *mut c_void,
+    pub report: *mut Report,
+}
+
+const LAST_SIGNAL: c_int = 64;
+const KERNEL_SIGSET_SIZE: usize = 8;
+
+/// The kernel's own struct sigaction, which is not glibc's.
+#[repr(C)]
+struct KernelSigaction {
+    handler: usize,
+    flags: usize,
+    restorer: usize,
+    mask: u64,
+}
+
+type Done = Result<(), Step>;
+
+/// The first child: leads a session of its own, clones the daemon into it, and ends.
+pub extern "C" fn middle(orders: *mut c_void) -> c_int {
+    let orders = orders.cast_const().cast::<Orders>();
+    // SAFETY: the parent passes its own `Orders` and waits until both children have exec'd or died.
+    unsafe {
+        if libc::setsid() < 0 {
+            fail(orders, Step::Setsid);
+        }
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::CLONE_PARENT;
+        let report = (*orders).report;
+        let pid = libc::clone(
+            daemon,
+            (*orders).daemon_stack,
+            flags,
+            orders.cast_mut().cast(),
+            &raw mut (*report).pidfd,
+        );
+        if pid < 0 {
+            fail(orders, Step::Clone);
+        }
+        (*report).pid = pid;
+        libc::_exit(0)
+    }
+}
+
+/// The second child: becomes the daemon's program.
+extern "C" fn daemon(orders: *mut c_void) -> c_int {
+    let orders = orders.cast_const().cast::<Orders>();
+    // SAFETY: as in `middle`.
+    unsafe {
+        let Err(step) = become_program(&*orders);
+        fail(orders, step)
+    }
+}
+
+/// # Safety
+/// Called in a child of CLONE_VM|CLONE_VFORK whose parent keeps what `orders` points to.
+unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, Step> {
+    // SAFETY: the caller's promise, for each of these.
+    unsafe {
+        // First of all: a handler must not run here, in the parent's memory, when signals are unblocked.
+        reset_signals();
+        place_descriptors(orders)?;
+        close_the_rest(orders)?;
+        libc::umask(orders.umask as libc::mode_t);
+        if !orders.directory.is_null() && libc::chdir(orders.directory) < 0 {
+            return Err(Step::ChangeDirectory);
+        }
+        if !orders.credentials.is_null() {
+            take_credentials(&*orders.credentials)?;
+        }
+        // After the credentials: they decide whether the directory may be entered.
+        if !orders.enterable.is_null() && libc::access(orders.enterable, libc::X_OK) < 0 {
+            return Err(Step::Access);
+        }
+        // After the credentials too: changing them clears the death signal.
+        die_with(orders.launcher)?;
+        for &place in slice::from_raw_parts(orders.own_pid, orders.own_pid_len) {
+            write_decimal(place, libc::getpid() as u32);
+        }
+        set_signal_mask(0);
+        libc::execve(orders.program, orders.argv, orders.envp);
+        Err(Step::Exec)
+    }
+}
+
+unsafe fn reset_signals() {
+    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    for signal in 1..=LAST_SIGNAL {
+        // SIGKILL and SIGSTOP answer EINVAL, and are default anyway.
+        // SAFETY: the kernel reads one struct and writes none.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const default,
+                ptr::null_mut::<KernelSigaction>(),
+                KERNEL_SIGSET_SIZE,
+            );
+        }
+    }
+}
+
+/// The mask by its raw call: glibc's keeps signals 32 and 33 for itself.
+unsafe fn set_signal_mask(mask: u64) {
+    // SAFETY: the kernel reads eight bytes.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            ptr::null_mut::<u64>(),
+            KERNEL_SIGSET_SIZE,
+        );
+    }
+}
+
+/// Puts each source at its target, in two passes: a source that stands where some target will be is moved out
+/// of the way first, so that swaps come out right.
+unsafe fn place_descriptors(orders: &Orders) -> Done {
+    // SAFETY: the parent made the array, and nobody else looks at it now.
+    let moves = unsafe { slice::from_raw_parts_mut(orders.moves, orders.moves_len) };
+    let Some(&Move { target: highest, .. }) = moves.last() else { return Ok(()) };
+    for one in &mut *moves {
+        if one.source <= highest && one.source != one.target {
+            // SAFETY: fcntl and dup2 act on this process's own descriptor table.
+            one.source = unsafe { libc::fcntl(one.source, libc::F_DUPFD_CLOEXEC, highest.wrapping_add(1)) };
+            if one.source < 0 {
+                return Err(Step::Duplicate);
+            }
+        }
+    }
+    for one in &*moves {
+        // SAFETY: as above. dup2 clears close-on-exec, but does nothing at all where both are the same.
+        let done = unsafe {
+            if one.source == one.target {
+                libc::fcntl(one.source, libc::F_SETFD, 0)
+            } else {
+                libc::dup2(one.source, one.target)
+            }
+        };
+        if done < 0 {
+            return Err(Step::Duplicate);
+        }
+    }
+    Ok(())
+}
+
+/// Closes every descriptor that is no target: those between the targets, and all above.
+unsafe fn close_the_rest(orders: &Orders) -> Done {
+    // SAFETY: as in `place_descriptors`.
+    let moves = unsafe { slice::from_raw_parts(orders.moves, orders.moves_len) };
+    let mut first: c_int = 0;
+    for one in moves {
+        if first < one.target {
+            // SAFETY: closes descriptors of this process, whose table is its own.
+            unsafe { close_range(orders, first, one.target.wrapping_sub(1))? };
+        }
+        first = one.target.wrapping_add(1);
+    }
+    // SAFETY: as above.
+    unsafe { close_range(orders, first, c_int::MAX) }
+}
+
+unsafe fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
+    if orders.close_one_by_one >= 0 {
+        let mut fd = first;
+        while fd <= last && fd <= orders.close_one_by_one {
+            // SAFETY: closes descriptors of this process, whose table is its own.
+            unsafe { libc::close(fd) };
+            fd = fd.wrapping_add(1);
+        }
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, 0 as c_uint) };
+    if done < 0 { Err(Step::CloseRange) } else { Ok(()) }
+}
+
+/// Groups, then gid, then uid: the other way round the right to do the rest would be gone. Then looks whether
+/// it is true, and whether root can be had back.
+unsafe fn take_credentials(to: &Credentials) -> Done {
+    const KEEP: c_long = -1;
+    // SAFETY: the kernel reads `groups_len` ids from `groups`; the rest are numbers.
+    unsafe {
+        if !to.groups.is_null() && libc::syscall(libc::SYS_setgroups, to.groups_len, to.groups) < 0 {
+            return Err(Step::SetGroups);
+        }
+        if libc::syscall(libc::SYS_setresgid, to.gid, to.gid, to.gid) < 0 {
+            return Err(Step::SetGid);
+        }
+        if !to.change_uid {
+            return Ok(());
+        }
+        if libc::syscall(libc::SYS_setresuid, to.uid, to.uid, to.uid) < 0 {
+            return Err(Step::SetUid);
+        }
+        let root_again = to.uid != 0 && libc::syscall(libc::SYS_setresuid, KEEP, 0 as c_long, KEEP) == 0;
+        if root_again || libc::getuid() != to.uid || libc::getgid() != to.gid {
+            *libc::__errno_location() = libc::EPERM;
+            return Err(Step::SetUid);
+        }
+    }
+    Ok(())
+}
+
+/// Dies by SIGKILL when the launcher does, also when it did a moment ago.
+unsafe fn die_with(launcher: pid_t) -> Done {
+    // SAFETY: prctl with numbers only; _exit ends this process alone.
+    unsafe {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+            return Err(Step::ParentDeathSignal);
+        }
+        if libc::getppid() != launcher {
+            libc::_exit(127);
+        }
+    }
+    Ok(())
+}
+
+/// Writes `number` and a NUL.
+unsafe fn write_decimal(place: *mut c_char, number: u32) {
+    let mut length: usize = 1;
+    let mut rest = number / 10;
+    while rest > 0 {
+        length = length.wrapping_add(1);
+        rest /= 10;
+    }
+    rest = number;
+    // SAFETY: the plan left room for ten digits and a NUL.
+    unsafe {
+        *place.add(length) = 0;
+        while length > 0 {
+            length = length.wrapping_sub(1);
+            *place.add(length) = (b'0' as c_char).wrapping_add((rest % 10) as c_char);
+            rest /= 10;
+        }
+    }
+}
+
+/// Writes down which step failed, and ends this process.
+unsafe fn fail(orders: *const Orders, step: Step) -> ! {
+    // SAFETY: the parent reads the report only after this process is gone.
+    unsafe {
+        let report = (*orders).report;
+        (*report).errno = *libc::__errno_location();
+        (*report).step = step;
+        libc::_exit(127)
+    }
+}

@@ -1,0 +1,52 @@
+//! Descriptors by number.
+
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+
+/// Names a descriptor that JavaScript gave by number, for the length of one system call. That it is open is not
+/// promised: asking the kernel, which answers EBADF, is what it is borrowed for.
+pub fn borrow(fd: RawFd) -> BorrowedFd<'static> {
+    // -1 is the one number that `BorrowedFd` can't hold; any other closed one serves.
+    let fd = if fd < 0 { RawFd::MAX } else { fd };
+    // SAFETY: not -1, and only ever handed to a call that fails cleanly on a closed descriptor.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+/// fcntl(F_DUPFD_CLOEXEC).
+pub fn duplicate(fd: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: acts on the descriptor table only.
+    let new = Errno::result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
+    // SAFETY: the kernel has just made it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// dup2(2) onto a number that this process goes on using, as 2.
+pub fn replace(target: RawFd, source: &OwnedFd) -> nix::Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: acts on the descriptor table only; what stood at `target` is closed, as the caller wants.
+    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), target) }).map(drop)
+}
+
+/// memfd_create(2), close-on-exec.
+pub fn memory_file(name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
+    // SAFETY: `name` is a C string.
+    let fd = Errno::result(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) })?;
+    // SAFETY: the kernel has just made it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether close_range(2) may be called: asked, because an old seccomp profile refuses it on any kernel.
+pub fn has_close_range() -> bool {
+    // SAFETY: no descriptor has that number, so nothing is closed.
+    unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) == 0 }
+}
+
+/// Takes over a descriptor that was inherited at a number.
+///
+/// # Safety
+/// Nobody else may own it.
+pub unsafe fn adopt(fd: RawFd) -> OwnedFd {
+    // SAFETY: the caller's promise.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

@@ -1,0 +1,8 @@
+//! What nix lacks: one libc call a function, each with the reason why it is sound.
+#![allow(unsafe_code)]
+
+pub mod fd;
+pub mod process;
+pub mod signal;
+pub mod terminal;
+pub mod uv;

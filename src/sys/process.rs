@@ -1,0 +1,101 @@
+//! waitpid(2), waitid(2), kill(2) and prctl(2) on processes that may have been cloned without SIGCHLD.
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Exited(i32),
+    Killed { signal: i32 },
+}
+
+impl Status {
+    fn from_raw(status: i32) -> Self {
+        if libc::WIFEXITED(status) {
+            Self::Exited(libc::WEXITSTATUS(status))
+        } else {
+            Self::Killed { signal: libc::WTERMSIG(status) }
+        }
+    }
+}
+
+/// Waits for one child's end and reaps it.
+pub fn wait(pid: i32) -> nix::Result<Status> {
+    waitpid(pid).map(|(_, status)| status)
+}
+
+/// Waits for the end of any child in a process group and reaps it.
+pub fn wait_group(group: i32) -> nix::Result<(i32, Status)> {
+    waitpid(-group)
+}
+
+fn waitpid(which: i32) -> nix::Result<(i32, Status)> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is ours to write. __WALL: also children that send no SIGCHLD.
+        match Errno::result(unsafe { libc::waitpid(which, &raw mut status, libc::__WALL) }) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(|pid| (pid, Status::from_raw(status))),
+        }
+    }
+}
+
+/// Waits for one child's end and leaves it a zombie.
+pub fn peek(pid: i32) -> nix::Result<Status> {
+    // SAFETY: a struct of numbers, for which zeros are valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOWAIT | libc::__WALL;
+    loop {
+        // SAFETY: `info` is ours to write.
+        match Errno::result(unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &raw mut info, flags) }) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => {
+                // SAFETY: waitid filled the fields of SIGCHLD.
+                let value = unsafe { info.si_status() };
+                let exited = info.si_code == libc::CLD_EXITED;
+                return Ok(if exited { Status::Exited(value) } else { Status::Killed { signal: value } });
+            }
+        }
+    }
+}
+
+/// kill(2) to a group; that nobody is left in it is no error.
+pub fn kill_group(group: i32, signal: Signal) {
+    // SAFETY: numbers only. The caller holds a member of the group unreaped, so the number is not recycled.
+    unsafe { libc::kill(-group, signal as i32) };
+}
+
+/// prctl(PR_SET_PDEATHSIG); 0 clears it.
+pub fn set_parent_death_signal(signal: i32) -> nix::Result<()> {
+    // SAFETY: numbers only.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }).map(drop)
+}
+
+/// prctl(PR_SET_CHILD_SUBREAPER).
+pub fn set_child_subreaper(enabled: bool) -> nix::Result<()> {
+    // SAFETY: numbers only.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(enabled)) })
+        .map(drop)
+}
+
+/// prctl(PR_GET_CHILD_SUBREAPER).
+pub fn is_child_subreaper() -> nix::Result<bool> {
+    let mut enabled = 0;
+    // SAFETY: the kernel writes one int.
+    Errno::result(unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut enabled) })?;
+    Ok(enabled != 0)
+}
+
+/// Kills this process by a signal that it may have set a handler for.
+pub fn send_to_self(signal: i32) -> nix::Result<()> {
+    // SAFETY: numbers only.
+    Errno::result(unsafe { libc::kill(libc::getpid(), signal) }).map(drop)
+}
+
+/// _exit(2): ends at once, without exit handlers.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: ends this process, which is what the caller wants.
+    unsafe { libc::_exit(code) }
+}
