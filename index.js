@@ -1,34 +1,34 @@
 'use strict'
 
-const { daemonize } = require('./lib/daemon.js')
-const { Handle } = require('./lib/handle.js')
-const {
-  setsid,
-  getsid,
-  getpgid,
-  setpgid,
-  tcgetpgrp,
-  tcsetpgrp,
-  tcgetsid,
-  controllingTerminal,
-  setChildSubreaper,
-  isChildSubreaper,
-  setParentDeathSignal,
-} = require('./lib/session.js')
+// The native half first: without it, `require` is to say so.
+require('./lib/native.js')
+require('./lib/start.js')
 
-// Spelled out: it is by these words that `import { setsid } from 'procnative'` finds its names.
-module.exports = {
-  setsid,
-  getsid,
-  getpgid,
-  setpgid,
-  tcgetpgrp,
-  tcsetpgrp,
-  tcgetsid,
-  controllingTerminal,
-  setChildSubreaper,
-  isChildSubreaper,
-  setParentDeathSignal,
-  daemonize,
-  Handle,
+// A subject's file is loaded at the first call of one of its functions: to require procnative takes no longer than
+// to load its binary.
+const daemon = () => require('./lib/daemon.js')
+const session = () => require('./lib/session.js')
+
+function lazy(subject, name) {
+  let implementation
+  const call = (...args) => {
+    implementation ??= subject()[name]
+    return implementation(...args)
+  }
+  return Object.defineProperty(call, 'name', { value: name })
 }
+
+// One by one: it is by these words that `import { setsid } from 'procnative'` finds its names.
+exports.setsid = lazy(session, 'setsid')
+exports.getsid = lazy(session, 'getsid')
+exports.getpgid = lazy(session, 'getpgid')
+exports.setpgid = lazy(session, 'setpgid')
+exports.tcgetpgrp = lazy(session, 'tcgetpgrp')
+exports.tcsetpgrp = lazy(session, 'tcsetpgrp')
+exports.tcgetsid = lazy(session, 'tcgetsid')
+exports.controllingTerminal = lazy(session, 'controllingTerminal')
+exports.setChildSubreaper = lazy(session, 'setChildSubreaper')
+exports.isChildSubreaper = lazy(session, 'isChildSubreaper')
+exports.setParentDeathSignal = lazy(session, 'setParentDeathSignal')
+exports.daemonize = lazy(daemon, 'daemonize')
+exports.Handle = require('./lib/handle.js').Handle

@@ -1,26 +1,14 @@
 'use strict'
 
-// How this program was started, so that it can be run again.
+// How to run this program again.
 
 const fs = require('node:fs')
 const errors = require('./errors.js')
-
-// As it was at the start, or as near as one can get: a program may change its arguments and its directory.
-const argv = [...process.argv]
-const directory = currentDirectory()
-
-function currentDirectory() {
-  try {
-    return process.cwd()
-  } catch {
-    // Removed under our feet. Then there is no path to go back to, and the daemon starts where we are.
-    return undefined
-  }
-}
+const start = require('./start.js')
 
 // The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
 function command() {
-  const script = argv[1]
+  const script = start.argv[1]
   const evaluated = process.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
   if (process.execArgv.some((arg) => arg === '-i' || arg === '--interactive')) throw errors.repl()
   if (!evaluated && (script === undefined || script === '-')) {
@@ -30,8 +18,9 @@ function command() {
   return {
     program: executable(),
     // After -e, what looks like an option would be one.
-    argv: [process.argv0, ...process.execArgv, ...(evaluated ? ['--'] : []), ...argv.slice(1)],
-    directory: directory === currentDirectory() ? undefined : directory,
+    argv: [process.argv0, ...process.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)],
+    // Where we are is where the child is anyway, also if that has no path any more.
+    directory: start.directory === start.currentDirectory() ? undefined : start.directory,
   }
 }
 

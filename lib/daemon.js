@@ -2,11 +2,12 @@
 
 const { inspect } = require('node:util')
 const errors = require('./errors.js')
-const { descriptorOf, handleOf, sendable } = require('./handle.js')
+const { handleOf } = require('./handle.js')
 const { identity } = require('./identity.js')
 const { launch } = require('./launcher.js')
 const native = require('./native.js')
 const { afterMainScript } = require('./readiness.js')
+const { descriptorOf, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('./validate.js')
 

@@ -5,9 +5,9 @@
 const path = require('node:path')
 const again = require('./again.js')
 const errors = require('./errors.js')
-const { descriptorOf } = require('./handle.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
+const { descriptorOf } = require('./sendable.js')
 const systemd = require('./systemd.js')
 
 // Starts this program again as a daemon and ends this process with 0, or throws.

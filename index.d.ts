@@ -1,0 +1,236 @@
+/// <reference types="node" />
+import type * as dgram from 'node:dgram'
+import type { FileHandle } from 'node:fs/promises'
+import type * as net from 'node:net'
+
+/*
+ * Errors, for all that follows. A failed system call throws an `Error` shaped like Node's own: `code: 'EPERM'`,
+ * `errno: -1`, `syscall: 'setsid'`, `path` where there is one. A wrong argument throws `ERR_INVALID_ARG_TYPE`,
+ * `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE` and has changed nothing. Conditions of procnative's own have codes
+ * that start with `ERR_PROCNATIVE_` (docs/errors.md). Match on `code`; messages may change.
+ *
+ * Descriptors: who owns one, owns it afterwards too, unless it is said that it is taken over.
+ *
+ * Platform: Linux 5.9 or newer. Node.js 20 or newer for everything; Bun and Deno for what does not say otherwise.
+ */
+
+// ── Sessions and process groups ──────────────────────────────────────────────────────────────────────────────
+
+/**
+ * setsid(2): makes the caller the leader of a new session and of a new process group, without a controlling
+ * terminal. The end of the old terminal, or of the parent, does not reach it any more.
+ *
+ * To become a daemon, call {@link daemonize} instead: a process that was started from a shell leads its group, and
+ * for a leader this call fails.
+ *
+ * @returns the new session id, which is also the process group id and the pid
+ * @throws `EPERM` if the caller leads its process group
+ * @see setsid(2)
+ */
+export function setsid(): number
+
+/**
+ * getsid(2): the session of a process.
+ *
+ * @param pid 0 or absent: this process
+ * @throws `ESRCH` if there is no such process
+ * @see getsid(2)
+ */
+export function getsid(pid?: number): number
+
+/**
+ * getpgid(2): the process group of a process.
+ *
+ * @param pid 0 or absent: this process
+ * @throws `ESRCH` if there is no such process
+ * @see getpgid(2)
+ */
+export function getpgid(pid?: number): number
+
+/**
+ * setpgid(2): moves a process, the caller or a child of it, into a process group of its session.
+ *
+ * @param pid 0: this process
+ * @param pgid 0: a group of its own, named after it
+ * @throws `EACCES` if the child has run exec already, `EPERM` if it leads a session or the group is none of the
+ * session, `ESRCH` if it is neither the caller nor a child
+ * @see setpgid(2)
+ */
+export function setpgid(pid: number, pgid: number): void
+
+/**
+ * tcgetpgrp(3): the foreground process group of a terminal, the one that Ctrl-C goes to.
+ *
+ * @param fd the caller's controlling terminal; stays the caller's
+ * @throws `ENOTTY` if it is no terminal or not the controlling one, `EBADF`
+ * @see tcgetpgrp(3)
+ */
+export function tcgetpgrp(fd: number): number
+
+/**
+ * tcsetpgrp(3): makes a process group the foreground group of a terminal. SIGTTOU is blocked around the call, so
+ * that it works from the background too, where it would otherwise stop the process.
+ *
+ * @param fd the caller's controlling terminal; stays the caller's
+ * @param pgid a group of the caller's session
+ * @throws `ENOTTY` if it is no terminal or not the controlling one, `EPERM` if the group is none of the session,
+ * `ESRCH` if there is no such group, `EBADF`
+ * @see tcsetpgrp(3)
+ */
+export function tcsetpgrp(fd: number, pgid: number): void
+
+/**
+ * tcgetsid(3): the session of which a terminal is the controlling one.
+ *
+ * @param fd the caller's controlling terminal; stays the caller's
+ * @throws `ENOTTY` if it is no terminal or not the controlling one, `EBADF`
+ * @see tcgetsid(3)
+ */
+export function tcgetsid(fd: number): number
+
+/**
+ * The path of the controlling terminal ('/dev/pts/3'), from tty_nr in /proc/self/stat, or null if there is none.
+ * Where the terminal has no name in this mount namespace, '/dev/tty', which opens it all the same.
+ *
+ * @see proc_pid_stat(5)
+ */
+export function controllingTerminal(): string | null
+
+/**
+ * prctl(PR_SET_CHILD_SUBREAPER): orphans among this process's descendants become its children instead of init's.
+ *
+ * @see PR_SET_CHILD_SUBREAPER(2const), Linux 3.4
+ */
+export function setChildSubreaper(enabled: boolean): void
+
+/**
+ * prctl(PR_GET_CHILD_SUBREAPER): whether orphans among this process's descendants become its children.
+ *
+ * @see PR_GET_CHILD_SUBREAPER(2const), Linux 3.4
+ */
+export function isChildSubreaper(): boolean
+
+/**
+ * prctl(PR_SET_PDEATHSIG): the signal that this process gets when its parent dies; null for none. A parent that
+ * dies during the call is noticed, and the signal is sent.
+ *
+ * The parent, in Linux, is the thread that started this process. The setting is the calling thread's, is not
+ * inherited by children, and is cleared by the exec of a set-user-ID program.
+ *
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @see PR_SET_PDEATHSIG(2const)
+ */
+export function setParentDeathSignal(signal: NodeJS.Signals | null): void
+
+// ── Daemons ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Where a daemon's output goes: 'ignore' is /dev/null, 'inherit' the launcher's own, a number a descriptor of the
+ * launcher's, and any other string a file to append to, opened by the launcher and created with the daemon's umask.
+ */
+export type Output = 'ignore' | 'inherit' | string | number
+
+export interface DaemonizeOptions {
+  /** The daemon's working directory, entered by `daemonize()` there. Default '/'. */
+  cwd?: string
+  /** The daemon's file mode creation mask. Default 0o022. */
+  umask?: number
+  /** Default 'ignore'. */
+  stdout?: Output
+  /** Default: the same as stdout. */
+  stderr?: Output
+  /**
+   * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
+   * regained.
+   */
+  user?: string | number
+  /** The group to run as, by name or number. Default: the user's own. */
+  group?: string | number
+  /** Descriptors that the daemon gets, as `daemon.kept`, in this order. All others are closed. They stay yours. */
+  keep?: readonly Sendable[]
+  /**
+   * When the launcher may end. 'auto', the default: when the rest of the main script (a main module's top-level
+   * awaits included) and one turn of the event loop after it have gone by without an uncaught error. What can fail
+   * later, such as listening on a host name or connecting to a database, needs 'manual' and `daemon.ready()`; so
+   * does a main module that awaits for as long as it runs.
+   */
+  ready?: 'auto' | 'manual'
+  /**
+   * Milliseconds that the daemon has to become ready, or it is killed. Default 30,000. None while a debugger is
+   * waited for (--inspect-brk, --inspect-wait).
+   */
+  readyTimeout?: number
+  /**
+   * Do everything but the fork, the session and the redirection: for a container's PID 1, and under systemd.
+   * Default false.
+   */
+  foreground?: boolean
+}
+
+/** What {@link daemonize} returns, in the daemon. */
+export interface Daemon {
+  /** `process.pid`, which is what the launcher and the service manager know. */
+  readonly pid: number
+  /** The session, whose leader is gone: never the pid, unless in the foreground. */
+  readonly sid: number
+  /** Whether nothing was forked. */
+  readonly foreground: boolean
+  /** The descriptors of `keep`, in that order; each `Handle` owns its own. */
+  readonly kept: readonly Handle[]
+  /**
+   * Releases the launcher, which ends with 0; in the foreground, tells the service manager. Once is enough, twice
+   * is no error. If the launcher has died without hearing of it, so does the daemon.
+   */
+  ready(): void
+}
+
+/**
+ * Makes this program a daemon: forks twice, in a session of its own that it does not lead, without a terminal, and
+ * runs the program again in it, with the same arguments and options. Returns only there. The process that called,
+ * the launcher, ends with 0 once the daemon is ready, without running its exit handlers; or this throws in it.
+ *
+ * In the daemon: cwd, umask and user as in the options; stdin is /dev/null; open are 0, 1, 2 and what `keep` says;
+ * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
+ * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
+ *
+ * While the launcher waits, SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action. If it dies, so does the
+ * daemon, until that is ready.
+ *
+ * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
+ * `stderr` (the last 64 KiB that it wrote, unless that was 'inherit' or no file) and, where an error that nobody
+ * caught ended it, that as `cause`
+ * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
+ * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
+ * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
+ * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
+ * @throws `ERR_PROCNATIVE_INIT_PROCESS` as PID 1, unless `foreground`
+ * @throws `ERR_PROCNATIVE_STDIN_SCRIPT`, `ERR_PROCNATIVE_REPL`, `ERR_PROCNATIVE_WORKER_THREAD`,
+ * `ERR_PROCNATIVE_CLUSTER_WORKER`, `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) where there is no program to run again
+ * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
+ */
+export function daemonize(options?: DaemonizeOptions): Daemon
+
+// ── Handles ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Anything that has a descriptor. What takes one of these leaves its owner what it is. */
+export type Sendable = number | Handle | net.Server | net.Socket | dgram.Socket | FileHandle | { readonly fd: number }
+
+/** Owns a descriptor until it is taken or closed. */
+export class Handle {
+  private constructor()
+  /**
+   * The descriptor, which stays the handle's.
+   *
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   */
+  readonly fd: number
+  /**
+   * Gives the descriptor away: the caller owns it from here on.
+   *
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   */
+  take(): number
+  /** close(2). Does nothing once taken or closed. */
+  close(): void
+  [Symbol.dispose](): void
+}
