@@ -2,16 +2,22 @@
 
 // What a service manager gives a process, and what it is told.
 
+const fs = require('node:fs')
 const native = require('./native.js')
 
 const FIRST_DESCRIPTOR = 3
 const PID_VARIABLES = ['LISTEN_PID', 'WATCHDOG_PID']
 
-// The sockets that were handed to this very process, sd_listen_fds(3).
+// The sockets that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
 function inheritedDescriptors() {
   if (process.env.LISTEN_PID !== String(process.pid)) return []
-  const count = Number.parseInt(process.env.LISTEN_FDS, 10)
-  return Array.from({ length: count > 0 ? count : 0 }, (_, index) => FIRST_DESCRIPTOR + index)
+  const end = FIRST_DESCRIPTOR + Number.parseInt(process.env.LISTEN_FDS, 10)
+  const descriptors = []
+  for (let fd = FIRST_DESCRIPTOR; fd < end; fd++) {
+    fs.fstatSync(fd)
+    descriptors.push(fd)
+  }
+  return descriptors
 }
 
 // Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main

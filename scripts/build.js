@@ -32,11 +32,9 @@ try {
 // No path of this machine belongs into the binary: panics name their source files.
 const cargoHome = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')
 const sysroot = spawnSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim()
-const remap = [
-  [root, '.'],
-  [cargoHome, 'cargo'],
-  ...(sysroot ? [[sysroot, 'rust']] : []),
-].map(([from, to]) => `--remap-path-prefix=${from}=${to}`)
+const remap = [[root, '.'], [cargoHome, 'cargo'], ...(sysroot ? [[sysroot, 'rust']] : [])].map(
+  ([from, to]) => `--remap-path-prefix=${from}=${to}`,
+)
 
 const built = spawnSync(cargo, ['build', '--release', '--locked'], {
   cwd: root,
@@ -51,7 +49,9 @@ const addon = path.join(root, `procnative.${platform}.node`)
 const temporary = path.join(root, `procnative.build-${process.pid}.node`)
 try {
   fs.copyFileSync(library, temporary)
-  const loaded = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).getsid(0)', temporary], { encoding: 'utf8' })
+  const loaded = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).getsid(0)', temporary], {
+    encoding: 'utf8',
+  })
   if (loaded.status !== 0) fail(`the addon was built but cannot be loaded:\n${loaded.stderr}`)
   fs.renameSync(temporary, addon)
 } finally {

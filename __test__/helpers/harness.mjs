@@ -1,0 +1,82 @@
+// `test` of node:test, with a look at what each test leaves behind: descriptors, threads, children (zombies too), and
+// processes anywhere that descend from it, which a variable in their environment gives away.
+
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { test as nodeTest } from 'node:test'
+import { children, descriptors, startedWith, threads } from './proc.mjs'
+import { until } from './until.mjs'
+
+const MARK = 'PROCNATIVE_TEST'
+process.env[MARK] = randomUUID()
+
+// libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
+async function settle() {
+  await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
+}
+
+const snapshot = () => ({
+  descriptors: descriptors(),
+  threads: threads(),
+  children: children(),
+  processes: startedWith(MARK, process.env[MARK]),
+})
+
+function leftovers(before) {
+  const after = snapshot()
+  const left = Object.entries(after.descriptors).filter(([fd, what]) => before.descriptors[fd] !== what)
+  return {
+    // The reader of /proc/self/fd sees itself.
+    descriptors: left.filter(([, what]) => !what.endsWith('/fd') && !what.startsWith('anon_inode:[event')),
+    threads: Math.max(0, after.threads - before.threads),
+    children: after.children.filter((pid) => !before.children.includes(pid)),
+    processes: after.processes.filter((pid) => !before.processes.includes(pid)),
+  }
+}
+
+const isNothing = (left) =>
+  left.threads === 0 && left.descriptors.length + left.children.length + left.processes.length === 0
+
+/** A test that must leave nothing behind. */
+export function test(title, ...rest) {
+  const body = rest.pop()
+  const [options = {}] = rest
+  nodeTest(title, { timeout: 120_000, ...options }, async (context) => {
+    await settle()
+    const before = snapshot()
+    await body(context)
+    await until(() => isNothing(leftovers(before)), 'nothing left behind').catch(() =>
+      assert.deepEqual(leftovers(before), { descriptors: [], threads: 0, children: [], processes: [] }),
+    )
+  })
+}
+
+/** A directory of the test's own, open to every user, removed when the test is over. */
+export function temporary(context) {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-'))
+  fs.chmodSync(directory, 0o777)
+  context.after(() => fs.rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Options of a test that needs something which a machine may lack: says so loudly where it does. */
+export function needs(what, isThere) {
+  return isThere ? {} : { skip: `SKIPPED, NOT SHOWN HERE: needs ${what}` }
+}
+
+/** Whether a program can be found and run. */
+export function hasProgram(name) {
+  return process.env.PATH.split(':').some((directory) => {
+    try {
+      fs.accessSync(path.join(directory, name), fs.constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+export const isRoot = process.getuid() === 0

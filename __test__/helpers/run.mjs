@@ -1,0 +1,42 @@
+// Running programs to their end.
+
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The path of a fixture. */
+export const fixture = (name) => path.join(root, '__test__/fixtures', name)
+
+/** How this runtime runs a script: Deno has a subcommand and permissions for that. */
+export const scriptCommand = (script, ...args) => [
+  ...('deno' in process.versions ? ['run', '-A'] : []),
+  script,
+  ...args.map(String),
+]
+
+/** Runs a program to its end. Its output is complete only once nobody holds it open any more. */
+export function run(program, args, { input, ...options } = {}) {
+  const child = spawn(program, args.map(String), { stdio: 'pipe', ...options })
+  return { child, ended: ending(child, input) }
+}
+
+function ending(child, input) {
+  return new Promise((resolve, reject) => {
+    const output = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr']) {
+      child[name]?.setEncoding('utf8').on('data', (text) => {
+        output[name] += text
+      })
+    }
+    // A program that ends without reading what it is given is no error of ours.
+    child.stdin?.on('error', () => {}).end(input)
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ pid: child.pid, code, signal, ...output }))
+  })
+}
+
+/** The same, to its end, with this runtime. */
+export const runScript = (script, args = [], options = {}) =>
+  run(process.execPath, [...(options.execArgv ?? []), ...scriptCommand(script, ...args)], options).ended
