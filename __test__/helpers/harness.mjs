@@ -40,14 +40,19 @@ function leftovers(before) {
 const isNothing = (left) =>
   left.threads === 0 && left.descriptors.length + left.children.length + left.processes.length === 0
 
-/** A test that must leave nothing behind. */
+/** A test that must leave nothing behind, once what it gave to `after` has been done. */
 export function test(title, ...rest) {
   const body = rest.pop()
   const [options = {}] = rest
   nodeTest(title, { timeout: 120_000, ...options }, async (context) => {
     await settle()
     const before = snapshot()
-    await body(context)
+    const cleanups = []
+    try {
+      await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
+    } finally {
+      for (const cleanup of cleanups) await cleanup()
+    }
     await until(() => isNothing(leftovers(before)), 'nothing left behind').catch(() =>
       assert.deepEqual(leftovers(before), { descriptors: [], threads: 0, children: [], processes: [] }),
     )

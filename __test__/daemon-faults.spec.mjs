@@ -1,0 +1,214 @@
+// E3, D2, D9 under stress: killed at every step, out of descriptors, without rights, with two gigabytes, fifty at once.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { end, factsFrom, launch } from './helpers/daemon.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { allPids, isAlive, stat } from './helpers/proc.mjs'
+import { fixture, run } from './helpers/run.mjs'
+import { until } from './helpers/until.mjs'
+
+const strace = needs('strace', hasProgram('strace'))
+const POINTS = 40
+
+/** Launches under strace, which does something to one system call of the children. */
+async function injected(context, injections, options = {}) {
+  const log = path.join(temporary(context), 'log')
+  const trace = path.join(temporary(context), 'trace')
+  const inject = injections.flatMap((injection) => ['-e', `inject=${injection}`])
+  const calls = injections.map((injection) => injection.split(':')[0]).join(',')
+  const node = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log, ...options }), 'stay']
+  const { child, ended } = run('strace', ['-f', '-qq', '-o', trace, '-e', `trace=${calls}`, ...inject, ...node])
+  return { child, ended, trace, log }
+}
+
+// What each process calls before it has exec'd, and nobody else in this program does.
+for (const [who, call, options] of [
+  ['the middle process', 'setsid', {}],
+  ['the daemon', 'umask', {}],
+  ['the daemon', 'setgroups', { user: 'nobody' }],
+]) {
+  test(`D9: ${who} killed at ${call} makes the launcher throw, and leaves nothing`, {
+    ...strace,
+    ...(options.user && !isRoot ? needs('root', false) : {}),
+  }, async (t) => {
+    const { ended } = await injected(t, [`${call}:signal=KILL`], options)
+    const { stdout, stderr } = await ended
+    const error = JSON.parse(stdout || stderr)
+    if (who === 'the daemon') assert.equal(error.signal, 'SIGKILL')
+    else assert.equal(error.code, 'EINTR')
+    assert.equal(error.leftChildren, 0)
+  })
+}
+
+for (const [call, errno, expected] of [
+  ['setsid', 'EPERM', { code: 'EPERM', syscall: 'setsid' }],
+  ['setgroups', 'EINVAL', { code: 'EINVAL', syscall: 'setgroups' }],
+  ['setresgid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setgid' }],
+  ['setresuid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setuid' }],
+]) {
+  test(`P2: a failed ${call} in the child throws in the parent with errno and syscall, and no zombie`, {
+    ...strace,
+    ...(isRoot ? {} : needs('root', false)),
+  }, async (t) => {
+    const { ended } = await injected(t, [`${call}:error=${errno}`], { user: 'nobody' })
+    const { stdout, stderr } = await ended
+    assert.notEqual(stdout, '', stderr)
+    const { code, syscall, leftChildren } = JSON.parse(stdout)
+    assert.deepEqual({ code, syscall }, expected)
+    assert.equal(leftChildren, 0)
+  })
+}
+
+for (const call of ['setsid', 'umask']) {
+  test(`D9: a launcher killed while a child is at ${call} takes the daemon with it`, strace, async (t) => {
+    const { child, ended } = await injected(t, [`${call}:delay_enter=2000000`])
+    // strace's child is the launcher; its first child in a wait of its own (D or t) is the one that is held.
+    const launcher = await until(() => allPids().find((pid) => stat(pid)?.ppid === child.pid))
+    await until(() => allPids().some((pid) => stat(pid)?.ppid === launcher && isHeldAt(pid, call)))
+    process.kill(launcher, 'SIGKILL')
+    const { code } = await ended
+    assert.notEqual(code, 0)
+  })
+}
+
+test(`D9: a launcher killed at any of ${POINTS} points leaves a daemon only if that was ready`, async (t) => {
+  const directory = temporary(t)
+  for (let point = 0; point < POINTS; point++) {
+    const log = path.join(directory, String(point))
+    const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
+    await turns(point * point * 4)
+    child.kill('SIGKILL')
+    const { code, signal } = await ended
+    const daemon = fs.existsSync(log) && fs.readFileSync(log, 'utf8').split('\n')[0]
+    if (code === 0) await end(JSON.parse(daemon).pid)
+    else {
+      assert.equal(signal, 'SIGKILL')
+      // READY may have been on its way when the launcher died: then the daemon was ready, and lives.
+      if (daemon) await settled(JSON.parse(daemon).pid)
+    }
+  }
+})
+
+test(`D7: a daemon killed at any of ${POINTS} points makes the launcher throw, unless it was ready`, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const outcomes = { ready: 0, killed: 0 }
+  for (let point = 0; point < POINTS; point++) {
+    fs.rmSync(log, { force: true })
+    const { child, ended } = run(process.execPath, [fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'stay'])
+    const daemon = await until(() => child.exitCode !== null || allPids().find((pid) => stat(pid)?.ppid === child.pid))
+    await turns(point * point)
+    if (typeof daemon === 'number') await end(daemon)
+    const { stdout, code, stderr } = await ended
+    assert.equal(code, 0, stderr)
+    if (stdout === '') {
+      outcomes.ready++
+      const line = fs.existsSync(log) && fs.readFileSync(log, 'utf8').split('\n')[0]
+      if (line) await end(JSON.parse(line).pid)
+    } else {
+      outcomes.killed++
+      const { signal, code, leftChildren } = JSON.parse(stdout)
+      assert.equal(signal ?? code, signal ? 'SIGKILL' : 'EINTR')
+      assert.equal(leftChildren, 0)
+    }
+  }
+  assert.notEqual(outcomes.killed, 0)
+})
+
+test('E3: a launcher with 32 descriptors at the most starts a daemon', async (t) => {
+  const shell = ['-c', 'ulimit -n 32 && exec "$0" "$@"', process.execPath]
+  const { code, stderr } = await launch(t, {}, { node: 'bash', execArgv: shell })
+  assert.equal(code, 0, stderr)
+})
+
+for (let limit = 18; limit < 32; limit += 1) {
+  test(`E3: a launcher with ${limit} descriptors at the most starts a daemon or says EMFILE`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const shell = ['-c', `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath]
+    const { code, stderr } = await run('bash', [...shell, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]).ended
+    if (code === 0) factsFrom(t, log)
+    // Below twenty or so it is Node itself that can't start.
+    else assert.match(stderr, /EMFILE|[Tt]oo many open files|Assertion|uv_loop_init/)
+  })
+}
+
+test('D2: where seccomp refuses close_range, everything is closed all the same', async (t) => {
+  const CLOSE_RANGE = '436'
+  const log = path.join(temporary(t), 'log')
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]
+  const many = ['python3', fixture('open-many.py'), 200, ...node]
+  const { code, stderr } = await run('python3', [fixture('deny.py'), CLOSE_RANGE, '/usr/bin/env', ...many]).ended
+  assert.equal(code, 0, stderr)
+  const { facts } = factsFrom(t, log)
+  assert.equal(Object.values(facts.descriptors).includes('/dev/zero'), false)
+})
+
+test('D2: closing makes one call, however many descriptors there could be', strace, async (t) => {
+  const { ended, trace, log } = await injected(t, [
+    'close_range:delay_enter=0',
+    'close:delay_enter=0',
+    'execve:delay_enter=0',
+  ])
+  const { code, stderr } = await ended
+  assert.equal(code, 0, stderr)
+  factsFrom(t, log)
+  const lines = fs.readFileSync(trace, 'utf8').split('\n')
+  // The calls of the process that closed everything from 4 on, up to its exec.
+  const [daemon] = lines.find((line) => /close_range\(4, 2147483647/.test(line)).split(' ')
+  const own = lines.filter((line) => line.startsWith(`${daemon} `))
+  const before = own.slice(
+    0,
+    own.findIndex((line) => line.includes('execve(')),
+  )
+  assert.deepEqual(
+    before.map((line) => line.replace(/^\d+ +/, '').replace(/\(.*/s, '')),
+    ['close_range'],
+  )
+})
+
+test('D1: an unprivileged user can do all this', needs('root', isRoot), async (t) => {
+  const identity = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+  const { facts, code, stderr } = await launch(t, {}, { node: 'setpriv', execArgv: identity })
+  assert.equal(code, 0, stderr)
+  assert.equal(facts.uid[0], 65534)
+})
+
+test('P1: a launcher with two gigabytes of resident memory starts a daemon that has none of it', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { code, stderr } = await run(process.execPath, [fixture('large.cjs'), log]).ended
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(factsFrom(t, log).more, ['true'])
+})
+
+test('D1: fifty starts at once are fifty daemons', async (t) => {
+  const results = await Promise.all(Array.from({ length: 50 }, () => launch(t, { readyTimeout: 100_000 })))
+  for (const { code, stderr } of results) assert.equal(code, 0, stderr)
+  assert.equal(new Set(results.map(({ facts }) => facts.pid)).size, 50)
+  assert.equal(
+    results.every(({ facts }) => isAlive(facts.pid)),
+    true,
+  )
+})
+
+/** So many turns of our own event loop: it is not for waiting, but to get to another point each time. */
+async function turns(count) {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
+}
+
+/** Whether strace holds a process at a system call: it is stopped, and that is its call. */
+function isHeldAt(pid, call) {
+  const numbers = { setsid: '112', umask: '95' }
+  try {
+    return fs.readFileSync(`/proc/${pid}/syscall`, 'utf8').split(' ')[0] === numbers[call]
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EPERM', 'EACCES'].includes(error.code)) return false
+    throw error
+  }
+}
+
+/** Ends a daemon whose launcher has died, if it was ready; it goes by itself if not. */
+async function settled(pid) {
+  await until(() => !isAlive(pid) || stat(pid)?.ppid === 1)
+  await end(pid)
+}
