@@ -80,10 +80,11 @@ export interface LaunchOrders {
   timeout?: number
 }
 
-/** How it went: ready with `pid`, dead with `exitCode` or `signal`, or late. */
+/** How it went: ready with `pid`, dead with `exitCode` or `signal`, or late and killed or not. */
 export interface LaunchOutcome {
   ready: boolean
   late: boolean
+  killed: boolean
   pid?: number
   exitCode?: number
   signal?: number

@@ -137,11 +137,15 @@ export interface DaemonizeOptions {
   umask?: number
   /** Default 'ignore'. */
   stdout?: Output
-  /** Default: the same as stdout. */
+  /**
+   * Default: the same as stdout. With 'ignore', what is written before readiness is kept in memory, for the error of
+   * a start that fails; a child that was started before then goes on writing into that memory, unless it is given a
+   * standard error of its own.
+   */
   stderr?: Output
   /**
    * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
-   * regained.
+   * regained: where a capability would allow that, the start fails with EPERM.
    */
   user?: string | number
   /** The group to run as, by name or number. Default: the user's own. */
@@ -194,7 +198,7 @@ export interface Daemon {
  * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
  *
  * While the launcher waits, SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action. If it dies, so does the
- * daemon, until that is ready.
+ * daemon, until that is ready. If the start fails, what the daemon has started in its process group is killed too.
  *
  * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
  * `stderr` (the last 64 KiB that it wrote, unless that was 'inherit' or no file) and, where an error that nobody
@@ -203,6 +207,7 @@ export interface Daemon {
  * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
  * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
  * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
+ * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed the descriptors it was started with
  * @throws `ERR_PROCNATIVE_INIT_PROCESS` as PID 1, unless `foreground`
  * @throws `ERR_PROCNATIVE_STDIN_SCRIPT`, `ERR_PROCNATIVE_REPL`, `ERR_PROCNATIVE_WORKER_THREAD`,
  * `ERR_PROCNATIVE_CLUSTER_WORKER`, `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) where there is no program to run again

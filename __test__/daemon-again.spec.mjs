@@ -129,7 +129,7 @@ test('D15: arguments are those of the start, whatever the program did to them', 
     write(
       at,
       'app.cjs',
-      `require(${PACKAGE}); if (!process.env.PROCNATIVE_DAEMON) process.argv.splice(2); ${COMMONJS}`,
+      `const isDaemon = process.env.PROCNATIVE_DAEMON; require(${PACKAGE}); if (!isDaemon) process.argv.splice(2); ${COMMONJS}`,
     ),
     'start',
     '--now',

@@ -18,7 +18,7 @@ async function injected(context, injections, options = {}) {
   const trace = path.join(temporary(context), 'trace')
   const inject = injections.flatMap((injection) => ['-e', `inject=${injection}`])
   const calls = injections.map((injection) => injection.split(':')[0]).join(',')
-  const node = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log, ...options }), 'stay']
+  const node = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log, ...options }), 'end']
   const { child, ended } = run('strace', ['-f', '-qq', '-o', trace, '-e', `trace=${calls}`, ...inject, ...node])
   return { child, ended, trace, log }
 }
@@ -132,6 +132,22 @@ for (let limit = 18; limit < 32; limit += 1) {
     else assert.match(stderr, /EMFILE|[Tt]oo many open files|Assertion|uv_loop_init/)
   })
 }
+
+test('E3: sixteen descriptors are kept with no more than 40', async (t) => {
+  const shell = ['-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath]
+  const { code, facts, stderr } = await launch(t, { keep: Array(16).fill(0) }, { node: 'bash', execArgv: shell })
+  assert.equal(code, 0, stderr)
+  assert.equal(facts.daemon.kept.length, 16)
+})
+
+test('E3: a launcher whose poll is interrupted goes on waiting', strace, async (t) => {
+  // The first is Node's own, when it looks at its standard streams.
+  const { ended, log } = await injected(t, ['poll:error=EINTR:when=2..4'])
+  const { code, stdout, stderr } = await ended
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout, '')
+  factsFrom(t, log)
+})
 
 test('D2: where seccomp refuses close_range, everything is closed all the same', async (t) => {
   const CLOSE_RANGE = '436'

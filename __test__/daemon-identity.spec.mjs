@@ -263,6 +263,17 @@ test('D17: a child of the daemon that calls daemonize() really daemonizes', asyn
   assert.equal(inner.facts.env.PROCNATIVE_DAEMON, undefined)
 })
 
+for (const when of ['before', 'after']) {
+  test(`D17: a daemon that cleans its environment ${when} it loads procnative is one daemon`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const { code, stderr } = await runScript(fixture('cleans-environment.cjs'), [log, when])
+    assert.equal(code, 0, stderr)
+    const { facts } = factsFrom(t, log)
+    assert.deepEqual(facts.env, {})
+    assert.equal(isAlive(facts.pid), true)
+  })
+}
+
 test('D17: the marker of another process means nothing', async (t) => {
   const { facts } = await launch(t, {}, { env: { ...process.env, PROCNATIVE_DAEMON: `3:1:${process.pid}` } })
   assert.equal(facts.env.PROCNATIVE_DAEMON, undefined)

@@ -82,6 +82,27 @@ test('D7: what is thrown need not be an error', async (t) => {
   assert.match(cause.message, /only text/)
 })
 
+test('D7: an error of any length and kind is told, and what can be told of it comes out', async (t) => {
+  const { code, exitCode, cause } = await failure(t, {}, 'throw at length')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+  assert.equal(exitCode, 1)
+  assert.match(cause.message, /^x{1000,}$/)
+  assert.equal(cause.code, undefined)
+})
+
+test('D7: what a daemon has started goes with it when its start fails', async (t) => {
+  const { code } = await failure(t, {}, 'start a child and throw')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+})
+
+test('D6: a daemon that is ready and ends at once was ready, 50 of 50 times', async (t) => {
+  for (let round = 0; round < 50; round++) {
+    const { code, stderr, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'be ready and end at once' })
+    assert.equal(code, 0, stderr)
+    await until(() => !isAlive(facts.pid))
+  }
+})
+
 test('D7: a syntax error in a lazily loaded file', async (t) => {
   const { cause, exitCode } = await failure(t, {}, 'require a broken file')
   assert.equal(cause.name, 'SyntaxError')
@@ -172,6 +193,28 @@ test('D8: past readyTimeout, the daemon and its process group are killed and rea
   await until(() => !isAlive(daemon) && !isAlive(child))
 })
 
+test('D8: a daemon that has left its process group is killed all the same', async (t) => {
+  const options = { ready: 'manual', readyTimeout: 1000 }
+  const { code, leftChildren } = await failure(t, options, 'lead a session and never be ready')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  assert.equal(leftChildren, 0)
+})
+
+test(
+  'D8: one that the launcher may not signal is not waited for, and the message says so',
+  needs('root', isRoot),
+  async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const options = JSON.stringify({ stdout: log, ready: 'manual', readyTimeout: 1000, user: 'nobody' })
+    const withoutKill = ['--bounding-set=-kill', process.execPath, fixture('catcher.cjs'), options, 'never be ready']
+    const { stdout, stderr } = await run('setpriv', withoutKill).ended
+    await end(firstLine(log).pid)
+    const { code, message } = JSON.parse(stdout || stderr)
+    assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+    assert.match(message, /may not be killed/)
+  },
+)
+
 test('D8: there is no time-out while a debugger is waited for', async (t) => {
   const log = path.join(temporary(t), 'log')
   const { child, ended } = run(process.execPath, [fixture('debugged.cjs'), log])
@@ -240,6 +283,21 @@ for (const [what, options, pattern] of [
     assert.equal(error.leftChildren, 0)
   })
 }
+
+test('D10: a start that failed before the daemon ran leaves no new log, and an old one as it was', async (t) => {
+  const directory = temporary(t)
+  const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
+  fs.writeFileSync(old, 'kept')
+  await failure(t, { stdout: fresh, stderr: old, cwd: '/no such directory' }, 'stay')
+  assert.equal(fs.existsSync(fresh), false)
+  assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
+})
+
+test('D10: a log is created with the umask of the daemon, not with the launcher’s', async (t) => {
+  const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
+  const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
+  assert.equal(fs.statSync(log).mode & 0o777, 0o640)
+})
 
 test('D10: a directory that the new user may not enter is EACCES, chdir', needs('root', isRoot), async (t) => {
   const cwd = path.join(temporary(t), 'closed')

@@ -27,12 +27,11 @@ function command() {
 // The binary that is running, not the one that an upgrade has put into its place.
 function executable() {
   const itself = '/proc/self/exe'
-  return isSameFile(process.execPath, itself) ? process.execPath : itself
-}
-
-function isSameFile(one, other) {
-  const [a, b] = [one, other].map((path) => fs.statSync(path, { bigint: true, throwIfNoEntry: false }))
-  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev
+  const [named, running] = [process.execPath, itself].map((path) =>
+    fs.statSync(path, { bigint: true, throwIfNoEntry: false }),
+  )
+  const isReplaced = running !== undefined && (named?.ino !== running.ino || named?.dev !== running.dev)
+  return isReplaced ? itself : process.execPath
 }
 
 module.exports = { command }

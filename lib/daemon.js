@@ -1,5 +1,6 @@
 'use strict'
 
+const fs = require('node:fs')
 const { inspect } = require('node:util')
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
@@ -9,10 +10,8 @@ const native = require('./native.js')
 const { afterMainScript } = require('./readiness.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
+const start = require('./start.js')
 const validate = require('./validate.js')
-
-// Left by the launcher: DESCRIPTOR:INODE:PID of the link to it (src/daemon/link.rs). What is kept follows the link.
-const MARKER = 'PROCNATIVE_DAEMON'
 
 const output = validate.numberOrString(validate.descriptor, validate.string)
 const credential = validate.numberOrString(validate.credential, validate.string)
@@ -53,9 +52,9 @@ class Daemon {
   }
 
   ready() {
-    const release = this.#release
+    this.#release?.()
+    // Only now: what has failed can be tried again.
     this.#release = undefined
-    release?.()
   }
 }
 
@@ -75,30 +74,31 @@ function daemonize(given) {
   return launch(options)
 }
 
-// The link to the launcher, if this process is the daemon: the marker is good for one process and for once.
+// The link to the launcher, if this process is the daemon: the marker is good for one process and for once. What is
+// kept follows the link.
 function joinLauncher() {
-  const marker = process.env[MARKER]
-  if (marker === undefined) return null
-  delete process.env[MARKER]
-  const [descriptor, inode, pid] = marker.split(':').map(Number)
-  const joined = pid === process.pid && descriptor > 2 ? native.joinLauncher(descriptor, inode) : null
-  return joined && { link: joined.link, firstKept: descriptor + 1, ...JSON.parse(joined.settings) }
+  const [descriptor, inode, pid] = (start.launcherMarker() ?? '').split(':').map(Number)
+  if (pid !== process.pid) return null
+  const joined = descriptor > 2 ? native.joinLauncher(descriptor, inode) : null
+  // To launch another daemon from a daemon whose link was closed would go on for ever.
+  if (!joined) throw errors.linkLost()
+  return { link: joined.link, firstKept: descriptor + 1, ...JSON.parse(joined.settings) }
 }
 
 function becomeDaemon({ link, firstKept, cwd, execPath, ready, keeps, capturesStderr }) {
-  const tell = (error) => native.tellLauncher(link, describe(error))
+  const tell = (error) => tellLauncher(link, error)
   process.on('uncaughtExceptionMonitor', tell)
   // A binary that was replaced has a path that says so, and nothing can be run by that.
   process.execPath = execPath
   process.argv[0] = execPath
   process.chdir(cwd)
-  return start(ready, {
+  return begin(ready, {
     foreground: false,
     kept: Array.from({ length: keeps }, (_, index) => firstKept + index),
     release() {
-      process.off('uncaughtExceptionMonitor', tell)
       if (capturesStderr) native.discardStderr()
       native.releaseLauncher(link)
+      process.off('uncaughtExceptionMonitor', tell)
     },
   })
 }
@@ -108,15 +108,18 @@ function stayInForeground({ cwd, umask, user, group, keep, ready }) {
   const before = process.cwd()
   const credentials = identity(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
-  process.chdir(cwd)
+  const kept = []
   try {
+    for (const descriptor of descriptors) kept.push(native.duplicate(descriptor))
+    process.chdir(cwd)
     if (credentials) takeOn(credentials)
   } catch (error) {
     process.chdir(before)
+    for (const descriptor of kept) fs.closeSync(descriptor)
     throw error
   }
   process.umask(umask)
-  return start(ready, { foreground: true, kept: descriptors.map(native.duplicate), release: systemd.ready })
+  return begin(ready, { foreground: true, kept, release: systemd.ready })
 }
 
 // Groups, then gid, then uid: the other way round the right to do the rest would be gone.
@@ -126,17 +129,28 @@ function takeOn({ uid, gid, groups }) {
   if (uid !== undefined) process.setuid(uid)
 }
 
-function start(ready, { foreground, kept, release }) {
+function begin(ready, { foreground, kept, release }) {
   daemon = new Daemon({ foreground, kept: Object.freeze(kept.map(handleOf)), release })
   if (ready === 'auto') afterMainScript(() => daemon.ready())
   return daemon
 }
 
-// What the launcher makes an error of again; anything can be thrown.
-function describe(error) {
-  if (!(error instanceof Error)) return JSON.stringify({ message: inspect(error), stack: inspect(error) })
-  const { name, message, stack, code } = error
-  return JSON.stringify({ name, message: String(message), stack: String(stack), code })
+// Tells of an error that is on its way to end this process. Anything can be thrown, and whatever goes wrong here, the
+// program is to end of its own error and not of ours.
+function tellLauncher(link, error) {
+  try {
+    const { name, message, stack, code } = error instanceof Error ? error : { message: inspect(error) }
+    const text = { name: clip(name), message: clip(message), stack: clip(stack ?? message) }
+    if (['string', 'number'].includes(typeof code)) text.code = clip(code)
+    native.tellLauncher(link, JSON.stringify(text))
+  } catch {
+    // The launcher still learns of the end, and of what was written to standard error.
+  }
+}
+
+// So that all of it fits into one message, whatever has to be escaped.
+function clip(value) {
+  return typeof value === 'string' ? value.slice(0, 2048) : value
 }
 
 module.exports = { daemonize }

@@ -38,7 +38,9 @@ exports.outOfRange = (name, range, value) =>
 
 exports.unknownOption = (name, key, nearest) =>
   withCode(
-    new TypeError(`${subject(`${name}.${key}`)} is no option that procnative knows. Did you mean '${nearest}'?`),
+    new TypeError(
+      `${subject(`${name}.${key.slice(0, 64)}`)} is no option that procnative knows. Did you mean '${nearest}'?`,
+    ),
     'ERR_INVALID_ARG_VALUE',
   )
 
@@ -98,6 +100,12 @@ exports.initProcess = () =>
 exports.alreadyDaemonized = () =>
   withCode(new Error('This process has called daemonize() before'), 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
 
+exports.linkLost = () =>
+  withCode(
+    new Error('This process was started as a daemon, but the socket to its launcher is not there any more'),
+    'ERR_PROCNATIVE_LINK_LOST',
+  )
+
 exports.handleClosed = () =>
   withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
 
@@ -115,8 +123,9 @@ exports.daemonExited = ({ exitCode, signal, ...told }) => {
   return startFailure('ERR_PROCNATIVE_DAEMON_EXITED', what, told, { exitCode, signal })
 }
 
-exports.daemonTimeout = ({ timeout, ready, ...told }) => {
+exports.daemonTimeout = ({ timeout, ready, killed, ...told }) => {
   const why = ready === 'auto' ? 'the main script has not come to its end' : 'ready() was not called'
-  const what = `The daemon was not ready within ${timeout} ms (${why}) and was killed`
+  const end = killed ? 'was killed' : 'may not be killed by this user'
+  const what = `The daemon was not ready within ${timeout} ms (${why}) and ${end}`
   return startFailure('ERR_PROCNATIVE_DAEMON_TIMEOUT', what, told, { timeout })
 }

@@ -29,11 +29,14 @@ class Handle {
   }
 
   close() {
-    if (this.#fd !== undefined) fs.closeSync(this.take())
+    const fd = this.#fd
+    this.#fd = undefined
+    if (fd !== undefined) fs.closeSync(fd)
   }
 
   [Symbol.dispose]() {
-    this.close()
+    // Not by a method of whatever this is called on.
+    Handle.prototype.close.call(this)
   }
 }
 

@@ -18,14 +18,16 @@ function launch(options) {
 
   const orders = ordersFor(options)
   const takeBackInspector = giveUpInspector()
+  let pid
   try {
     const outcome = native.launch(orders)
     if (!outcome.ready) throw failure(outcome, options)
-    systemd.introduce(outcome.pid)
+    pid = outcome.pid
   } catch (error) {
     takeBackInspector()
     throw error
   }
+  systemd.introduce(pid)
   native.exitNow(0)
 }
 
@@ -84,7 +86,8 @@ function giveUpInspector() {
 
 function failure(outcome, options) {
   const told = { stderr: outcome.stderr, cause: cause(outcome.trouble) }
-  if (outcome.late) return errors.daemonTimeout({ ...told, timeout: options.readyTimeout, ready: options.ready })
+  const { readyTimeout: timeout, ready } = options
+  if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed: outcome.killed })
   const { exitCode = null, signal } = outcome
   return errors.daemonExited({ ...told, exitCode, signal: signal === undefined ? null : signalName(signal) })
 }

@@ -16,8 +16,8 @@ function sendable(value, name) {
 function descriptorOf(value, name) {
   if (typeof value === 'number') return value
   const fd = carrier(value).fd
-  // -1 is what Node's own objects have when they are closed.
-  if (typeof fd === 'number' && fd !== -1) return validate.descriptor(fd, `${name}.fd`)
+  // Node's own objects have -1 when they are closed, or -EBADF.
+  if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
   throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
 }
 

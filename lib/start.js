@@ -1,7 +1,33 @@
 'use strict'
 
-// How this process was started, kept when procnative is loaded: a program may change its arguments and its
-// directory before it calls daemonize().
+// How this process was started, kept when procnative is loaded: a program may change its arguments, its directory and
+// its environment before it calls daemonize().
+
+const fs = require('node:fs')
+
+// Left by a launcher: DESCRIPTOR:INODE:PID of the link to it (src/daemon/link.rs). Not for this process's children.
+const MARKER = 'PROCNATIVE_DAEMON'
+const marker = process.env[MARKER]
+delete process.env[MARKER]
+
+// The marker, also where the environment was cleaned before procnative was loaded.
+function launcherMarker() {
+  return (
+    marker ??
+    originalEnvironment()
+      .find((variable) => variable.startsWith(`${MARKER}=`))
+      ?.slice(MARKER.length + 1)
+  )
+}
+
+function originalEnvironment() {
+  try {
+    return fs.readFileSync('/proc/self/environ', 'latin1').split('\0')
+  } catch {
+    // A process that is not dumpable may not read it. Then what was seen above is all there is.
+    return []
+  }
+}
 
 function currentDirectory() {
   try {
@@ -12,4 +38,4 @@ function currentDirectory() {
   }
 }
 
-module.exports = { argv: [...process.argv], directory: currentDirectory(), currentDirectory }
+module.exports = { argv: [...process.argv], directory: currentDirectory(), currentDirectory, launcherMarker }

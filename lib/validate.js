@@ -54,7 +54,8 @@ const numberOrString = (number, text) => (value, name) => {
 
 const arrayOf = (check) => (value, name) => {
   if (!Array.isArray(value)) throw errors.invalidArgType(name, 'an array', value)
-  return value.map((item, index) => check(item, `${name}[${index}]`))
+  // Not by map(), which skips holes.
+  return Array.from({ length: value.length }, (_, index) => check(value[index], `${name}[${index}]`))
 }
 
 // A signal's number, from its name.
@@ -68,9 +69,7 @@ function signal(value, name) {
 // An options object: `checks` has a check for each key there is. Absent and undefined are the same.
 function options(value, name, checks) {
   if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw errors.invalidArgType(name, 'of type object', value)
-  }
+  if (!isPlainObject(value)) throw errors.invalidArgType(name, 'a plain object', value)
   const checked = {}
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
@@ -79,7 +78,16 @@ function options(value, name, checks) {
   return checked
 }
 
-function nearest(word, known) {
+// Options are written down where they are passed: an instance of a class is another argument in the wrong place.
+function isPlainObject(value) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype = Object.getPrototypeOf(value)
+  // Object.prototype, of this realm or another.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function nearest(key, known) {
+  const word = key.slice(0, 64)
   return known.reduce((best, one) => (distance(word, one) < distance(word, best) ? one : best))
 }
 

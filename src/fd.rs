@@ -3,10 +3,11 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::Mode;
 
-use crate::error::{During, Result};
+use crate::error::{During, Error, Result};
 use crate::sys;
 
 /// Fails with EBADF where `fd` is not open.
@@ -27,9 +28,9 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
 /// The highest descriptor this process has open.
 pub fn highest_open() -> Result<RawFd> {
     let path = c"/proc/self/fd";
-    let directory = std::fs::read_dir("/proc/self/fd").map_err(|error| crate::error::Error {
+    let directory = std::fs::read_dir("/proc/self/fd").map_err(|error| Error {
         syscall: "open",
-        errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
         path: Some(path.to_owned()),
     })?;
     Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(2))
@@ -40,13 +41,22 @@ pub fn dev_null() -> Result<OwnedFd> {
     open(c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
 }
 
-/// A log: appended to, created with `mode` less the caller's umask. A FIFO that nobody reads is ENXIO rather
+/// A log to append to, and whether it was created, with exactly `mode`. A FIFO that nobody reads is ENXIO rather
 /// than a wait for ever.
-pub fn open_log(path: &str, mode: u32) -> Result<OwnedFd> {
+pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
+    let path = crate::plan::c_string(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-    let fd = open(crate::plan::c_string(path)?, flags, Mode::from_bits_truncate(mode))?;
+    let mode = Mode::from_bits_truncate(mode);
+    let (fd, created) = match open(path.clone(), flags | OFlag::O_EXCL, mode) {
+        Err(Error { errno: Errno::EEXIST, .. }) => (open(path, flags, mode)?, false),
+        result => (result?, true),
+    };
+    if created {
+        // The caller's own umask has been at it.
+        nix::sys::stat::fchmod(&fd, mode).during("fchmod")?;
+    }
     fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl")?;
-    Ok(fd)
+    Ok((fd, created))
 }
 
 fn open(path: CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {

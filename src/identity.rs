@@ -6,6 +6,9 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 
 use crate::error::{During, Result};
 
+/// Linux's LOGIN_NAME_MAX. Name services put a name onto their stack, and one of megabytes ends the process.
+const LONGEST_NAME: usize = 256;
+
 /// The credentials that a process is to have.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -26,7 +29,7 @@ impl Identity {
         let gids = [gid.real, gid.effective, gid.saved] == [Gid::from_raw(self.gid); 3];
         let groups = match &self.groups {
             None => true,
-            Some(want) => sorted(want.clone()) == sorted(current_groups()?),
+            Some(want) => others(want.clone(), self.gid) == others(current_groups()?, self.gid),
         };
         Ok(uids && gids && groups)
     }
@@ -42,6 +45,9 @@ pub struct Account {
 impl Account {
     /// `name` as it stands, or None.
     pub fn by_name(name: &str) -> Result<Option<Self>> {
+        if name.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         User::from_name(name).during("getpwnam").map(|user| user.map(Self::from))
     }
 
@@ -66,6 +72,9 @@ impl From<User> for Account {
 
 /// The id of a group of the group database, or None.
 pub fn group_id(name: &str) -> Result<Option<u32>> {
+    if name.len() > LONGEST_NAME {
+        return Ok(None);
+    }
     Ok(Group::from_name(name).during("getgrnam")?.map(|group| group.gid.as_raw()))
 }
 
@@ -73,7 +82,9 @@ fn current_groups() -> Result<Vec<u32>> {
     Ok(unistd::getgroups().during("getgroups")?.into_iter().map(Gid::as_raw).collect())
 }
 
-fn sorted(mut groups: Vec<u32>) -> Vec<u32> {
+/// Without the group itself, which some systems list and some don't.
+fn others(mut groups: Vec<u32>, gid: u32) -> Vec<u32> {
+    groups.retain(|group| *group != gid);
     groups.sort_unstable();
     groups.dedup();
     groups

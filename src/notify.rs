@@ -2,15 +2,15 @@
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr};
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
+use crate::sys::poll;
 
 /// How long the manager may take to come to our message, as in sd_notify_barrier(3)'s callers.
 const BARRIER: Duration = Duration::from_secs(5);
@@ -26,14 +26,7 @@ pub fn barrier(socket: &str) -> Result<bool> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
     send(socket, "BARRIER=1", std::slice::from_ref(&writer))?;
     drop(writer);
-    let mut closed = [PollFd::new(reader.as_fd(), PollFlags::empty())];
-    let timeout = PollTimeout::try_from(BARRIER).unwrap_or(PollTimeout::MAX);
-    loop {
-        match poll(&mut closed, timeout) {
-            Err(Errno::EINTR) => {}
-            result => return result.during("poll").map(|ready| ready > 0),
-        }
-    }
+    poll::wait(&[reader.as_fd()], Some(Instant::now() + BARRIER)).during("poll")
 }
 
 fn send(path: &str, state: &str, descriptors: &[OwnedFd]) -> Result<()> {

@@ -18,8 +18,7 @@ pub struct Plan {
     pub(crate) program: CString,
     pub(crate) argv: Vec<CString>,
     pub(crate) environment: Vec<CString>,
-    /// Indices into `environment`: those that end in the new process's own pid.
-    pub(crate) own_pid: Vec<usize>,
+    pub(crate) own_pid: Vec<OwnPid>,
     pub(crate) directory: Option<CString>,
     pub(crate) enterable: Option<Enterable>,
     pub(crate) moves: Vec<Move>,
@@ -27,6 +26,15 @@ pub struct Plan {
     pub(crate) identity: Option<Identity>,
     /// Descriptors that live as long as the plan, because a move names them.
     owned: Vec<OwnedFd>,
+}
+
+/// An environment variable that is to end in the new process's own pid.
+#[derive(Debug)]
+pub(crate) struct OwnPid {
+    /// `NAME=` and room for the digits and a NUL, which the child writes.
+    pub(crate) variable: Vec<u8>,
+    /// Where the digits begin.
+    pub(crate) digits: usize,
 }
 
 /// A directory that the new program will enter by itself.
@@ -63,6 +71,9 @@ impl Plan {
     /// Fails early, as chdir(2) would, if the new process may not enter `directory`.
     pub fn must_enter(&mut self, directory: &str) -> Result<()> {
         let named = c_string(directory)?;
+        if directory.len() >= libc::PATH_MAX as usize {
+            return Err(Error { syscall: "chdir", errno: Errno::ENAMETOOLONG, path: Some(named) });
+        }
         let probe = c_string(&format!("{directory}/."))?;
         self.enterable = Some(Enterable { named, probe });
         Ok(())
@@ -78,9 +89,10 @@ impl Plan {
 
     /// Adds the variable `prefix` followed by the new process's pid; `prefix` ends in `=` or a separator.
     pub fn own_pid_variable(&mut self, prefix: &str) -> Result<()> {
-        let room = "0".repeat(PID_DIGITS);
-        self.own_pid.push(self.environment.len());
-        self.environment.push(c_string(&format!("{prefix}{room}"))?);
+        let mut variable = c_string(prefix)?.into_bytes();
+        let digits = variable.len();
+        variable.resize(digits + PID_DIGITS + 1, 0);
+        self.own_pid.push(OwnPid { variable, digits });
         Ok(())
     }
 

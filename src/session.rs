@@ -69,12 +69,13 @@ pub fn set_parent_death_signal(signal: i32) -> Result<()> {
 
 /// The path of the controlling terminal, from its device number in /proc/self/stat.
 pub fn controlling_terminal() -> Result<Option<String>> {
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|error| Error {
+    let stat = std::fs::read("/proc/self/stat").map_err(|error| Error {
         syscall: "open",
         errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
         path: Some(c"/proc/self/stat".to_owned()),
     })?;
-    Ok(terminal_device(&stat).map(|(major, minor)| device_path(major, minor)))
+    // The program's name may be anything, also no UTF-8.
+    Ok(terminal_device(&String::from_utf8_lossy(&stat)).map(|(major, minor)| device_path(major, minor)))
 }
 
 /// Major and minor number of field 7, tty_nr (proc_pid_stat(5)); None without a terminal. The second field, the

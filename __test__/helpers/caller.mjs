@@ -1,5 +1,6 @@
 // Processes that make the calls they are told: the tests' side of fixtures/session-caller.mjs.
 
+import { spawn } from 'node:child_process'
 import net from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -89,7 +90,8 @@ class Caller {
 
 /** A terminal that a caller leads the session of; tells how each of its processes ended that lost its parent. */
 export async function terminal(office, { prefix = [] } = {}) {
-  const { child, ended } = run(PYTHON, [fixture('session-terminal.py'), ...prefix, ...office.command('leader')])
+  const args = [fixture('session-terminal.py'), ...prefix, ...office.command('leader')]
+  const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const said = []
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
   const leader = await office.named('leader')
@@ -98,7 +100,6 @@ export async function terminal(office, { prefix = [] } = {}) {
     name,
     leader,
     keeper: child.pid,
-    ended,
     type: (text) => child.stdin.write(`type ${text}\n`),
     hangUp: () => child.stdin.write('hang up\n'),
     endOf: (pid) => until(() => said.find((line) => line.pid === pid), `the end of ${pid}`),

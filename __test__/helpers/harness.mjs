@@ -40,15 +40,22 @@ function leftovers(before) {
 const isNothing = (left) =>
   left.threads === 0 && left.descriptors.length + left.children.length + left.processes.length === 0
 
+function killDescendants() {
+  for (const pid of startedWith(MARK, process.env[MARK])) process.kill(pid, 'SIGKILL')
+}
+
 /** A test that must leave nothing behind, once what it gave to `after` has been done. */
 export function test(title, ...rest) {
   const body = rest.pop()
   const [options = {}] = rest
   nodeTest(title, { timeout: 120_000, ...options }, async (context) => {
+    // A test that hangs fails, and what it waits for is ended, so that the others have their turn.
+    context.signal.addEventListener('abort', killDescendants)
     await settle()
     const before = snapshot()
     const cleanups = []
     try {
+      // Has what node:test's context has, but cleans up before one looks what is left.
       await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
     } finally {
       for (const cleanup of cleanups) await cleanup()

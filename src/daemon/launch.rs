@@ -1,21 +1,20 @@
 //! The launcher: starts a daemon and waits until it is ready, dead or late.
 
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use super::link::{self, LauncherEnd, MARKER, Message};
-use super::output::{Output, Stderr};
-use crate::error::{During, Error, Result};
+use super::link::{self, LauncherEnd, MARKER, Message, Received};
+use super::output::{Opened, Output, Stderr};
+use crate::error::{During, Result};
+use crate::fd;
 use crate::identity::Identity;
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon};
+use crate::sys::poll;
 use crate::sys::process::Status;
 use crate::sys::signal::DefaultActions;
-use crate::{fd, sys};
 
 /// The first descriptor after the standard ones: systemd's sockets begin here, then comes the link, then what is
 /// kept. There is no gap, because Node marks what it inherits close-on-exec until it meets one.
@@ -56,106 +55,106 @@ pub enum Outcome {
     /// Dead before it was ready.
     Died {
         status: Status,
-        trouble: Option<String>,
-        stderr: String,
+        said: Said,
     },
-    /// Too late, and killed.
+    /// Too late, and killed, unless it runs as somebody whom we may not signal.
     Late {
-        trouble: Option<String>,
-        stderr: String,
+        killed: bool,
+        said: Said,
     },
+}
+
+/// What a daemon that did not become ready has left to read.
+pub struct Said {
+    /// The error that it met last.
+    pub trouble: Option<String>,
+    pub stderr: String,
 }
 
 /// Starts the daemon and waits. Files are opened before anything is cloned; on return, unless it is
 /// [`Outcome::Ready`], nothing of the daemon is left.
 pub fn launch(orders: &Orders) -> Result<Outcome> {
-    let stdout = orders.stdout.open(orders.umask)?;
-    let stderr = Stderr::open(&orders.stderr, orders.umask)?;
+    for &descriptor in orders.listen.iter().chain(&orders.keep) {
+        fd::require_open(descriptor)?;
+    }
+    let mut stdout = orders.stdout.open(orders.umask)?;
+    let mut stderr = Stderr::open(&orders.stderr, orders.umask)?;
     let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
 
+    // From before the clone, lest a signal be lost in between.
+    let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
     let daemon = {
-        let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
-        plan.must_enter(&orders.cwd)?;
-        if let Some(directory) = &orders.directory {
-            plan.exec_in(directory)?;
-        }
-        if let Some(identity) = &orders.identity {
-            plan.become_user(identity.clone())?;
-        }
-        let number = FIRST_FREE + orders.listen.len() as RawFd;
-        for prefix in &orders.own_pid {
-            plan.own_pid_variable(&format!("{prefix}="))?;
-        }
-        plan.own_pid_variable(&format!("{MARKER}={number}:{}:", fd::inode(&daemon_end)?))?;
-        plan.place_owned(fd::dev_null()?, 0)?;
-        plan.place(stdout.number(), 1)?;
-        plan.place(stderr.opened.number(), 2)?;
-        for (target, &source) in (FIRST_FREE..).zip(&orders.listen) {
-            plan.place(source, target)?;
-        }
-        plan.place_owned(daemon_end, number)?;
-        for (target, &source) in (number + 1..).zip(&orders.keep) {
-            plan.place(source, target)?;
-        }
-        // The plan, and with it our copy of the daemon's end, goes now: only then is the daemon's death an end
-        // of file.
+        let mut plan = plan(orders, &stdout, &stderr, daemon_end)?;
+        // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
+        // an end of file.
         spawn::daemon(&mut plan)?
     };
+    // It runs: from here on, the logs are its own.
+    stdout.keep();
+    stderr.opened.keep();
 
-    let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
-    watch(&daemon, &launcher_end, &stderr, orders.timeout)
+    let deadline = orders.timeout.map(|timeout| Instant::now() + timeout);
+    watch(daemon, &launcher_end, &stderr, deadline)
 }
 
-fn watch(daemon: &Daemon, link: &LauncherEnd, stderr: &Stderr, timeout: Option<Duration>) -> Result<Outcome> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+fn plan(orders: &Orders, stdout: &Opened, stderr: &Stderr, daemon_end: OwnedFd) -> Result<Plan> {
+    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
+    plan.must_enter(&orders.cwd)?;
+    if let Some(directory) = &orders.directory {
+        plan.exec_in(directory)?;
+    }
+    if let Some(identity) = &orders.identity {
+        plan.become_user(identity.clone())?;
+    }
+    let link = FIRST_FREE + orders.listen.len() as RawFd;
+    for name in &orders.own_pid {
+        plan.own_pid_variable(&format!("{name}="))?;
+    }
+    plan.own_pid_variable(&format!("{MARKER}={link}:{}:", fd::inode(&daemon_end)?))?;
+    plan.place_owned(fd::dev_null()?, 0)?;
+    plan.place(stdout.number(), 1)?;
+    plan.place(stderr.opened.number(), 2)?;
+    for (target, &source) in (FIRST_FREE..).zip(&orders.listen) {
+        plan.place(source, target)?;
+    }
+    plan.place_owned(daemon_end, link)?;
+    for (target, &source) in (link + 1..).zip(&orders.keep) {
+        plan.place(source, target)?;
+    }
+    Ok(plan)
+}
+
+fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<Instant>) -> Result<Outcome> {
     let mut trouble = None;
     let mut link_open = true;
     loop {
-        let late = !wait(daemon, link_open.then_some(link), deadline)?;
-        // Looked at before the death, because a daemon that was ready and has ended since was ready.
+        let watched = [Some(daemon.as_fd()), link_open.then(|| link.as_fd())];
+        let late =
+            !poll::wait(&watched.into_iter().flatten().collect::<Vec<_>>(), deadline).during("poll")?;
+        // Asked before the link is read: a daemon that was ready and has ended since was ready.
+        let dead = poll::is_readable(daemon.as_fd()).during("poll")?;
         while link_open {
-            match link.receive() {
-                Ok(Some(Message::Ready)) => return Ok(Outcome::Ready { pid: daemon.pid }),
-                Ok(Some(Message::Trouble(text))) => trouble = Some(text),
-                Ok(None) => link_open = false,
-                Err(Error { errno: Errno::EAGAIN, .. }) => break,
-                // It died with settings unread.
-                Err(Error { errno: Errno::ECONNRESET, .. }) => link_open = false,
-                Err(error) => return Err(error),
+            match link.receive()? {
+                Received::Message(Message::Ready) => return Ok(Outcome::Ready { pid: daemon.release() }),
+                Received::Message(Message::Trouble(text)) => trouble = Some(text),
+                Received::Nothing => break,
+                Received::End => link_open = false,
             }
         }
+        let said = |trouble| Said { trouble, stderr: stderr.tail() };
+        if dead {
+            // What it has started goes with it.
+            daemon.kill_group();
+            return Ok(Outcome::Died { status: daemon.reap()?, said: said(trouble) });
+        }
         if late {
-            sys::process::kill_group(daemon.group, Signal::SIGKILL);
-            sys::process::wait(daemon.pid).during("waitpid")?;
-            return Ok(Outcome::Late { trouble, stderr: stderr.tail() });
-        }
-        if is_dead(daemon)? {
-            let status = sys::process::wait(daemon.pid).during("waitpid")?;
-            return Ok(Outcome::Died { status, trouble, stderr: stderr.tail() });
-        }
-    }
-}
-
-/// Sleeps until the daemon says something, dies (true), or the deadline has passed (false).
-fn wait(daemon: &Daemon, link: Option<&LauncherEnd>, deadline: Option<Instant>) -> Result<bool> {
-    let mut descriptors = vec![PollFd::new(daemon.as_fd(), PollFlags::POLLIN)];
-    descriptors.extend(link.map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
-    loop {
-        match poll(&mut descriptors, remaining(deadline)) {
-            Err(Errno::EINTR) => {}
-            result => return result.during("poll").map(|ready| ready > 0),
+            let killed = daemon.kill().is_ok();
+            if killed {
+                daemon.reap()?;
+            } else {
+                daemon.release();
+            }
+            return Ok(Outcome::Late { killed, said: said(trouble) });
         }
     }
-}
-
-fn is_dead(daemon: &Daemon) -> Result<bool> {
-    let mut descriptors = [PollFd::new(daemon.as_fd(), PollFlags::POLLIN)];
-    poll(&mut descriptors, PollTimeout::ZERO).during("poll").map(|ready| ready > 0)
-}
-
-/// What is left until the deadline, rounded up so that a poll that timed out is past it.
-fn remaining(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else { return PollTimeout::NONE };
-    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-    PollTimeout::try_from(left.as_millis()).unwrap_or(PollTimeout::MAX)
 }

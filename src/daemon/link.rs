@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, sockopt};
 
 use crate::error::{During, Result};
 use crate::{fd, sys};
@@ -29,6 +29,16 @@ pub enum Message {
     Trouble(String),
 }
 
+/// What there was to receive.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    Message(Message),
+    /// Nothing yet.
+    Nothing,
+    /// The daemon has closed its end.
+    End,
+}
+
 /// The launcher's end.
 pub struct LauncherEnd(OwnedFd);
 
@@ -44,14 +54,22 @@ pub fn pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
 }
 
 impl LauncherEnd {
-    /// The next message, None at end of file, EAGAIN where there is none yet.
-    pub fn receive(&self) -> Result<Option<Message>> {
+    /// The next message, without waiting for it.
+    pub fn receive(&self) -> Result<Received> {
         let mut buffer = vec![0; LONGEST];
-        let length = receive(&self.0, &mut buffer)?;
-        Ok(buffer[..length].split_first().map(|(kind, text)| match *kind {
-            READY => Message::Ready,
-            _ => Message::Trouble(String::from_utf8_lossy(text).into_owned()),
-        }))
+        let length = match receive(self.as_fd(), &mut buffer) {
+            Err(Errno::EAGAIN) => return Ok(Received::Nothing),
+            // It has ended without reading its settings.
+            Err(Errno::ECONNRESET) => 0,
+            result => result.during("recv")?,
+        };
+        Ok(match buffer[..length].split_first() {
+            None => Received::End,
+            Some((&READY, _)) => Received::Message(Message::Ready),
+            Some((_, text)) => {
+                Received::Message(Message::Trouble(String::from_utf8_lossy(text).into_owned()))
+            }
+        })
     }
 }
 
@@ -64,47 +82,70 @@ impl AsFd for LauncherEnd {
 impl DaemonEnd {
     /// Takes over the descriptor that the marker names and returns it with the settings; None where that is not
     /// the link that the marker speaks of.
-    pub fn join(descriptor: RawFd, inode: u64) -> Result<Option<(Self, String)>> {
-        if fd::inode(sys::fd::borrow(descriptor)).ok() != Some(inode) {
+    pub fn take_over(descriptor: RawFd, inode: u64) -> Result<Option<(Self, String)>> {
+        let named = sys::fd::borrow(descriptor);
+        if fd::inode(named).ok() != Some(inode) || !is_seqpacket(named) {
             return Ok(None);
         }
-        // SAFETY: the launcher gave us this socket at this number, and the marker is read once.
-        #[allow(unsafe_code)]
-        let socket = unsafe { sys::fd::adopt(descriptor) };
         let mut buffer = vec![0; LONGEST];
-        let length = receive(&socket, &mut buffer)?;
-        Ok(Some((Self(socket), String::from_utf8_lossy(&buffer[..length]).into_owned())))
+        let length = receive(named, &mut buffer).during("recv")?;
+        // SAFETY: it is the launcher's socket, which was given to nobody else, and the marker is read once.
+        #[allow(unsafe_code)]
+        let link = Self(unsafe { sys::fd::adopt(descriptor) });
+        Ok(Some((link, String::from_utf8_lossy(&buffer[..length]).into_owned())))
+    }
+
+    /// Dies with the launcher from here on, also where that has died already. The child saw to it before its exec,
+    /// but the exec of a program with capabilities undoes that.
+    pub fn die_with_launcher(&self) -> Result<()> {
+        sys::process::set_parent_death_signal(Signal::SIGKILL as i32).during("prctl")?;
+        if self.is_cut()? { die() } else { Ok(()) }
     }
 
     /// Tells of an error that may be the end. A launcher that is gone can't hear it, and need not.
     pub fn tell(&self, text: &str) -> Result<()> {
         let room = (0..LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        let message = [&[TROUBLE], &text.as_bytes()[..room]].concat();
-        match send(&self.0, &message) {
-            Err(error) if error.errno == Errno::EPIPE => Ok(()),
-            result => result,
-        }
+        send(&self.0, &[&[TROUBLE], &text.as_bytes()[..room]].concat()).map(drop)
     }
 
     /// Releases the launcher, or dies with it where it has died: the death signal is cleared first, because a
     /// launcher ends as soon as it hears of readiness.
-    pub fn ready(self) -> Result<()> {
+    pub fn ready(&self) -> Result<()> {
         sys::process::set_parent_death_signal(0).during("prctl")?;
-        match send(&self.0, &[READY]) {
-            Err(error) if error.errno == Errno::EPIPE => {
-                sys::process::send_to_self(Signal::SIGKILL as i32).during("kill")
-            }
-            result => result,
+        if send(&self.0, &[READY])? { Ok(()) } else { die() }
+    }
+
+    /// Whether the launcher has closed its end.
+    fn is_cut(&self) -> Result<bool> {
+        let mut byte = [0];
+        match receive(self.0.as_fd(), &mut byte) {
+            Err(Errno::EAGAIN) => Ok(false),
+            // There is one message to a daemon, and that was read: what is left is the end.
+            Ok(_) | Err(Errno::ECONNRESET) => Ok(true),
+            Err(errno) => Err(errno).during("recv"),
         }
     }
 }
 
-fn send(socket: &OwnedFd, message: &[u8]) -> Result<()> {
-    socket::send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL).during("send").map(drop)
+/// As the death signal would have it.
+fn die() -> Result<()> {
+    sys::process::send_to_self(Signal::SIGKILL as i32).during("kill")
 }
 
-fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize> {
-    socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).during("recv")
+fn is_seqpacket(descriptor: BorrowedFd<'_>) -> bool {
+    socket::getsockopt(&descriptor, sockopt::SockType) == Ok(SockType::SeqPacket)
+}
+
+/// False where the other end is gone. It may have gone with messages unread, which is ECONNRESET.
+fn send(socket: &OwnedFd, message: &[u8]) -> Result<bool> {
+    match socket::send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL) {
+        Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(false),
+        result => result.during("send").map(|_| true),
+    }
+}
+
+fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {
+    socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)
 }
 
 #[cfg(test)]
@@ -115,7 +156,7 @@ mod tests {
         let (launcher, daemon) = pair("{}").unwrap();
         let inode = fd::inode(&daemon).unwrap();
         let (end, settings) =
-            DaemonEnd::join(std::os::fd::IntoRawFd::into_raw_fd(daemon), inode).unwrap().unwrap();
+            DaemonEnd::take_over(std::os::fd::IntoRawFd::into_raw_fd(daemon), inode).unwrap().unwrap();
         (launcher, end, settings)
     }
 
@@ -128,28 +169,33 @@ mod tests {
     fn another_file_at_the_number_is_no_link() {
         let (_launcher, daemon) = pair("{}").unwrap();
         let inode = fd::inode(&daemon).unwrap();
-        assert!(DaemonEnd::join(daemon.as_raw_fd(), inode + 1).unwrap().is_none());
-        assert!(DaemonEnd::join(1_000_000, inode).unwrap().is_none());
+        assert!(DaemonEnd::take_over(daemon.as_raw_fd(), inode + 1).unwrap().is_none());
+        assert!(DaemonEnd::take_over(1_000_000, inode).unwrap().is_none());
     }
 
     #[test]
     fn messages_come_in_order_and_then_the_end() {
         let (launcher, daemon, _) = joined();
-        assert_eq!(launcher.receive().unwrap_err().errno, Errno::EAGAIN);
+        assert_eq!(launcher.receive().unwrap(), Received::Nothing);
         daemon.tell("first").unwrap();
         daemon.tell(&"ä".repeat(LONGEST)).unwrap();
         daemon.ready().unwrap();
-        assert_eq!(launcher.receive().unwrap(), Some(Message::Trouble("first".into())));
-        let Some(Message::Trouble(long)) = launcher.receive().unwrap() else { panic!("no text") };
+        assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Trouble("first".into())));
+        let Received::Message(Message::Trouble(long)) = launcher.receive().unwrap() else {
+            panic!("no text")
+        };
         assert_eq!(long, "ä".repeat((LONGEST - 1) / 2));
-        assert_eq!(launcher.receive().unwrap(), Some(Message::Ready));
-        assert_eq!(launcher.receive().unwrap(), None);
+        assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Ready));
+        drop(daemon);
+        assert_eq!(launcher.receive().unwrap(), Received::End);
     }
 
     #[test]
     fn telling_a_dead_launcher_is_no_error() {
         let (launcher, daemon, _) = joined();
+        daemon.tell("nobody reads this").unwrap();
         drop(launcher);
         daemon.tell("nobody hears this").unwrap();
+        assert!(daemon.is_cut().unwrap());
     }
 }

@@ -24,15 +24,35 @@ pub enum Output {
 /// The same, opened.
 #[derive(Debug)]
 pub enum Opened {
-    Owned(OwnedFd),
     Borrowed(RawFd),
+    Owned(OwnedFd),
+    /// A file that was not there before: it is removed when this is dropped, unless it is kept.
+    Created(OwnedFd, String),
 }
 
 impl Opened {
     pub fn number(&self) -> RawFd {
         match self {
-            Self::Owned(fd) => fd.as_raw_fd(),
             Self::Borrowed(fd) => *fd,
+            Self::Owned(fd) | Self::Created(fd, _) => fd.as_raw_fd(),
+        }
+    }
+
+    /// Lets a created file stay.
+    pub fn keep(&mut self) {
+        if let Self::Created(_, path) = self {
+            path.clear();
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Self::Created(_, path) = self
+            && !path.is_empty()
+        {
+            // Somebody else may have removed it meanwhile, which comes to the same.
+            let _ = std::fs::remove_file(path);
         }
     }
 }
@@ -42,8 +62,11 @@ impl Output {
     pub fn open(&self, umask: u32) -> Result<Opened> {
         match self {
             Self::Ignore => fd::dev_null().map(Opened::Owned),
-            Self::File(path) => fd::open_log(path, 0o666 & !umask).map(Opened::Owned),
             Self::Descriptor(number) => fd::require_open(*number).map(|()| Opened::Borrowed(*number)),
+            Self::File(path) => fd::open_log(path, 0o666 & !umask).map(|(fd, created)| match created {
+                true => Opened::Created(fd, path.clone()),
+                false => Opened::Owned(fd),
+            }),
         }
     }
 }
@@ -73,12 +96,13 @@ impl Stderr {
     pub fn tail(&self) -> String {
         let end = length(&self.opened);
         let start = self.begins.max(end.saturating_sub(TAIL));
-        let mut text = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
+        let Some(size) = end.checked_sub(start).filter(|size| *size > 0) else { return String::new() };
+        let mut text = vec![0; size as usize];
         // Opened anew, because a log is open for writing only.
         let path = format!("/proc/self/fd/{}", self.opened.number());
         match File::open(path).and_then(|file| file.read_exact_at(&mut text, start)) {
             Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-            // Written for somebody else's eyes only: the error goes without it.
+            // Written for somebody else's eyes only, or cut off meanwhile: the error goes without it.
             Err(_) => String::new(),
         }
     }

@@ -38,11 +38,12 @@ pub struct Credentials {
     pub groups: Option<Vec<u32>>,
 }
 
-/// How it went: ready with `pid`, dead with `exitCode` or `signal`, or late.
+/// How it went: ready with `pid`, dead with `exitCode` or `signal`, or late and killed or not.
 #[napi(object)]
 pub struct LaunchOutcome {
     pub ready: bool,
     pub late: bool,
+    pub killed: bool,
     pub pid: Option<i32>,
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
@@ -66,8 +67,11 @@ pub struct Joined {
 /// Null where the descriptor is not the link that the marker speaks of.
 #[napi(catch_unwind)]
 pub fn join_launcher(env: Env, descriptor: i32, inode: f64) -> Result<Option<Joined>> {
-    let joined = DaemonEnd::join(descriptor, inode as u64).or_throw(&env)?;
-    Ok(joined.map(|(link, settings)| Joined { link: External::new(Some(link)), settings }))
+    let Some((link, settings)) = DaemonEnd::take_over(descriptor, inode as u64).or_throw(&env)? else {
+        return Ok(None);
+    };
+    link.die_with_launcher().or_throw(&env)?;
+    Ok(Some(Joined { link: External::new(Some(link)), settings }))
 }
 
 /// Tells the launcher of an error that may end the daemon.
@@ -79,7 +83,9 @@ pub fn tell_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String)
 /// Releases the launcher and closes the link.
 #[napi(catch_unwind)]
 pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>) -> Result<()> {
-    link.take().map_or(Ok(()), DaemonEnd::ready).or_throw(&env)
+    (**link).as_ref().map_or(Ok(()), DaemonEnd::ready).or_throw(&env)?;
+    **link = None;
+    Ok(())
 }
 
 /// Turns standard error to /dev/null.
@@ -134,24 +140,23 @@ impl From<Outcome> for LaunchOutcome {
         let nothing = Self {
             ready: false,
             late: false,
+            killed: false,
             pid: None,
             exit_code: None,
             signal: None,
             trouble: None,
             stderr: None,
         };
-        match outcome {
-            Outcome::Ready { pid } => Self { ready: true, pid: Some(pid), ..nothing },
-            Outcome::Late { trouble, stderr } => {
-                Self { late: true, trouble, stderr: Some(stderr), ..nothing }
+        let (outcome, said) = match outcome {
+            Outcome::Ready { pid } => return Self { ready: true, pid: Some(pid), ..nothing },
+            Outcome::Late { killed, said } => (Self { late: true, killed, ..nothing }, said),
+            Outcome::Died { status: Status::Exited(code), said } => {
+                (Self { exit_code: Some(code), ..nothing }, said)
             }
-            Outcome::Died { status, trouble, stderr } => {
-                let (exit_code, signal) = match status {
-                    Status::Exited(code) => (Some(code), None),
-                    Status::Killed { signal } => (None, Some(signal)),
-                };
-                Self { exit_code, signal, trouble, stderr: Some(stderr), ..nothing }
+            Outcome::Died { status: Status::Killed { signal }, said } => {
+                (Self { signal: Some(signal), ..nothing }, said)
             }
-        }
+        };
+        Self { trouble: said.trouble, stderr: Some(said.stderr), ..outcome }
     }
 }

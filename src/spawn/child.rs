@@ -13,7 +13,7 @@
 use core::ffi::c_void;
 use core::{ptr, slice};
 
-use libc::{c_char, c_int, c_long, c_uint, gid_t, pid_t, uid_t};
+use libc::{c_char, c_int, c_long, c_uint, c_ulong, gid_t, pid_t, uid_t};
 
 /// The steps, each of which can fail.
 #[repr(u32)]
@@ -39,7 +39,7 @@ pub enum Step {
 pub struct Report {
     pub step: Step,
     pub errno: c_int,
-    /// The daemon, once it was cloned.
+    /// The daemon, as soon as it runs.
     pub pid: pid_t,
     /// The daemon's pidfd, in the parent's descriptor table (the middle process shares that).
     pub pidfd: c_int,
@@ -83,12 +83,13 @@ pub struct Orders {
     pub credentials: *const Credentials,
     /// The process that must still be the parent when the death signal is set.
     pub launcher: pid_t,
-    /// Places with room for a decimal pid and its NUL, at the end of environment strings.
+    /// Places with room for a decimal pid and its NUL, at the end of environment variables.
     pub own_pid: *const *mut c_char,
     pub own_pid_len: usize,
     /// One past the end of the daemon's stack.
     pub daemon_stack: *mut c_void,
-    pub report: *mut Report,
+    /// The one part that the child writes.
+    pub report: Report,
 }
 
 const LAST_SIGNAL: c_int = 64;
@@ -107,34 +108,28 @@ type Done = Result<(), Step>;
 
 /// The first child: leads a session of its own, clones the daemon into it, and ends.
 pub extern "C" fn middle(orders: *mut c_void) -> c_int {
-    let orders = orders.cast_const().cast::<Orders>();
+    let orders = orders.cast::<Orders>();
     // SAFETY: the parent passes its own `Orders` and waits until both children have exec'd or died.
     unsafe {
         if libc::setsid() < 0 {
             fail(orders, Step::Setsid);
         }
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::CLONE_PARENT;
-        let report = (*orders).report;
-        let pid = libc::clone(
-            daemon,
-            (*orders).daemon_stack,
-            flags,
-            orders.cast_mut().cast(),
-            &raw mut (*report).pidfd,
-        );
+        let pidfd = &raw mut (*orders).report.pidfd;
+        let pid = libc::clone(daemon, (*orders).daemon_stack, flags, orders.cast(), pidfd);
         if pid < 0 {
             fail(orders, Step::Clone);
         }
-        (*report).pid = pid;
         libc::_exit(0)
     }
 }
 
 /// The second child: becomes the daemon's program.
 extern "C" fn daemon(orders: *mut c_void) -> c_int {
-    let orders = orders.cast_const().cast::<Orders>();
+    let orders = orders.cast::<Orders>();
     // SAFETY: as in `middle`.
     unsafe {
+        (*orders).report.pid = libc::getpid();
         let Err(step) = become_program(&*orders);
         fail(orders, step)
     }
@@ -157,8 +152,8 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
             take_credentials(&*orders.credentials)?;
         }
         // After the credentials: they decide whether the directory may be entered.
-        if !orders.enterable.is_null() && libc::access(orders.enterable, libc::X_OK) < 0 {
-            return Err(Step::Access);
+        if !orders.enterable.is_null() {
+            may_enter(orders.enterable)?;
         }
         // After the credentials too: changing them clears the death signal.
         die_with(orders.launcher)?;
@@ -202,20 +197,27 @@ unsafe fn set_signal_mask(mask: u64) {
     }
 }
 
-/// Puts each source at its target, in two passes: a source that stands where some target will be is moved out
-/// of the way first, so that swaps come out right.
+/// Puts each source at its target, in two passes. Targets are filled in ascending order, so a source is in
+/// danger only where it is lower than its target: such a one is first copied above them all, and a row of the
+/// same source once only.
 unsafe fn place_descriptors(orders: &Orders) -> Done {
     // SAFETY: the parent made the array, and nobody else looks at it now.
     let moves = unsafe { slice::from_raw_parts_mut(orders.moves, orders.moves_len) };
     let Some(&Move { target: highest, .. }) = moves.last() else { return Ok(()) };
+    let mut last = Move { source: -1, target: -1 };
     for one in &mut *moves {
-        if one.source <= highest && one.source != one.target {
+        if one.source >= one.target {
+            continue;
+        }
+        if one.source != last.source {
             // SAFETY: fcntl and dup2 act on this process's own descriptor table.
-            one.source = unsafe { libc::fcntl(one.source, libc::F_DUPFD_CLOEXEC, highest.wrapping_add(1)) };
-            if one.source < 0 {
+            let copy = unsafe { libc::fcntl(one.source, libc::F_DUPFD_CLOEXEC, highest.wrapping_add(1)) };
+            if copy < 0 {
                 return Err(Step::Duplicate);
             }
+            last = Move { source: one.source, target: copy };
         }
+        one.source = last.target;
     }
     for one in &*moves {
         // SAFETY: as above. dup2 clears close-on-exec, but does nothing at all where both are the same.
@@ -264,6 +266,18 @@ unsafe fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
     if done < 0 { Err(Step::CloseRange) } else { Ok(()) }
 }
 
+/// Whether chdir(2) to the directory `/.` of a path would succeed, with these credentials and capabilities:
+/// access(2), which asks for the real ones without capabilities, is for kernels that refuse the better question.
+unsafe fn may_enter(path: *const c_char) -> Done {
+    // SAFETY: the kernel reads a C string.
+    unsafe {
+        let asked = libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path, libc::X_OK, libc::AT_EACCESS);
+        let refused = asked < 0 && matches!(*libc::__errno_location(), libc::ENOSYS | libc::EPERM);
+        let answer = if refused { libc::access(path, libc::X_OK).into() } else { asked };
+        if answer < 0 { Err(Step::Access) } else { Ok(()) }
+    }
+}
+
 /// Groups, then gid, then uid: the other way round the right to do the rest would be gone. Then looks whether
 /// it is true, and whether root can be had back.
 unsafe fn take_credentials(to: &Credentials) -> Done {
@@ -295,7 +309,7 @@ unsafe fn take_credentials(to: &Credentials) -> Done {
 unsafe fn die_with(launcher: pid_t) -> Done {
     // SAFETY: prctl with numbers only; _exit ends this process alone.
     unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) < 0 {
             return Err(Step::ParentDeathSignal);
         }
         if libc::getppid() != launcher {
@@ -326,12 +340,11 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) {
 }
 
 /// Writes down which step failed, and ends this process.
-unsafe fn fail(orders: *const Orders, step: Step) -> ! {
+unsafe fn fail(orders: *mut Orders, step: Step) -> ! {
     // SAFETY: the parent reads the report only after this process is gone.
     unsafe {
-        let report = (*orders).report;
-        (*report).errno = *libc::__errno_location();
-        (*report).step = step;
+        (*orders).report.errno = *libc::__errno_location();
+        (*orders).report.step = step;
         libc::_exit(127)
     }
 }

@@ -50,7 +50,7 @@ impl Drop for Dumpable {
         // 2 (readable by root only) can't be asked for, but nor can it have changed.
         if self.before == 1 {
             // SAFETY: prctl with numbers only.
-            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1 as libc::c_ulong) };
         }
     }
 }

@@ -16,20 +16,58 @@ use child::{Credentials, Orders, Report, Step};
 use guard::{Dumpable, SignalsBlocked};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::unistd::{self, Pid};
 use stack::Stack;
 
 use crate::error::{During, Error, Result};
 use crate::plan::Plan;
 use crate::sys;
-use crate::sys::process::Status;
+use crate::sys::process::{self, Status};
 
-/// A process that was started as a daemon and is, until the caller ends, the caller's child.
+/// A process that was started as a daemon and is, until the caller ends, the caller's child. Unless it is
+/// released or reaped, it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Daemon {
-    pub pid: i32,
-    /// Its session and its process group, named after the middle process that is gone.
-    pub group: i32,
+    pid: i32,
+    /// The session and the process group that it was born into, named after the middle process that is gone.
+    group: i32,
     pidfd: OwnedFd,
+    ours: bool,
+}
+
+impl Daemon {
+    /// Kills the daemon and what it has started, as far as that is still in its process group. EPERM where it runs
+    /// as another user and the caller has no right to signal that one.
+    pub fn kill(&self) -> Result<()> {
+        self.kill_group();
+        process::kill_by_pidfd(self.as_fd(), Signal::SIGKILL).during("pidfd_send_signal")
+    }
+
+    /// Kills what is in its process group. It may have left that for one of its own, and a number that nobody has
+    /// any more may be given to strangers: only what the daemon, not yet reaped, holds itself can't be.
+    pub fn kill_group(&self) {
+        let pid = Pid::from_raw(self.pid);
+        let [session, group] =
+            [unistd::getsid(Some(pid)), unistd::getpgid(Some(pid))].map(|id| id.map_or(0, Pid::as_raw));
+        if session == self.group || group == self.group {
+            kill_if_any(-self.group);
+        }
+        if group == self.pid {
+            kill_if_any(-group);
+        }
+    }
+
+    /// Waits for its end.
+    pub fn reap(mut self) -> Result<Status> {
+        self.ours = false;
+        process::wait(self.pid).during("waitpid")
+    }
+
+    /// Lets it live. Returns its pid.
+    pub fn release(mut self) -> i32 {
+        self.ours = false;
+        self.pid
+    }
 }
 
 impl AsFd for Daemon {
@@ -37,6 +75,21 @@ impl AsFd for Daemon {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // One that may not be killed is not waited for: it could live for ever.
+        if self.ours && self.kill().is_ok() {
+            // Our own child, and dead: nothing can go wrong that could be told to anybody.
+            let _ = process::wait(self.pid);
+        }
+    }
+}
+
+/// That nobody is there any more is what is wanted; that some may not be signalled can't be helped.
+fn kill_if_any(pid: i32) {
+    let _ = process::kill(pid, Signal::SIGKILL);
 }
 
 /// Starts `plan` by a double fork: a middle process calls setsid(2) and clones the daemon, which therefore leads
@@ -51,21 +104,21 @@ pub fn daemon(plan: &mut Plan) -> Result<Daemon> {
         let _blocked = SignalsBlocked::new();
         let _dumpable = memory.credentials.is_some().then(Dumpable::save);
         let group = memory.clone_middle(&stack)?;
-        (group, reap_middle(group)?)
+        (group, memory.reap_middle(group)?)
     };
-    // SAFETY: both children have exec'd or are gone: nobody else reads or writes the report any more.
-    let report = unsafe { ptr::read_volatile(memory.orders.report) };
-    let pidfd = (middle.status == Status::Exited(0) || middle.left_daemon).then(|| {
+    let report = memory.report();
+    let daemon = (middle.status == Status::Exited(0) || middle.left_daemon).then(|| Daemon {
+        pid: report.pid,
+        group,
         // SAFETY: the daemon was cloned, so the kernel put a new descriptor there, into the table that we share.
-        unsafe { OwnedFd::from_raw_fd(report.pidfd) }
+        pidfd: unsafe { OwnedFd::from_raw_fd(report.pidfd) },
+        ours: !middle.left_daemon,
     });
 
-    match (middle.status, pidfd) {
-        (Status::Exited(0), Some(pidfd)) if report.step == Step::None => {
-            Ok(Daemon { pid: report.pid, group, pidfd })
-        }
-        (Status::Exited(0), _) => {
-            sys::process::wait(report.pid).during("waitpid")?;
+    match (middle.status, daemon) {
+        (Status::Exited(0), Some(daemon)) if report.step == Step::None => Ok(daemon),
+        (Status::Exited(0), Some(daemon)) => {
+            daemon.reap()?;
             Err(step_failed(&report, plan))
         }
         (Status::Exited(_), _) => Err(step_failed(&report, plan)),
@@ -80,16 +133,29 @@ struct Shared<'plan> {
     credentials: Option<Box<Credentials>>,
     _pointers: [Vec<*const c_char>; 2],
     _own_pid: Vec<*mut c_char>,
-    _report: Box<Report>,
     _plan: std::marker::PhantomData<&'plan mut Plan>,
+}
+
+/// How the middle process ended.
+struct Middle {
+    status: Status,
+    /// It was killed after it had cloned the daemon, which has been killed too.
+    left_daemon: bool,
 }
 
 impl<'plan> Shared<'plan> {
     /// The last allocations before the clone.
     fn prepare(plan: &'plan mut Plan) -> Result<Self> {
-        let argv = null_terminated(&plan.argv);
-        let envp = null_terminated(&plan.environment);
-        let own_pid: Vec<_> = plan.own_pid.iter().map(|&at| digits_of(&plan.environment[at])).collect();
+        let argv: Vec<_> = strings(&plan.argv).chain([ptr::null()]).collect();
+        let variables: Vec<_> =
+            plan.own_pid.iter_mut().map(|one| one.variable.as_mut_ptr().cast::<c_char>()).collect();
+        let envp: Vec<_> = strings(&plan.environment)
+            .chain(variables.iter().map(|one| one.cast_const()))
+            .chain([ptr::null()])
+            .collect();
+        // SAFETY: the digits are within the variable.
+        let own_pid: Vec<_> =
+            variables.iter().zip(&plan.own_pid).map(|(at, one)| unsafe { at.add(one.digits) }).collect();
         let credentials = plan.identity.as_ref().map(|identity| {
             Box::new(Credentials {
                 uid: identity.uid.unwrap_or(0),
@@ -99,7 +165,6 @@ impl<'plan> Shared<'plan> {
                 change_uid: identity.uid.is_some(),
             })
         });
-        let mut report = Box::new(Report { step: Step::None, errno: 0, pid: 0, pidfd: -1 });
         let orders = Box::new(Orders {
             program: plan.program.as_ptr(),
             argv: argv.as_ptr(),
@@ -111,18 +176,17 @@ impl<'plan> Shared<'plan> {
             close_one_by_one: if sys::fd::has_close_range() { -1 } else { crate::fd::highest_open()? },
             umask: plan.umask as i32,
             credentials: credentials.as_deref().map_or(ptr::null(), |one| one),
-            launcher: nix::unistd::getpid().as_raw(),
+            launcher: unistd::getpid().as_raw(),
             own_pid: own_pid.as_ptr(),
             own_pid_len: own_pid.len(),
             daemon_stack: ptr::null_mut(),
-            report: &raw mut *report,
+            report: Report { step: Step::None, errno: 0, pid: 0, pidfd: -1 },
         });
         Ok(Self {
             orders,
             credentials,
             _pointers: [argv, envp],
             _own_pid: own_pid,
-            _report: report,
             _plan: std::marker::PhantomData,
         })
     }
@@ -138,30 +202,36 @@ impl<'plan> Shared<'plan> {
         let pid = unsafe { libc::clone(child::middle, stack.top(), flags, orders.cast()) };
         Errno::result(pid).during("clone")
     }
-}
 
-/// How the middle process ended.
-struct Middle {
-    status: Status,
-    /// It was killed after it had cloned the daemon, which has been killed too.
-    left_daemon: bool,
-}
-
-/// Reaps the middle process. Where it was killed it may have left a daemon that still runs in our memory: that
-/// one is killed and reaped too, before anything is freed. The dead middle process keeps the number of their
-/// group from being given to somebody else while we do so.
-fn reap_middle(middle: i32) -> Result<Middle> {
-    let status = sys::process::peek(middle).during("waitid")?;
-    let mut left_daemon = false;
-    if !matches!(status, Status::Exited(_)) {
-        sys::process::kill_group(middle, Signal::SIGKILL);
-        while let Ok((pid, _)) = sys::process::wait_group(middle) {
-            left_daemon |= pid != middle;
+    /// Reaps the middle process. Where it was killed it may have left a daemon that still runs in our memory: that
+    /// one is killed and reaped too, before anything is freed. The dead middle process keeps the number of their
+    /// group from being given to somebody else while we do so.
+    fn reap_middle(&self, middle: i32) -> Result<Middle> {
+        let status = process::peek(middle).during("waitid")?;
+        let mut left_daemon = false;
+        if !matches!(status, Status::Exited(_)) {
+            kill_if_any(-middle);
+            while let Ok((pid, _)) = process::wait_group(middle) {
+                left_daemon |= pid != middle;
+            }
+            // It runs, and has left the group since.
+            let daemon = self.report().pid;
+            if !left_daemon && daemon != 0 {
+                kill_if_any(daemon);
+                left_daemon = process::wait(daemon).is_ok();
+            }
+        }
+        match process::wait(middle) {
+            Ok(_) | Err(Errno::ECHILD) => Ok(Middle { status, left_daemon }),
+            Err(errno) => Err(Error { syscall: "waitpid", errno, path: None }),
         }
     }
-    match sys::process::wait(middle) {
-        Ok(_) | Err(Errno::ECHILD) => Ok(Middle { status, left_daemon }),
-        Err(errno) => Err(Error { syscall: "waitpid", errno, path: None }),
+
+    /// What the children have written so far.
+    fn report(&self) -> Report {
+        // SAFETY: ours, and always initialised; a child may be writing to it only where `reap_middle` looks for
+        // the daemon's pid, which is written at once and first of all.
+        unsafe { ptr::read_volatile(&raw const self.orders.report) }
     }
 }
 
@@ -183,13 +253,6 @@ fn step_failed(report: &Report, plan: &Plan) -> Error {
     Error { syscall, errno: Errno::from_raw(report.errno), path: path.cloned() }
 }
 
-fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|one| one.as_ptr()).chain([ptr::null()]).collect()
-}
-
-/// Where the digits begin that the plan reserved at the end of `variable`.
-fn digits_of(variable: &CString) -> *mut c_char {
-    let digits = variable.as_bytes().iter().rev().take_while(|byte| **byte == b'0').count();
-    // SAFETY: stays within the string.
-    unsafe { variable.as_ptr().add(variable.as_bytes().len() - digits).cast_mut() }
+fn strings(strings: &[CString]) -> impl Iterator<Item = *const c_char> {
+    strings.iter().map(|one| one.as_ptr())
 }

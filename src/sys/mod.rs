@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub mod fd;
+pub mod poll;
 pub mod process;
 pub mod signal;
 pub mod terminal;

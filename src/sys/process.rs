@@ -1,5 +1,7 @@
 //! waitpid(2), waitid(2), kill(2) and prctl(2) on processes that may have been cloned without SIGCHLD.
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -61,16 +63,26 @@ pub fn peek(pid: i32) -> nix::Result<Status> {
     }
 }
 
-/// kill(2) to a group; that nobody is left in it is no error.
-pub fn kill_group(group: i32, signal: Signal) {
-    // SAFETY: numbers only. The caller holds a member of the group unreaped, so the number is not recycled.
-    unsafe { libc::kill(-group, signal as i32) };
+/// kill(2), to a process or, if negative, to a group. The caller knows that the number was not given to somebody
+/// else meanwhile: it holds a member unreaped.
+pub fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
+    // SAFETY: numbers only.
+    Errno::result(unsafe { libc::kill(pid, signal as i32) }).map(drop)
+}
+
+/// pidfd_send_signal(2), of Linux 5.1.
+pub fn kill_by_pidfd(pidfd: BorrowedFd<'_>, signal: Signal) -> nix::Result<()> {
+    let (fd, signal) = (pidfd.as_raw_fd(), signal as i32);
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: no siginfo is passed.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, no_info, 0) };
+    Errno::result(sent).map(drop)
 }
 
 /// prctl(PR_SET_PDEATHSIG); 0 clears it.
 pub fn set_parent_death_signal(signal: i32) -> nix::Result<()> {
     // SAFETY: numbers only.
-    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }).map(drop)
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) }).map(drop)
 }
 
 /// prctl(PR_SET_CHILD_SUBREAPER).
