@@ -52,7 +52,7 @@ test(
 )
 
 test('D1: 100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', async (t) => {
-  assert.equal(await survivors(t, (command) => ['python3', fixture('pty.py'), ...command]), 100)
+  assert.equal(await survivors(t, (command) => ['python3', fixture('on-terminal.py'), ...command]), 100)
 })
 
 test('D1: opening a terminal without O_NOCTTY does not gain one', async (t) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, runScript } from './helpers/run.mjs'
+import { fixture, run, runScript, scriptCommand } from './helpers/run.mjs'
 
 const binding = createRequire(import.meta.url)('../binding.js')
 
@@ -124,7 +124,8 @@ for (const name of Object.keys(binding).filter((one) => typeof binding[one] === 
 }
 
 test('E3: a link to a launcher is released once, whatever it is told', async () => {
-  const ended = await runScript(fixture('arguments-link.mjs'))
+  const program = [process.execPath, ...scriptCommand(fixture('arguments-link.mjs'))]
+  const ended = await run('python3', [fixture('arguments-link.py'), ...program]).ended
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   assert.deepEqual(reports(ended.stdout), [
     { settings: 'settings' },

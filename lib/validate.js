@@ -69,7 +69,7 @@ function signal(value, name) {
 // An options object: `checks` has a check for each key there is. Absent and undefined are the same.
 function options(value, name, checks) {
   if (value === undefined) return {}
-  if (!isPlainObject(value)) throw errors.invalidArgType(name, 'a plain object', value)
+  if (!isPlainObject(value)) throw errors.invalidArgType(name, 'of type object', value)
   const checked = {}
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))

@@ -10,16 +10,21 @@ import { until } from './until.mjs'
 
 const PYTHON = 'python3'
 
+const GONE = new Error('it has died')
+
 /** Where callers report, until the test is over. With it end all of them, also those that are stopped. */
 export async function callers(context) {
   const address = path.join(temporary(context), 'callers')
   const present = new Map()
+  const sockets = new Set()
   const server = net.createServer((socket) => {
+    sockets.add(socket)
     const caller = new Caller(socket, (name) => present.set(name, caller))
   })
   await new Promise((resolve) => server.listen(address, resolve))
   context.after(() => {
     for (const caller of present.values()) caller.kill()
+    for (const socket of sockets) socket.destroy()
     return new Promise((resolve) => server.close(resolve))
   })
 
@@ -44,6 +49,7 @@ export async function callers(context) {
 
 class Caller {
   #socket
+  #asked = 0
   #answers = []
   pid = null
   events = []
@@ -52,28 +58,23 @@ class Caller {
     this.#socket = socket
     // Who is killed with something unread resets the connection.
     socket.on('error', () => {})
-    socket.on('close', () => {
-      for (const { reject } of this.#answers) reject(new Error(`${this.pid} is gone`))
-    })
     createInterface({ input: socket }).on('line', (line) => {
-      const { name, pid, event, error, value } = JSON.parse(line)
+      const { name, pid, event, ...answer } = JSON.parse(line)
       if (event) return this.events.push(event)
-      if (name) {
-        this.pid = pid
-        return enter(name)
-      }
-      const { resolve, reject } = this.#answers.shift()
-      return error ? reject(error) : resolve(value)
+      if (name === undefined) return this.#answers.push(answer)
+      this.pid = pid
+      enter(name)
     })
   }
 
   /** Has it make a call; resolves with the result, or rejects with the error's name, message and properties. */
-  call(order, ...args) {
-    return new Promise((resolve, reject) => {
-      if (this.#socket.readyState !== 'open') throw new Error(`${this.pid} is gone`)
-      this.#answers.push({ resolve, reject })
-      this.#socket.write(`${JSON.stringify({ order, args })}\n`)
-    })
+  async call(order, ...args) {
+    const number = this.#asked++
+    this.#socket.write(`${JSON.stringify({ order, args })}\n`)
+    const answered = () => this.#answers[number] ?? (this.#socket.readyState === 'open' ? null : { error: GONE })
+    const { value, error } = await until(answered, `${this.pid} answers ${order}()`)
+    if (error) throw error
+    return value
   }
 
   /** Waits for an event with these properties. */

@@ -1,0 +1,67 @@
+'use strict'
+
+// Runs the tests on every runtime that is supported, each installed from its npm package outside this project:
+//
+//   npm run test:matrix [-- node@22 bun …] [-- spec files]
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const root = path.dirname(__dirname)
+const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'procnative-matrix')
+
+// What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules.
+const ELSEWHERE = ['session', 'terminal']
+
+const RUNTIMES = {
+  'node@20': nodeTests,
+  'node@22': nodeTests,
+  'node@24': nodeTests,
+  'node@26': nodeTests,
+  bun: (specs) => ['test', ...only(specs, ELSEWHERE)],
+  deno: (specs) => ['test', '--allow-all', '--no-check', ...only(specs, ELSEWHERE)],
+}
+
+function nodeTests(specs) {
+  return ['--test', ...specs]
+}
+
+const only = (specs, names) => specs.filter((spec) => names.includes(path.basename(spec, '.spec.mjs')))
+
+function install(name) {
+  const directory = path.join(cache, name)
+  const binary = path.join(directory, 'node_modules/.bin', name.split('@')[0])
+  fs.mkdirSync(directory, { recursive: true })
+  // These packages fetch their binary in an install script, from the registry.
+  const scripts = { allowScripts: { node: true, bun: true, deno: true } }
+  fs.writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ private: true, ...scripts }))
+  const { status } = spawnSync('npm', ['install', '--no-package-lock', name], { cwd: directory, stdio: 'inherit' })
+  if (status !== 0 || !fs.existsSync(binary)) throw new Error(`${name} could not be installed`)
+  return binary
+}
+
+function version(binary) {
+  return spawnSync(binary, ['--version'], { encoding: 'utf8' })
+    .stdout.split('\n')[0]
+    .replace(/^deno /, '')
+}
+
+const wanted = process.argv.slice(2).filter((arg) => Object.hasOwn(RUNTIMES, arg))
+const given = process.argv.slice(2).filter((arg) => !Object.hasOwn(RUNTIMES, arg))
+const tests = path.join(root, '__test__')
+const all = fs.readdirSync(tests).filter((name) => name.endsWith('.spec.mjs'))
+const specs = given.length > 0 ? given : all.map((name) => path.join('__test__', name))
+
+const results = []
+for (const name of wanted.length > 0 ? wanted : Object.keys(RUNTIMES)) {
+  const binary = install(name)
+  console.log(`\n── ${name}: ${version(binary)}`)
+  const { status } = spawnSync(binary, RUNTIMES[name](specs), { cwd: root, stdio: 'inherit' })
+  results.push({ name, version: version(binary), passed: status === 0 })
+}
+
+console.log('')
+for (const { name, version, passed } of results) console.log(`${passed ? '✔' : '✖'} ${name} (${version})`)
+if (!results.every(({ passed }) => passed)) process.exitCode = 1
