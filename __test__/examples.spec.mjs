@@ -1,0 +1,22 @@
+// The examples do what they say, and notice when it is not so.
+
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { test } from './helpers/harness.mjs'
+import { fixture, root, run } from './helpers/run.mjs'
+
+const demo = path.join(root, 'examples/http-daemon/demo.js')
+
+test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', async () => {
+  const { code, stdout, stderr } = await run(process.execPath, [demo]).ended
+  assert.equal(code, 0, stdout + stderr)
+  assert.doesNotMatch(stdout, /✖/)
+  assert.match(stdout, /All as it should be/)
+})
+
+test('I1: the demo ends with 1 when something is off', async () => {
+  const env = { ...process.env, NODE_OPTIONS: `--require ${fixture('refuse-to-listen.cjs')}` }
+  const { code, stdout } = await run(process.execPath, [demo], { env }).ended
+  assert.equal(code, 1)
+  assert.match(stdout, /✖ the launcher has ended, with 0/)
+})
