@@ -124,16 +124,26 @@ test('E3: a launcher with 32 descriptors at the most starts a daemon', async (t)
   assert.equal(code, 0, stderr)
 })
 
-for (let limit = 18; limit < 32; limit += 1) {
-  test(`E3: a launcher with ${limit} descriptors at the most starts a daemon or says EMFILE`, async (t) => {
+test('E3: with too few descriptors a start says EMFILE, from where Node itself can start', async (t) => {
+  const outcomes = { started: 0, refused: 0 }
+  for (let limit = 16; limit < 40; limit++) {
+    const limited = ['-c', `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath]
+    if ((await run('bash', [...limited, fixture('plain.cjs')]).ended).code !== 0) continue
     const log = path.join(temporary(t), 'log')
-    const shell = ['-c', `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath]
-    const { code, stderr } = await run('bash', [...shell, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]).ended
-    if (code === 0) factsFrom(t, log)
-    // Below twenty or so it is Node itself that can't start.
-    else assert.match(stderr, /EMFILE|[Tt]oo many open files|Assertion|uv_loop_init/)
-  })
-}
+    const { code, stderr } = await run('bash', [...limited, fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
+      .ended
+    if (code === 0) {
+      outcomes.started++
+      factsFrom(t, log)
+    } else {
+      outcomes.refused++
+      // Or the daemon's Node, which has a few more to begin with, could not start.
+      assert.match(stderr, /EMFILE|ERR_PROCNATIVE_DAEMON_EXITED/)
+    }
+  }
+  assert.notEqual(outcomes.started, 0)
+  assert.notEqual(outcomes.refused, 0)
+})
 
 test('E3: sixteen descriptors are kept with no more than 40', async (t) => {
   const shell = ['-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath]

@@ -3,7 +3,7 @@
 //   node benchmark/launch-cost.mjs
 //
 // The double fork is measured with /bin/true for a program, from the call to its death, beside child_process.spawn() of
-// the same, call to return: interleaved, in a fresh process for each size. Only ratios mean something.
+// the same, call to return: medians, in alternation. Only ratios mean something.
 
 import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -12,7 +12,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const SIZES = { '50 MB': 0, '500 MB': 450, '2 GB': 2000 }
+// Added to the 50 or so that Node has itself.
+const SIZES = [0, 450, 2000]
+const REPETITIONS = 5
 const ROUNDS = 41
 const self = fileURLToPath(import.meta.url)
 const root = path.dirname(path.dirname(self))
@@ -26,7 +28,9 @@ function time(call) {
   return performance.now() - began
 }
 
-async function measure(megabytes) {
+// A fork leaves its caller slower for a while (its pages are copied as they are written to), so that each of the two is
+// measured in processes of its own.
+async function measure(kind, megabytes) {
   // Touched, or it would not be resident.
   const hoard = Buffer.alloc(megabytes * 2 ** 20, 1)
   const binding = createRequire(import.meta.url)('../binding.js')
@@ -34,35 +38,39 @@ async function measure(megabytes) {
     ...{ program: '/bin/true', argv: ['true'], environment: [], cwd: '/', umask: 0o022 },
     ...{ listen: [], keep: [], ownPid: [], settings: '{}' },
   }
-  const times = { doubleFork: [], spawn: [] }
+  const times = []
   for (let round = 0; round < ROUNDS; round++) {
-    times.doubleFork.push(time(() => binding.launch(orders)))
-    let child
-    times.spawn.push(
-      time(() => {
-        child = spawn('/bin/true', { stdio: 'ignore' })
-      }),
-    )
-    await new Promise((resolve) => child.on('exit', resolve))
+    if (kind === 'doubleFork') times.push(time(() => binding.launch(orders)))
+    else {
+      let child
+      times.push(
+        time(() => {
+          child = spawn('/bin/true', { stdio: 'ignore' })
+        }),
+      )
+      await new Promise((resolve) => child.on('exit', resolve))
+    }
   }
   const resident = process.memoryUsage.rss() / 2 ** 20
-  console.log(
-    JSON.stringify({ resident, doubleFork: median(times.doubleFork), spawn: median(times.spawn), hoard: hoard.length }),
-  )
+  console.log(JSON.stringify({ resident, median: median(times), hoard: hoard.length }))
 }
 
 function compareSizes() {
   console.log('| resident | double fork, exec, death | child_process.spawn, the call | ratio |')
   console.log('|---|---|---|---|')
-  for (const megabytes of Object.values(SIZES)) {
-    const { stdout } = spawnSync(process.execPath, [self, String(megabytes)], { encoding: 'utf8' })
-    const { resident, doubleFork, spawn } = JSON.parse(stdout)
-    const cells = [
-      `${resident.toFixed(0)} MB`,
-      milliseconds(doubleFork),
-      milliseconds(spawn),
-      (doubleFork / spawn).toFixed(2),
-    ]
+  for (const megabytes of SIZES) {
+    const medians = { doubleFork: [], spawn: [] }
+    let resident
+    for (let repetition = 0; repetition < REPETITIONS; repetition++) {
+      for (const kind of Object.keys(medians)) {
+        const { stdout } = spawnSync(process.execPath, [self, kind, String(megabytes)], { encoding: 'utf8' })
+        const result = JSON.parse(stdout)
+        medians[kind].push(result.median)
+        resident = result.resident
+      }
+    }
+    const [ours, theirs] = [median(medians.doubleFork), median(medians.spawn)]
+    const cells = [`${resident.toFixed(0)} MB`, milliseconds(ours), milliseconds(theirs), (ours / theirs).toFixed(2)]
     console.log(`| ${cells.join(' | ')} |`)
   }
 }
@@ -106,7 +114,7 @@ function compareStarts() {
   )
 }
 
-if (process.argv[2] !== undefined) await measure(Number(process.argv[2]))
+if (process.argv[2] !== undefined) await measure(process.argv[2], Number(process.argv[3]))
 else {
   compareSizes()
   compareStarts()

@@ -10,7 +10,8 @@ const os = require('node:os')
 const path = require('node:path')
 
 const root = path.dirname(__dirname)
-const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'procnative-matrix')
+// Where every user of the tests can get at it, as nobody too.
+const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 // What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules.
 const ELSEWHERE = ['session', 'terminal']
