@@ -116,3 +116,6 @@ export declare function tcsetpgrp(fd: number, pgid: number): void
 
 /** Tells the launcher of an error that may end the daemon. */
 export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
+
+/** Called once, where the runtime is Node: what follows may use its libuv. */
+export declare function useLibuv(): void

@@ -857,3 +857,4 @@ module.exports.tcgetpgrp = nativeBinding.tcgetpgrp
 module.exports.tcgetsid = nativeBinding.tcgetsid
 module.exports.tcsetpgrp = nativeBinding.tcsetpgrp
 module.exports.tellLauncher = nativeBinding.tellLauncher
+module.exports.useLibuv = nativeBinding.useLibuv

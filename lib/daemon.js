@@ -63,7 +63,7 @@ let daemon
 function daemonize(given) {
   const checked = validate.options(given, 'options', CHECKS)
   const options = { ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
-  const runtime = ['bun', 'deno'].find((name) => name in process.versions)
+  const runtime = start.otherRuntime()
   if (runtime) throw errors.runtime('daemonize()', runtime)
   if (!require('node:worker_threads').isMainThread) throw errors.workerThread('daemonize()')
   if (daemon) throw errors.alreadyDaemonized()

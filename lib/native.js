@@ -3,6 +3,7 @@
 // The native half, or one sentence on why there is none.
 
 const path = require('node:path')
+const { otherRuntime } = require('./start.js')
 
 // Loaded when there is something to say.
 const errors = () => require('./errors.js')
@@ -23,3 +24,5 @@ try {
 } catch (error) {
   throw errors().noBinary(path.dirname(__dirname), error)
 }
+
+if (!otherRuntime()) module.exports.useLibuv()

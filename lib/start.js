@@ -38,4 +38,13 @@ function currentDirectory() {
   }
 }
 
-module.exports = { argv: [...process.argv], directory: currentDirectory(), currentDirectory, launcherMarker }
+// 'bun', 'deno', or undefined in Node.
+const otherRuntime = () => ['bun', 'deno'].find((name) => name in process.versions)
+
+module.exports = {
+  argv: [...process.argv],
+  directory: currentDirectory(),
+  currentDirectory,
+  launcherMarker,
+  otherRuntime,
+}

@@ -83,9 +83,13 @@ class Caller {
     return until(() => this.events.find(fits), `${this.pid} tells ${JSON.stringify(properties)}`)
   }
 
-  // With the socket there is the process, so that the pid is its own.
+  // Its end may take others along, a terminal's leader the foreground group: those are on their way out, too.
   kill() {
-    if (this.#socket.readyState === 'open') process.kill(this.pid, 'SIGKILL')
+    try {
+      if (this.#socket.readyState === 'open') process.kill(this.pid, 'SIGKILL')
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
   }
 }
 

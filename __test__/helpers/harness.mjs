@@ -31,7 +31,8 @@ function leftovers(before) {
   return {
     // The reader of /proc/self/fd sees itself.
     descriptors: left.filter(([, what]) => !what.endsWith('/fd') && !what.startsWith('anon_inode:[event')),
-    threads: Math.max(0, after.threads - before.threads),
+    // Bun and Deno start threads when they see fit.
+    threads: isNode ? Math.max(0, after.threads - before.threads) : 0,
     children: after.children.filter((pid) => !before.children.includes(pid)),
     processes: after.processes.filter((pid) => !before.processes.includes(pid)),
   }
@@ -90,5 +91,8 @@ export function hasProgram(name) {
     }
   })
 }
+
+/** Whether this is Node.js, and not Bun or Deno. */
+export const isNode = !('bun' in process.versions || 'deno' in process.versions)
 
 export const isRoot = process.getuid() === 0

@@ -1,9 +1,10 @@
 //! From our plain errors to what Node itself would throw: code, errno, syscall and path, in libuv's words.
 
 use napi::{Env, JsValue};
+use napi_derive::napi;
 
 use crate::error::{Error, Result};
-use crate::sys::uv;
+use crate::sys::{self, uv};
 
 /// Throws a failed system call: `setsid().or_throw(&env)?`.
 pub trait OrThrow<T> {
@@ -37,11 +38,20 @@ fn throw(env: &Env, error: &Error) -> napi::Result<()> {
     env.throw(object.to_unknown())
 }
 
-/// libuv's words, or the C library's in libuv's style where there is no libuv or it does not know the errno.
+/// libuv's words; or, where there is no libuv or it does not know the errno, the C library's in libuv's style.
 fn describe(error: &Error) -> String {
-    uv::error_message(error.errno as i32).unwrap_or_else(|| {
-        let mut words = error.errno.desc().to_owned();
-        words[..1].make_ascii_lowercase();
+    let errno = error.errno as i32;
+    uv::error_message(errno).unwrap_or_else(|| {
+        let mut words = sys::errno::message(errno);
+        if let Some(first) = words.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
         words
     })
+}
+
+/// Called once, where the runtime is Node: what follows may use its libuv.
+#[napi(catch_unwind)]
+pub fn use_libuv() {
+    uv::enable();
 }

@@ -1,20 +1,32 @@
-//! libuv's functions, found in the running program: Node exports them, other runtimes may not.
+//! libuv's functions, found in the running program. Node exports them, and so it is told that it is Node
+//! ([`enable`]): Bun exports functions of these names too, which end the process when they are called.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static IS_NODE: AtomicBool = AtomicBool::new(false);
 
 type ToText = unsafe extern "C" fn(error: c_int, buffer: *mut c_char, length: usize) -> *mut c_char;
 
-/// libuv's name of an errno ("EPERM"), where this runtime has libuv and libuv knows the errno.
+/// Says that this program is Node, for good.
+pub fn enable() {
+    IS_NODE.store(true, Ordering::Relaxed);
+}
+
+/// libuv's name of an errno ("EPERM"), where there is a libuv and it knows the errno.
 pub fn error_name(errno: i32) -> Option<String> {
     text(c"uv_err_name_r", errno)
 }
 
-/// libuv's words for an errno ("operation not permitted").
+/// libuv's words for an errno ("operation not permitted"), likewise.
 pub fn error_message(errno: i32) -> Option<String> {
     text(c"uv_strerror_r", errno)
 }
 
 fn text(function: &CStr, errno: i32) -> Option<String> {
+    if !IS_NODE.load(Ordering::Relaxed) {
+        return None;
+    }
     // SAFETY: looks a C string up among the symbols that are loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, function.as_ptr()) };
     if found.is_null() {
