@@ -245,6 +245,35 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
   })
 }
 
+test('D9: a launcher that dies before the daemon has called daemonize() takes it with it', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { child, ended } = run(process.execPath, [fixture('hesitant.cjs'), log])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
+const capabilities = isRoot && hasProgram('setcap')
+test(
+  'D9: and so where node has a capability, which undoes the death signal',
+  needs('setcap', capabilities),
+  async (t) => {
+    const directory = temporary(t)
+    const node = path.join(directory, 'node')
+    fs.copyFileSync(process.execPath, node)
+    await run('setcap', ['cap_net_bind_service+ep', node]).ended
+    const log = path.join(directory, 'log')
+    const options = JSON.stringify({ stdout: log, ready: 'manual' })
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', node]
+    const { child, ended } = run('setpriv', [...nobody, fixture('daemon.cjs'), options, 'never be ready'])
+    const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+    child.kill('SIGKILL')
+    await ended
+    await until(() => !isAlive(pid), 'the daemon is gone')
+  },
+)
+
 test('D9: ready() with the launcher gone ends the daemon', async (t) => {
   const directory = temporary(t)
   const { child, ended } = run(process.execPath, [fixture('orphaned.cjs'), directory])
