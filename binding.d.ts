@@ -50,6 +50,8 @@ export declare function getsid(pid: number): number
 
 export declare function isChildSubreaper(): boolean
 
+export declare function isMainThread(): boolean
+
 /** What a daemon finds when it joins its launcher. */
 export interface Joined {
   link: ExternalObject<DaemonEnd | undefined | null>

@@ -844,6 +844,7 @@ module.exports.findUser = nativeBinding.findUser
 module.exports.getpgid = nativeBinding.getpgid
 module.exports.getsid = nativeBinding.getsid
 module.exports.isChildSubreaper = nativeBinding.isChildSubreaper
+module.exports.isMainThread = nativeBinding.isMainThread
 module.exports.joinLauncher = nativeBinding.joinLauncher
 module.exports.launch = nativeBinding.launch
 module.exports.notify = nativeBinding.notify

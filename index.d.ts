@@ -112,7 +112,7 @@ export function isChildSubreaper(): boolean
 
 /**
  * prctl(PR_SET_PDEATHSIG): the signal that this process gets when its parent dies; null for none. A parent that
- * dies during the call is noticed, and the signal is sent.
+ * dies during the call is noticed, and the signal is sent (it may then come twice, once from the kernel).
  *
  * The parent, in Linux, is the thread that started this process. The setting is the calling thread's, is not
  * inherited by children, and is cleared by the exec of a set-user-ID program.

@@ -5,13 +5,15 @@ const { inspect } = require('node:util')
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const { identity } = require('./identity.js')
-const { launch } = require('./launcher.js')
 const native = require('./native.js')
-const { afterMainScript } = require('./readiness.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const start = require('./start.js')
 const validate = require('./validate.js')
+
+// Each is for one of the two processes only, and the other need not wait for it.
+const launch = (options) => require('./launcher.js').launch(options)
+const afterMainScript = (callback) => require('./readiness.js').afterMainScript(callback)
 
 const output = validate.numberOrString(validate.descriptor, validate.string)
 const credential = validate.numberOrString(validate.credential, validate.string)
@@ -65,7 +67,7 @@ function daemonize(given) {
   const options = { ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
   const runtime = start.otherRuntime()
   if (runtime) throw errors.runtime('daemonize()', runtime)
-  if (!require('node:worker_threads').isMainThread) throw errors.workerThread('daemonize()')
+  if (!native.isMainThread()) throw errors.workerThread('daemonize()')
   if (daemon) throw errors.alreadyDaemonized()
 
   const joined = joinLauncher()

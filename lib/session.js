@@ -47,7 +47,7 @@ function isChildSubreaper() {
 function setParentDeathSignal(signal) {
   const number = signal === null ? 0 : validate.signal(signal, 'signal')
   // It belongs to a thread: a worker's would be gone with the worker.
-  if (!require('node:worker_threads').isMainThread) throw errors.workerThread('setParentDeathSignal()')
+  if (!native.isMainThread()) throw errors.workerThread('setParentDeathSignal()')
   native.setParentDeathSignal(number)
 }
 

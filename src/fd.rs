@@ -30,7 +30,7 @@ pub fn highest_open() -> Result<RawFd> {
     let path = c"/proc/self/fd";
     let directory = std::fs::read_dir("/proc/self/fd").map_err(|error| Error {
         syscall: "open",
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
         path: Some(path.to_owned()),
     })?;
     Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(2))

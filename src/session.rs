@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::sys::stat;
 use nix::unistd::{self, Pid};
 
 use crate::error::{During, Error, Result};
@@ -67,12 +68,19 @@ pub fn set_parent_death_signal(signal: i32) -> Result<()> {
     Ok(())
 }
 
+/// Whether the calling thread is the one that the process began with.
+pub fn is_main_thread() -> bool {
+    unistd::gettid() == unistd::getpid()
+}
+
 /// The path of the controlling terminal, from its device number in /proc/self/stat.
 pub fn controlling_terminal() -> Result<Option<String>> {
+    let path = c"/proc/self/stat";
+    // The kernel makes this file up at each read, which can't fail; opening it can.
     let stat = std::fs::read("/proc/self/stat").map_err(|error| Error {
         syscall: "open",
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-        path: Some(c"/proc/self/stat".to_owned()),
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        path: Some(path.to_owned()),
     })?;
     // The program's name may be anything, also no UTF-8.
     Ok(terminal_device(&String::from_utf8_lossy(&stat)).map(|(major, minor)| device_path(major, minor)))
@@ -100,7 +108,13 @@ fn device_path(major: u32, minor: u32) -> String {
             })
         }
     };
-    path.filter(|path| std::path::Path::new(path).exists()).unwrap_or_else(|| "/dev/tty".into())
+    path.filter(|path| is_device(path, major, minor)).unwrap_or_else(|| "/dev/tty".into())
+}
+
+fn is_device(path: &str, major: u32, minor: u32) -> bool {
+    let device = stat::makedev(major.into(), minor.into());
+    stat::stat(path)
+        .is_ok_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFCHR && found.st_rdev == device)
 }
 
 #[cfg(test)]

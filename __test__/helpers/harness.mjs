@@ -16,6 +16,8 @@ process.env[MARK] = randomUUID()
 // libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
 async function settle() {
   await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
+  // libuv keeps /dev/null open from its first stream on.
+  process.stdout.write('')
 }
 
 const snapshot = () => ({
@@ -42,7 +44,13 @@ const isNothing = (left) =>
   left.threads === 0 && left.descriptors.length + left.children.length + left.processes.length === 0
 
 function killDescendants() {
-  for (const pid of startedWith(MARK, process.env[MARK])) process.kill(pid, 'SIGKILL')
+  for (const pid of startedWith(MARK, process.env[MARK])) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
+  }
 }
 
 /** A test that must leave nothing behind, once what it gave to `after` has been done. */

@@ -45,6 +45,11 @@ pub fn controlling_terminal(env: Env) -> Result<Option<String>> {
 }
 
 #[napi(catch_unwind)]
+pub fn is_main_thread() -> bool {
+    session::is_main_thread()
+}
+
+#[napi(catch_unwind)]
 pub fn set_child_subreaper(env: Env, enabled: bool) -> Result<()> {
     session::set_child_subreaper(enabled).or_throw(&env)
 }
