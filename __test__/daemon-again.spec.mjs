@@ -208,39 +208,24 @@ test('D16: a launcher that throws takes the port back', async () => {
   assert.equal(new URL(after).host, new URL(before).host)
 })
 
-test('D18: a binary that was replaced: the daemon runs the one that runs, and keeps its name', async (t) => {
-  const directory = temporary(t)
-  const node = path.join(directory, 'node')
-  fs.copyFileSync(process.execPath, node)
-  const script = write(
-    directory,
-    'app.cjs',
-    `if (!process.env.PROCNATIVE_DAEMON) { require('fs').renameSync(process.execPath, process.execPath + '.old'); require('fs').writeFileSync(process.execPath, 'another version') }; ${COMMONJS}`,
-  )
-  const log = path.join(directory, 'log')
-  const { code, stderr } = await run(node, [script], { cwd: directory, env: { ...process.env, LOG: log } }).ended
-  assert.equal(code, 0, stderr)
-  const { facts } = factsFrom(t, log)
-  assert.equal(exe(facts.pid), `${node}.old`)
-  assert.equal(facts.execPath, node)
-})
-
-test('D18: a binary that was deleted', async (t) => {
-  const directory = temporary(t)
-  const node = path.join(directory, 'node')
-  fs.copyFileSync(process.execPath, node)
-  const script = write(
-    directory,
-    'app.cjs',
-    `if (!process.env.PROCNATIVE_DAEMON) require('fs').unlinkSync(process.execPath); ${COMMONJS}`,
-  )
-  const log = path.join(directory, 'log')
-  const { code, stderr } = await run(node, [script], { cwd: directory, env: { ...process.env, LOG: log } }).ended
-  assert.equal(code, 0, stderr)
-  const { facts } = factsFrom(t, log)
-  assert.equal(exe(facts.pid), `${node} (deleted)`)
-  assert.equal(facts.execPath, node)
-})
+for (const [what, change, running] of [
+  ['replaced', `fs.renameSync(name, name + '.old'); fs.writeFileSync(name, 'another version')`, '.old'],
+  ['deleted', 'fs.unlinkSync(name)', ' (deleted)'],
+]) {
+  test(`D18: where the binary was ${what}, the daemon runs the one that runs, under its name`, async (t) => {
+    const directory = temporary(t)
+    const node = path.join(directory, 'node')
+    fs.copyFileSync(process.execPath, node)
+    const upgrade = `const fs = require('fs'); const name = process.execPath; ${change}`
+    const script = write(directory, 'app.cjs', `if (!process.env.PROCNATIVE_DAEMON) { ${upgrade} }; ${COMMONJS}`)
+    const log = path.join(directory, 'log')
+    const { code, stderr } = await run(node, [script], { cwd: directory, env: { ...process.env, LOG: log } }).ended
+    assert.equal(code, 0, stderr)
+    const { facts } = factsFrom(t, log)
+    assert.equal(exe(facts.pid), node + running)
+    assert.equal(facts.execPath, node)
+  })
+}
 
 test('D15: an npm script starts a daemon that outlives npm', async (t) => {
   const { code, stderr, directory } = await (async () => {
@@ -254,19 +239,21 @@ test('D15: an npm script starts a daemon that outlives npm', async (t) => {
   assert.equal(isAlive(factsFrom(t, path.join(directory, 'log')).facts.pid), true)
 })
 
-test('D15: tsx runs a TypeScript program again as TypeScript', async (t) => {
-  const directory = temporary(t)
-  const log = path.join(directory, 'log')
-  const source = `const typed: string = process.env.LOG!; ${COMMONJS.replace('process.env.LOG', 'typed')}; export {}`
-  const script = write(directory, 'app.cts', source.replace('; export {}', ''))
-  const tsx = path.join(root, 'node_modules/tsx/dist/cli.mjs')
-  const { code, stderr } = await run(process.execPath, [tsx, script], {
-    cwd: directory,
-    env: { ...process.env, LOG: log },
-  }).ended
-  assert.equal(code, 0, stderr)
-  assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
-})
+for (const [name, source] of [
+  ['app.cts', COMMONJS],
+  ['app.mts', `${MODULE}\nawait null`],
+]) {
+  test(`D15: tsx runs ${name} again as TypeScript`, async (t) => {
+    const directory = temporary(t)
+    const log = path.join(directory, 'log')
+    const script = write(directory, name, `${source}\nconst typed: string = ''; void typed`)
+    const tsx = path.join(root, 'node_modules/tsx/dist/cli.mjs')
+    const env = { ...process.env, LOG: log }
+    const { code, stderr } = await run(process.execPath, [tsx, script], { cwd: directory, env }).ended
+    assert.equal(code, 0, stderr)
+    assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
+  })
+}
 
 test('D15: a program under node --watch becomes a daemon all the same', async (t) => {
   const directory = temporary(t)

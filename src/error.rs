@@ -1,6 +1,6 @@
 //! What went wrong, as plain data: no napi here, and no prose.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 
@@ -19,6 +19,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     pub fn last(syscall: &'static str) -> Self {
         Self { syscall, errno: Errno::last(), path: None }
+    }
+
+    /// A failed open of the standard library's.
+    pub fn of_open(error: &std::io::Error, path: &CStr) -> Self {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        Self { syscall: "open", errno, path: Some(path.to_owned()) }
     }
 }
 

@@ -27,12 +27,8 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
 
 /// The highest descriptor this process has open.
 pub fn highest_open() -> Result<RawFd> {
-    let path = c"/proc/self/fd";
-    let directory = std::fs::read_dir("/proc/self/fd").map_err(|error| Error {
-        syscall: "open",
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-        path: Some(path.to_owned()),
-    })?;
+    let directory =
+        std::fs::read_dir("/proc/self/fd").map_err(|error| Error::of_open(&error, c"/proc/self/fd"))?;
     Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(2))
 }
 

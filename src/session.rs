@@ -2,7 +2,6 @@
 
 use std::os::fd::RawFd;
 
-use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::stat;
 use nix::unistd::{self, Pid};
@@ -75,13 +74,9 @@ pub fn is_main_thread() -> bool {
 
 /// The path of the controlling terminal, from its device number in /proc/self/stat.
 pub fn controlling_terminal() -> Result<Option<String>> {
-    let path = c"/proc/self/stat";
     // The kernel makes this file up at each read, which can't fail; opening it can.
-    let stat = std::fs::read("/proc/self/stat").map_err(|error| Error {
-        syscall: "open",
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-        path: Some(path.to_owned()),
-    })?;
+    let stat =
+        std::fs::read("/proc/self/stat").map_err(|error| Error::of_open(&error, c"/proc/self/stat"))?;
     // The program's name may be anything, also no UTF-8.
     Ok(terminal_device(&String::from_utf8_lossy(&stat)).map(|(major, minor)| device_path(major, minor)))
 }

@@ -166,7 +166,7 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
     }
 }
 
-unsafe fn reset_signals() {
+fn reset_signals() {
     let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     for signal in 1..=LAST_SIGNAL {
         // SIGKILL and SIGSTOP answer EINVAL, and are default anyway.
@@ -184,7 +184,7 @@ unsafe fn reset_signals() {
 }
 
 /// The mask by its raw call: glibc's keeps signals 32 and 33 for itself.
-unsafe fn set_signal_mask(mask: u64) {
+fn set_signal_mask(mask: u64) {
     // SAFETY: the kernel reads eight bytes.
     unsafe {
         libc::syscall(
@@ -200,6 +200,9 @@ unsafe fn set_signal_mask(mask: u64) {
 /// Puts each source at its target, in two passes. Targets are filled in ascending order, so a source is in
 /// danger only where it is lower than its target: such a one is first copied above them all, and a row of the
 /// same source once only.
+///
+/// # Safety
+/// As `become_program`.
 unsafe fn place_descriptors(orders: &Orders) -> Done {
     // SAFETY: the parent made the array, and nobody else looks at it now.
     let moves = unsafe { slice::from_raw_parts_mut(orders.moves, orders.moves_len) };
@@ -236,22 +239,23 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
 }
 
 /// Closes every descriptor that is no target: those between the targets, and all above.
+///
+/// # Safety
+/// As `become_program`.
 unsafe fn close_the_rest(orders: &Orders) -> Done {
     // SAFETY: as in `place_descriptors`.
     let moves = unsafe { slice::from_raw_parts(orders.moves, orders.moves_len) };
     let mut first: c_int = 0;
     for one in moves {
         if first < one.target {
-            // SAFETY: closes descriptors of this process, whose table is its own.
-            unsafe { close_range(orders, first, one.target.wrapping_sub(1))? };
+            close_range(orders, first, one.target.wrapping_sub(1))?;
         }
         first = one.target.wrapping_add(1);
     }
-    // SAFETY: as above.
-    unsafe { close_range(orders, first, c_int::MAX) }
+    close_range(orders, first, c_int::MAX)
 }
 
-unsafe fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
+fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
     if orders.close_one_by_one >= 0 {
         let mut fd = first;
         while fd <= last && fd <= orders.close_one_by_one {
@@ -268,6 +272,9 @@ unsafe fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
 
 /// Whether chdir(2) to the directory `/.` of a path would succeed, with these credentials and capabilities:
 /// access(2), which asks for the real ones without capabilities, is for kernels that refuse the better question.
+///
+/// # Safety
+/// `path` is a C string.
 unsafe fn may_enter(path: *const c_char) -> Done {
     // SAFETY: the kernel reads a C string.
     unsafe {
@@ -280,6 +287,9 @@ unsafe fn may_enter(path: *const c_char) -> Done {
 
 /// Groups, then gid, then uid: the other way round the right to do the rest would be gone. Then looks whether
 /// it is true, and whether root can be had back.
+///
+/// # Safety
+/// `to.groups` is null or points to `to.groups_len` ids.
 unsafe fn take_credentials(to: &Credentials) -> Done {
     const KEEP: c_long = -1;
     // SAFETY: the kernel reads `groups_len` ids from `groups`; the rest are numbers.
@@ -306,7 +316,7 @@ unsafe fn take_credentials(to: &Credentials) -> Done {
 }
 
 /// Dies by SIGKILL when the launcher does, also when it did a moment ago.
-unsafe fn die_with(launcher: pid_t) -> Done {
+fn die_with(launcher: pid_t) -> Done {
     // SAFETY: prctl with numbers only; _exit ends this process alone.
     unsafe {
         if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) < 0 {
@@ -320,6 +330,9 @@ unsafe fn die_with(launcher: pid_t) -> Done {
 }
 
 /// Writes `number` and a NUL.
+///
+/// # Safety
+/// There is room for eleven bytes, which nobody else looks at.
 unsafe fn write_decimal(place: *mut c_char, number: u32) {
     let mut length: usize = 1;
     let mut rest = number / 10;
@@ -340,6 +353,9 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) {
 }
 
 /// Writes down which step failed, and ends this process.
+///
+/// # Safety
+/// `orders` is the parent's, and nobody else looks at its report now.
 unsafe fn fail(orders: *mut Orders, step: Step) -> ! {
     // SAFETY: the parent reads the report only after this process is gone.
     unsafe {

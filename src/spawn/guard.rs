@@ -27,6 +27,8 @@ impl Drop for SignalsBlocked {
     }
 }
 
+/// # Safety
+/// `new` can be read and `old`, unless null, be written, eight bytes each.
 unsafe fn set_mask(new: *const u64, old: *mut u64) {
     // SAFETY: the caller's pointers are valid for eight bytes. It can only fail on bad arguments.
     unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, old, KERNEL_SIGSET_SIZE) };
