@@ -25,6 +25,7 @@ export interface Account {
 
 export declare function controllingTerminal(): string | null
 
+/** The credentials that a process is to have; absent ones stay. */
 export interface Credentials {
   uid?: number
   gid: number
@@ -109,6 +110,9 @@ export declare function setParentDeathSignal(signal: number): void
 export declare function setpgid(pid: number, pgid: number): void
 
 export declare function setsid(): number
+
+/** Takes credentials on in this process. */
+export declare function takeOn(credentials: Credentials): void
 
 export declare function tcgetpgrp(fd: number): number
 

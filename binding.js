@@ -797,6 +797,7 @@ module.exports.setChildSubreaper = nativeBinding.setChildSubreaper
 module.exports.setParentDeathSignal = nativeBinding.setParentDeathSignal
 module.exports.setpgid = nativeBinding.setpgid
 module.exports.setsid = nativeBinding.setsid
+module.exports.takeOn = nativeBinding.takeOn
 module.exports.tcgetpgrp = nativeBinding.tcgetpgrp
 module.exports.tcgetsid = nativeBinding.tcgetsid
 module.exports.tcsetpgrp = nativeBinding.tcsetpgrp

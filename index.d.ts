@@ -157,6 +157,10 @@ export interface DaemonizeOptions {
    * awaits included) and one turn of the event loop after it have gone by without an uncaught error. What can fail
    * later, such as listening on a host name or connecting to a database, needs 'manual' and `daemon.ready()`; so
    * does a main module that awaits for as long as it runs.
+   *
+   * The main script is the one that calls: where another module calls on its behalf while it is loaded (an import of
+   * the main module, a preload), the awaits of the main module are not waited for, nor are those of code given by
+   * --eval or of a main module found through --preserve-symlinks-main.
    */
   ready?: 'auto' | 'manual'
   /**
@@ -183,7 +187,7 @@ export interface Daemon {
   readonly kept: readonly Handle[]
   /**
    * Releases the launcher, which ends with 0; in the foreground, tells the service manager. Once is enough, twice
-   * is no error. If the launcher has died without hearing of it, so does the daemon.
+   * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
    */
   ready(): void
 }
@@ -201,10 +205,11 @@ export interface Daemon {
  * daemon, until that is ready. If the start fails, what the daemon has started in its process group is killed too.
  *
  * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
- * `stderr` (the last 64 KiB that it wrote, unless that was 'inherit' or no file) and, where an error that nobody
- * caught ended it, that as `cause`
+ * `stderr` (the last 64 KiB that it wrote there; empty unless that is a regular file, or 'ignore') and, as `cause`,
+ * the last error that reached the top of the program, which as a rule is the one that ended it
  * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
  * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
+ * @throws `EBADF`, or `ERR_PROCNATIVE_HANDLE_CLOSED`, for something closed in `keep`, `stdout` or `stderr`
  * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
  * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
  * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed the descriptors it was started with

@@ -118,15 +118,19 @@ test('D2: closing takes no loop over RLIMIT_NOFILE: it works with 2^30', needs('
 test('D2: inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the daemon', async (t) => {
   const log = path.join(temporary(t), 'log')
   // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes node.
-  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
-  const { code, stderr } = await run('python3', [fixture('activate.py'), ...node]).ended
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log, keep: [0] }), 'stay']
+  const stdio = ['ignore', 'pipe', 'pipe']
+  const { code, stdout, stderr } = await run('python3', [fixture('activate.py'), ...node], { stdio }).ended
   assert.equal(code, 0, stderr)
   const { facts } = factsFrom(t, log)
   assert.equal(facts.env.LISTEN_PID, String(facts.pid))
   assert.equal(facts.env.WATCHDOG_PID, String(facts.pid))
   assert.equal(facts.env.LISTEN_FDS, '2')
-  assert.match(facts.descriptors[3], /^socket:/)
-  assert.match(facts.descriptors[4], /^socket:/)
+  // The very sockets, in their order, and after them the link and what is kept.
+  const [first, second] = stdout.trim().split(' ')
+  assert.deepEqual([facts.descriptors[3], facts.descriptors[4]], [`socket:[${first}]`, `socket:[${second}]`])
+  assert.equal(facts.daemon.kept[0], 6)
+  assert.equal(facts.descriptors[6], '/dev/null')
 })
 
 test('D2: LISTEN_PID of another process is left alone, and so are its descriptors', async (t) => {

@@ -328,6 +328,20 @@ test('D10: a log is created with the umask of the daemon, not with the launcherâ
   assert.equal(fs.statSync(log).mode & 0o777, 0o640)
 })
 
+test('D10: a program that the new user may not run is EACCES, execve', needs('root', isRoot), async (t) => {
+  const directory = path.join(temporary(t), 'closed')
+  fs.mkdirSync(directory, { mode: 0o700 })
+  const node = path.join(directory, 'node')
+  fs.copyFileSync(process.execPath, node)
+  const { stdout, stderr } = await run(node, [fixture('catcher.cjs'), '{"user":"nobody"}', 'stay']).ended
+  assert.notEqual(stdout, '', stderr)
+  const { code, syscall, path: named, leftChildren } = JSON.parse(stdout)
+  assert.deepEqual(
+    { code, syscall, named, leftChildren },
+    { code: 'EACCES', syscall: 'execve', named: node, leftChildren: 0 },
+  )
+})
+
 test('D10: a directory that the new user may not enter is EACCES, chdir', needs('root', isRoot), async (t) => {
   const cwd = path.join(temporary(t), 'closed')
   fs.mkdirSync(cwd, { mode: 0o700 })
@@ -431,13 +445,41 @@ test(
   },
 )
 
+test(
+  'D13: in the foreground, too, the way back to root is refused, and a refusal changes nothing',
+  needs('root', isRoot),
+  async () => {
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const withCapability = [...nobody, '--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
+    const withoutSetuid = ['--bounding-set=-setuid', '--inh-caps=-setuid']
+    for (const privileges of [withCapability, withoutSetuid]) {
+      const program = [process.execPath, fixture('foreground-failure.cjs'), '{"user":"daemon"}']
+      const { stdout, stderr } = await run('setpriv', [...privileges, ...program]).ended
+      assert.notEqual(stdout, '', stderr)
+      const { code, syscall, before, after } = JSON.parse(stdout)
+      assert.deepEqual({ code, syscall }, { code: 'EPERM', syscall: 'setuid' })
+      assert.deepEqual(after, before)
+    }
+  },
+)
+
+test('D13: in the foreground, the user that one is already needs no privilege', needs('root', isRoot), async () => {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, fixture('daemon.cjs')]
+  const { code, stderr } = await run('setpriv', [...nobody, '{"foreground":true,"user":65534}', 'end']).ended
+  assert.equal(code, 0, stderr)
+})
+
 test('D13: a foreground start that fails changes nothing', async () => {
-  const { cwdBefore, cwdAfter, umaskBefore, umaskAfter, code } = JSON.parse(
-    (await runScript(fixture('foreground-failure.cjs'))).stdout,
-  )
-  assert.equal(code, 'ENOENT')
-  assert.equal(cwdAfter, cwdBefore)
-  assert.equal(umaskAfter, umaskBefore)
+  for (const [options, expected] of [
+    [{ cwd: '/no such directory', umask: 0 }, 'ENOENT'],
+    [{ keep: [0, 999], umask: 0 }, 'EBADF'],
+  ]) {
+    const { stdout, stderr } = await runScript(fixture('foreground-failure.cjs'), [JSON.stringify(options)])
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, expected)
+    assert.deepEqual(after, before)
+  }
 })
 
 const firstLine = (file) => {

@@ -9,8 +9,8 @@ const start = require('./start.js')
 // The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
 function command() {
   const script = start.argv[1]
-  const evaluated = process.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
-  if (process.execArgv.some((arg) => arg === '-i' || arg === '--interactive')) throw errors.repl()
+  const evaluated = start.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
+  if (start.execArgv.some((arg) => arg === '-i' || arg === '--interactive')) throw errors.repl()
   if (!evaluated && (script === undefined || script === '-')) {
     // The name under which Node keeps code that did not come from a file.
     throw process._eval === undefined && script === undefined ? errors.repl() : errors.stdinScript()
@@ -18,7 +18,7 @@ function command() {
   return {
     program: executable(),
     // After -e, what looks like an option would be one.
-    argv: [process.argv0, ...process.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)],
+    argv: [start.argv0, ...start.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)],
     // Where we are is where the child is anyway, also if that has no path any more.
     directory: start.directory === start.currentDirectory() ? undefined : start.directory,
   }

@@ -53,7 +53,8 @@ class Daemon {
     this.kept = kept
   }
 
-  ready() {
+  // Bound: it is a callback by nature.
+  ready = () => {
     this.#release?.()
     // Only now: what has failed can be tried again.
     this.#release = undefined
@@ -114,7 +115,7 @@ function stayInForeground({ cwd, umask, user, group, keep, ready }) {
   try {
     for (const descriptor of descriptors) kept.push(native.duplicate(descriptor))
     process.chdir(cwd)
-    if (credentials) takeOn(credentials)
+    if (credentials) native.takeOn(credentials)
   } catch (error) {
     process.chdir(before)
     for (const descriptor of kept) fs.closeSync(descriptor)
@@ -122,13 +123,6 @@ function stayInForeground({ cwd, umask, user, group, keep, ready }) {
   }
   process.umask(umask)
   return begin(ready, { foreground: true, kept, release: systemd.ready })
-}
-
-// Groups, then gid, then uid: the other way round the right to do the rest would be gone.
-function takeOn({ uid, gid, groups }) {
-  if (groups) process.setgroups(groups)
-  process.setgid(gid)
-  if (uid !== undefined) process.setuid(uid)
 }
 
 function begin(ready, { foreground, kept, release }) {

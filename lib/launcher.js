@@ -59,7 +59,9 @@ function ordersFor(options) {
 // process.env as it is now; what names this process is to name the daemon.
 function environment() {
   const ownPid = systemd.PID_VARIABLES.filter((name) => process.env[name] === String(process.pid))
-  const inherited = Object.entries(process.env).filter(([name]) => !ownPid.includes(name))
+  // Undefined, as in child_process, is absent: process.env may have been replaced by a plain object.
+  const given = Object.entries(process.env).filter(([, value]) => value !== undefined)
+  const inherited = given.filter(([name]) => !ownPid.includes(name))
   return { environment: inherited.map(([name, value]) => `${name}=${value}`), ownPid }
 }
 

@@ -34,7 +34,10 @@ function isImportedAs(url) {
   }
 }
 
+// The files of the calling functions, the innermost first.
 function callers() {
+  // --frozen-intrinsics: there is no asking.
+  if (Object.isFrozen(Error)) return []
   const { prepareStackTrace, stackTraceLimit } = Error
   Error.prepareStackTrace = (_, sites) => sites.map((site) => site.getFileName())
   Error.stackTraceLimit = Number.POSITIVE_INFINITY

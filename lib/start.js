@@ -42,6 +42,8 @@ function currentDirectory() {
 const otherRuntime = () => ['bun', 'deno'].find((name) => name in process.versions)
 
 module.exports = {
+  argv0: process.argv0,
+  execArgv: [...process.execArgv],
   argv: [...process.argv],
   directory: currentDirectory(),
   currentDirectory,

@@ -2,9 +2,10 @@
 
 use std::ffi::CString;
 
+use nix::errno::Errno;
 use nix::unistd::{self, Gid, Group, Uid, User};
 
-use crate::error::{During, Result};
+use crate::error::{During, Error, Result};
 
 /// Linux's LOGIN_NAME_MAX. Name services put a name onto their stack, and one of megabytes ends the process.
 const LONGEST_NAME: usize = 256;
@@ -33,6 +34,45 @@ impl Identity {
         };
         Ok(uids && gids && groups)
     }
+}
+
+impl Identity {
+    /// Takes them on here, in all threads of this process. A refusal has changed nothing.
+    pub fn take_on(&self) -> Result<()> {
+        if self.is_current()? {
+            return Ok(());
+        }
+        let uid = unistd::getresuid().during("getresuid")?;
+        // Who is not root, but may become somebody else, has a capability that outlives the change: the way back to
+        // root would stay open.
+        if self.uid.is_some_and(|want| want != 0) && !uid.real.is_root() && !uid.effective.is_root() {
+            return Err(refused());
+        }
+        let gid = unistd::getresgid().during("getresgid")?;
+        let groups = unistd::getgroups().during("getgroups")?;
+        self.change().inspect_err(|_| {
+            // What was allowed a moment ago is allowed back; the error to tell of is the first one.
+            let _ = unistd::setresgid(gid.real, gid.effective, gid.saved);
+            let _ = unistd::setgroups(&groups);
+        })
+    }
+
+    /// Groups, then gid, then uid: the other way round the right to do the rest would be gone.
+    fn change(&self) -> Result<()> {
+        if let Some(groups) = &self.groups {
+            let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+            unistd::setgroups(&groups).during("setgroups")?;
+        }
+        let gid = Gid::from_raw(self.gid);
+        unistd::setresgid(gid, gid, gid).during("setgid")?;
+        let Some(uid) = self.uid.map(Uid::from_raw) else { return Ok(()) };
+        unistd::setresuid(uid, uid, uid).during("setuid")?;
+        if !uid.is_root() && unistd::seteuid(Uid::from_raw(0)).is_ok() { Err(refused()) } else { Ok(()) }
+    }
+}
+
+fn refused() -> Error {
+    Error { syscall: "setuid", errno: Errno::EPERM, path: None }
 }
 
 /// A user of the password database.

@@ -5,10 +5,10 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
+use super::identity::Credentials;
 use crate::daemon::launch::{self, Orders, Outcome};
 use crate::daemon::link::DaemonEnd;
 use crate::daemon::output::{self, Output};
-use crate::identity::Identity;
 use crate::sys::process::Status;
 use crate::{fd, sys};
 
@@ -29,13 +29,6 @@ pub struct LaunchOrders {
     pub own_pid: Vec<String>,
     pub settings: String,
     pub timeout: Option<u32>,
-}
-
-#[napi(object)]
-pub struct Credentials {
-    pub uid: Option<u32>,
-    pub gid: u32,
-    pub groups: Option<Vec<u32>>,
 }
 
 /// How it went: ready with `pid`, dead with `exitCode` or `signal`, or late and killed or not.
@@ -115,7 +108,7 @@ impl From<LaunchOrders> for Orders {
             directory: orders.directory,
             cwd: orders.cwd,
             umask: orders.umask,
-            identity: orders.identity.map(|one| Identity { uid: one.uid, gid: one.gid, groups: one.groups }),
+            identity: orders.identity.map(Into::into),
             stdout: to_output(orders.stdout),
             stderr: to_output(orders.stderr),
             listen: orders.listen,

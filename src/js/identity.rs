@@ -29,3 +29,23 @@ pub fn find_user(env: Env, user: Either<u32, String>, gid: Option<u32>) -> Resul
 pub fn find_group(env: Env, name: String) -> Result<Option<u32>> {
     identity::group_id(&name).or_throw(&env)
 }
+
+/// The credentials that a process is to have; absent ones stay.
+#[napi(object)]
+pub struct Credentials {
+    pub uid: Option<u32>,
+    pub gid: u32,
+    pub groups: Option<Vec<u32>>,
+}
+
+impl From<Credentials> for identity::Identity {
+    fn from(one: Credentials) -> Self {
+        Self { uid: one.uid, gid: one.gid, groups: one.groups }
+    }
+}
+
+/// Takes credentials on in this process.
+#[napi(catch_unwind)]
+pub fn take_on(env: Env, credentials: Credentials) -> Result<()> {
+    identity::Identity::from(credentials).take_on().or_throw(&env)
+}
