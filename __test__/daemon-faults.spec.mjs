@@ -75,22 +75,26 @@ for (const call of ['setsid', 'umask']) {
   })
 }
 
-test(`D9: a launcher killed at any of ${POINTS} points leaves a daemon only if that was ready`, async (t) => {
+test(`D9: a launcher killed at any of ${POINTS} points leaves no daemon that was not ready`, async (t) => {
   const directory = temporary(t)
+  // Never ready, so that none may live; what does is found when the test is over.
+  const options = (log) => JSON.stringify({ stdout: log, ready: 'manual' })
+  const reached = { nothing: 0, daemon: 0, daemonize: 0 }
   for (let point = 0; point < POINTS; point++) {
     const log = path.join(directory, String(point))
-    const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
-    await turns(point * point * 4)
+    const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options(log), 'never be ready'])
+    const hasDaemon = () => allPids().some((pid) => stat(pid)?.ppid === child.pid)
+    // A quarter before there is a daemon, most of the others while its Node starts, some after daemonize().
+    if (point % 4 === 0) await turns(point * 50)
+    else await until(hasDaemon)
+    if (point % 4 === 2) await turns(point * 1000)
+    if (point % 4 === 3) await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8') !== '')
+    const stage = fs.existsSync(log) && fs.readFileSync(log, 'utf8') !== '' ? 'daemonize' : 'daemon'
+    reached[hasDaemon() ? stage : 'nothing']++
     child.kill('SIGKILL')
-    const { code, signal } = await ended
-    const daemon = fs.existsSync(log) && fs.readFileSync(log, 'utf8').split('\n')[0]
-    if (code === 0) await end(JSON.parse(daemon).pid)
-    else {
-      assert.equal(signal, 'SIGKILL')
-      // READY may have been on its way when the launcher died: then the daemon was ready, and lives.
-      if (daemon) await settled(JSON.parse(daemon).pid)
-    }
+    assert.equal((await ended).signal, 'SIGKILL')
   }
+  for (const [stage, times] of Object.entries(reached)) assert.notEqual(times, 0, `no kill at the stage: ${stage}`)
 })
 
 test(`D7: a daemon killed at any of ${POINTS} points makes the launcher throw, unless it was ready`, async (t) => {
@@ -100,7 +104,7 @@ test(`D7: a daemon killed at any of ${POINTS} points makes the launcher throw, u
     fs.rmSync(log, { force: true })
     const { child, ended } = run(process.execPath, [fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'stay'])
     const daemon = await until(() => child.exitCode !== null || allPids().find((pid) => stat(pid)?.ppid === child.pid))
-    await turns(point * point)
+    await turns(point * 500)
     if (typeof daemon === 'number') await end(daemon)
     const { stdout, code, stderr } = await ended
     assert.equal(code, 0, stderr)
@@ -233,10 +237,4 @@ function isHeldAt(pid, call) {
     if (['ENOENT', 'ESRCH', 'EPERM', 'EACCES'].includes(error.code)) return false
     throw error
   }
-}
-
-/** Ends a daemon whose launcher has died, if it was ready; it goes by itself if not. */
-async function settled(pid) {
-  await until(() => !isAlive(pid) || stat(pid)?.ppid === 1)
-  await end(pid)
 }

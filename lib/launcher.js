@@ -8,6 +8,7 @@ const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { descriptorOf } = require('./sendable.js')
+const start = require('./start.js')
 const systemd = require('./systemd.js')
 
 // Starts this program again as a daemon and ends this process with 0, or throws.
@@ -73,7 +74,7 @@ function output(wanted, inherited) {
 }
 
 function waitsForDebugger() {
-  return [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => /--inspect-(brk|wait)\b/.test(arg))
+  return [...start.execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => /--inspect-(brk|wait)\b/.test(arg))
 }
 
 // The daemon has the same --inspect, and the port must be free for it. Returns what takes it back.
