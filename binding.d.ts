@@ -23,6 +23,9 @@ export interface Account {
   groups: Array<number>
 }
 
+/** Has exec close a descriptor. */
+export declare function closeOnExec(descriptor: number): void
+
 export declare function controllingTerminal(): string | null
 
 /** The credentials that a process is to have; absent ones stay. */
@@ -30,6 +33,32 @@ export interface Credentials {
   uid?: number
   gid: number
   groups?: Array<number>
+}
+
+/** What to start. `stdio`: at the index of each of the daemon's descriptors, what LaunchOrders has for stdout. */
+export interface DaemonOrders {
+  program: string
+  path: string
+  argv: Array<string>
+  environment: Array<string>
+  cwd: string
+  umask: number
+  identity?: Credentials
+  stdio: Array<number | string | undefined | null>
+  listen: Array<number>
+  ownPid: Array<string>
+  pidFile?: string
+  notifies: boolean
+  timeout: number
+}
+
+export declare function daemonStatus(path: string): DaemonStatus
+
+/** A pid file's state. */
+export interface DaemonStatus {
+  running: boolean
+  /** Null where that can't be told. */
+  pid?: number
 }
 
 /** Turns standard error to /dev/null. */
@@ -49,6 +78,9 @@ export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
 
+/** Takes over the descriptor by which a daemon has inherited its pid file. */
+export declare function inheritPidFile(descriptor: number, path: string): ExternalObject<PidFile>
+
 export declare function isChildSubreaper(): boolean
 
 export declare function isMainThread(): boolean
@@ -63,7 +95,7 @@ export interface Joined {
 export declare function joinLauncher(descriptor: number, inode: number): Joined | null
 
 /** Starts a daemon; returns when it is ready, dead or late. */
-export declare function launch(orders: LaunchOrders): LaunchOutcome
+export declare function launch(orders: LaunchOrders): StartOutcome
 
 /** What to start. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null. */
 export interface LaunchOrders {
@@ -76,6 +108,7 @@ export interface LaunchOrders {
   identity?: Credentials
   stdout?: number | string
   stderr?: number | string
+  pidFile?: string
   listen: Array<number>
   keep: Array<number>
   ownPid: Array<string>
@@ -83,9 +116,61 @@ export interface LaunchOrders {
   timeout?: number
 }
 
-/** How it went: ready with `pid`, dead with `exitCode` or `signal`, or late and killed or not. */
-export interface LaunchOutcome {
+/** A listening Unix socket. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
+export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): number
+
+/** Locks a pid file for this process and writes it, unless the lock was handed over: then who did so will write it. */
+export declare function lockPidFile(path: string): PidFileLock
+
+/** A standard stream of a daemon's, and the file that it goes to. */
+export interface Log {
+  descriptor: number
+  path: string
+}
+
+/** False if nobody listens there. */
+export declare function notify(socket: string, state: string): boolean
+
+/** The same, and waits until it was read. False if nobody listens, or does not come to it in time. */
+export declare function notifyAndWait(socket: string, state: string): boolean
+
+/** The same, on a thread. */
+export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
+
+/** A lock on a pid file: ours, or another process's. */
+export interface PidFileLock {
+  file?: ExternalObject<PidFile>
+  pid?: number
+}
+
+/** Releases the launcher and closes the link. */
+export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
+
+/** Removes the pid file if it is this process that it names, and lets go of it. */
+export declare function releasePidFile(file: Own): void
+
+/** Opens log files anew. */
+export declare function reopenLogs(logs: Array<Log>, umask: number): void
+
+export declare function setChildSubreaper(enabled: boolean): void
+
+export declare function setParentDeathSignal(signal: number): void
+
+export declare function setpgid(pid: number, pgid: number): void
+
+export declare function setsid(): number
+
+/** Starts a program as a daemon. What fails before its exec is thrown; how it went then, is promised. */
+export declare function startDaemon(orders: DaemonOrders): StartOutcome | Promise<StartOutcome>
+
+/**
+ * How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
+ * `signal` if that is known, or late and killed or not.
+ */
+export interface StartOutcome {
   ready: boolean
+  handedOver: boolean
+  alreadyRunning: boolean
   late: boolean
   killed: boolean
   pid?: number
@@ -95,21 +180,15 @@ export interface LaunchOutcome {
   stderr?: string
 }
 
-export declare function notify(socket: string, state: string): void
+export declare function stopDaemon(path: string, signal: number, timeout: number, kill: boolean): Promise<StopOutcome>
 
-/** False if the manager did not come to it in time. */
-export declare function notifyBarrier(socket: string): boolean
-
-/** Releases the launcher and closes the link. */
-export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
-
-export declare function setChildSubreaper(enabled: boolean): void
-
-export declare function setParentDeathSignal(signal: number): void
-
-export declare function setpgid(pid: number, pgid: number): void
-
-export declare function setsid(): number
+/** How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is. */
+export interface StopOutcome {
+  pid?: number
+  killed: boolean
+  late: boolean
+  unknown: boolean
+}
 
 /** Takes credentials on in this process. */
 export declare function takeOn(credentials: Credentials): void
@@ -125,3 +204,6 @@ export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined 
 
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
+
+/** Makes this process the one that its pid file names. */
+export declare function writePidFile(file: Own): void

@@ -144,6 +144,17 @@ export interface DaemonizeOptions {
    */
   stderr?: Output
   /**
+   * A file that is locked for as long as the daemon lives, and holds its pid. While another one has it, this throws
+   * `ERR_PROCNATIVE_ALREADY_RUNNING`. The lock is what counts: a file that was left behind, by a crash or by SIGKILL,
+   * is no obstacle, whatever stands in it.
+   *
+   * The file has mode 0600, since who can read a file can lock it too, and keep a daemon from being started; it
+   * follows no symbolic link; it belongs to whoever starts the daemon, also where that becomes another user. It is
+   * removed when the daemon emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), or emptied where
+   * its user may not remove it; not when a signal without a handler kills it.
+   */
+  pidFile?: string
+  /**
    * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
    * regained: where a capability would allow that, the start fails with EPERM.
    */
@@ -181,6 +192,8 @@ export interface Daemon {
   readonly pid: number
   /** The session, whose leader is gone: never the pid, unless in the foreground. */
   readonly sid: number
+  /** The absolute path of the pid file, or null. */
+  readonly pidFile: string | null
   /** Whether nothing was forked. */
   readonly foreground: boolean
   /** The descriptors of `keep`, in that order; each `Handle` owns its own. */
@@ -190,6 +203,15 @@ export interface Daemon {
    * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
    */
   ready(): void
+  /**
+   * After a log rotation: opens the files of `stdout` and `stderr` anew, in the place of those that were renamed. What
+   * is written from then on goes to the new ones, and no line is lost in between. Can be passed as a callback
+   * (`process.on('SIGHUP', daemon.reopenLogs)`). In the foreground, where output is somebody else's, does nothing.
+   *
+   * @throws the system's error if a file can't be opened, by the user that the daemon has become; nothing has changed
+   * @see open(2), dup2(2)
+   */
+  reopenLogs(): void
 }
 
 /**
@@ -197,7 +219,8 @@ export interface Daemon {
  * runs the program again in it, with the same arguments and options. Returns only there. The process that called,
  * the launcher, ends with 0 once the daemon is ready, without running its exit handlers; or this throws in it.
  *
- * In the daemon: cwd, umask and user as in the options; stdin is /dev/null; open are 0, 1, 2 and what `keep` says;
+ * In the daemon: cwd, umask and user as in the options; stdin is /dev/null; open are 0, 1, 2, the pid file and what
+ * `keep` says;
  * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
  * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
  *
@@ -208,6 +231,7 @@ export interface Daemon {
  * `stderr` (the last 64 KiB that it wrote there; empty unless that is a regular file, or 'ignore') and, as `cause`,
  * the last error that reached the top of the program, which as a rule is the one that ended it
  * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
+ * @throws `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
  * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
  * @throws `EBADF`, or `ERR_PROCNATIVE_HANDLE_CLOSED`, for something closed in `keep`, `stdout` or `stderr`
  * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
@@ -219,6 +243,135 @@ export interface Daemon {
  * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
  */
 export function daemonize(options?: DaemonizeOptions): Daemon
+
+export interface SpawnDaemonOptions {
+  /** What the program sees as its own name. Default: `file`. */
+  argv0?: string
+  /** The daemon's working directory. Default '/'. A `file` with a slash, and paths in `args`, go by it. */
+  cwd?: string
+  /** The daemon's environment, `PATH` for the search of `file` included. Default: `process.env`. */
+  env?: Record<string, string | undefined>
+  /** The daemon's file mode creation mask. Default 0o022. */
+  umask?: number
+  /** The user to run as, by name or number, with the supplementary groups of the group database. */
+  user?: string | number
+  /** The group to run as, by name or number. Default: the user's own. */
+  group?: string | number
+  /**
+   * What the daemon's descriptors are to be, each at its index; those that are missing of the first three are
+   * 'ignore'. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened to append
+   * to, by the caller and with the daemon's umask; not at 0, which is read from.
+   */
+  stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output>
+  /**
+   * A pid file, as in {@link DaemonizeOptions.pidFile}; but only a daemon that procnative runs in can remove it.
+   *
+   * Where the caller itself holds it, the daemon becomes its successor: it inherits the lock, the pid in the file
+   * becomes its own when it is ready, and systemd is told of it (MAINPID). There is no moment without a holder, and if
+   * the start fails nothing has changed. A program that daemonizes itself, or calls
+   * `daemonize({ foreground: true, pidFile })`, takes it over.
+   */
+  pidFile?: string
+  /**
+   * When the promise resolves. 'exec', the default: the program was begun. 'notify': it has said READY=1, as a service
+   * of systemd's does (sd_notify(3)), to a `NOTIFY_SOCKET` of its own; only its own process is believed. What systemd
+   * gave the caller as `NOTIFY_SOCKET` is in `PROCNATIVE_NOTIFY_SOCKET` until then, and {@link notify} puts it back.
+   */
+  ready?: 'exec' | 'notify'
+  /** With 'notify', milliseconds that the daemon has to become ready, or it is killed. Default 30,000. */
+  readyTimeout?: number
+  /**
+   * Listening sockets, or any descriptors, that the daemon gets at 3, 4, …, in this order, as LISTEN_FDS (sd_listen_fds
+   * (3)); an object's keys become LISTEN_FDNAMES. {@link listenFds} takes them there. They stay yours here, and can be
+   * closed as soon as this has returned.
+   */
+  listen?: readonly Sendable[] | Record<string, Sendable>
+}
+
+/**
+ * Makes any program a daemon, and goes on: forks twice, as {@link daemonize} does, and runs it in a session of its own
+ * that it does not lead. No zombie and no descriptor of it stays here, and the call takes the same time, well under a
+ * millisecond as a rule, whatever the size of this process.
+ *
+ * It gets 0, 1, 2 and what `stdio` and `listen` say; then the pid file's lock, if it has one, which its children get
+ * too unless it sees to it that they don't, as Node.js does.
+ *
+ * A caller that is PID 1, or a subreaper, becomes its parent, and has to reap it.
+ *
+ * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3)
+ * @returns its pid; with 'notify', the MAINPID that it has given, if it has
+ * @throws (rejects) the system's error for a step that failed: `execve`, `chdir`, `open` of a log, `setuid`, …
+ * @throws (rejects) `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
+ * @throws (rejects) `ERR_PROCNATIVE_DAEMON_EXITED` if it died before it was ready, with `exitCode` or `signal`, both
+ * null where the kernel does not tell, and `stderr`: the last 64 KiB that it wrote there, where that is a file
+ * @throws (rejects) `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
+ * @throws (rejects) `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
+ * @throws (rejects) `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server in `listen` that would remove its file when it is
+ * closed here: see {@link listenUnix}
+ * @see daemon(7), sd_listen_fds(3), sd_notify(3)
+ */
+export function spawnDaemon(
+  file: string,
+  args?: readonly string[],
+  options?: SpawnDaemonOptions,
+): Promise<{ pid: number }>
+
+/**
+ * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that it names, if that has
+ * the file open; null where none runs, while one is being started, and where that can't be told.
+ *
+ * Takes no lock, waits for nothing, and changes nothing.
+ *
+ * @throws `EACCES` if the file may not be read, `ELOOP` if it is a symbolic link, …; a file that is not there is no
+ * error
+ * @see F_OFD_GETLK in fcntl_locking(2)
+ */
+export function daemonStatus(pidFile: string): { running: boolean; pid: number | null }
+
+export interface StopDaemonOptions {
+  /** Default 'SIGTERM'. */
+  signal?: NodeJS.Signals
+  /** Milliseconds to wait for its end. Default 10,000. */
+  timeout?: number
+  /** Whether to send SIGKILL after that, and to wait as long again. Default true. */
+  kill?: boolean
+}
+
+/**
+ * Stops the daemon of a pid file and waits for its end. It is signalled through a pidfd, after it was seen to hold the
+ * file's lock: never a stranger who was given its number.
+ *
+ * @returns null if none runs; else its pid, and whether it took SIGKILL
+ * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
+ * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but not by the process that it names
+ * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws
+ * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
+ */
+export function stopDaemon(
+  pidFile: string,
+  options?: StopDaemonOptions,
+): Promise<{ pid: number; killed: boolean } | null>
+
+// ── systemd ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The sockets that this process was handed by systemd or by {@link spawnDaemon}: LISTEN_FDS, from descriptor 3 on. Each
+ * `Handle` owns its own, close-on-exec, with its name of LISTEN_FDNAMES. The variables are removed, so that this gives
+ * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned.
+ *
+ * @throws `EBADF` if a descriptor is not open, `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @see sd_listen_fds(3)
+ */
+export function listenFds(): Handle[]
+
+/**
+ * Tells the service manager how this process does: 'READY=1', 'STOPPING=1', 'WATCHDOG=1', 'STATUS=…', lines of these.
+ *
+ * @returns whether it was sent; false if there is no `NOTIFY_SOCKET`, or nobody listens there
+ * @throws the system's error of `sendmsg`
+ * @see sd_notify(3)
+ */
+export function notify(state: string): boolean
 
 // ── Handles ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,6 +387,8 @@ export class Handle {
    * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
    */
   readonly fd: number
+  /** The name that it was handed over with (LISTEN_FDNAMES), or null. */
+  readonly name: string | null
   /**
    * Gives the descriptor away: the caller owns it from here on.
    *
@@ -244,3 +399,23 @@ export class Handle {
   close(): void
   [Symbol.dispose](): void
 }
+
+export interface ListenUnixOptions {
+  /** The mode of the socket's file, whatever the umask; to connect takes the right to write. Default 0o600. */
+  mode?: number
+  /** How many connections may wait to be accepted. Default 511, as in Node.js. */
+  backlog?: number
+}
+
+/**
+ * A listening Unix socket. Its file has its mode from the first moment, and belongs to nobody who closes the socket:
+ * `net.Server`'s own is removed when any of the processes that have it does so. A dead socket's file is replaced; one
+ * that somebody listens on never is, nor a file of another kind.
+ *
+ * `server.listen({ fd: handle.take() })` serves it.
+ *
+ * @param path a path, or an abstract name after a NUL, as in Node.js, or an @, as in systemd, which has no mode
+ * @throws `EADDRINUSE` if somebody listens there, or the file is no socket; `ENAMETOOLONG` past 107 bytes
+ * @see unix(7), bind(2), listen(2)
+ */
+export function listenUnix(path: string, options?: ListenUnixOptions): Handle

@@ -1,6 +1,7 @@
 'use strict'
 
 const fs = require('node:fs')
+const path = require('node:path')
 const { inspect } = require('node:util')
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
@@ -13,18 +14,17 @@ const validate = require('./validate.js')
 
 // Each is for one of the two processes only, and the other need not wait for it.
 const launch = (options) => require('./launcher.js').launch(options)
+const pidFiles = () => require('./pid-file.js')
 const afterMainScript = (callback) => require('./readiness.js').afterMainScript(callback)
-
-const output = validate.numberOrString(validate.descriptor, validate.string)
-const credential = validate.numberOrString(validate.credential, validate.string)
 
 const CHECKS = {
   cwd: validate.string,
   umask: validate.fileMode,
-  stdout: output,
-  stderr: output,
-  user: credential,
-  group: credential,
+  stdout: validate.output,
+  stderr: validate.output,
+  pidFile: validate.string,
+  user: validate.credential,
+  group: validate.credential,
   keep: validate.arrayOf(sendable),
   ready: validate.oneOf('auto', 'manual'),
   readyTimeout: validate.milliseconds,
@@ -44,11 +44,14 @@ const DEFAULTS = {
 // What daemonize() returns: there is one in a process at the most.
 class Daemon {
   #release
+  #reopen
 
-  constructor({ foreground, kept, release }) {
+  constructor({ foreground, pidFile, kept, release, reopen }) {
     this.#release = release
+    this.#reopen = reopen
     this.pid = process.pid
     this.sid = native.getsid(0)
+    this.pidFile = pidFile ?? null
     this.foreground = foreground
     this.kept = kept
   }
@@ -59,6 +62,11 @@ class Daemon {
     // Only now: what has failed can be tried again.
     this.#release = undefined
   }
+
+  // As a callback too: of a signal, for one.
+  reopenLogs = () => {
+    this.#reopen()
+  }
 }
 
 let daemon
@@ -66,6 +74,7 @@ let daemon
 function daemonize(given) {
   const checked = validate.options(given, 'options', CHECKS)
   const options = { ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
+  if (options.pidFile !== undefined) options.pidFile = path.resolve(options.pidFile)
   const runtime = start.otherRuntime()
   if (runtime) throw errors.runtime('daemonize()', runtime)
   if (!native.isMainThread()) throw errors.workerThread('daemonize()')
@@ -77,18 +86,20 @@ function daemonize(given) {
   return launch(options)
 }
 
-// The link to the launcher, if this process is the daemon: the marker is good for one process and for once. What is
-// kept follows the link.
+// The link to the launcher, if this process is the daemon: the marker is good for one process and for once.
 function joinLauncher() {
   const [descriptor, inode, pid] = (start.launcherMarker() ?? '').split(':').map(Number)
   if (pid !== process.pid) return null
   const joined = descriptor > 2 ? native.joinLauncher(descriptor, inode) : null
   // To launch another daemon from a daemon whose link was closed would go on for ever.
   if (!joined) throw errors.linkLost()
-  return { link: joined.link, firstKept: descriptor + 1, ...JSON.parse(joined.settings) }
+  return { link: joined.link, next: descriptor + 1, ...JSON.parse(joined.settings) }
 }
 
-function becomeDaemon({ link, firstKept, cwd, execPath, ready, keeps, capturesStderr }) {
+// What follows the link is the pid file, if there is one, and then what is kept.
+function becomeDaemon({ link, next, cwd, execPath, ready, pidFile, keeps, capturesStderr, logs, umask }) {
+  const firstKept = pidFile === undefined ? next : next + 1
+  if (pidFile !== undefined) pidFiles().inherit(next, pidFile)
   const tell = (error) => tellLauncher(link, error)
   process.on('uncaughtExceptionMonitor', tell)
   // A binary that was replaced has a path that says so, and nothing can be run by that.
@@ -97,20 +108,23 @@ function becomeDaemon({ link, firstKept, cwd, execPath, ready, keeps, capturesSt
   process.chdir(cwd)
   return begin(ready, {
     foreground: false,
+    pidFile,
     kept: Array.from({ length: keeps }, (_, index) => firstKept + index),
     release() {
       if (capturesStderr) native.discardStderr()
       native.releaseLauncher(link)
       process.off('uncaughtExceptionMonitor', tell)
     },
+    reopen: () => native.reopenLogs(logs, umask),
   })
 }
 
 // Everything but the fork, the session and the redirection.
-function stayInForeground({ cwd, umask, user, group, keep, ready }) {
+function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
   const before = process.cwd()
   const credentials = identity(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
+  const lock = pidFile === undefined ? undefined : pidFiles().lock(pidFile)
   const kept = []
   try {
     for (const descriptor of descriptors) kept.push(native.duplicate(descriptor))
@@ -119,14 +133,26 @@ function stayInForeground({ cwd, umask, user, group, keep, ready }) {
   } catch (error) {
     process.chdir(before)
     for (const descriptor of kept) fs.closeSync(descriptor)
+    lock?.release()
     throw error
   }
   process.umask(umask)
-  return begin(ready, { foreground: true, kept, release: systemd.ready })
+  return begin(ready, {
+    foreground: true,
+    pidFile,
+    kept,
+    release() {
+      // A predecessor that hears of it makes the pid file name this process.
+      if (!systemd.ready()) lock?.write()
+    },
+    reopen() {
+      // What it writes to is its manager's.
+    },
+  })
 }
 
-function begin(ready, { foreground, kept, release }) {
-  daemon = new Daemon({ foreground, kept: Object.freeze(kept.map(handleOf)), release })
+function begin(ready, { kept, ...rest }) {
+  daemon = new Daemon({ ...rest, kept: Object.freeze(kept.map((descriptor) => handleOf(descriptor))) })
   if (ready === 'auto') afterMainScript(() => daemon.ready())
   return daemon
 }

@@ -106,6 +106,34 @@ exports.linkLost = () =>
     'ERR_PROCNATIVE_LINK_LOST',
   )
 
+exports.alreadyRunning = ({ pid, pidFile }) => {
+  const which = pid === null ? 'is being started' : `runs, with pid ${pid}`
+  return withCode(new Error(`A daemon with the pid file ${pidFile} ${which}`), 'ERR_PROCNATIVE_ALREADY_RUNNING', {
+    pid,
+  })
+}
+
+exports.stopTimeout = ({ pid, timeout, kill }) =>
+  withCode(
+    new Error(`Daemon ${pid} has not ended within ${timeout} ms${kill ? ', nor as long after SIGKILL' : ''}`),
+    'ERR_PROCNATIVE_STOP_TIMEOUT',
+    { pid, timeout },
+  )
+
+exports.holderUnknown = (pidFile) =>
+  withCode(
+    new Error(`The pid file ${pidFile} is locked, but not by the process that it names`),
+    'ERR_PROCNATIVE_HOLDER_UNKNOWN',
+  )
+
+exports.unixServer = (name, path) =>
+  withCode(
+    new TypeError(
+      `${subject(name)} would remove ${path} when it is closed here: listen with listenUnix() and \`{ fd }\` instead`,
+    ),
+    'ERR_PROCNATIVE_UNIX_SERVER',
+  )
+
 exports.handleClosed = () =>
   withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
 
@@ -116,16 +144,24 @@ function startFailure(code, what, { stderr, cause }, properties) {
   return Object.defineProperty(error, 'stderr', { value: stderr, configurable: true, writable: true })
 }
 
-exports.daemonExited = ({ exitCode, signal, ...told }) => {
-  const how = signal === null ? `ended with exit code ${exitCode}` : `was killed by ${signal}`
-  const why = exitCode === 0 ? ': ready() was never called' : ''
+// What a daemon has to do to be ready.
+const READINESS = {
+  auto: 'the main script has not come to its end',
+  manual: 'ready() was not called',
+  notify: 'it has not said READY=1',
+}
+
+exports.daemonExited = ({ exitCode, signal, ready, ...told }) => {
+  const known = exitCode === null ? 'ended' : `ended with exit code ${exitCode}`
+  const how = signal === null ? known : `was killed by ${signal}`
+  const never = ready === 'notify' ? 'it never said READY=1' : 'ready() was never called'
+  const why = exitCode === 0 ? `: ${never}` : ''
   const what = `The daemon ${how} before it was ready${why}`
   return startFailure('ERR_PROCNATIVE_DAEMON_EXITED', what, told, { exitCode, signal })
 }
 
 exports.daemonTimeout = ({ timeout, ready, killed, ...told }) => {
-  const why = ready === 'auto' ? 'the main script has not come to its end' : 'ready() was not called'
   const end = killed ? 'was killed' : 'may not be killed by this user'
-  const what = `The daemon was not ready within ${timeout} ms (${why}) and ${end}`
+  const what = `The daemon was not ready within ${timeout} ms (${READINESS[ready]}) and ${end}`
   return startFailure('ERR_PROCNATIVE_DAEMON_TIMEOUT', what, told, { timeout })
 }

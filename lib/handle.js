@@ -11,15 +11,21 @@ const OWN = Symbol('owned descriptor')
 // Owns a descriptor.
 class Handle {
   #fd
+  #name
 
-  constructor(key, fd) {
+  constructor(key, fd, name) {
     if (key !== OWN) throw errors().illegalConstructor()
     this.#fd = fd
+    this.#name = name
   }
 
   get fd() {
     if (this.#fd === undefined) throw errors().handleClosed()
     return this.#fd
+  }
+
+  get name() {
+    return this.#name ?? null
   }
 
   take() {
@@ -40,4 +46,4 @@ class Handle {
   }
 }
 
-module.exports = { Handle, handleOf: (fd) => new Handle(OWN, fd) }
+module.exports = { Handle, handleOf: (fd, name) => new Handle(OWN, fd, name) }

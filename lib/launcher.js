@@ -7,6 +7,8 @@ const again = require('./again.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
+const { environment, output } = require('./orders.js')
+const { failure } = require('./outcome.js')
 const { descriptorOf } = require('./sendable.js')
 const start = require('./start.js')
 const systemd = require('./systemd.js')
@@ -36,14 +38,16 @@ function ordersFor(options) {
   const listen = systemd.inheritedDescriptors()
   const keep = options.keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const cwd = path.resolve(options.cwd)
+  const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
   return {
     ...again.command(),
-    ...environment(),
+    ...environment(process.env, { pidVariables: systemd.PID_VARIABLES }),
     cwd,
     umask: options.umask,
     identity: identity(options.user, options.group),
-    stdout: output(options.stdout, 1),
-    stderr: output(options.stderr, 2),
+    stdout,
+    stderr,
+    pidFile: options.pidFile,
     listen,
     keep,
     timeout: waitsForDebugger() ? undefined : options.readyTimeout,
@@ -51,26 +55,15 @@ function ordersFor(options) {
       cwd,
       execPath: process.execPath,
       ready: options.ready,
+      pidFile: options.pidFile,
       keeps: keep.length,
+      logs: [stdout, stderr]
+        .map((log, index) => ({ descriptor: index + 1, path: log }))
+        .filter(({ path }) => typeof path === 'string'),
+      umask: options.umask,
       capturesStderr: options.stderr === 'ignore',
     }),
   }
-}
-
-// process.env as it is now; what names this process is to name the daemon.
-function environment() {
-  const ownPid = systemd.PID_VARIABLES.filter((name) => process.env[name] === String(process.pid))
-  // Undefined, as in child_process, is absent: process.env may have been replaced by a plain object.
-  const given = Object.entries(process.env).filter(([, value]) => value !== undefined)
-  const inherited = given.filter(([name]) => !ownPid.includes(name))
-  return { environment: inherited.map(([name, value]) => `${name}=${value}`), ownPid }
-}
-
-// As the native half wants it: nothing for /dev/null, a descriptor, or an absolute path.
-function output(wanted, inherited) {
-  if (wanted === 'ignore') return undefined
-  if (wanted === 'inherit') return inherited
-  return typeof wanted === 'string' ? path.resolve(wanted) : wanted
 }
 
 function waitsForDebugger() {
@@ -85,28 +78,6 @@ function giveUpInspector() {
   const { hostname, port } = new URL(url)
   inspector.close()
   return () => inspector.open(Number(port), hostname.replace(/^\[|\]$/g, ''))
-}
-
-function failure(outcome, options) {
-  const told = { stderr: outcome.stderr, cause: cause(outcome.trouble) }
-  const { readyTimeout: timeout, ready } = options
-  if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed: outcome.killed })
-  const { exitCode = null, signal } = outcome
-  return errors.daemonExited({ ...told, exitCode, signal: signal === undefined ? null : signalName(signal) })
-}
-
-// The error that ended the daemon, made anew from what it told of it.
-function cause(trouble) {
-  if (trouble === undefined) return undefined
-  const { message, stack, ...rest } = JSON.parse(trouble)
-  const error = Object.assign(new Error(message), rest)
-  error.stack = stack
-  return error
-}
-
-function signalName(number) {
-  const { signals } = require('node:os').constants
-  return Object.keys(signals).find((name) => signals[name] === number) ?? `signal ${number}`
 }
 
 module.exports = { launch }

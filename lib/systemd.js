@@ -3,12 +3,20 @@
 // What a service manager gives a process, and what it is told.
 
 const fs = require('node:fs')
+const errors = require('./errors.js')
+const { handleOf } = require('./handle.js')
 const native = require('./native.js')
+const validate = require('./validate.js')
 
 const FIRST_DESCRIPTOR = 3
+const SOCKET_VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']
 const PID_VARIABLES = ['LISTEN_PID', 'WATCHDOG_PID']
 
-// The sockets that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
+// While a daemon that spawnDaemon() has started is not ready, NOTIFY_SOCKET is its starter's, and this is what it will
+// be then: the service manager's, or nothing.
+const MANAGER_VARIABLE = 'PROCNATIVE_NOTIFY_SOCKET'
+
+// The descriptors that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
 function inheritedDescriptors() {
   if (process.env.LISTEN_PID !== String(process.pid)) return []
   const end = FIRST_DESCRIPTOR + Number.parseInt(process.env.LISTEN_FDS, 10)
@@ -20,28 +28,85 @@ function inheritedDescriptors() {
   return descriptors
 }
 
-// Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main
-// process only, and that is about to end.
-function introduce(pid) {
-  tellManager((socket) => {
-    native.notify(socket, `MAINPID=${pid}\nREADY=1`)
-    native.notifyBarrier(socket)
-  })
+function listenFds() {
+  // A worker has an environment of its own: what it took would be there for the main thread to take again.
+  if (!native.isMainThread()) throw errors.workerThread('listenFds()')
+  const descriptors = inheritedDescriptors()
+  if (descriptors.length === 0) return []
+  const names = process.env.LISTEN_FDNAMES?.split(':') ?? []
+  for (const descriptor of descriptors) native.closeOnExec(descriptor)
+  // They are good for once, and not for this process's children.
+  for (const name of SOCKET_VARIABLES) delete process.env[name]
+  return descriptors.map((descriptor, index) => handleOf(descriptor, names[index]))
 }
 
-function ready() {
-  tellManager((socket) => native.notify(socket, 'READY=1'))
-}
-
-// Nobody may be listening, or not any more: the service runs all the same, and says so.
-function tellManager(tell) {
+function notify(state) {
+  const text = validate.string(state, 'state')
   const socket = process.env.NOTIFY_SOCKET
-  if (!socket) return
+  if (!socket) return false
+  const heard = native.notify(socket, text)
+  if (text.split('\n').includes('READY=1')) turnToManager()
+  return heard
+}
+
+// From the one that waits for this process to be ready to the one that it will run under.
+function turnToManager() {
+  const manager = process.env[MANAGER_VARIABLE]
+  if (manager === undefined) return
+  delete process.env[MANAGER_VARIABLE]
+  if (manager === '') delete process.env.NOTIFY_SOCKET
+  else process.env.NOTIFY_SOCKET = manager
+}
+
+// Says that this process is ready. Returns whether somebody has heard it.
+function ready() {
+  if (!process.env.NOTIFY_SOCKET) return false
   try {
-    tell(socket)
+    return notify('READY=1') || complain('nobody listens at NOTIFY_SOCKET')
   } catch (error) {
-    process.stderr.write(`procnative: the service manager could not be told: ${error.message}\n`)
+    return complain(error.message)
   }
 }
 
-module.exports = { PID_VARIABLES, inheritedDescriptors, introduce, ready }
+// Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main process
+// only, and that is about to end.
+function introduce(pid) {
+  const socket = process.env.NOTIFY_SOCKET
+  if (!socket) return
+  try {
+    if (!native.notifyAndWait(socket, `MAINPID=${pid}\nREADY=1`)) complain(UNHEARD)
+  } catch (error) {
+    complain(error.message)
+  }
+}
+
+// The same by a process that goes on for a while, and has been ready itself.
+async function introduceSuccessor(pid) {
+  const socket = process.env.NOTIFY_SOCKET
+  if (!socket) return
+  try {
+    if (!(await native.notifyInBackground(socket, `MAINPID=${pid}`))) complain(UNHEARD)
+  } catch (error) {
+    complain(error.message)
+  }
+}
+
+const UNHEARD = 'nobody listens at NOTIFY_SOCKET, or has read it in time'
+
+// The service runs all the same, and says so.
+function complain(reason) {
+  process.stderr.write(`procnative: the service manager could not be told: ${reason}\n`)
+  return false
+}
+
+module.exports = {
+  MANAGER_VARIABLE,
+  PID_VARIABLES,
+  SOCKET_VARIABLES,
+  inheritedDescriptors,
+  introduce,
+  introduceSuccessor,
+  listenFds,
+  notify,
+  ready,
+}

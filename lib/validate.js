@@ -21,18 +21,23 @@ const pid = integerIn(0, MAX_INT32)
 const descriptor = integerIn(0, MAX_INT32)
 const milliseconds = integerIn(1, MAX_INT32)
 const fileMode = integerIn(0, 0o777, (mode) => `0o${mode.toString(8)}`)
-const credential = integerIn(0, MAX_UINT32 - 1)
+const count = integerIn(1, MAX_INT32)
 
 function boolean(value, name) {
   if (typeof value !== 'boolean') throw errors.invalidArgType(name, 'of type boolean', value)
   return value
 }
 
-function string(value, name) {
+// A string that may be empty.
+function text(value, name) {
   if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
-  if (value === '') throw errors.invalidArgValue(name, 'must not be empty', value)
   if (value.includes('\0')) throw errors.invalidArgValue(name, 'must be without null bytes', value)
   return value
+}
+
+function string(value, name) {
+  if (value === '') throw errors.invalidArgValue(name, 'must not be empty', value)
+  return text(value, name)
 }
 
 const oneOf =
@@ -52,6 +57,12 @@ const numberOrString = (number, text) => (value, name) => {
   throw errors.invalidArgType(name, 'of type number or string', value)
 }
 
+// A user or a group.
+const credential = numberOrString(integerIn(0, MAX_UINT32 - 1), string)
+
+// Where a daemon's output goes.
+const output = numberOrString(descriptor, string)
+
 const arrayOf = (check) => (value, name) => {
   if (!Array.isArray(value)) throw errors.invalidArgType(name, 'an array', value)
   // Not by map(), which skips holes.
@@ -69,13 +80,32 @@ function signal(value, name) {
 // An options object: `checks` has a check for each key there is. Absent and undefined are the same.
 function options(value, name, checks) {
   if (value === undefined) return {}
-  if (!isPlainObject(value)) throw errors.invalidArgType(name, 'of type object', value)
+  object(value, name)
   const checked = {}
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
     if (value[key] !== undefined) checked[key] = checks[key](value[key], `${name}.${key}`)
   }
   return checked
+}
+
+// Any plain object, whatever its keys.
+function object(value, name) {
+  if (!isPlainObject(value)) throw errors.invalidArgType(name, 'of type object', value)
+  return value
+}
+
+// Variables by name; those that are undefined are absent.
+function environment(value, name) {
+  // Where this is process.env, whatever that is, there is no more to it than its entries.
+  const given = value === process.env ? value : object(value, name)
+  const variables = Object.entries(given).filter(([, one]) => one !== undefined)
+  for (const [variable, one] of variables) {
+    text(one, `${name}.${variable}`)
+    if (!/^[^=\0]+$/.test(variable))
+      throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
+  }
+  return Object.fromEntries(variables)
 }
 
 // Options are written down where they are passed: an instance of a class is another argument in the wrong place.
@@ -109,12 +139,17 @@ module.exports = {
   descriptor,
   milliseconds,
   fileMode,
+  count,
   credential,
+  output,
   boolean,
+  text,
   string,
   oneOf,
   numberOrString,
   arrayOf,
   signal,
+  object,
+  environment,
   options,
 }

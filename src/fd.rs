@@ -27,14 +27,24 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
 
 /// The highest descriptor this process has open.
 pub fn highest_open() -> Result<RawFd> {
+    Ok(numbers()?.into_iter().max().unwrap_or(2))
+}
+
+/// The descriptors that this process had open when it looked.
+pub fn numbers() -> Result<Vec<RawFd>> {
     let directory =
         std::fs::read_dir("/proc/self/fd").map_err(|error| Error::of_open(&error, c"/proc/self/fd"))?;
-    Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(2))
+    Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+/// Has exec close a descriptor.
+pub fn close_on_exec(fd: impl AsFd) -> Result<()> {
+    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFD(fcntl::FdFlag::FD_CLOEXEC)).during("fcntl").map(drop)
 }
 
 /// /dev/null, for reading and writing.
 pub fn dev_null() -> Result<OwnedFd> {
-    open(c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
+    open(&c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
 }
 
 /// A log to append to, and whether it was created, with exactly `mode`. A FIFO that nobody reads is ENXIO rather
@@ -43,8 +53,8 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
     let path = crate::plan::c_string(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
     let mode = Mode::from_bits_truncate(mode);
-    let (fd, created) = match open(path.clone(), flags | OFlag::O_EXCL, mode) {
-        Err(Error { errno: Errno::EEXIST, .. }) => (open(path, flags, mode)?, false),
+    let (fd, created) = match open(&path, flags | OFlag::O_EXCL, mode) {
+        Err(Error { errno: Errno::EEXIST, .. }) => (open(&path, flags, mode)?, false),
         result => (result?, true),
     };
     if created {
@@ -55,6 +65,7 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
     Ok((fd, created))
 }
 
-fn open(path: CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
-    fcntl::open(path.as_c_str(), flags | OFlag::O_CLOEXEC, mode).during_path("open", &path)
+/// open(2), close-on-exec.
+pub fn open(path: &CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
+    fcntl::open(path.as_c_str(), flags | OFlag::O_CLOEXEC, mode).during_path("open", path)
 }

@@ -16,11 +16,15 @@ compile_error!(
 
 mod daemon;
 mod error;
+mod exit_status;
 mod fd;
 mod identity;
 mod js;
 mod notify;
+mod pid_file;
 mod plan;
+mod proc_stat;
 mod session;
 mod spawn;
 mod sys;
+mod unix;

@@ -1,12 +1,13 @@
 //! What a new process is to be: checked and allocated here, before anything is cloned.
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
 use crate::identity::Identity;
+use crate::pid_file::PidFile;
 use crate::spawn::child::Move;
 
 /// Digits of the largest pid.
@@ -15,7 +16,10 @@ const PID_DIGITS: usize = 10;
 /// A plan for one new process. It gets the descriptors placed here and no other.
 #[derive(Debug)]
 pub struct Plan {
+    /// As the caller named it, for the error.
     pub(crate) program: CString,
+    /// Where it may be.
+    pub(crate) candidates: Vec<CString>,
     pub(crate) argv: Vec<CString>,
     pub(crate) environment: Vec<CString>,
     pub(crate) own_pid: Vec<OwnPid>,
@@ -24,6 +28,7 @@ pub struct Plan {
     pub(crate) moves: Vec<Move>,
     pub(crate) umask: u32,
     pub(crate) identity: Option<Identity>,
+    pub(crate) pid_file: Option<OwnPidFile>,
     /// Descriptors that live as long as the plan, because a move names them.
     owned: Vec<OwnedFd>,
 }
@@ -37,6 +42,15 @@ pub(crate) struct OwnPid {
     pub(crate) digits: usize,
 }
 
+/// A pid file that the new process is to write itself into, with the lock that goes over to it.
+#[derive(Debug)]
+pub(crate) struct OwnPidFile {
+    /// The new process's descriptor of it.
+    pub(crate) target: RawFd,
+    /// Its path, for the error.
+    pub(crate) path: CString,
+}
+
 /// A directory that the new program will enter by itself.
 #[derive(Debug)]
 pub(crate) struct Enterable {
@@ -48,8 +62,10 @@ pub(crate) struct Enterable {
 
 impl Plan {
     pub fn new(program: &str, argv: &[String], environment: &[String], umask: u32) -> Result<Self> {
+        let program = c_string(program)?;
         Ok(Self {
-            program: c_string(program)?,
+            candidates: vec![program.clone()],
+            program,
             argv: argv.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
             environment: environment.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
             own_pid: Vec::new(),
@@ -58,8 +74,42 @@ impl Plan {
             moves: Vec::new(),
             umask,
             identity: None,
+            pid_file: None,
             owned: Vec::new(),
         })
+    }
+
+    /// Looks for the program as execvp(3) does: one without a slash in the directories of `path`, in which an empty
+    /// one is the current directory.
+    pub fn search(&mut self, path: &str) -> Result<()> {
+        if self.program.as_bytes().contains(&b'/') {
+            return Ok(());
+        }
+        let program = self.program.to_string_lossy();
+        self.candidates = path
+            .split(':')
+            .map(|directory| if directory.is_empty() { "." } else { directory })
+            .map(|directory| c_string(&format!("{directory}/{program}")))
+            .collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Adds an environment variable, `NAME=value`.
+    pub fn variable(&mut self, variable: &str) -> Result<()> {
+        self.environment.push(c_string(variable)?);
+        Ok(())
+    }
+
+    /// Gives the new process a pid file whose lock the caller holds, as `target`.
+    pub fn hand_over(&mut self, pid_file: &PidFile, target: RawFd) -> Result<()> {
+        self.place(pid_file.as_fd().as_raw_fd(), target)
+    }
+
+    /// The same, with the pid of the new process written into it before its exec.
+    pub fn write_pid(&mut self, pid_file: &PidFile, target: RawFd) -> Result<()> {
+        self.hand_over(pid_file, target)?;
+        self.pid_file = Some(OwnPidFile { target, path: pid_file.path().clone() });
+        Ok(())
     }
 
     /// Execs in `directory` instead of where the caller is.

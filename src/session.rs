@@ -7,7 +7,7 @@ use nix::sys::stat;
 use nix::unistd::{self, Pid};
 
 use crate::error::{During, Error, Result};
-use crate::sys;
+use crate::{proc_stat, sys};
 
 /// setsid(2)
 pub fn setsid() -> Result<i32> {
@@ -81,11 +81,9 @@ pub fn controlling_terminal() -> Result<Option<String>> {
     Ok(terminal_device(&String::from_utf8_lossy(&stat)).map(|(major, minor)| device_path(major, minor)))
 }
 
-/// Major and minor number of field 7, tty_nr (proc_pid_stat(5)); None without a terminal. The second field, the
-/// program's name, may hold blanks and parentheses, so one counts from its end.
+/// Major and minor number of field 7, tty_nr; None without a terminal.
 fn terminal_device(stat: &str) -> Option<(u32, u32)> {
-    let after_name = &stat[stat.rfind(')')? + 1..];
-    let number = after_name.split_ascii_whitespace().nth(4)?.parse::<i32>().ok()? as u32;
+    let number = proc_stat::field(stat, 7)?.parse::<i32>().ok()? as u32;
     (number != 0).then_some(((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xfff00)))
 }
 
@@ -117,8 +115,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_terminal_is_found_behind_a_hostile_program_name() {
-        assert_eq!(terminal_device("7 (a) 9 9 9 9) S 1 7 7 34817 7"), Some((136, 1)));
+    fn a_device_number_is_taken_apart() {
+        assert_eq!(terminal_device("7 (sh) S 1 7 7 34817 7"), Some((136, 1)));
         assert_eq!(terminal_device("7 (sh) S 1 7 7 0 -1"), None);
     }
 

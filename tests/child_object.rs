@@ -18,14 +18,19 @@ const ALLOWED: &[&str] = &[
     "execve",
     "fcntl",
     "fcntl64",
+    "ftruncate",
+    "ftruncate64",
     "getgid",
     "getpid",
     "getppid",
     "getuid",
     "prctl",
+    "pwrite",
+    "pwrite64",
     "setsid",
     "syscall",
     "umask",
+    "waitpid",
 ];
 
 #[test]

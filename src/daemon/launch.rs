@@ -7,18 +7,15 @@ use nix::sys::signal::Signal;
 
 use super::link::{self, LauncherEnd, MARKER, Message, Received};
 use super::output::{Opened, Output, Stderr};
+use super::{FIRST_FREE, Outcome, Said, died, late};
 use crate::error::{During, Result};
 use crate::fd;
 use crate::identity::Identity;
+use crate::pid_file::{Locked, PidFile};
 use crate::plan::Plan;
-use crate::spawn::{self, Daemon};
+use crate::spawn::{self, Daemon, Kinship};
 use crate::sys::poll;
-use crate::sys::process::Status;
 use crate::sys::signal::DefaultActions;
-
-/// The first descriptor after the standard ones: systemd's sockets begin here, then comes the link, then what is
-/// kept. There is no gap, because Node marks what it inherits close-on-exec until it meets one.
-const FIRST_FREE: RawFd = 3;
 
 /// JavaScript handlers can't run while the launcher waits, so these get their default action.
 const INTERRUPTIONS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
@@ -36,9 +33,10 @@ pub struct Orders {
     pub identity: Option<Identity>,
     pub stdout: Output,
     pub stderr: Output,
+    pub pid_file: Option<String>,
     /// Descriptors that become 3, 4, … (systemd's sockets).
     pub listen: Vec<RawFd>,
-    /// Descriptors that follow the link's.
+    /// Descriptors that follow the link's, and the pid file's, if there is one.
     pub keep: Vec<RawFd>,
     /// Variables that are to hold the daemon's pid.
     pub own_pid: Vec<String>,
@@ -47,47 +45,33 @@ pub struct Orders {
     pub timeout: Option<Duration>,
 }
 
-/// How a start went.
-pub enum Outcome {
-    Ready {
-        pid: i32,
-    },
-    /// Dead before it was ready.
-    Died {
-        status: Status,
-        said: Said,
-    },
-    /// Too late, and killed, unless it runs as somebody whom we may not signal.
-    Late {
-        killed: bool,
-        said: Said,
-    },
-}
-
-/// What a daemon that did not become ready has left to read.
-pub struct Said {
-    /// The error that it met last.
-    pub trouble: Option<String>,
-    pub stderr: String,
-}
-
-/// Starts the daemon and waits. Files are opened before anything is cloned; on return, unless it is
-/// [`Outcome::Ready`], nothing of the daemon is left.
+/// Starts the daemon and waits. The pid file is locked, and files are opened, before anything is cloned.
 pub fn launch(orders: &Orders) -> Result<Outcome> {
     for &descriptor in orders.listen.iter().chain(&orders.keep) {
         fd::require_open(descriptor)?;
     }
+    // From before the first wait, for the pid file; and before the clone, lest a signal be lost in between.
+    let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
+    let pid_file = orders.pid_file.as_deref().map(PidFile::lock).transpose()?;
+    if let Some(Locked::Running(pid)) = pid_file {
+        return Ok(Outcome::AlreadyRunning { pid });
+    }
+    let outcome = start(orders, pid_file.as_ref().and_then(Locked::file))?;
+    if outcome.leaves_daemon() {
+        pid_file.and_then(Locked::into_file);
+    }
+    Ok(outcome)
+}
+
+fn start(orders: &Orders, pid_file: Option<&PidFile>) -> Result<Outcome> {
     let mut stdout = orders.stdout.open(orders.umask)?;
     let mut stderr = Stderr::open(&orders.stderr, orders.umask)?;
     let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
-
-    // From before the clone, lest a signal be lost in between.
-    let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
     let daemon = {
-        let mut plan = plan(orders, &stdout, &stderr, daemon_end)?;
+        let mut plan = plan(orders, &stdout, &stderr, daemon_end, pid_file)?;
         // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
         // an end of file.
-        spawn::daemon(&mut plan)?
+        spawn::daemon(&mut plan, Kinship::Child)?
     };
     // It runs: from here on, the logs are its own.
     stdout.keep();
@@ -97,7 +81,13 @@ pub fn launch(orders: &Orders) -> Result<Outcome> {
     watch(daemon, &launcher_end, &stderr, deadline)
 }
 
-fn plan(orders: &Orders, stdout: &Opened, stderr: &Stderr, daemon_end: OwnedFd) -> Result<Plan> {
+fn plan(
+    orders: &Orders,
+    stdout: &Opened,
+    stderr: &Stderr,
+    daemon_end: OwnedFd,
+    pid_file: Option<&PidFile>,
+) -> Result<Plan> {
     let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
     plan.must_enter(&orders.cwd)?;
     if let Some(directory) = &orders.directory {
@@ -118,7 +108,12 @@ fn plan(orders: &Orders, stdout: &Opened, stderr: &Stderr, daemon_end: OwnedFd) 
         plan.place(source, target)?;
     }
     plan.place_owned(daemon_end, link)?;
-    for (target, &source) in (link + 1..).zip(&orders.keep) {
+    let mut first_kept = link + 1;
+    if let Some(pid_file) = pid_file {
+        plan.write_pid(pid_file, first_kept)?;
+        first_kept += 1;
+    }
+    for (target, &source) in (first_kept..).zip(&orders.keep) {
         plan.place(source, target)?;
     }
     Ok(plan)
@@ -129,13 +124,15 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
     let mut link_open = true;
     loop {
         let watched = [Some(daemon.as_fd()), link_open.then(|| link.as_fd())];
-        let late =
+        let timed_out =
             !poll::wait(&watched.into_iter().flatten().collect::<Vec<_>>(), deadline).during("poll")?;
         // Asked before the link is read: a daemon that was ready and has ended since was ready.
         let dead = poll::is_readable(daemon.as_fd()).during("poll")?;
         while link_open {
             match link.receive()? {
-                Received::Message(Message::Ready) => return Ok(Outcome::Ready { pid: daemon.release() }),
+                Received::Message(Message::Ready) => {
+                    return Ok(Outcome::Ready { pid: daemon.release(), handed_over: false });
+                }
                 Received::Message(Message::Trouble(text)) => trouble = Some(text),
                 Received::Nothing => break,
                 Received::End => link_open = false,
@@ -143,18 +140,10 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
         }
         let said = |trouble| Said { trouble, stderr: stderr.tail() };
         if dead {
-            // What it has started goes with it.
-            daemon.kill_group();
-            return Ok(Outcome::Died { status: daemon.reap()?, said: said(trouble) });
+            return died(daemon, said(trouble));
         }
-        if late {
-            let killed = daemon.kill().is_ok();
-            if killed {
-                daemon.reap()?;
-            } else {
-                daemon.release();
-            }
-            return Ok(Outcome::Late { killed, said: said(trouble) });
+        if timed_out {
+            return late(daemon, said(trouble));
         }
     }
 }

@@ -1,6 +1,60 @@
-//! The daemon: started by a launcher that waits for it ([`launch`]), tied to it by a socket ([`link`]) until it
-//! is ready, with its output going where it was told ([`output`]).
+//! Daemons: this program run again, by a launcher that waits for it and ends ([`launch`], [`link`]), or any program,
+//! by a process that goes on ([`start`]); where their output goes ([`output`]); and how they are stopped ([`stop`]).
 
 pub mod launch;
 pub mod link;
 pub mod output;
+pub mod start;
+pub mod stop;
+
+use crate::spawn::Daemon;
+use crate::sys::process::Status;
+
+/// The first descriptor after the standard ones: systemd's sockets begin here, then come our own. There is no gap,
+/// because Node marks what it inherits close-on-exec until it meets one.
+pub const FIRST_FREE: i32 = 3;
+
+/// How a start went. Unless it is ready, or may not be killed, nothing of the daemon is left.
+pub enum Outcome {
+    Ready {
+        pid: i32,
+        /// Whether the pid file was the caller's until now.
+        handed_over: bool,
+    },
+    /// The pid file is locked by another one.
+    AlreadyRunning { pid: Option<i32> },
+    /// Dead before it was ready; how, unless the kernel does not tell.
+    Died { status: Option<Status>, said: Said },
+    /// Too late, and killed, unless it runs as somebody whom we may not signal.
+    Late { killed: bool, said: Said },
+}
+
+impl Outcome {
+    fn leaves_daemon(&self) -> bool {
+        matches!(self, Self::Ready { .. } | Self::Late { killed: false, .. })
+    }
+}
+
+/// What a daemon that did not become ready has left to read.
+pub struct Said {
+    /// The error that it met last.
+    pub trouble: Option<String>,
+    pub stderr: String,
+}
+
+/// It is dead: what it has started goes with it.
+fn died(daemon: Daemon, said: Said) -> crate::error::Result<Outcome> {
+    daemon.kill_group();
+    Ok(Outcome::Died { status: daemon.reap()?, said })
+}
+
+/// Its time is over: it is killed, if we may.
+fn late(daemon: Daemon, said: Said) -> crate::error::Result<Outcome> {
+    let killed = daemon.kill().is_ok();
+    if killed {
+        daemon.reap()?;
+    } else {
+        daemon.release();
+    }
+    Ok(Outcome::Late { killed, said })
+}

@@ -88,8 +88,13 @@ impl Stderr {
             }
             output => output.open(umask)?,
         };
+        Ok(Self::of(opened))
+    }
+
+    /// What is written to an output from now on.
+    pub fn of(opened: Opened) -> Self {
         let begins = length(&opened);
-        Ok(Self { opened, begins })
+        Self { opened, begins }
     }
 
     /// The last 64 KiB that were written to it, where it is a file that we may read.
@@ -118,5 +123,19 @@ fn length(opened: &Opened) -> u64 {
 
 /// Turns standard error to /dev/null, for good.
 pub fn discard_stderr() -> Result<()> {
-    sys::fd::replace(libc::STDERR_FILENO, &fd::dev_null()?).during("dup2")
+    sys::fd::replace(libc::STDERR_FILENO, fd::dev_null()?.as_raw_fd()).during("dup2")
+}
+
+/// Opens log files anew and puts them in the place of the descriptors that had them. All are opened before any is
+/// replaced; what is written meanwhile goes to the one file or the other, because dup2(2) leaves no gap.
+pub fn reopen(logs: &[(RawFd, String)], umask: u32) -> Result<()> {
+    let mut opened = Vec::with_capacity(logs.len());
+    for (descriptor, path) in logs {
+        opened.push((*descriptor, Output::File(path.clone()).open(umask)?));
+    }
+    for (descriptor, log) in &mut opened {
+        sys::fd::replace(*descriptor, log.number()).during("dup2")?;
+        log.keep();
+    }
+    Ok(())
 }

@@ -6,9 +6,10 @@ use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::identity::Credentials;
-use crate::daemon::launch::{self, Orders, Outcome};
+use crate::daemon::launch::{self, Orders};
 use crate::daemon::link::DaemonEnd;
 use crate::daemon::output::{self, Output};
+use crate::daemon::{Outcome, Said};
 use crate::sys::process::Status;
 use crate::{fd, sys};
 
@@ -24,6 +25,7 @@ pub struct LaunchOrders {
     pub identity: Option<Credentials>,
     pub stdout: Option<Either<i32, String>>,
     pub stderr: Option<Either<i32, String>>,
+    pub pid_file: Option<String>,
     pub listen: Vec<i32>,
     pub keep: Vec<i32>,
     pub own_pid: Vec<String>,
@@ -31,10 +33,14 @@ pub struct LaunchOrders {
     pub timeout: Option<u32>,
 }
 
-/// How it went: ready with `pid`, dead with `exitCode` or `signal`, or late and killed or not.
+/// How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
+/// `signal` if that is known, or late and killed or not.
 #[napi(object)]
-pub struct LaunchOutcome {
+#[derive(Default)]
+pub struct StartOutcome {
     pub ready: bool,
+    pub handed_over: bool,
+    pub already_running: bool,
     pub late: bool,
     pub killed: bool,
     pub pid: Option<i32>,
@@ -46,7 +52,7 @@ pub struct LaunchOutcome {
 
 /// Starts a daemon; returns when it is ready, dead or late.
 #[napi(catch_unwind)]
-pub fn launch(env: Env, orders: LaunchOrders) -> Result<LaunchOutcome> {
+pub fn launch(env: Env, orders: LaunchOrders) -> Result<StartOutcome> {
     launch::launch(&orders.into()).or_throw(&env).map(Into::into)
 }
 
@@ -87,10 +93,30 @@ pub fn discard_stderr(env: Env) -> Result<()> {
     output::discard_stderr().or_throw(&env)
 }
 
+/// A standard stream of a daemon's, and the file that it goes to.
+#[napi(object)]
+pub struct Log {
+    pub descriptor: i32,
+    pub path: String,
+}
+
+/// Opens log files anew.
+#[napi(catch_unwind)]
+pub fn reopen_logs(env: Env, logs: Vec<Log>, umask: u32) -> Result<()> {
+    let logs: Vec<_> = logs.into_iter().map(|log| (log.descriptor, log.path)).collect();
+    output::reopen(&logs, umask).or_throw(&env)
+}
+
 /// A close-on-exec duplicate of a descriptor.
 #[napi(catch_unwind)]
 pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
     fd::duplicate(descriptor).map(std::os::fd::IntoRawFd::into_raw_fd).or_throw(&env)
+}
+
+/// Has exec close a descriptor.
+#[napi(catch_unwind)]
+pub fn close_on_exec(env: Env, descriptor: i32) -> Result<()> {
+    fd::close_on_exec(sys::fd::borrow(descriptor)).or_throw(&env)
 }
 
 /// _exit(2)
@@ -111,6 +137,7 @@ impl From<LaunchOrders> for Orders {
             identity: orders.identity.map(Into::into),
             stdout: to_output(orders.stdout),
             stderr: to_output(orders.stderr),
+            pid_file: orders.pid_file,
             listen: orders.listen,
             keep: orders.keep,
             own_pid: orders.own_pid,
@@ -120,7 +147,7 @@ impl From<LaunchOrders> for Orders {
     }
 }
 
-fn to_output(given: Option<Either<i32, String>>) -> Output {
+pub(super) fn to_output(given: Option<Either<i32, String>>) -> Output {
     match given {
         None => Output::Ignore,
         Some(Either::A(number)) => Output::Descriptor(number),
@@ -128,28 +155,28 @@ fn to_output(given: Option<Either<i32, String>>) -> Output {
     }
 }
 
-impl From<Outcome> for LaunchOutcome {
+impl From<Outcome> for StartOutcome {
     fn from(outcome: Outcome) -> Self {
-        let nothing = Self {
-            ready: false,
-            late: false,
-            killed: false,
-            pid: None,
-            exit_code: None,
-            signal: None,
-            trouble: None,
-            stderr: None,
-        };
-        let (outcome, said) = match outcome {
-            Outcome::Ready { pid } => return Self { ready: true, pid: Some(pid), ..nothing },
-            Outcome::Late { killed, said } => (Self { late: true, killed, ..nothing }, said),
-            Outcome::Died { status: Status::Exited(code), said } => {
-                (Self { exit_code: Some(code), ..nothing }, said)
+        match outcome {
+            Outcome::Ready { pid, handed_over } => {
+                Self { ready: true, handed_over, pid: Some(pid), ..Self::default() }
             }
-            Outcome::Died { status: Status::Killed { signal }, said } => {
-                (Self { signal: Some(signal), ..nothing }, said)
+            Outcome::AlreadyRunning { pid } => Self { already_running: true, pid, ..Self::default() },
+            Outcome::Late { killed, said } => Self { late: true, killed, ..Self::from(said) },
+            Outcome::Died { status, said } => {
+                let (exit_code, signal) = match status {
+                    Some(Status::Exited(code)) => (Some(code), None),
+                    Some(Status::Killed { signal }) => (None, Some(signal)),
+                    None => (None, None),
+                };
+                Self { exit_code, signal, ..Self::from(said) }
             }
-        };
-        Self { trouble: said.trouble, stderr: Some(said.stderr), ..outcome }
+        }
+    }
+}
+
+impl From<Said> for StartOutcome {
+    fn from(said: Said) -> Self {
+        Self { trouble: said.trouble, stderr: Some(said.stderr), ..Self::default() }
     }
 }

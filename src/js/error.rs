@@ -1,6 +1,6 @@
 //! From our plain errors to what Node itself would throw: code, errno, syscall and path, in libuv's words.
 
-use napi::{Env, JsValue};
+use napi::{Env, JsValue, Unknown};
 use napi_derive::napi;
 
 use crate::error::{Error, Result};
@@ -13,14 +13,11 @@ pub trait OrThrow<T> {
 
 impl<T> OrThrow<T> for Result<T> {
     fn or_throw(self, env: &Env) -> napi::Result<T> {
-        self.map_err(|error| match throw(env, &error) {
-            Ok(()) => napi::Error::from_status(napi::Status::PendingException),
-            Err(error) => error,
-        })
+        self.map_err(|error| to_js(env, &error).map_or_else(|error| error, napi::Error::from))
     }
 }
 
-fn throw(env: &Env, error: &Error) -> napi::Result<()> {
+fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
     let errno = error.errno as i32;
     let code = uv::error_name(errno).unwrap_or_else(|| format!("{:?}", error.errno));
     let mut message = format!("{code}: {}, {}", describe(error), error.syscall);
@@ -35,7 +32,7 @@ fn throw(env: &Env, error: &Error) -> napi::Result<()> {
     if let Some(path) = path {
         object.set("path", path.as_ref())?;
     }
-    env.throw(object.to_unknown())
+    Ok(object.to_unknown())
 }
 
 /// libuv's words; or, where there is no libuv or it does not know the errno, the C library's in libuv's style.

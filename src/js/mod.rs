@@ -5,4 +5,8 @@ mod daemon;
 mod error;
 mod identity;
 mod notify;
+mod pid_file;
+mod promise;
 mod session;
+mod start;
+mod unix;

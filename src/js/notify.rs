@@ -1,16 +1,25 @@
+use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
+use super::promise;
 use crate::notify;
 
+/// False if nobody listens there.
 #[napi(catch_unwind)]
-pub fn notify(env: Env, socket: String, state: String) -> Result<()> {
+pub fn notify(env: Env, socket: String, state: String) -> Result<bool> {
     notify::notify(&socket, &state).or_throw(&env)
 }
 
-/// False if the manager did not come to it in time.
+/// The same, and waits until it was read. False if nobody listens, or does not come to it in time.
 #[napi(catch_unwind)]
-pub fn notify_barrier(env: Env, socket: String) -> Result<bool> {
-    notify::barrier(&socket).or_throw(&env)
+pub fn notify_and_wait(env: Env, socket: String, state: String) -> Result<bool> {
+    notify::notify_and_wait(&socket, &state).or_throw(&env)
+}
+
+/// The same, on a thread.
+#[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+pub fn notify_in_background(env: &Env, socket: String, state: String) -> Result<Object<'_>> {
+    promise::on_thread::<bool, _>(env, move || notify::notify_and_wait(&socket, &state))
 }

@@ -13,7 +13,7 @@
 use core::ffi::c_void;
 use core::{ptr, slice};
 
-use libc::{c_char, c_int, c_long, c_uint, c_ulong, gid_t, pid_t, uid_t};
+use libc::{c_char, c_int, c_long, c_short, c_uint, c_ulong, gid_t, pid_t, uid_t};
 
 /// The steps, each of which can fail.
 #[repr(u32)]
@@ -31,6 +31,9 @@ pub enum Step {
     SetGid,
     SetUid,
     ParentDeathSignal,
+    WritePid,
+    CutPidFile,
+    LockPidFile,
     Exec,
 }
 
@@ -66,7 +69,8 @@ pub struct Credentials {
 /// What the child is to do. Every pointer stays valid until the child has exec'd or died.
 #[repr(C)]
 pub struct Orders {
-    pub program: *const c_char,
+    /// Paths to try in this order, ending in null.
+    pub programs: *const *const c_char,
     pub argv: *const *const c_char,
     pub envp: *const *const c_char,
     /// Where to exec; null: where the parent is.
@@ -81,8 +85,13 @@ pub struct Orders {
     pub umask: c_int,
     /// Null: those of the parent.
     pub credentials: *const Credentials,
+    /// Whether the daemon is to be the child of the process that started it, and to die with that until it says
+    /// otherwise; or nobody's child.
+    pub tied: bool,
     /// The process that must still be the parent when the death signal is set.
     pub launcher: pid_t,
+    /// The new process's descriptor of a pid file to write its pid to; -1: none.
+    pub pid_file: c_int,
     /// Places with room for a decimal pid and its NUL, at the end of environment variables.
     pub own_pid: *const *mut c_char,
     pub own_pid_len: usize,
@@ -114,11 +123,16 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
         if libc::setsid() < 0 {
             fail(orders, Step::Setsid);
         }
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::CLONE_PARENT;
+        let kinship = if (*orders).tied { libc::CLONE_PARENT } else { 0 };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | kinship;
         let pidfd = &raw mut (*orders).report.pidfd;
         let pid = libc::clone(daemon, (*orders).daemon_stack, flags, orders.cast(), pidfd);
         if pid < 0 {
             fail(orders, Step::Clone);
+        }
+        // One of ours that did not come to its exec has died of it, and is not to be left to others.
+        if !(*orders).tied && (*orders).report.step != Step::None {
+            libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
         }
         libc::_exit(0)
     }
@@ -156,14 +170,73 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
             may_enter(orders.enterable)?;
         }
         // After the credentials too: changing them clears the death signal.
-        die_with(orders.launcher)?;
+        if orders.tied {
+            die_with(orders.launcher)?;
+        }
+        if orders.pid_file >= 0 {
+            write_pid(orders.pid_file)?;
+        }
         for &place in slice::from_raw_parts(orders.own_pid, orders.own_pid_len) {
             write_decimal(place, libc::getpid() as u32);
         }
         set_signal_mask(0);
-        libc::execve(orders.program, orders.argv, orders.envp);
-        Err(Step::Exec)
+        Err(execute(orders))
     }
+}
+
+/// As execvp(3) goes through the directories of PATH: one that may not be run is remembered, one that is not there
+/// is passed over, and anything else is the answer. Returns only if nothing could be run.
+///
+/// # Safety
+/// As `become_program`.
+unsafe fn execute(orders: &Orders) -> Step {
+    // SAFETY: the pointers are the parent's, which keeps what they point to; the array ends in null.
+    unsafe {
+        let errno = libc::__errno_location();
+        let mut denied = false;
+        let mut program = orders.programs;
+        while !(*program).is_null() {
+            libc::execve(*program, orders.argv, orders.envp);
+            match *errno {
+                libc::EACCES => denied = true,
+                libc::ENOENT | libc::ENOTDIR => {}
+                _ => return Step::Exec,
+            }
+            program = program.add(1);
+        }
+        if denied {
+            *errno = libc::EACCES;
+        }
+    }
+    Step::Exec
+}
+
+/// Writes this process's pid into its pid file and locks all of that: see `pid_file.rs`.
+fn write_pid(file: c_int) -> Done {
+    let mut line: [c_char; 12] = [0; 12];
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as c_short,
+        l_whence: libc::SEEK_SET as c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: a line has room for ten digits, a newline and a NUL; the kernel reads it, and one struct.
+    unsafe {
+        let digits = write_decimal(line.as_mut_ptr(), libc::getpid() as u32);
+        *line.as_mut_ptr().add(digits) = b'\n' as c_char;
+        let length = digits.wrapping_add(1);
+        if libc::pwrite(file, line.as_ptr().cast(), length, 0) < 0 {
+            return Err(Step::WritePid);
+        }
+        if libc::ftruncate(file, length as libc::off_t) < 0 {
+            return Err(Step::CutPidFile);
+        }
+        if libc::fcntl(file, libc::F_OFD_SETLK, &raw const lock) < 0 {
+            return Err(Step::LockPidFile);
+        }
+    }
+    Ok(())
 }
 
 fn reset_signals() {
@@ -329,19 +402,20 @@ fn die_with(launcher: pid_t) -> Done {
     Ok(())
 }
 
-/// Writes `number` and a NUL.
+/// Writes `number` and a NUL. Returns the number of digits.
 ///
 /// # Safety
 /// There is room for eleven bytes, which nobody else looks at.
-unsafe fn write_decimal(place: *mut c_char, number: u32) {
+unsafe fn write_decimal(place: *mut c_char, number: u32) -> usize {
     let mut length: usize = 1;
     let mut rest = number / 10;
     while rest > 0 {
         length = length.wrapping_add(1);
         rest /= 10;
     }
+    let digits = length;
     rest = number;
-    // SAFETY: the plan left room for ten digits and a NUL.
+    // SAFETY: the caller's promise.
     unsafe {
         *place.add(length) = 0;
         while length > 0 {
@@ -350,6 +424,7 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) {
             rest /= 10;
         }
     }
+    digits
 }
 
 /// Writes down which step failed, and ends this process.

@@ -4,6 +4,7 @@
 //! child borrows the parent's memory until it has exec'd or died; the parent's thread stands still until then.
 #![allow(unsafe_code)]
 
+mod bind;
 pub mod child;
 mod guard;
 mod stack;
@@ -12,6 +13,7 @@ use std::ffi::{CString, c_char};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
+pub use bind::bind_unmasked;
 use child::{Credentials, Orders, Report, Step};
 use guard::{Dumpable, SignalsBlocked};
 use nix::errno::Errno;
@@ -20,27 +22,43 @@ use nix::unistd::{self, Pid};
 use stack::Stack;
 
 use crate::error::{During, Error, Result};
+use crate::exit_status;
 use crate::plan::Plan;
 use crate::sys;
 use crate::sys::process::{self, Status};
+use crate::sys::{pidfd, poll};
 
-/// A process that was started as a daemon and is, until the caller ends, the caller's child. Unless it is
-/// released or reaped, it is killed when this is dropped.
+/// Whose child a daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinship {
+    /// The caller's, until that ends: it dies with the caller until it clears its death signal, and is the caller's to
+    /// reap.
+    Child,
+    /// Nobody's: init, or the nearest subreaper, is its parent from the start.
+    Orphan,
+}
+
+/// A process that was started as a daemon. Unless it is released or reaped, it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Daemon {
     pid: i32,
     /// The session and the process group that it was born into, named after the middle process that is gone.
     group: i32,
     pidfd: OwnedFd,
+    kinship: Kinship,
     ours: bool,
 }
 
 impl Daemon {
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Kills the daemon and what it has started, as far as that is still in its process group. EPERM where it runs
     /// as another user and the caller has no right to signal that one.
     pub fn kill(&self) -> Result<()> {
         self.kill_group();
-        process::kill_by_pidfd(self.as_fd(), Signal::SIGKILL).during("pidfd_send_signal")
+        pidfd::send_signal(self.as_fd(), libc::SIGKILL).during("pidfd_send_signal")
     }
 
     /// Kills what is in its process group. It may have left that for one of its own, and a number that nobody has
@@ -57,10 +75,22 @@ impl Daemon {
         }
     }
 
-    /// Waits for its end.
-    pub fn reap(mut self) -> Result<Status> {
+    /// Waits for its end. None where the kernel does not tell how that was, of an orphan.
+    pub fn reap(mut self) -> Result<Option<Status>> {
         self.ours = false;
-        process::wait(self.pid).during("waitpid")
+        match self.collect().during("waitid")? {
+            None => Ok(exit_status::of_stranger(self.pid, self.as_fd())),
+            status => Ok(status),
+        }
+    }
+
+    /// Waits for its end and reaps it, which an orphan may be ours for too: where we are the nearest subreaper.
+    fn collect(&self) -> nix::Result<Option<Status>> {
+        poll::wait(&[self.as_fd()], None)?;
+        match process::wait_by_pidfd(self.as_fd()) {
+            Err(Errno::ECHILD) if self.kinship == Kinship::Orphan => Ok(None),
+            result => result.map(Some),
+        }
     }
 
     /// Lets it live. Returns its pid.
@@ -82,7 +112,7 @@ impl Drop for Daemon {
         // One that may not be killed is not waited for: it could live for ever.
         if self.ours && self.kill().is_ok() {
             // Our own child, and dead: nothing can go wrong that could be told to anybody.
-            let _ = process::wait(self.pid);
+            let _ = self.collect();
         }
     }
 }
@@ -93,10 +123,9 @@ fn kill_if_any(pid: i32) {
 }
 
 /// Starts `plan` by a double fork: a middle process calls setsid(2) and clones the daemon, which therefore leads
-/// nothing and can gain no terminal. The daemon is the caller's child (CLONE_PARENT) and dies with it until it
-/// clears its death signal.
-pub fn daemon(plan: &mut Plan) -> Result<Daemon> {
-    let mut memory = Shared::prepare(plan)?;
+/// nothing and can gain no terminal.
+pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
+    let mut memory = Shared::prepare(plan, kinship)?;
     let (stack, daemon_stack) = (Stack::new()?, Stack::new()?);
     memory.orders.daemon_stack = daemon_stack.top();
 
@@ -107,31 +136,42 @@ pub fn daemon(plan: &mut Plan) -> Result<Daemon> {
         (group, memory.reap_middle(group)?)
     };
     let report = memory.report();
+    if matches!(middle.status, Status::Killed { .. }) && kinship == Kinship::Orphan && !middle.left_daemon {
+        // Whether there is a daemon, dying in the memory that it was lent, can't be known: it keeps that.
+        std::mem::forget((memory, stack, daemon_stack));
+        return Err(cut_short());
+    }
     let daemon = (middle.status == Status::Exited(0) || middle.left_daemon).then(|| Daemon {
         pid: report.pid,
         group,
         // SAFETY: the daemon was cloned, so the kernel put a new descriptor there, into the table that we share.
         pidfd: unsafe { OwnedFd::from_raw_fd(report.pidfd) },
+        kinship,
         ours: !middle.left_daemon,
     });
 
     match (middle.status, daemon) {
         (Status::Exited(0), Some(daemon)) if report.step == Step::None => Ok(daemon),
         (Status::Exited(0), Some(daemon)) => {
-            daemon.reap()?;
+            // An orphan was reaped by the middle process, unless that was quicker to end.
+            drop(daemon);
             Err(step_failed(&report, plan))
         }
         (Status::Exited(_), _) => Err(step_failed(&report, plan)),
-        // Somebody killed the middle process: the clone that it was there for was cut short.
-        (Status::Killed { .. }, _) => Err(Error { syscall: "clone", errno: Errno::EINTR, path: None }),
+        (Status::Killed { .. }, _) => Err(cut_short()),
     }
+}
+
+/// Somebody killed the middle process: the clone that it was there for did not come to its end.
+fn cut_short() -> Error {
+    Error { syscall: "clone", errno: Errno::EINTR, path: None }
 }
 
 /// The memory that the children read and write, beside their stacks.
 struct Shared<'plan> {
     orders: Box<Orders>,
     credentials: Option<Box<Credentials>>,
-    _pointers: [Vec<*const c_char>; 2],
+    _pointers: [Vec<*const c_char>; 3],
     _own_pid: Vec<*mut c_char>,
     _plan: std::marker::PhantomData<&'plan mut Plan>,
 }
@@ -145,7 +185,8 @@ struct Middle {
 
 impl<'plan> Shared<'plan> {
     /// The last allocations before the clone.
-    fn prepare(plan: &'plan mut Plan) -> Result<Self> {
+    fn prepare(plan: &'plan mut Plan, kinship: Kinship) -> Result<Self> {
+        let programs: Vec<_> = strings(&plan.candidates).chain([ptr::null()]).collect();
         let argv: Vec<_> = strings(&plan.argv).chain([ptr::null()]).collect();
         let variables: Vec<_> =
             plan.own_pid.iter_mut().map(|one| one.variable.as_mut_ptr().cast::<c_char>()).collect();
@@ -166,7 +207,7 @@ impl<'plan> Shared<'plan> {
             })
         });
         let orders = Box::new(Orders {
-            program: plan.program.as_ptr(),
+            programs: programs.as_ptr(),
             argv: argv.as_ptr(),
             envp: envp.as_ptr(),
             directory: plan.directory.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
@@ -176,7 +217,9 @@ impl<'plan> Shared<'plan> {
             close_one_by_one: if sys::fd::has_close_range() { -1 } else { crate::fd::highest_open()? },
             umask: plan.umask as i32,
             credentials: credentials.as_deref().map_or(ptr::null(), |one| one),
+            tied: kinship == Kinship::Child,
             launcher: unistd::getpid().as_raw(),
+            pid_file: plan.pid_file.as_ref().map_or(-1, |file| file.target),
             own_pid: own_pid.as_ptr(),
             own_pid_len: own_pid.len(),
             daemon_stack: ptr::null_mut(),
@@ -185,7 +228,7 @@ impl<'plan> Shared<'plan> {
         Ok(Self {
             orders,
             credentials,
-            _pointers: [argv, envp],
+            _pointers: [programs, argv, envp],
             _own_pid: own_pid,
             _plan: std::marker::PhantomData,
         })
@@ -237,6 +280,7 @@ impl<'plan> Shared<'plan> {
 
 /// Words the child's step: the call, its errno, its path.
 fn step_failed(report: &Report, plan: &Plan) -> Error {
+    let pid_file = plan.pid_file.as_ref().map(|file| &file.path);
     let (syscall, path): (_, Option<&CString>) = match report.step {
         Step::None | Step::Clone => ("clone", None),
         Step::Setsid => ("setsid", None),
@@ -248,6 +292,9 @@ fn step_failed(report: &Report, plan: &Plan) -> Error {
         Step::SetGid => ("setgid", None),
         Step::SetUid => ("setuid", None),
         Step::ParentDeathSignal => ("prctl", None),
+        Step::WritePid => ("pwrite", pid_file),
+        Step::CutPidFile => ("ftruncate", pid_file),
+        Step::LockPidFile => ("fcntl", pid_file),
         Step::Exec => ("execve", Some(&plan.program)),
     };
     Error { syscall, errno: Errno::from_raw(report.errno), path: path.cloned() }

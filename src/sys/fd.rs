@@ -22,10 +22,9 @@ pub fn duplicate(fd: RawFd) -> nix::Result<OwnedFd> {
 }
 
 /// dup2(2) onto a number that this process goes on using, as 2.
-pub fn replace(target: RawFd, source: &OwnedFd) -> nix::Result<()> {
-    use std::os::fd::AsRawFd;
+pub fn replace(target: RawFd, source: RawFd) -> nix::Result<()> {
     // SAFETY: acts on the descriptor table only; what stood at `target` is closed, as the caller wants.
-    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), target) }).map(drop)
+    Errno::result(unsafe { libc::dup2(source, target) }).map(drop)
 }
 
 /// memfd_create(2), close-on-exec.

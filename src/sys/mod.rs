@@ -3,6 +3,7 @@
 
 pub mod errno;
 pub mod fd;
+pub mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod signal;

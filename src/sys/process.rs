@@ -13,7 +13,8 @@ pub enum Status {
 }
 
 impl Status {
-    fn from_raw(status: i32) -> Self {
+    /// From a status as waitpid(2) gives it.
+    pub fn from_raw(status: i32) -> Self {
         if libc::WIFEXITED(status) {
             Self::Exited(libc::WEXITSTATUS(status))
         } else {
@@ -45,12 +46,22 @@ fn waitpid(which: i32) -> nix::Result<(i32, Status)> {
 
 /// Waits for one child's end and leaves it a zombie.
 pub fn peek(pid: i32) -> nix::Result<Status> {
+    waitid(libc::P_PID, pid, libc::WNOWAIT)
+}
+
+/// Waits for the end of a child that a pidfd stands for, and reaps it: never another one that has its number now.
+/// Linux 5.4.
+pub fn wait_by_pidfd(pidfd: BorrowedFd<'_>) -> nix::Result<Status> {
+    waitid(libc::P_PIDFD, pidfd.as_raw_fd(), 0)
+}
+
+fn waitid(kind: libc::idtype_t, id: i32, flags: i32) -> nix::Result<Status> {
     // SAFETY: a struct of numbers, for which zeros are valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WNOWAIT | libc::__WALL;
+    let flags = flags | libc::WEXITED | libc::__WALL;
     loop {
         // SAFETY: `info` is ours to write.
-        match Errno::result(unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &raw mut info, flags) }) {
+        match Errno::result(unsafe { libc::waitid(kind, id as libc::id_t, &raw mut info, flags) }) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
             Ok(_) => {
@@ -68,15 +79,6 @@ pub fn peek(pid: i32) -> nix::Result<Status> {
 pub fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
     // SAFETY: numbers only.
     Errno::result(unsafe { libc::kill(pid, signal as i32) }).map(drop)
-}
-
-/// pidfd_send_signal(2), of Linux 5.1.
-pub fn kill_by_pidfd(pidfd: BorrowedFd<'_>, signal: Signal) -> nix::Result<()> {
-    let (fd, signal) = (pidfd.as_raw_fd(), signal as i32);
-    let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: no siginfo is passed.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, no_info, 0) };
-    Errno::result(sent).map(drop)
 }
 
 /// prctl(PR_SET_PDEATHSIG); 0 clears it.

@@ -1,0 +1,127 @@
+'use strict'
+
+// Any program as a daemon, started by a process that goes on.
+
+const path = require('node:path')
+const errors = require('./errors.js')
+const { identity } = require('./identity.js')
+const native = require('./native.js')
+const { environment, output } = require('./orders.js')
+const { failure } = require('./outcome.js')
+const { descriptorOf, sendable } = require('./sendable.js')
+const systemd = require('./systemd.js')
+const validate = require('./validate.js')
+
+// What execvp(3) takes for an absent PATH.
+const STANDARD_PATH = '/bin:/usr/bin'
+
+const CHECKS = {
+  argv0: validate.text,
+  cwd: validate.string,
+  env: validate.environment,
+  umask: validate.fileMode,
+  user: validate.credential,
+  group: validate.credential,
+  stdio,
+  pidFile: validate.string,
+  ready: validate.oneOf('exec', 'notify'),
+  readyTimeout: validate.milliseconds,
+  listen,
+}
+
+async function spawnDaemon(file, args = [], given) {
+  validate.string(file, 'file')
+  const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
+  const options = {
+    argv0: file,
+    cwd: '/',
+    env: process.env,
+    umask: 0o022,
+    stdio: 'ignore',
+    ready: 'exec',
+    readyTimeout: 30_000,
+    listen: [],
+    ...validate.options(given, 'options', CHECKS),
+  }
+  const outcome = await native.startDaemon(ordersFor(file, checkedArgs, options))
+  if (!outcome.ready) throw failure(outcome, options)
+  if (outcome.handedOver) await systemd.introduceSuccessor(outcome.pid)
+  return { pid: outcome.pid }
+}
+
+function ordersFor(file, args, { listen: sockets, ...options }) {
+  const stdio = outputs(options.stdio)
+  if (sockets.length > 0 && stdio.length > 3) {
+    throw errors.invalidArgValue('options.stdio', 'must end at 2: what listens comes next', options.stdio)
+  }
+  const pidFile = options.pidFile === undefined ? undefined : path.resolve(options.pidFile)
+  return {
+    program: file,
+    path: options.env.PATH ?? STANDARD_PATH,
+    argv: [options.argv0, ...args],
+    ...surroundings(options, sockets),
+    cwd: path.resolve(options.cwd),
+    umask: options.umask,
+    identity: identity(options.user, options.group),
+    stdio,
+    listen: sockets.map(({ value, name }) => descriptorOf(value, name)),
+    pidFile,
+    notifies: options.ready === 'notify',
+    timeout: options.readyTimeout,
+  }
+}
+
+// The environment. Who speaks to systemd for this process, its successor will.
+function surroundings({ env, pidFile, ready }, sockets) {
+  const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
+  if (ready === 'notify') without.push('NOTIFY_SOCKET', systemd.MANAGER_VARIABLE)
+  const pidVariables = pidFile === undefined ? [] : ['WATCHDOG_PID']
+  const made = environment(env, { pidVariables, without })
+  if (ready === 'notify') made.environment.push(`${systemd.MANAGER_VARIABLE}=${env.NOTIFY_SOCKET ?? ''}`)
+  if (sockets.length === 0) return made
+  made.ownPid.push('LISTEN_PID')
+  made.environment.push(`LISTEN_FDS=${sockets.length}`)
+  const labels = sockets.map(({ label }) => label)
+  if (labels[0] !== undefined) made.environment.push(`LISTEN_FDNAMES=${labels.join(':')}`)
+  return made
+}
+
+function outputs(stdio) {
+  const given = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
+  return Array.from({ length: Math.max(3, given.length) }, (_, index) => output(given[index] ?? 'ignore', index))
+}
+
+// A check of `stdio`.
+function stdio(value, name) {
+  if (typeof value === 'string') return validate.oneOf('ignore', 'inherit')(value, name)
+  const checked = validate.arrayOf(validate.output)(value, name)
+  if (typeof checked[0] === 'string' && !['ignore', 'inherit'].includes(checked[0])) {
+    throw errors.invalidArgValue(`${name}[0]`, 'is read from, and a path is a file to append to', checked[0])
+  }
+  return checked
+}
+
+// A check of `listen`: sockets in their order, with labels if it is an object.
+function listen(value, name) {
+  const isList = Array.isArray(value)
+  const entries = isList
+    ? validate.arrayOf((one) => [undefined, one])(value, name)
+    : Object.entries(validate.object(value, name))
+  return entries.map(([label, one], index) => {
+    const place = isList ? `${name}[${index}]` : `${name}.${label}`
+    // sd_listen_fds_with_names(3): no control characters, no colon, 255 characters.
+    if (label !== undefined && !/^[^\p{Cc}:]{1,255}$/u.test(label)) {
+      throw errors.invalidArgValue(name, 'must have names of 1 to 255 characters, without colons', label)
+    }
+    return { label, name: place, value: outlives(sendable(one, place), place) }
+  })
+}
+
+// Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
+function outlives(value, name) {
+  const address = typeof value.address === 'function' ? value.address() : undefined
+  if (typeof address === 'string' && !address.startsWith('\0')) throw errors.unixServer(name, address)
+  return value
+}
+
+module.exports = { spawnDaemon }

@@ -1,0 +1,25 @@
+'use strict'
+
+const errors = require('./errors.js')
+const { handleOf } = require('./handle.js')
+const native = require('./native.js')
+const validate = require('./validate.js')
+
+const CHECKS = { mode: validate.fileMode, backlog: validate.count }
+
+function listenUnix(path, options) {
+  const { name, isAbstract } = address(path, 'path')
+  const { mode = 0o600, backlog = 511 } = validate.options(options, 'options', CHECKS)
+  if (isAbstract && options?.mode !== undefined) {
+    throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
+  }
+  return handleOf(native.listenUnix(name, isAbstract, mode, backlog))
+}
+
+// A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd.
+function address(value, argument) {
+  const isAbstract = typeof value === 'string' && /^[\0@]./s.test(value)
+  return { name: validate.string(isAbstract ? value.slice(1) : value, argument), isAbstract }
+}
+
+module.exports = { listenUnix }

@@ -1,0 +1,64 @@
+use std::time::{Duration, Instant};
+
+use napi::bindgen_prelude::{Either, Object};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::daemon::{StartOutcome, to_output};
+use super::error::OrThrow;
+use super::identity::Credentials;
+use super::promise;
+use crate::daemon::Outcome;
+use crate::daemon::start::{self, Orders, Started};
+
+/// What to start. `stdio`: at the index of each of the daemon's descriptors, what LaunchOrders has for stdout.
+#[napi(object)]
+pub struct DaemonOrders {
+    pub program: String,
+    pub path: String,
+    pub argv: Vec<String>,
+    pub environment: Vec<String>,
+    pub cwd: String,
+    pub umask: u32,
+    pub identity: Option<Credentials>,
+    pub stdio: Vec<Option<Either<i32, String>>>,
+    pub listen: Vec<i32>,
+    pub own_pid: Vec<String>,
+    pub pid_file: Option<String>,
+    pub notifies: bool,
+    pub timeout: u32,
+}
+
+/// Starts a program as a daemon. What fails before its exec is thrown; how it went then, is promised.
+#[napi(catch_unwind, ts_return_type = "StartOutcome | Promise<StartOutcome>")]
+pub fn start_daemon(env: &Env, orders: DaemonOrders) -> Result<Either<StartOutcome, Object<'_>>> {
+    let deadline = Instant::now() + Duration::from_millis(orders.timeout.into());
+    match start::start(&orders.into()).or_throw(env)? {
+        Started::AlreadyRunning { pid } => Ok(Either::A(Outcome::AlreadyRunning { pid }.into())),
+        Started::Running(daemon) if daemon.notifies() => {
+            promise::on_thread::<StartOutcome, _>(env, move || daemon.wait(deadline)).map(Either::B)
+        }
+        Started::Running(daemon) => {
+            daemon.wait(deadline).or_throw(env).map(|outcome| Either::A(outcome.into()))
+        }
+    }
+}
+
+impl From<DaemonOrders> for Orders {
+    fn from(orders: DaemonOrders) -> Self {
+        Self {
+            program: orders.program,
+            path: orders.path,
+            argv: orders.argv,
+            environment: orders.environment,
+            cwd: orders.cwd,
+            umask: orders.umask,
+            identity: orders.identity.map(Into::into),
+            stdio: orders.stdio.into_iter().map(to_output).collect(),
+            listen: orders.listen,
+            own_pid: orders.own_pid,
+            pid_file: orders.pid_file,
+            notifies: orders.notifies,
+        }
+    }
+}
