@@ -23,6 +23,9 @@ export interface Account {
   groups: Array<number>
 }
 
+/** close(2). In a worker, Node's own would warn of a descriptor that it has not opened. */
+export declare function close(descriptor: number): void
+
 /** Has exec close a descriptor. */
 export declare function closeOnExec(descriptor: number): void
 

@@ -778,6 +778,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.close = nativeBinding.close
 module.exports.closeOnExec = nativeBinding.closeOnExec
 module.exports.controllingTerminal = nativeBinding.controllingTerminal
 module.exports.daemonStatus = nativeBinding.daemonStatus

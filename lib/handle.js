@@ -1,6 +1,6 @@
 'use strict'
 
-const fs = require('node:fs')
+const native = require('./native.js')
 
 // Loaded when there is something to say.
 const errors = () => require('./errors.js')
@@ -37,7 +37,7 @@ class Handle {
   close() {
     const fd = this.#fd
     this.#fd = undefined
-    if (fd !== undefined) fs.closeSync(fd)
+    if (fd !== undefined) native.close(fd)
   }
 
   [Symbol.dispose]() {

@@ -37,6 +37,11 @@ pub fn numbers() -> Result<Vec<RawFd>> {
     Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
+/// close(2). Linux closes it also where an error comes of that.
+pub fn close(fd: RawFd) -> Result<()> {
+    nix::unistd::close(fd).during("close")
+}
+
 /// Has exec close a descriptor.
 pub fn close_on_exec(fd: impl AsFd) -> Result<()> {
     fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFD(fcntl::FdFlag::FD_CLOEXEC)).during("fcntl").map(drop)

@@ -142,7 +142,9 @@ impl PidFile {
     /// Takes over the descriptor by which a daemon inherited the lock on `path`.
     #[allow(unsafe_code)]
     pub fn inherited(descriptor: RawFd, path: &str) -> Result<Self> {
-        fd::close_on_exec(sys::fd::borrow(descriptor))?;
+        let named = sys::fd::borrow(descriptor);
+        require_file(named, &c_string(path)?)?;
+        fd::close_on_exec(named)?;
         // SAFETY: the launcher put it there for this, and its settings, which name it, are read once.
         let file = unsafe { sys::fd::adopt(descriptor) };
         Ok(Self { file, path: c_string(path)? })
@@ -250,8 +252,13 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
             result => break result?,
         }
     };
-    let kind = stat::fstat(&file).during_path("fstat", path)?.st_mode & libc::S_IFMT;
-    if kind == libc::S_IFREG { Ok(file) } else { Err(Errno::EINVAL).during_path("open", path) }
+    require_file(file.as_fd(), path)?;
+    Ok(file)
+}
+
+fn require_file(file: BorrowedFd<'_>, path: &CString) -> Result<()> {
+    let kind = stat::fstat(file).during_path("fstat", path)?.st_mode & libc::S_IFMT;
+    if kind == libc::S_IFREG { Ok(()) } else { Err(Errno::EINVAL).during_path("open", path) }
 }
 
 /// Gives a file that is ours the mode it would have been created with.

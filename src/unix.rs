@@ -16,7 +16,7 @@ use crate::error::{During, Error, Result};
 use crate::plan::c_string;
 use crate::{fd, spawn};
 
-/// How long another process may take to bind in the same directory.
+/// How long another process may take to replace a socket in the same directory.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where to listen.
@@ -28,51 +28,51 @@ pub enum Address {
 
 /// A listening stream socket.
 pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
-    let socket = stream_socket(SockFlag::SOCK_CLOEXEC)?;
-    let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
+    let socket = socket_of(SockType::Stream)?;
     match address {
         Address::Abstract(name) => {
             let address = UnixAddr::new_abstract(name.as_bytes()).during("bind")?;
             socket::bind(socket.as_raw_fd(), &address)
                 .during_path("bind", &c_string(&format!("@{name}"))?)?;
-            socket::listen(&socket, backlog).during("listen")?;
         }
         Address::File(path) => {
             stat::fchmod(&socket, Mode::from_bits_truncate(mode)).during("fchmod")?;
-            // A socket that is bound and not yet listening looks like a dead one: so that nobody takes it for that, or
-            // we theirs, it is both under a lock. Where there is no locking, nothing is replaced.
-            let lock = lock_directory(Path::new(path))?;
-            bind(&socket, path, lock.is_some())?;
-            socket::listen(&socket, backlog).during("listen")?;
+            bind(&socket, path)?;
         }
     }
+    let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
+    socket::listen(&socket, backlog).during("listen")?;
     Ok(socket)
 }
 
-fn bind(socket: &OwnedFd, path: &str, may_replace: bool) -> Result<()> {
+fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
     let file = c_string(path)?;
     let address = UnixAddr::new(path).during_path("bind", &file)?;
     let bind = || {
         spawn::bind_unmasked(socket.as_fd(), &address)
             .map_err(|error| Error { path: Some(file.clone()), ..error })
     };
-    match bind() {
-        Err(Error { errno: Errno::EADDRINUSE, .. }) if may_replace && is_dead(&file, &address)? => {
-            unistd::unlink(file.as_c_str()).during_path("unlink", &file)?;
-            bind()
-        }
-        result => result,
+    let taken = match bind() {
+        Err(error) if error.errno == Errno::EADDRINUSE => error,
+        result => return result,
+    };
+    // Of two who find it dead, the second would remove what the first has put in its place.
+    let lock = lock_directory(Path::new(path))?;
+    if lock.is_none() || !is_dead(&file, &address)? {
+        return Err(taken);
     }
+    unistd::unlink(file.as_c_str()).during_path("unlink", &file)?;
+    bind()
 }
 
-/// Whether there is a socket at `path` that nobody listens on. A file of another kind, or a socket that can't be
-/// asked, is not ours to remove.
+/// Whether there is a socket at `path` that no process has any more. To connect a datagram socket to one is not felt
+/// there, and refused for its type if it is another; it also finds one that does not listen yet.
 fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
     let stat = stat::lstat(path.as_c_str()).during_path("lstat", path)?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
         return Ok(false);
     }
-    let probe = stream_socket(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+    let probe = socket_of(SockType::Datagram)?;
     Ok(socket::connect(probe.as_raw_fd(), address) == Err(Errno::ECONNREFUSED))
 }
 
@@ -84,8 +84,7 @@ fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
     };
     let parent = CString::new(parent.as_os_str().as_bytes()).unwrap_or_default();
     let mut directory = match fd::open(&parent, OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()) {
-        // Where it is not there at all, bind(2) will say so.
-        Err(Error { errno: Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR, .. }) => return Ok(None),
+        Err(Error { errno: Errno::EACCES, .. }) => return Ok(None),
         result => result?,
     };
     let deadline = Instant::now() + PATIENCE;
@@ -100,6 +99,6 @@ fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
     }
 }
 
-fn stream_socket(flags: SockFlag) -> Result<OwnedFd> {
-    socket::socket(AddressFamily::Unix, SockType::Stream, flags, None).during("socket")
+fn socket_of(kind: SockType) -> Result<OwnedFd> {
+    socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).during("socket")
 }

@@ -51,7 +51,12 @@ const EXTERNAL = {
 const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown']
 
 // Where a number may be negative, or a string empty, say so: 'waitpid.pid: -1'.
-const LEGITIMATE_AFTER_ALL = new Set([])
+const LEGITIMATE_AFTER_ALL = new Set([
+  'spawnDaemon(args[0]: an empty string)',
+  'spawnDaemon(args[1]: an empty string)',
+  'spawnDaemon(options.argv0: an empty string)',
+  'spawnDaemon(options.env.NAME: an empty string)',
+])
 
 /** The alternatives of a type, without names and unions. */
 export function alternatives(type, file) {
@@ -82,6 +87,8 @@ function named(type, file) {
     const { bases, members } = file.interfaces[name]
     return [optionsOf([...bases.flatMap((base) => objectOf(base, file).members), ...members], name)]
   }
+  if (name === 'ReadonlyArray') return [{ kind: 'array', item: type.of[0] }]
+  if (name === 'Record') return [{ kind: 'record', value: type.of[1] }]
   if (name === 'Omit') {
     const omitted = type.of[1].kind === 'union' ? type.of[1].of : [type.of[1]]
     const without = omitted.map(({ value }) => value)
@@ -116,7 +123,7 @@ function judgeOne({ kind }, value) {
   if (kind === 'string' && found === kind) return value === '' || value.includes('\0') ? VALUE : LEGITIMATE
   if (kind === 'choice' && found === 'string') return VALUE
   const isPlain = found === 'object' && Object.getPrototypeOf(value) === Object.prototype
-  return kind === 'options' && isPlain ? LEGITIMATE : TYPE
+  return ['options', 'record'].includes(kind) && isPlain ? LEGITIMATE : TYPE
 }
 
 // Something that passes the checks and harms nobody.
@@ -167,7 +174,14 @@ function* positions({ label, type, optional, args, inside }, file) {
     if (choice.kind === 'array') {
       const within = { label: `${label}[0]`, type: choice.item, optional: false, args: (value) => args([value]) }
       yield* positions(within, file)
-      yield* positions({ ...within, label: `${label}[1]`, args: (value) => args([0, value]) }, file)
+      yield* positions(
+        { ...within, label: `${label}[1]`, args: (value) => args([valid(choice.item, file), value]) },
+        file,
+      )
+    }
+    if (choice.kind === 'record') {
+      const within = { label: `${label}.NAME`, type: choice.value, optional: false }
+      yield* positions({ ...within, args: (value) => args({ NAME: value }) }, file)
     }
     if (choice.members !== undefined) yield* properties({ label, choice, args }, file)
   }

@@ -48,12 +48,12 @@ function flat(whole) {
   return Object.fromEntries(parts.flat())
 }
 
-/** Makes a call: what came of it, and what it changed. */
-export function attempt(call) {
+/** Makes a call: what came of it, of its promise too, and what it changed. */
+export async function attempt(call) {
   const before = state()
   const outcome = { threw: false }
   try {
-    outcome.returned = typeof call()
+    outcome.returned = typeof (await call())
   } catch (error) {
     const { name, code, syscall, message } = error instanceof Error ? error : { message: String(error) }
     Object.assign(outcome, { threw: true, name, code, syscall, message: message.slice(0, 400) })

@@ -119,6 +119,12 @@ pub fn close_on_exec(env: Env, descriptor: i32) -> Result<()> {
     fd::close_on_exec(sys::fd::borrow(descriptor)).or_throw(&env)
 }
 
+/// close(2). In a worker, Node's own would warn of a descriptor that it has not opened.
+#[napi(catch_unwind)]
+pub fn close(env: Env, descriptor: i32) -> Result<()> {
+    fd::close(descriptor).or_throw(&env)
+}
+
 /// _exit(2)
 #[napi(catch_unwind)]
 pub fn exit_now(code: i32) {
