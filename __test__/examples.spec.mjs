@@ -14,6 +14,16 @@ test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', asy
   assert.match(stdout, /All as it should be/)
 })
 
+test('D25: examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', async () => {
+  const program = path.join(root, 'examples/zero-downtime/main.js')
+  const { code, stdout, stderr } = await run(process.execPath, [program]).ended
+  assert.equal(code, 0, stdout + stderr)
+  assert.match(stdout, /✔ it has replaced itself 20 times/)
+  assert.match(stdout, /✔ not one request has failed/)
+  assert.match(stdout, /✔ there was no moment without a holder of the pid file/)
+  assert.doesNotMatch(stdout, /✖/)
+})
+
 test('I1: the demo ends with 1 when something is off', async () => {
   const env = { ...process.env, NODE_OPTIONS: `--require ${fixture('refuse-to-listen.cjs')}` }
   const { code, stdout } = await run(process.execPath, [demo], { env }).ended

@@ -14,7 +14,7 @@ const root = path.dirname(__dirname)
 const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 // What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules.
-const ELSEWHERE = ['session', 'terminal']
+const ELSEWHERE = ['session', 'terminal', 'unix']
 
 const RUNTIMES = {
   'node@20': nodeTests,
