@@ -81,8 +81,11 @@ export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
 
-/** Takes over the descriptor by which a daemon has inherited its pid file. */
-export declare function inheritPidFile(descriptor: number, path: string): ExternalObject<PidFile>
+/**
+ * Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
+ * another one.
+ */
+export declare function inheritPidFile(descriptor: number, path: string): boolean
 
 export declare function isChildSubreaper(): boolean
 
@@ -122,7 +125,10 @@ export interface LaunchOrders {
 /** A listening Unix socket. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
 export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): number
 
-/** Locks a pid file for this process and writes it, unless the lock was handed over: then who did so will write it. */
+/**
+ * Locks a pid file for this process and writes it, unless it was handed over: then it names the predecessor until this
+ * process is ready.
+ */
 export declare function lockPidFile(path: string): PidFileLock
 
 /** A standard stream of a daemon's, and the file that it goes to. */
@@ -131,8 +137,8 @@ export interface Log {
   path: string
 }
 
-/** False if nobody listens there. */
-export declare function notify(socket: string, state: string): boolean
+/** False if nobody listens there. `patient`: waits for a while if too much is waiting to be read. */
+export declare function notify(socket: string, state: string, patient: boolean): boolean
 
 /** The same, and waits until it was read. False if nobody listens, or does not come to it in time. */
 export declare function notifyAndWait(socket: string, state: string): boolean
@@ -140,17 +146,18 @@ export declare function notifyAndWait(socket: string, state: string): boolean
 /** The same, on a thread. */
 export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
 
-/** A lock on a pid file: ours, or another process's. */
+/** A lock on a pid file: taken now, had before, or another process's, with its pid if that is known. */
 export interface PidFileLock {
-  file?: ExternalObject<PidFile>
+  taken: boolean
+  held: boolean
   pid?: number
 }
 
 /** Releases the launcher and closes the link. */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
 
-/** Removes the pid file if it is this process that it names, and lets go of it. */
-export declare function releasePidFile(file: Own): void
+/** Lets go of this process's pid file, and removes it if it is this process that it names. */
+export declare function releasePidFile(): void
 
 /** Opens log files anew. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
@@ -208,5 +215,5 @@ export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined 
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
 
-/** Makes this process the one that its pid file names. */
-export declare function writePidFile(file: Own): void
+/** Makes a process, this one or its daemon, the one that this process's pid file names. */
+export declare function writePidFile(pid: number): void

@@ -268,8 +268,8 @@ export interface SpawnDaemonOptions {
    *
    * Where the caller itself holds it, the daemon becomes its successor: it inherits the lock, the pid in the file
    * becomes its own when it is ready, and systemd is told of it (MAINPID). There is no moment without a holder, and if
-   * the start fails nothing has changed. A program that daemonizes itself, or calls
-   * `daemonize({ foreground: true, pidFile })`, takes it over.
+   * the start fails nothing has changed. There can be one successor at a time. In it, `daemonize({ pidFile })`, with
+   * `foreground: true` or without, takes the file over.
    */
   pidFile?: string
   /**
@@ -317,8 +317,8 @@ export function spawnDaemon(
 ): Promise<{ pid: number }>
 
 /**
- * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that it names, if that has
- * the file open; null where none runs, while one is being started, and where that can't be told.
+ * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that it names, if it is that
+ * one which has the lock; null where none runs, while one is being started, and where that can't be told.
  *
  * Takes no lock, waits for nothing, and changes nothing.
  *
@@ -368,7 +368,7 @@ export function listenFds(): Handle[]
  * Tells the service manager how this process does: 'READY=1', 'STOPPING=1', 'WATCHDOG=1', 'STATUS=…', lines of these.
  *
  * @returns whether it was sent; false if there is no `NOTIFY_SOCKET`, or nobody listens there
- * @throws the system's error of `sendmsg`
+ * @throws `EAGAIN` if too much is waiting to be read there, or another error of `sendmsg`
  * @see sd_notify(3)
  */
 export function notify(state: string): boolean

@@ -88,8 +88,9 @@ function daemonize(given) {
 
 // The link to the launcher, if this process is the daemon: the marker is good for one process and for once.
 function joinLauncher() {
-  const [descriptor, inode, pid] = (start.launcherMarker() ?? '').split(':').map(Number)
-  if (pid !== process.pid) return null
+  const mark = start.launcherMark()
+  if (!mark) return null
+  const { descriptor, inode } = mark
   const joined = descriptor > 2 ? native.joinLauncher(descriptor, inode) : null
   // To launch another daemon from a daemon whose link was closed would go on for ever.
   if (!joined) throw errors.linkLost()
@@ -143,7 +144,7 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
     kept,
     release() {
       // A predecessor that hears of it makes the pid file name this process.
-      if (!systemd.ready()) lock?.write()
+      if (!systemd.ready()) lock?.write(process.pid)
     },
     reopen() {
       // What it writes to is its manager's.

@@ -107,7 +107,7 @@ exports.linkLost = () =>
   )
 
 exports.alreadyRunning = ({ pid, pidFile }) => {
-  const which = pid === null ? 'is being started' : `runs, with pid ${pid}`
+  const which = pid === null ? 'runs or is being started; its pid can not be told' : `runs, with pid ${pid}`
   return withCode(new Error(`A daemon with the pid file ${pidFile} ${which}`), 'ERR_PROCNATIVE_ALREADY_RUNNING', {
     pid,
   })

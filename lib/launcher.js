@@ -19,18 +19,20 @@ function launch(options) {
   // A cluster worker has a channel; only then is it worth loading cluster to ask.
   if (process.send !== undefined && require('node:cluster').isWorker) throw errors.clusterWorker()
 
+  if (options.pidFile !== undefined) require('./pid-file.js').acceptHandedOver(options.pidFile)
   const orders = ordersFor(options)
   const takeBackInspector = giveUpInspector()
-  let pid
+  let outcome
   try {
-    const outcome = native.launch(orders)
+    outcome = native.launch(orders)
     if (!outcome.ready) throw failure(outcome, options)
-    pid = outcome.pid
   } catch (error) {
     takeBackInspector()
     throw error
   }
-  systemd.introduce(pid)
+  const heard = systemd.introduce(outcome.pid)
+  // A predecessor that hears of the daemon makes its pid file name it.
+  if (outcome.handedOver && !heard) native.writePidFile(outcome.pid)
   native.exitNow(0)
 }
 

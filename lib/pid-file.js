@@ -2,9 +2,11 @@
 
 // The daemon of a pid file: whether it runs, how it is stopped, and, where this process is it, its file.
 
+const fs = require('node:fs')
 const path = require('node:path')
 const errors = require('./errors.js')
 const native = require('./native.js')
+const start = require('./start.js')
 const validate = require('./validate.js')
 
 const STOP_CHECKS = { signal: validate.signal, timeout: validate.milliseconds, kill: validate.boolean }
@@ -24,34 +26,45 @@ async function stopDaemon(pidFile, options) {
   return pid === undefined ? null : { pid, killed }
 }
 
-// Locks a file for this process. A predecessor that hands it over names this process in it when that is ready.
+// Locks a file for this process, which may have been handed it: then it names the predecessor until this one is ready.
 function lock(file) {
-  const { file: own, pid = null } = native.lockPidFile(file)
-  if (!own) throw errors.alreadyRunning({ pid, pidFile: file })
-  return held(own)
-}
-
-// The lock that this daemon has inherited from its launcher.
-const inherit = (descriptor, file) => held(native.inheritPidFile(descriptor, file))
-
-function held(own) {
-  const release = () => native.releasePidFile(own)
+  acceptHandedOver(file)
+  const { taken, held, pid = null } = native.lockPidFile(file)
+  if (!taken && !held) throw errors.alreadyRunning({ pid, pidFile: file })
   process.on('exit', atExit)
-  function atExit() {
-    try {
-      release()
-    } catch (error) {
-      // Nobody is left to catch it.
-      process.stderr.write(`procnative: the pid file could not be removed: ${error.message}\n`)
-    }
-  }
   return {
-    write: () => native.writePidFile(own),
+    write: native.writePidFile,
+    // What was handed over goes back to nobody.
     release() {
       process.off('exit', atExit)
-      release()
+      if (taken) native.releasePidFile()
     },
   }
 }
 
-module.exports = { daemonStatus, inherit, lock, stopDaemon }
+// The lock that this daemon has from its launcher.
+function inherit(descriptor, file) {
+  if (!native.inheritPidFile(descriptor, file)) throw errors.linkLost()
+  process.on('exit', atExit)
+}
+
+function atExit() {
+  try {
+    native.releasePidFile()
+  } catch (error) {
+    // Nobody is left to catch it.
+    process.stderr.write(`procnative: the pid file could not be removed: ${error.message}\n`)
+  }
+}
+
+let accepted = false
+
+// Takes over the pid file that a predecessor has handed to this process, if it has and it is this one.
+function acceptHandedOver(file) {
+  const mark = accepted ? undefined : start.pidFileMark()
+  if (!mark) return
+  const { ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {}
+  accepted = ino === mark.inode && native.inheritPidFile(mark.descriptor, file)
+}
+
+module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

@@ -8,6 +8,7 @@ const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, output } = require('./orders.js')
 const { failure } = require('./outcome.js')
+const { acceptHandedOver } = require('./pid-file.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('./validate.js')
@@ -55,6 +56,7 @@ function ordersFor(file, args, { listen: sockets, ...options }) {
     throw errors.invalidArgValue('options.stdio', 'must end at 2: what listens comes next', options.stdio)
   }
   const pidFile = options.pidFile === undefined ? undefined : path.resolve(options.pidFile)
+  if (pidFile !== undefined) acceptHandedOver(pidFile)
   return {
     program: file,
     path: options.env.PATH ?? STANDARD_PATH,

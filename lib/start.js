@@ -5,19 +5,22 @@
 
 const fs = require('node:fs')
 
-// Left by a launcher: DESCRIPTOR:INODE:PID of the link to it (src/daemon/link.rs). Not for this process's children.
-const MARKER = 'PROCNATIVE_DAEMON'
-const marker = process.env[MARKER]
-delete process.env[MARKER]
+// DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a predecessor for the pid file
+// (src/pid_file/held.rs). Not for this process's children.
+const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE']
+const left = Object.fromEntries(MARKERS.map((name) => [name, process.env[name]]))
+for (const name of MARKERS) delete process.env[name]
 
-// The marker, also where the environment was cleaned before procnative was loaded.
-function launcherMarker() {
-  return (
-    marker ??
-    originalEnvironment()
-      .find((variable) => variable.startsWith(`${MARKER}=`))
-      ?.slice(MARKER.length + 1)
-  )
+// The descriptor and the inode of a marker that is meant for this process, also where the environment was cleaned
+// before procnative was loaded.
+function marker(name) {
+  const [descriptor, inode, pid] = (left[name] ?? originalVariable(name) ?? '').split(':').map(Number)
+  return pid === process.pid ? { descriptor, inode } : undefined
+}
+
+function originalVariable(name) {
+  const variable = originalEnvironment().find((one) => one.startsWith(`${name}=`))
+  return variable?.slice(name.length + 1)
 }
 
 function originalEnvironment() {
@@ -47,6 +50,7 @@ module.exports = {
   argv: [...process.argv],
   directory: currentDirectory(),
   currentDirectory,
-  launcherMarker,
+  launcherMark: () => marker('PROCNATIVE_DAEMON'),
+  pidFileMark: () => marker('PROCNATIVE_PID_FILE'),
   otherRuntime,
 }

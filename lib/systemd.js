@@ -41,11 +41,14 @@ function listenFds() {
 }
 
 function notify(state) {
-  const text = validate.string(state, 'state')
+  return tell(validate.string(state, 'state'), false)
+}
+
+function tell(state, patient) {
   const socket = process.env.NOTIFY_SOCKET
   if (!socket) return false
-  const heard = native.notify(socket, text)
-  if (text.split('\n').includes('READY=1')) turnToManager()
+  const heard = native.notify(socket, state, patient)
+  if (state.split('\n').includes('READY=1')) turnToManager()
   return heard
 }
 
@@ -62,21 +65,21 @@ function turnToManager() {
 function ready() {
   if (!process.env.NOTIFY_SOCKET) return false
   try {
-    return notify('READY=1') || complain('nobody listens at NOTIFY_SOCKET')
+    return tell('READY=1', true) || complain('nobody listens at NOTIFY_SOCKET')
   } catch (error) {
     return complain(error.message)
   }
 }
 
 // Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main process
-// only, and that is about to end.
+// only, and that is about to end. Returns whether it knows.
 function introduce(pid) {
   const socket = process.env.NOTIFY_SOCKET
-  if (!socket) return
+  if (!socket) return false
   try {
-    if (!native.notifyAndWait(socket, `MAINPID=${pid}\nREADY=1`)) complain(UNHEARD)
+    return native.notifyAndWait(socket, `MAINPID=${pid}\nREADY=1`) || complain(UNHEARD)
   } catch (error) {
-    complain(error.message)
+    return complain(error.message)
   }
 }
 

@@ -1,45 +1,54 @@
 //! sd_notify(3): telling a service manager how a service does, and hearing it.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{
-    self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    UnixCredentials, sockopt,
+    self, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
-use crate::sys::poll;
+use crate::sys::{self, poll};
 
 /// How long the manager may take to come to our message, as in sd_notify_barrier(3)'s callers.
 const BARRIER: Duration = Duration::from_secs(5);
 
 /// Sends `state` to `socket` (NOTIFY_SOCKET: a path, or `@name` for an abstract one). False if nobody listens there.
-pub fn notify(socket: &str, state: &str) -> Result<bool> {
-    match send(socket, state, &[]) {
-        Err(Error { errno: Errno::ENOENT | Errno::ECONNREFUSED, .. }) => Ok(false),
-        result => result.map(|()| true),
-    }
+/// Where too much is waiting to be read there, fails with EAGAIN: at once, or after some patience.
+pub fn notify(socket: &str, state: &str, patience: Patience) -> Result<bool> {
+    send(socket, state, &[], patience)
 }
 
 /// The same, and waits until the manager has read it. False, too, if that did not come to it in time.
 pub fn notify_and_wait(socket: &str, state: &str) -> Result<bool> {
-    Ok(notify(socket, state)? && barrier(socket)?)
+    Ok(notify(socket, state, Patience::Some)? && barrier(socket)?)
 }
 
-/// Waits until the manager has read all that was sent before: it closes the descriptor that goes with the message.
+/// Waits until the manager has read all that was sent before: it closes the descriptor that goes with the message, or
+/// the socket, having heard what it wanted.
 fn barrier(socket: &str) -> Result<bool> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
-    send(socket, "BARRIER=1", std::slice::from_ref(&writer))?;
+    if !send(socket, "BARRIER=1", std::slice::from_ref(&writer), Patience::Some)? {
+        return Ok(true);
+    }
     drop(writer);
     poll::wait(&[reader.as_fd()], Some(Instant::now() + BARRIER)).during("poll")
 }
 
-fn send(path: &str, state: &str, descriptors: &[OwnedFd]) -> Result<()> {
+/// What to do while the socket's queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    None,
+    /// Waits as long as for a barrier.
+    Some,
+}
+
+fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) -> Result<bool> {
     let address = match path.strip_prefix('@') {
         Some(name) => UnixAddr::new_abstract(name.as_bytes()),
         None => UnixAddr::new(path),
@@ -50,16 +59,23 @@ fn send(path: &str, state: &str, descriptors: &[OwnedFd]) -> Result<()> {
     let rights = [ControlMessage::ScmRights(&numbers)];
     let control = if numbers.is_empty() { &[][..] } else { &rights[..] };
     let data = [IoSlice::new(state.as_bytes())];
-    socket::sendmsg(socket.as_raw_fd(), &data, control, MsgFlags::MSG_NOSIGNAL, Some(&address))
-        .map(drop)
-        .map_err(|errno| failed("sendmsg", errno, path))
+    let mut flags = MsgFlags::MSG_NOSIGNAL;
+    match patience {
+        Patience::None => flags |= MsgFlags::MSG_DONTWAIT,
+        Patience::Some => {
+            let timeout = TimeVal::seconds(BARRIER.as_secs() as i64);
+            socket::setsockopt(&socket, sockopt::SendTimeout, &timeout).during("setsockopt")?;
+        }
+    }
+    match socket::sendmsg(socket.as_raw_fd(), &data, control, flags, Some(&address)) {
+        Ok(_) => Ok(true),
+        Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(false),
+        Err(errno) => Err(failed("sendmsg", errno, path)),
+    }
 }
 
 /// The longest message, as systemd has it.
 const LONGEST: usize = 4096;
-
-/// The most descriptors that can come with a message (SCM_MAX_FD).
-const MOST_DESCRIPTORS: usize = 253;
 
 /// A socket to be notified at.
 pub struct Receiver {
@@ -91,34 +107,19 @@ impl Receiver {
         format!("@{}", self.name)
     }
 
-    /// The next message, if there is one.
+    /// The next message, if there is one. Descriptors that come with it are closed on the way: that is all that a
+    /// barrier's sender waits for, and those of strangers are not to fill our table.
     pub fn receive(&self) -> Result<Option<Heard>> {
         let mut text = [0; LONGEST];
-        let mut control = nix::cmsg_space!(UnixCredentials, [RawFd; MOST_DESCRIPTORS]);
-        let mut data = [IoSliceMut::new(&mut text)];
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let socket = self.socket.as_raw_fd();
-        let message = match socket::recvmsg::<()>(socket, &mut data, Some(&mut control), flags) {
+        let message = match sys::socket::receive_from_anybody(self.socket.as_fd(), &mut text) {
             Err(Errno::EAGAIN) => return Ok(None),
             result => result.during("recvmsg")?,
         };
-        let (length, cut) = (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC));
-        let mut sender = 0;
-        for part in message.cmsgs().during("recvmsg")? {
-            match part {
-                ControlMessageOwned::ScmCredentials(credentials) => sender = credentials.pid(),
-                // To close them is all that is wanted: with BARRIER=1, the sender waits for that.
-                ControlMessageOwned::ScmRights(descriptors) => {
-                    descriptors.into_iter().try_for_each(nix::unistd::close).during("close")?;
-                }
-                _ => {}
-            }
-        }
         // One that is too long for a service manager says nothing.
-        let text = String::from_utf8_lossy(if cut { &[] } else { &text[..length] });
+        let text = String::from_utf8_lossy(if message.cut { &[] } else { &text[..message.length] });
         let value = |name| text.lines().find_map(|line| line.strip_prefix(name));
         Ok(Some(Heard {
-            sender,
+            sender: message.sender,
             ready: value("READY=") == Some("1"),
             main_pid: value("MAINPID=").and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0),
         }))

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::error::{Error, Result};
 use crate::identity::Identity;
-use crate::pid_file::PidFile;
+use crate::pid_file::Locked;
 use crate::spawn::child::Move;
 
 /// Digits of the largest pid.
@@ -100,15 +100,19 @@ impl Plan {
         Ok(())
     }
 
-    /// Gives the new process a pid file whose lock the caller holds, as `target`.
-    pub fn hand_over(&mut self, pid_file: &PidFile, target: RawFd) -> Result<()> {
-        self.place(pid_file.as_fd().as_raw_fd(), target)
-    }
-
-    /// The same, with the pid of the new process written into it before its exec.
-    pub fn write_pid(&mut self, pid_file: &PidFile, target: RawFd) -> Result<()> {
-        self.hand_over(pid_file, target)?;
-        self.pid_file = Some(OwnPidFile { target, path: pid_file.path().clone() });
+    /// Gives the new process the lock of a pid file, as `target`. One that was locked for it has its pid before its
+    /// exec; one that the caller has had goes on naming the caller, or its predecessor.
+    pub fn inherit_pid_file(&mut self, locked: &Locked, target: RawFd) -> Result<()> {
+        match locked {
+            Locked::Held(file) => self.place(file.as_fd().as_raw_fd(), target)?,
+            Locked::Taken(claim) => {
+                if let Some(file) = claim.file() {
+                    self.place(file.as_fd().as_raw_fd(), target)?;
+                    self.pid_file = Some(OwnPidFile { target, path: file.path().clone() });
+                }
+            }
+            Locked::Running(_) | Locked::Starting => {}
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::{FIRST_FREE, Outcome, Said, died, late};
 use crate::error::{During, Result};
 use crate::fd;
 use crate::identity::Identity;
-use crate::pid_file::{Locked, PidFile};
+use crate::pid_file::{Locked, PATIENCE, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
 use crate::sys::poll;
@@ -52,21 +52,28 @@ pub fn launch(orders: &Orders) -> Result<Outcome> {
     }
     // From before the first wait, for the pid file; and before the clone, lest a signal be lost in between.
     let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
-    let pid_file = orders.pid_file.as_deref().map(PidFile::lock).transpose()?;
-    if let Some(Locked::Running(pid)) = pid_file {
-        return Ok(Outcome::AlreadyRunning { pid });
-    }
-    let outcome = start(orders, pid_file.as_ref().and_then(Locked::file))?;
-    if outcome.leaves_daemon() {
-        pid_file.and_then(Locked::into_file);
+    let pid_file = match &orders.pid_file {
+        None => None,
+        Some(path) => match PidFile::lock(path, PATIENCE)? {
+            Locked::Running(pid) => return Ok(Outcome::AlreadyRunning { pid }),
+            Locked::Starting => return Ok(Outcome::AlreadyRunning { pid: None }),
+            locked => Some(locked),
+        },
+    };
+    let outcome = start(orders, pid_file.as_ref())?;
+    if let Some(Locked::Taken(claim)) = pid_file
+        && outcome.leaves_daemon()
+    {
+        claim.keep();
     }
     Ok(outcome)
 }
 
-fn start(orders: &Orders, pid_file: Option<&PidFile>) -> Result<Outcome> {
+fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
     let mut stdout = orders.stdout.open(orders.umask)?;
     let mut stderr = Stderr::open(&orders.stderr, orders.umask)?;
     let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
+    let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {
         let mut plan = plan(orders, &stdout, &stderr, daemon_end, pid_file)?;
         // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
@@ -78,7 +85,11 @@ fn start(orders: &Orders, pid_file: Option<&PidFile>) -> Result<Outcome> {
     stderr.opened.keep();
 
     let deadline = orders.timeout.map(|timeout| Instant::now() + timeout);
-    watch(daemon, &launcher_end, &stderr, deadline)
+    let outcome = watch(daemon, &launcher_end, &stderr, deadline)?;
+    Ok(match outcome {
+        Outcome::Ready { pid, .. } => Outcome::Ready { pid, handed_over },
+        outcome => outcome,
+    })
 }
 
 fn plan(
@@ -86,7 +97,7 @@ fn plan(
     stdout: &Opened,
     stderr: &Stderr,
     daemon_end: OwnedFd,
-    pid_file: Option<&PidFile>,
+    pid_file: Option<&Locked>,
 ) -> Result<Plan> {
     let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
     plan.must_enter(&orders.cwd)?;
@@ -109,8 +120,8 @@ fn plan(
     }
     plan.place_owned(daemon_end, link)?;
     let mut first_kept = link + 1;
-    if let Some(pid_file) = pid_file {
-        plan.write_pid(pid_file, first_kept)?;
+    if let Some(locked) = pid_file {
+        plan.inherit_pid_file(locked, first_kept)?;
         first_kept += 1;
     }
     for (target, &source) in (first_kept..).zip(&orders.keep) {
@@ -123,23 +134,22 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
     let mut trouble = None;
     let mut link_open = true;
     loop {
+        let timed_out = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let watched = [Some(daemon.as_fd()), link_open.then(|| link.as_fd())];
-        let timed_out =
-            !poll::wait(&watched.into_iter().flatten().collect::<Vec<_>>(), deadline).during("poll")?;
+        poll::wait(&watched.into_iter().flatten().collect::<Vec<_>>(), deadline).during("poll")?;
         // Asked before the link is read: a daemon that was ready and has ended since was ready.
         let dead = poll::is_readable(daemon.as_fd()).during("poll")?;
-        while link_open {
-            match link.receive()? {
-                Received::Message(Message::Ready) => {
-                    return Ok(Outcome::Ready { pid: daemon.release(), handed_over: false });
-                }
-                Received::Message(Message::Trouble(text)) => trouble = Some(text),
-                Received::Nothing => break,
-                Received::End => link_open = false,
+        let mut heard_all = false;
+        match if link_open { link.receive()? } else { Received::End } {
+            Received::Message(Message::Ready) => {
+                return Ok(Outcome::Ready { pid: daemon.release(), handed_over: false });
             }
+            Received::Message(Message::Trouble(text)) => trouble = Some(text),
+            Received::Nothing => heard_all = true,
+            Received::End => (heard_all, link_open) = (true, false),
         }
         let said = |trouble| Said { trouble, stderr: stderr.tail() };
-        if dead {
+        if dead && heard_all {
             return died(daemon, said(trouble));
         }
         if timed_out {

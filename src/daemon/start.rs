@@ -1,7 +1,7 @@
 //! Any program as a daemon, started by a process that goes on.
 
 use std::os::fd::{AsFd, RawFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::output::{Opened, Output, Stderr};
 use super::{FIRST_FREE, Outcome, Said, died, late};
@@ -9,10 +9,15 @@ use crate::error::{During, Result};
 use crate::fd;
 use crate::identity::Identity;
 use crate::notify::Receiver;
-use crate::pid_file::{Locked, PidFile};
+use crate::pid_file::held::{self, Loan};
+use crate::pid_file::status::{self, Status};
+use crate::pid_file::{Claim, Locked, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
 use crate::sys::poll;
+
+/// How many messages of others may stand before a dead daemon's last one: net.unix.max_dgram_qlen is 10, or 512.
+const LAST_WORDS: usize = 1024;
 
 /// What to start, and how.
 pub struct Orders {
@@ -36,35 +41,63 @@ pub struct Orders {
     pub notifies: bool,
 }
 
-/// A daemon that was started, or was there.
+/// What came of it.
 pub enum Started {
-    AlreadyRunning { pid: Option<i32> },
+    /// The pid file is another one's.
+    AlreadyRunning {
+        pid: Option<i32>,
+    },
+    /// The pid file is that of another one which is being started; [`already_running`] tells which.
+    Contended,
     Running(Running),
 }
 
-/// A daemon that has begun its program. Dropped, it is killed, and its pid file removed.
+/// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
 pub struct Running {
     daemon: Daemon,
     receiver: Option<Receiver>,
-    pid_file: Option<Locked>,
+    pid_file: Option<Given>,
     stderr: Stderr,
 }
 
+/// How a daemon has come by its pid file.
+enum Given {
+    /// It is its own from the start.
+    Own(Claim),
+    /// It is the caller's until the daemon is ready.
+    Lent(Loan),
+}
+
 /// Starts it. Files are opened, and the pid file is locked, before anything is cloned; descriptors may be closed as
-/// soon as this has returned.
+/// soon as this has returned. Waits for nothing.
 pub fn start(orders: &Orders) -> Result<Started> {
     for &descriptor in &orders.listen {
         fd::require_open(descriptor)?;
     }
-    let pid_file = orders.pid_file.as_deref().map(PidFile::lock).transpose()?;
-    if let Some(Locked::Running(pid)) = pid_file {
-        return Ok(Started::AlreadyRunning { pid });
-    }
-    let (daemon, receiver, stderr) = run(orders, pid_file.as_ref())?;
-    Ok(Started::Running(Running { daemon, receiver, pid_file, stderr }))
+    let Some(path) = &orders.pid_file else { return run(orders, None, None) };
+    let locked = PidFile::lock(path, Duration::ZERO)?;
+    let loan = match &locked {
+        Locked::Running(pid) => return Ok(Started::AlreadyRunning { pid: *pid }),
+        Locked::Starting => return Ok(Started::Contended),
+        Locked::Taken(_) => None,
+        // Until this process is ready itself, and while another successor is on its way, it is not ours to lend.
+        Locked::Held(file) => match held::lend(file).filter(|loan| loan.names(own_pid()).unwrap_or(false)) {
+            None => return already_running(path).map(|pid| Started::AlreadyRunning { pid }),
+            loan => loan,
+        },
+    };
+    run(orders, Some(locked), loan)
 }
 
-fn run(orders: &Orders, pid_file: Option<&Locked>) -> Result<(Daemon, Option<Receiver>, Stderr)> {
+/// The daemon of a pid file, once it is known.
+pub fn already_running(path: &str) -> Result<Option<i32>> {
+    match status::after_start(path)? {
+        Status::Running(pid) => Ok(pid),
+        Status::Starting | Status::Stopped => Ok(None),
+    }
+}
+
+fn run(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<Started> {
     let mut opened = Vec::with_capacity(orders.stdio.len());
     for output in &orders.stdio {
         opened.push(output.open(orders.umask)?);
@@ -91,16 +124,19 @@ fn run(orders: &Orders, pid_file: Option<&Locked>) -> Result<(Daemon, Option<Rec
         plan.place(source, target)?;
     }
     let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
-    if let Some((locked, file)) = pid_file.and_then(|locked| Some((locked, locked.file()?))) {
-        match locked {
-            // The pid in it is the predecessor's until this one is ready.
-            Locked::Held(_) => plan.hand_over(file, next)?,
-            _ => plan.write_pid(file, next)?,
-        }
+    if let Some(locked) = &locked {
+        plan.inherit_pid_file(locked, next)?;
+    }
+    if let Some(loan) = &loan {
+        plan.own_pid_variable(&held::marker(loan, next)?)?;
     }
     let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
     opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
-    Ok((daemon, receiver, stderr))
+    let pid_file = match locked {
+        Some(Locked::Taken(claim)) => Some(Given::Own(claim)),
+        _ => loan.map(Given::Lent),
+    };
+    Ok(Started::Running(Running { daemon, receiver, pid_file, stderr }))
 }
 
 impl Running {
@@ -112,10 +148,12 @@ impl Running {
     /// Waits until it is ready: at once, or when it has said so.
     pub fn wait(self, deadline: Instant) -> Result<Outcome> {
         let pid = self.daemon.pid();
+        // What a dead one may have left to hear; the socket is open to others too.
+        let mut unheard = LAST_WORDS;
         loop {
             let Some(receiver) = &self.receiver else { return self.ready(pid) };
-            let watched = [self.daemon.as_fd(), receiver.as_fd()];
-            let timed_out = !poll::wait(&watched, Some(deadline)).during("poll")?;
+            let timed_out = Instant::now() >= deadline;
+            poll::wait(&[self.daemon.as_fd(), receiver.as_fd()], Some(deadline)).during("poll")?;
             // Asked before the socket is read: one that was ready and has ended since was ready.
             let dead = poll::is_readable(self.daemon.as_fd()).during("poll")?;
             let heard = receiver.receive()?;
@@ -125,32 +163,44 @@ impl Running {
             {
                 return self.ready(message.main_pid.unwrap_or(pid));
             }
-            let end = match (dead && heard.is_none(), timed_out) {
-                (true, _) => died,
+            let end = match (dead, timed_out) {
+                (true, _) if heard.is_none() || unheard == 0 => died,
+                (true, _) => {
+                    unheard -= 1;
+                    continue;
+                }
                 (_, true) => late,
                 _ => continue,
             };
             let said = Said { trouble: None, stderr: self.stderr.tail() };
             let outcome = end(self.daemon, said)?;
-            if outcome.leaves_daemon() {
-                self.pid_file.and_then(Locked::into_file);
+            if let Some(Given::Own(claim)) = self.pid_file
+                && outcome.leaves_daemon()
+            {
+                claim.keep();
             }
             return Ok(outcome);
         }
     }
 
     fn ready(self, pid: i32) -> Result<Outcome> {
-        let own = pid == self.daemon.pid();
-        let handed_over = matches!(self.pid_file, Some(Locked::Held(_)));
+        let handed_over = matches!(self.pid_file, Some(Given::Lent(_)));
         match self.pid_file {
-            // It has written its pid itself; but it may have made a daemon of itself since.
-            Some(Locked::Taken(_)) if own => {}
-            // Its predecessor's is there.
-            Some(ref locked) => locked.file().map_or(Ok(()), |file| file.write(pid))?,
+            Some(Given::Lent(loan)) => loan.settle(pid)?,
+            Some(Given::Own(claim)) => {
+                // It has written its pid itself, but may have made a daemon of itself since.
+                if let Some(file) = claim.file().filter(|_| pid != self.daemon.pid()) {
+                    file.write(pid)?;
+                }
+                claim.keep();
+            }
             None => {}
         }
-        self.pid_file.and_then(Locked::into_file);
         self.daemon.release();
         Ok(Outcome::Ready { pid, handed_over })
     }
+}
+
+fn own_pid() -> i32 {
+    std::process::id() as i32
 }

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::error::{During, Result};
-use crate::pid_file::{self, Status};
+use crate::pid_file::status::{self, Status};
 use crate::sys::{pidfd, poll};
+
+/// How often the daemon may hand over or end between two looks.
+const ATTEMPTS: usize = 16;
 
 /// How it went.
 pub enum Stopped {
@@ -57,19 +60,20 @@ enum Found {
 /// The process that holds the file's lock and is named by it, held fast: it is asked for once more when we have its
 /// pidfd, so that this can't be of a stranger who was given the number since.
 fn find(path: &str) -> Result<Found> {
-    loop {
-        let status = pid_file::status_after_start(path)?;
+    for _ in 0..ATTEMPTS {
+        let status = status::after_start(path)?;
         let pid = match status {
-            Status { running: false, .. } => return Ok(Found::Nobody),
-            Status { pid: None, .. } => return Ok(Found::Unknown),
-            Status { pid: Some(pid), .. } => pid,
+            Status::Stopped => return Ok(Found::Nobody),
+            Status::Running(Some(pid)) => pid,
+            Status::Running(None) | Status::Starting => break,
         };
         let process = match pidfd::open(pid) {
             Err(Errno::ESRCH) => continue,
             result => result.during("pidfd_open")?,
         };
-        if pid_file::status(path)? == status {
+        if status::of(path)? == status {
             return Ok(Found::Daemon(pid, process));
         }
     }
+    Ok(Found::Unknown)
 }

@@ -4,12 +4,13 @@ use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::promise;
-use crate::notify;
+use crate::notify::{self, Patience};
 
-/// False if nobody listens there.
+/// False if nobody listens there. `patient`: waits for a while if too much is waiting to be read.
 #[napi(catch_unwind)]
-pub fn notify(env: Env, socket: String, state: String) -> Result<bool> {
-    notify::notify(&socket, &state).or_throw(&env)
+pub fn notify(env: Env, socket: String, state: String, patient: bool) -> Result<bool> {
+    let patience = if patient { Patience::Some } else { Patience::None };
+    notify::notify(&socket, &state, patience).or_throw(&env)
 }
 
 /// The same, and waits until it was read. False if nobody listens, or does not come to it in time.

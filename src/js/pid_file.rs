@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use napi::bindgen_prelude::{External, Object};
+use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::promise;
 use crate::daemon::stop::{self, Stopped};
-use crate::pid_file::{self, Locked, PidFile, Status};
+use crate::pid_file::status::{self, Status};
+use crate::pid_file::{Locked, PATIENCE, PidFile, held};
 
 /// A pid file's state.
 #[napi(object)]
@@ -19,7 +20,11 @@ pub struct DaemonStatus {
 
 #[napi(catch_unwind)]
 pub fn daemon_status(env: Env, path: String) -> Result<DaemonStatus> {
-    pid_file::status(&path).or_throw(&env).map(|Status { running, pid }| DaemonStatus { running, pid })
+    Ok(match status::of(&path).or_throw(&env)? {
+        Status::Stopped => DaemonStatus { running: false, pid: None },
+        Status::Starting => DaemonStatus { running: true, pid: None },
+        Status::Running(pid) => DaemonStatus { running: true, pid },
+    })
 }
 
 /// How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is.
@@ -49,44 +54,49 @@ impl From<Stopped> for StopOutcome {
     }
 }
 
-/// A pid file whose lock this process holds, until it is released.
-type Own = External<Option<PidFile>>;
-
-/// Takes over the descriptor by which a daemon has inherited its pid file.
-#[napi(catch_unwind, ts_return_type = "ExternalObject<PidFile>")]
-pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<Own> {
-    PidFile::inherited(descriptor, &path).or_throw(&env).map(|file| External::new(Some(file)))
+/// Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
+/// another one.
+#[napi(catch_unwind)]
+pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool> {
+    let file = PidFile::inherited(descriptor, &path).or_throw(&env)?;
+    Ok(file.map(held::add).is_some())
 }
 
-/// A lock on a pid file: ours, or another process's.
-#[napi(object, object_from_js = false)]
+/// A lock on a pid file: taken now, had before, or another process's, with its pid if that is known.
+#[napi(object)]
 pub struct PidFileLock {
-    #[napi(ts_type = "ExternalObject<PidFile>")]
-    pub file: Option<Own>,
+    pub taken: bool,
+    pub held: bool,
     pub pid: Option<i32>,
 }
 
-/// Locks a pid file for this process and writes it, unless the lock was handed over: then who did so will write it.
+/// Locks a pid file for this process and writes it, unless it was handed over: then it names the predecessor until this
+/// process is ready.
 #[napi(catch_unwind)]
 pub fn lock_pid_file(env: Env, path: String) -> Result<PidFileLock> {
-    let locked = PidFile::lock(&path).or_throw(&env)?;
-    if let (Locked::Taken(_), Some(file)) = (&locked, locked.file()) {
-        file.write(own_pid()).or_throw(&env)?;
-    }
-    let pid = if let Locked::Running(pid) = locked { pid } else { None };
-    Ok(PidFileLock { file: locked.into_file().map(|file| External::new(Some(file))), pid })
+    let (taken, held, pid) = match PidFile::lock(&path, PATIENCE).or_throw(&env)? {
+        Locked::Running(pid) => (false, false, pid),
+        Locked::Starting => (false, false, None),
+        Locked::Held(_) => (false, true, None),
+        Locked::Taken(claim) => {
+            claim.file().map_or(Ok(()), |file| file.write(own_pid())).or_throw(&env)?;
+            claim.keep().into_iter().for_each(held::add);
+            (true, false, None)
+        }
+    };
+    Ok(PidFileLock { taken, held, pid })
 }
 
-/// Makes this process the one that its pid file names.
+/// Makes a process, this one or its daemon, the one that this process's pid file names.
 #[napi(catch_unwind)]
-pub fn write_pid_file(env: Env, file: &Own) -> Result<()> {
-    (**file).as_ref().map_or(Ok(()), |file| file.write(own_pid())).or_throw(&env)
+pub fn write_pid_file(env: Env, pid: i32) -> Result<()> {
+    held::write(pid).or_throw(&env)
 }
 
-/// Removes the pid file if it is this process that it names, and lets go of it.
+/// Lets go of this process's pid file, and removes it if it is this process that it names.
 #[napi(catch_unwind)]
-pub fn release_pid_file(env: Env, file: &mut Own) -> Result<()> {
-    (**file).take().map_or(Ok(()), |file| file.remove(own_pid())).or_throw(&env)
+pub fn release_pid_file(env: Env) -> Result<()> {
+    held::release(own_pid()).or_throw(&env)
 }
 
 fn own_pid() -> i32 {

@@ -62,11 +62,15 @@ impl Daemon {
     }
 
     /// Kills what is in its process group. It may have left that for one of its own, and a number that nobody has
-    /// any more may be given to strangers: only what the daemon, not yet reaped, holds itself can't be.
+    /// any more may be given to strangers: only what the daemon holds itself can't be, until it is reaped.
     pub fn kill_group(&self) {
         let pid = Pid::from_raw(self.pid);
         let [session, group] =
             [unistd::getsid(Some(pid)), unistd::getpgid(Some(pid))].map(|id| id.map_or(0, Pid::as_raw));
+        // An orphan is init's to reap, at any time: then its number, too, may be a stranger's.
+        if pidfd::send_signal(self.as_fd(), 0) == Err(Errno::ESRCH) {
+            return;
+        }
         if session == self.group || group == self.group {
             kill_if_any(-self.group);
         }
@@ -133,14 +137,21 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
         let _blocked = SignalsBlocked::new();
         let _dumpable = memory.credentials.is_some().then(Dumpable::save);
         let group = memory.clone_middle(&stack)?;
-        (group, memory.reap_middle(group)?)
+        (group, memory.reap_middle(group))
     };
     let report = memory.report();
-    if matches!(middle.status, Status::Killed { .. }) && kinship == Kinship::Orphan && !middle.left_daemon {
-        // Whether there is a daemon, dying in the memory that it was lent, can't be known: it keeps that.
-        std::mem::forget((memory, stack, daemon_stack));
-        return Err(cut_short());
-    }
+    let middle = match middle {
+        Ok(middle) if !middle.may_have_left_daemon => middle,
+        unknown => {
+            if report.pid != 0 {
+                // SAFETY: the daemon has run, so the kernel had put a new descriptor there, into our table.
+                drop(unsafe { OwnedFd::from_raw_fd(report.pidfd) });
+            }
+            // One that is dying, in the memory that it was lent, keeps that.
+            std::mem::forget((memory, stack, daemon_stack));
+            return Err(unknown.err().unwrap_or_else(cut_short));
+        }
+    };
     let daemon = (middle.status == Status::Exited(0) || middle.left_daemon).then(|| Daemon {
         pid: report.pid,
         group,
@@ -179,8 +190,10 @@ struct Shared<'plan> {
 /// How the middle process ended.
 struct Middle {
     status: Status,
-    /// It was killed after it had cloned the daemon, which has been killed too.
+    /// It was killed after it had cloned the daemon, which has been killed and reaped too.
     left_daemon: bool,
+    /// It was killed, and whether there was a daemon, which has been killed too, can't be known: it was not ours.
+    may_have_left_daemon: bool,
 }
 
 impl<'plan> Shared<'plan> {
@@ -247,25 +260,28 @@ impl<'plan> Shared<'plan> {
     }
 
     /// Reaps the middle process. Where it was killed it may have left a daemon that still runs in our memory: that
-    /// one is killed and reaped too, before anything is freed. The dead middle process keeps the number of their
-    /// group from being given to somebody else while we do so.
+    /// one is killed and, if it is ours, reaped too, before anything is freed. The dead middle process keeps the number
+    /// of their group from being given to somebody else until it is reaped.
     fn reap_middle(&self, middle: i32) -> Result<Middle> {
         let status = process::peek(middle).during("waitid")?;
         let mut left_daemon = false;
-        if !matches!(status, Status::Exited(_)) {
+        let killed = !matches!(status, Status::Exited(_));
+        if killed {
             kill_if_any(-middle);
+            // The middle process is among them.
             while let Ok((pid, _)) = process::wait_group(middle) {
                 left_daemon |= pid != middle;
             }
-            // It runs, and has left the group since.
+            // It runs, and has left the group since; as our child, it has its number until we reap it.
             let daemon = self.report().pid;
-            if !left_daemon && daemon != 0 {
+            if self.orders.tied && !left_daemon && daemon != 0 {
                 kill_if_any(daemon);
                 left_daemon = process::wait(daemon).is_ok();
             }
         }
+        let may_have_left_daemon = killed && !self.orders.tied && !left_daemon;
         match process::wait(middle) {
-            Ok(_) | Err(Errno::ECHILD) => Ok(Middle { status, left_daemon }),
+            Ok(_) | Err(Errno::ECHILD) => Ok(Middle { status, left_daemon, may_have_left_daemon }),
             Err(errno) => Err(Error { syscall: "waitpid", errno, path: None }),
         }
     }

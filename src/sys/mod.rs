@@ -7,5 +7,6 @@ pub mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod terminal;
 pub mod uv;

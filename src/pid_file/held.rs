@@ -1,0 +1,90 @@
+//! The pid files that this process is the daemon of, or will be when it is ready: taken by it, or handed over to it. Not
+//! those of daemons that it is starting. To have a descriptor of such a file is no right to hand it on; to stand here is.
+
+use std::ops::Deref;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::sys::stat::FileStat;
+
+use super::PidFile;
+use crate::error::Result;
+use crate::fd;
+
+static HELD: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+struct Entry {
+    file: Arc<PidFile>,
+    /// A successor is being started, which has the lock too.
+    lent: bool,
+}
+
+fn held() -> MutexGuard<'static, Vec<Entry>> {
+    // What a panic has left there is as good as before.
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn add(file: PidFile) {
+    held().push(Entry { file: Arc::new(file), lent: false });
+}
+
+/// The one that is this file.
+pub fn find(stat: &FileStat) -> Option<Arc<PidFile>> {
+    held().iter().find(|entry| entry.file.is(stat)).map(|entry| Arc::clone(&entry.file))
+}
+
+/// Makes `pid` the one that they name.
+pub fn write(pid: i32) -> Result<()> {
+    held().iter().try_for_each(|entry| entry.file.write(pid))
+}
+
+/// Lets go of all, and removes those that name `pid`; not one that is lent, which a successor may have by now.
+pub fn release(pid: i32) -> Result<()> {
+    let entries = std::mem::take(&mut *held());
+    entries.iter().filter(|entry| !entry.lent).try_for_each(|entry| entry.file.remove(pid))
+}
+
+/// The environment variable by which a successor finds out which descriptor is its pid file: `DESCRIPTOR:INODE:PID`, up
+/// to the pid. With the pid of another process it means nothing.
+pub fn marker(file: &PidFile, descriptor: RawFd) -> Result<String> {
+    Ok(format!("{MARKER}={descriptor}:{}:", fd::inode(file)?))
+}
+
+const MARKER: &str = "PROCNATIVE_PID_FILE";
+
+/// A pid file that is on its way to a successor. Dropped, it has stayed what it was.
+#[derive(Debug)]
+pub struct Loan(Arc<PidFile>);
+
+/// Lends a file to a successor; None while it is lent already.
+pub fn lend(file: &Arc<PidFile>) -> Option<Loan> {
+    let mut entries = held();
+    let entry = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.file, file) && !entry.lent)?;
+    entry.lent = true;
+    Some(Loan(Arc::clone(file)))
+}
+
+impl Loan {
+    /// The successor is ready: the file names it, and is ours no longer.
+    pub fn settle(self, pid: i32) -> Result<()> {
+        self.0.write(pid)?;
+        held().retain(|entry| !Arc::ptr_eq(&entry.file, &self.0));
+        Ok(())
+    }
+}
+
+impl Deref for Loan {
+    type Target = PidFile;
+
+    fn deref(&self) -> &PidFile {
+        &self.0
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        for entry in held().iter_mut().filter(|entry| Arc::ptr_eq(&entry.file, &self.0)) {
+            entry.lent = false;
+        }
+    }
+}

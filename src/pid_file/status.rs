@@ -1,0 +1,140 @@
+//! Whether the daemon of a pid file runs, and which process it is.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{self, FileStat, Mode};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{self, SysconfVar};
+
+use super::lock::{self, Holder};
+use super::{FLAGS, PATIENCE, is_same, read_pid};
+use crate::error::{During, Error, Result};
+use crate::plan::c_string;
+use crate::{fd, proc_stat};
+
+/// More than one daemon can hand over while we look, but not for ever.
+const LOOKS: usize = 16;
+
+/// What there is to say of a pid file's daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Stopped,
+    /// One is being started.
+    Starting,
+    /// One runs: this process, unless that can't be told.
+    Running(Option<i32>),
+}
+
+/// Takes no lock, and believes the file only where the process that it names has the lock.
+pub fn of(path: &str) -> Result<Status> {
+    at(&c_string(path)?)
+}
+
+/// The same, once a start that is on its way has come to its pid.
+pub fn after_start(path: &str) -> Result<Status> {
+    let path = c_string(path)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match at(&path)? {
+            Status::Starting if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            status => return Ok(status),
+        }
+    }
+}
+
+/// Looks until it has seen a pid that is true, or the same twice: a daemon may come, go, or hand over meanwhile.
+pub(super) fn at(path: &CString) -> Result<Status> {
+    let mut before = None;
+    for _ in 0..LOOKS {
+        let file = match fd::open(path, OFlag::O_RDONLY | FLAGS, Mode::empty()) {
+            Err(Error { errno: Errno::ENOENT, .. }) => return Ok(Status::Stopped),
+            result => result?,
+        };
+        match lock::holder(file.as_fd(), path)? {
+            Holder::Nobody => return Ok(Status::Stopped),
+            Holder::Starting => return Ok(Status::Starting),
+            Holder::Running => {}
+        }
+        let named = read_pid(file.as_fd(), path)?;
+        if let Some(pid) = named
+            && holds(pid, &stat::fstat(&file).during_path("fstat", path)?)?
+        {
+            return Ok(Status::Running(named));
+        }
+        if before == Some(named) {
+            break;
+        }
+        before = Some(named);
+    }
+    Ok(Status::Running(None))
+}
+
+/// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
+/// be gone, and whoever can write to the file, as a daemon can that runs as another user, can write any.
+fn holds(pid: i32, file: &FileStat) -> Result<bool> {
+    if !is_process(pid) {
+        return Ok(false);
+    }
+    match has_locked(pid, file) {
+        Ok(answer) => Ok(answer),
+        Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)) {
+            Errno::ENOENT | Errno::ESRCH => Ok(false),
+            // It has more rights than we have, or we may not trace it: its age must do, for it was there when the
+            // number was written.
+            Errno::EACCES | Errno::EPERM => Ok(is_as_old_as(pid, file)),
+            _ => Err(Error::of_open(&error, &c_string(&format!("/proc/{pid}/fd"))?)),
+        },
+    }
+}
+
+/// Whether that is a process's number, and not only a thread's.
+fn is_process(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| status.lines().any(|line| line == format!("Tgid:\t{pid}")))
+}
+
+/// proc_pid_fdinfo(5): each descriptor's locks are told with it.
+fn has_locked(pid: i32, file: &FileStat) -> io::Result<bool> {
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let entry = entry?;
+        match stat::stat(&entry.path()) {
+            // Closed since.
+            Err(Errno::ENOENT) => continue,
+            found => {
+                if !is_same(&found?, file) {
+                    continue;
+                }
+            }
+        }
+        let name = entry.file_name();
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy()))?;
+        let is_lock =
+            |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
+        if info.lines().any(is_lock) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a process was started before the file was last written, give or take what clocks are set by.
+fn is_as_old_as(pid: i32, file: &FileStat) -> bool {
+    const TOLERANCE: Duration = Duration::from_secs(2);
+    let written = SystemTime::UNIX_EPOCH + Duration::from_secs(file.st_mtime.max(0) as u64);
+    let since = SystemTime::now().duration_since(written).unwrap_or_default();
+    age(pid).is_some_and(|age| age + TOLERANCE >= since)
+}
+
+/// Field 22, starttime, is in ticks since the machine was started.
+fn age(pid: i32) -> Option<Duration> {
+    let stat = String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/stat")).ok()?).into_owned();
+    let ticks: u64 = proc_stat::field(&stat, 22)?.parse().ok()?;
+    let per_second = unistd::sysconf(SysconfVar::CLK_TCK).ok()?? as u64;
+    let up = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+    Some(up.saturating_sub(Duration::from_millis(ticks * 1000 / per_second)))
+}
