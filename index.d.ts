@@ -150,8 +150,8 @@ export interface DaemonizeOptions {
    *
    * The file has mode 0600, since who can read a file can lock it too, and keep a daemon from being started; it
    * follows no symbolic link; it belongs to whoever starts the daemon, also where that becomes another user. It is
-   * removed when the daemon emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), or emptied where
-   * its user may not remove it; not when a signal without a handler kills it.
+   * removed at an exit that emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), after the last
+   * handler of that, or emptied where its user may not remove it; not when a signal without a handler kills it.
    */
   pidFile?: string
   /**

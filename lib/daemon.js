@@ -122,7 +122,7 @@ function becomeDaemon({ link, next, cwd, execPath, ready, pidFile, keeps, captur
 
 // Everything but the fork, the session and the redirection.
 function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
-  const before = process.cwd()
+  const before = start.currentDirectory()
   const credentials = identity(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const lock = pidFile === undefined ? undefined : pidFiles().lock(pidFile)
@@ -132,7 +132,7 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
     process.chdir(cwd)
     if (credentials) native.takeOn(credentials)
   } catch (error) {
-    process.chdir(before)
+    if (before !== undefined) process.chdir(before)
     for (const descriptor of kept) fs.closeSync(descriptor)
     lock?.release()
     throw error

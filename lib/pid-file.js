@@ -31,30 +31,16 @@ function lock(file) {
   acceptHandedOver(file)
   const { taken, held, pid = null } = native.lockPidFile(file)
   if (!taken && !held) throw errors.alreadyRunning({ pid, pidFile: file })
-  process.on('exit', atExit)
   return {
     write: native.writePidFile,
     // What was handed over goes back to nobody.
-    release() {
-      process.off('exit', atExit)
-      if (taken) native.releasePidFile()
-    },
+    release: () => taken && native.releasePidFile(),
   }
 }
 
 // The lock that this daemon has from its launcher.
 function inherit(descriptor, file) {
   if (!native.inheritPidFile(descriptor, file)) throw errors.linkLost()
-  process.on('exit', atExit)
-}
-
-function atExit() {
-  try {
-    native.releasePidFile()
-  } catch (error) {
-    // Nobody is left to catch it.
-    process.stderr.write(`procnative: the pid file could not be removed: ${error.message}\n`)
-  }
 }
 
 let accepted = false

@@ -10,6 +10,9 @@ import { temporary } from './harness.mjs'
 import { fixture, run } from './run.mjs'
 import { until } from './until.mjs'
 
+/** Writes its own pid into a file, and becomes what comes after it. */
+export const namedBy = (pidFile) => ['sh', '-c', 'file=$0; echo $$ >"$file"; exec "$@"', pidFile]
+
 /** Runs what comes after it as a user without rights. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 
@@ -24,13 +27,17 @@ const command = (name, options, how, prefix) => [
   ...(how ? [how] : []),
 ]
 
-function logOf(context, { stdout }) {
-  return stdout ?? path.join(temporary(context), 'log')
+// Where a daemon's first line goes.
+function logOf(context, { stdout }, cwd = '.') {
+  return stdout === undefined ? path.join(temporary(context), 'log') : path.resolve(cwd, stdout)
 }
 
-/** Starts fixtures/ending.cjs, or another one; returns what the daemon tells of itself, and its log. */
+/**
+ * Starts fixtures/ending.cjs, or another one; returns what the daemon tells of itself, and its log. `log`: where that
+ * can be read, if the options don't say it.
+ */
 export async function start(context, options, { how, script = 'ending.cjs', prefix = [], ...more } = {}) {
-  const log = logOf(context, options)
+  const log = more.log ?? logOf(context, options, more.cwd)
   const [program, ...args] = command(script, { stdout: log, ...options }, how, prefix)
   const { code, stderr } = await run(program, args, more).ended
   assert.equal(code, 0, stderr)
@@ -48,7 +55,7 @@ export async function startForeground(context, options, { how, script = 'ending.
   return { ...factsFrom(context, log).facts, log, ended }
 }
 
-/** Attempts a start that fails: what daemonize() threw in the launcher, which is left without a child. */
+/** Attempts a start that fails: what daemonize() threw in the launcher, which it has left as it was. */
 export async function refusal(context, options, { how, prefix = [], ...more } = {}) {
   const log = logOf(context, options)
   const [program, ...args] = command('attempt.cjs', { stdout: log, ...options }, how, prefix)
@@ -56,8 +63,8 @@ export async function refusal(context, options, { how, prefix = [], ...more } = 
   // What was started against expectation is not to stay.
   if (stdout === '' && code === 0) factsFrom(context, log)
   assert.notEqual(stdout, '', `the start did not fail: ${stderr}`)
-  const { children, ...error } = JSON.parse(stdout)
-  assert.equal(children, 0)
+  const { left, ...error } = JSON.parse(stdout)
+  assert.deepEqual(left, { children: 0, descriptors: 0 })
   return error
 }
 
@@ -100,7 +107,11 @@ export function locker(context) {
     /** The lock that is in the way of one on the whole file, or null. */
     ask: (file) => order('ask', file),
     /** Takes a lock; the file is created if need be. */
-    lock: (file, kind, start = 0, length = 0) => order('lock', file, kind, start, length),
+    async lock(file, kind, start = 0, length = 0) {
+      assert.equal(await order('lock', file, kind, start, length), null)
+    },
+    /** Tries to; the name of the error, or null. */
+    tryLock: (file, kind, start, length) => order('lock', file, kind, start, length),
     unlock: (file) => order('unlock', file),
     /** Looks at the lock of a file that is there, without a pause, until `seen` tells each state that it was in. */
     watch: (file) => order('watch', file),

@@ -47,7 +47,7 @@ pub enum Started {
     AlreadyRunning {
         pid: Option<i32>,
     },
-    /// The pid file is that of another one which is being started; [`already_running`] tells which.
+    /// The pid file is that of another one, which can't be told yet; [`already_running`] waits for it.
     Contended,
     Running(Running),
 }
@@ -77,8 +77,8 @@ pub fn start(orders: &Orders) -> Result<Started> {
     let Some(path) = &orders.pid_file else { return run(orders, None, None) };
     let locked = PidFile::lock(path, Duration::ZERO)?;
     let loan = match &locked {
-        Locked::Running(pid) => return Ok(Started::AlreadyRunning { pid: *pid }),
-        Locked::Starting => return Ok(Started::Contended),
+        Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(*pid) }),
+        Locked::Running(None) | Locked::Starting => return Ok(Started::Contended),
         Locked::Taken(_) => None,
         // Until this process is ready itself, and while another successor is on its way, it is not ours to lend.
         Locked::Held(file) => match held::lend(file).filter(|loan| loan.names(own_pid()).unwrap_or(false)) {
@@ -91,7 +91,7 @@ pub fn start(orders: &Orders) -> Result<Started> {
 
 /// The daemon of a pid file, once it is known.
 pub fn already_running(path: &str) -> Result<Option<i32>> {
-    match status::after_start(path)? {
+    match status::settled(path)? {
         Status::Running(pid) => Ok(pid),
         Status::Starting | Status::Stopped => Ok(None),
     }

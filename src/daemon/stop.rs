@@ -61,7 +61,7 @@ enum Found {
 /// pidfd, so that this can't be of a stranger who was given the number since.
 fn find(path: &str) -> Result<Found> {
     for _ in 0..ATTEMPTS {
-        let status = status::after_start(path)?;
+        let status = status::settled(path)?;
         let pid = match status {
             Status::Stopped => return Ok(Found::Nobody),
             Status::Running(Some(pid)) => pid,

@@ -1,6 +1,7 @@
 //! The pid files that this process is the daemon of, or will be when it is ready: taken by it, or handed over to it. Not
 //! those of daemons that it is starting. To have a descriptor of such a file is no right to hand it on; to stand here is.
 
+use std::io::Write;
 use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use nix::sys::stat::FileStat;
 
 use super::PidFile;
 use crate::error::Result;
-use crate::fd;
+use crate::{fd, sys};
 
 static HELD: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
@@ -24,8 +25,17 @@ fn held() -> MutexGuard<'static, Vec<Entry>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// From here on it is this process's, and is let go of when that exits.
 pub fn add(file: PidFile) {
+    sys::process::at_exit_once(let_go_at_exit);
     held().push(Entry { file: Arc::new(file), lent: false });
+}
+
+/// After the last of the program's own exit handlers: until then, it runs.
+extern "C" fn let_go_at_exit() {
+    if let Err(error) = release(std::process::id() as i32) {
+        let _ = writeln!(std::io::stderr(), "procnative: the pid file could not be removed: {}", error.errno);
+    }
 }
 
 /// The one that is this file.

@@ -31,13 +31,14 @@ use nix::unistd;
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
 use crate::{fd, sys};
-use status::Status;
+use status::{Status, Wait};
 
 /// Readable by its owner only: who can read a file can also hold a read lock on it, and with that stop every start.
 const MODE: u32 = 0o600;
 
-/// How long a start that is on its way may take to come to its pid; a few milliseconds, unless it was stopped.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+/// How long one may wait for a pid that can be believed: for a start that is on its way, or for a daemon that is at its
+/// end, and has given up its descriptors but not yet its locks. It takes milliseconds, unless the machine is very busy.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often the file may be replaced, or its holder end, between two looks.
 const ATTEMPTS: usize = 100;
@@ -97,7 +98,7 @@ impl PidFile {
     /// of a start that is on its way.
     pub fn lock(path: &str, patience: Duration) -> Result<Locked> {
         let path = c_string(path)?;
-        let deadline = Instant::now() + patience;
+        let mut wait = Wait::until(Instant::now() + patience);
         let mut attempts = ATTEMPTS;
         loop {
             let file = open_or_create(&path)?;
@@ -114,10 +115,10 @@ impl PidFile {
                 return Ok(Locked::Held(file));
             }
             match status::at(&path)? {
-                Status::Running(pid) => return Ok(Locked::Running(pid)),
-                // There is nothing to wait on that would also wake at a deadline.
-                Status::Starting if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+                Status::Running(Some(pid)) => return Ok(Locked::Running(Some(pid))),
+                Status::Starting | Status::Running(None) if wait.goes_on() => {}
                 Status::Starting => return Ok(Locked::Starting),
+                Status::Running(None) => return Ok(Locked::Running(None)),
                 // It has ended since; or what is in the way is somebody's lock to read.
                 Status::Stopped if attempts > 0 => attempts -= 1,
                 Status::Stopped => return Err(Errno::EAGAIN).during_path("fcntl", &path),
@@ -125,19 +126,14 @@ impl PidFile {
         }
     }
 
-    /// Takes over the descriptor by which the lock on `path` was inherited. None where that is another file, or
-    /// somebody else's.
+    /// Takes over the descriptor by which the lock on `path` was inherited. None where that is no file, or the lock is
+    /// somebody else's. Whether it is the file at `path` can't be asked by every user that a daemon may have become.
     #[allow(unsafe_code)]
     pub fn inherited(descriptor: RawFd, path: &str) -> Result<Option<Self>> {
         let path = c_string(path)?;
         let named = sys::fd::borrow(descriptor);
-        let (Ok(ours), Ok(theirs)) = (stat::fstat(named), stat::lstat(path.as_c_str())) else {
-            return Ok(None);
-        };
-        if !is_regular(&ours)
-            || !is_same(&ours, &theirs)
-            || lock::holder(named, &path)? != lock::Holder::Nobody
-        {
+        let is_file = stat::fstat(named).is_ok_and(|stat| is_regular(&stat));
+        if !is_file || lock::holder(named, &path)? != lock::Holder::Nobody {
             return Ok(None);
         }
         fd::close_on_exec(named)?;
@@ -172,14 +168,17 @@ impl PidFile {
 
     /// The same, whatever it says.
     fn discard(&self) -> Result<()> {
-        if !is_at(&self.file, &self.path)? {
-            return Ok(());
-        }
-        match unistd::unlink(self.path.as_c_str()) {
-            Err(Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
+        let removed = match is_at(&self.file, &self.path) {
+            Ok(false) => return Ok(()),
+            Ok(true) => unistd::unlink(self.path.as_c_str()).during_path("unlink", &self.path),
+            // Its directory may not even be entered.
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(Error { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. }) => {
                 unistd::ftruncate(&self.file, 0).during_path("ftruncate", &self.path)
             }
-            result => result.during_path("unlink", &self.path),
+            result => result,
         }
     }
 

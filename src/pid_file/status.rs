@@ -35,15 +35,38 @@ pub fn of(path: &str) -> Result<Status> {
     at(&c_string(path)?)
 }
 
-/// The same, once a start that is on its way has come to its pid.
-pub fn after_start(path: &str) -> Result<Status> {
+/// The same, once it has a pid, or has waited long enough for one.
+pub fn settled(path: &str) -> Result<Status> {
     let path = c_string(path)?;
-    let deadline = Instant::now() + PATIENCE;
+    let mut wait = Wait::until(Instant::now() + PATIENCE);
     loop {
         match at(&path)? {
-            Status::Starting if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            Status::Starting | Status::Running(None) if wait.goes_on() => {}
             status => return Ok(status),
         }
+    }
+}
+
+/// Looks again and again, less and less often: there is nothing to wait on that would also wake at a deadline.
+pub(super) struct Wait {
+    deadline: Instant,
+    pause: Duration,
+}
+
+impl Wait {
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, pause: Duration::from_millis(1) }
+    }
+
+    /// Pauses; false once the time is over.
+    pub fn goes_on(&mut self) -> bool {
+        const LONGEST: Duration = Duration::from_millis(16);
+        let goes_on = Instant::now() < self.deadline;
+        if goes_on {
+            std::thread::sleep(self.pause);
+            self.pause = LONGEST.min(self.pause * 2);
+        }
+        goes_on
     }
 }
 

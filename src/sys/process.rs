@@ -108,6 +108,16 @@ pub fn send_to_self(signal: i32) -> nix::Result<()> {
     Errno::result(unsafe { libc::kill(libc::getpid(), signal) }).map(drop)
 }
 
+/// atexit(3), the first time that it is called.
+pub fn at_exit_once(handler: extern "C" fn()) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the handler is a function of this library, which is not unloaded: napi keeps it once a thread may settle
+    // a promise, and Node never unloads an addon of the main thread.
+    ONCE.call_once(|| unsafe {
+        libc::atexit(handler);
+    });
+}
+
 /// _exit(2): ends at once, without exit handlers.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: ends this process, which is what the caller wants.

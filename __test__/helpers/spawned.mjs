@@ -1,0 +1,82 @@
+// Daemons of spawnDaemon() under test, killed when the test is over.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { spawnDaemon } from '../../index.js'
+import { end } from './daemon.mjs'
+import { temporary } from './harness.mjs'
+import { allPids, descriptors, isAlive } from './proc.mjs'
+import { fixture } from './run.mjs'
+import { until } from './until.mjs'
+
+export const PYTHON = '/usr/bin/python3'
+
+/** Starts a daemon that is to live, and returns its pid. */
+export async function spawned(context, file, args = [], options = {}) {
+  const { pid } = await spawnDaemon(file, args, options)
+  context.after(() => end(pid))
+  // The caller goes on when the new program has its memory, and what is to be read of that comes an instant later.
+  await until(() => !isAlive(pid) || commandOf(pid).length > 0, `${pid} has its arguments`)
+  return pid
+}
+
+/** What a promise rejects with. */
+export const rejection = (promise) =>
+  promise.then(
+    (value) => {
+      throw new Error(`it was to reject, but resolved with ${JSON.stringify(value)}`)
+    },
+    (error) => error,
+  )
+
+/** The environment that a process was started with, which has something in it. */
+export async function environmentOf(pid) {
+  const text = await until(() => fs.readFileSync(`/proc/${pid}/environ`, 'utf8'), `${pid} has an environment`)
+  const variables = text.split('\0').filter(Boolean)
+  return Object.fromEntries(variables.map((variable) => variable.split(/=(.*)/s).slice(0, 2)))
+}
+
+/** The arguments that a process was started with, its name first. */
+export const commandOf = (pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+
+/** Waits until a process has these descriptors open and no others: while it starts, it opens libraries. */
+export const hasOpen = (pid, expected) =>
+  until(
+    () => JSON.stringify(descriptors(pid)) === JSON.stringify(expected),
+    `${pid} has open ${JSON.stringify(expected)}`,
+  )
+
+/**
+ * Starts fixtures/notifies.py, which takes these steps, and is to say READY=1. Returns the promise of spawnDaemon(), and
+ * what the daemon has told so far. It ends with the test.
+ */
+export function notifier(context, steps, options = {}) {
+  const log = path.join(temporary(context), 'log')
+  fs.writeFileSync(log, '')
+  const args = [fixture('notifies.py'), ...steps]
+  const started = spawnDaemon(PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log], ...options })
+  // The test looks at it when it has looked at other things.
+  started.catch(() => {})
+  const said = () =>
+    fs
+      .readFileSync(log, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+  context.after(async () => {
+    // Also where it said nothing, and where the start has failed.
+    const pids = allPids().filter((pid) => isAlive(pid) && commandIncludes(pid, args))
+    for (const pid of pids) await end(pid)
+  })
+  return { started, log, said, told: (count) => until(() => said()[count - 1], `it tells ${count} things`) }
+}
+
+function commandIncludes(pid, args) {
+  try {
+    const command = commandOf(pid)
+    return JSON.stringify(command.slice(1)) === JSON.stringify(args)
+  } catch {
+    // It has gone meanwhile.
+    return false
+  }
+}
