@@ -103,15 +103,10 @@ impl Plan {
     /// Gives the new process the lock of a pid file, as `target`. One that was locked for it has its pid before its
     /// exec; one that the caller has had goes on naming the caller, or its predecessor.
     pub fn inherit_pid_file(&mut self, locked: &Locked, target: RawFd) -> Result<()> {
-        match locked {
-            Locked::Held(file) => self.place(file.as_fd().as_raw_fd(), target)?,
-            Locked::Taken(claim) => {
-                if let Some(file) = claim.file() {
-                    self.place(file.as_fd().as_raw_fd(), target)?;
-                    self.pid_file = Some(OwnPidFile { target, path: file.path().clone() });
-                }
-            }
-            Locked::Running(_) | Locked::Starting => {}
+        let Some(file) = locked.file() else { return Ok(()) };
+        self.place(file.as_fd().as_raw_fd(), target)?;
+        if matches!(locked, Locked::Taken(_)) {
+            self.pid_file = Some(OwnPidFile { target, path: file.path().clone() });
         }
         Ok(())
     }

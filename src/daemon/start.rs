@@ -80,8 +80,7 @@ pub fn start(orders: &Orders) -> Result<Started> {
         Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(*pid) }),
         Locked::Running(None) | Locked::Starting => return Ok(Started::Contended),
         Locked::Taken(_) => None,
-        // Until this process is ready itself, and while another successor is on its way, it is not ours to lend.
-        Locked::Held(file) => match held::lend(file).filter(|loan| loan.names(own_pid()).unwrap_or(false)) {
+        Locked::Held(file) => match held::lend(file)? {
             None => return already_running(path).map(|pid| Started::AlreadyRunning { pid }),
             loan => loan,
         },
@@ -126,9 +125,9 @@ fn run(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<St
     let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
     if let Some(locked) = &locked {
         plan.inherit_pid_file(locked, next)?;
-    }
-    if let Some(loan) = &loan {
-        plan.own_pid_variable(&held::marker(loan, next)?)?;
+        if let Some(file) = locked.file() {
+            plan.own_pid_variable(&held::marker(file, next)?)?;
+        }
     }
     let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
     opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
@@ -199,8 +198,4 @@ impl Running {
         self.daemon.release();
         Ok(Outcome::Ready { pid, handed_over })
     }
-}
-
-fn own_pid() -> i32 {
-    std::process::id() as i32
 }

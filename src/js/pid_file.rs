@@ -59,7 +59,9 @@ impl From<Stopped> for StopOutcome {
 #[napi(catch_unwind)]
 pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool> {
     let file = PidFile::inherited(descriptor, &path).or_throw(&env)?;
-    Ok(file.map(held::add).is_some())
+    let is_ours = file.is_some();
+    file.map_or(Ok(()), held::add).or_throw(&env)?;
+    Ok(is_ours)
 }
 
 /// A lock on a pid file: taken now, had before, or another process's, with its pid if that is known.
@@ -80,7 +82,7 @@ pub fn lock_pid_file(env: Env, path: String) -> Result<PidFileLock> {
         Locked::Held(_) => (false, true, None),
         Locked::Taken(claim) => {
             claim.file().map_or(Ok(()), |file| file.write(own_pid())).or_throw(&env)?;
-            claim.keep().into_iter().for_each(held::add);
+            claim.keep().map_or(Ok(()), held::add).or_throw(&env)?;
             (true, false, None)
         }
     };

@@ -16,8 +16,17 @@ static HELD: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 struct Entry {
     file: Arc<PidFile>,
+    /// It named a predecessor when it came here, which waits for this process to be ready.
+    handed: bool,
     /// A successor is being started, which has the lock too.
     lent: bool,
+}
+
+impl Entry {
+    /// Whether it is this process's to hand on: not before its predecessor has, and to one successor at a time.
+    fn is_free(&self) -> Result<bool> {
+        Ok(!self.lent && (!self.handed || self.file.names(own_pid())?))
+    }
 }
 
 fn held() -> MutexGuard<'static, Vec<Entry>> {
@@ -26,14 +35,16 @@ fn held() -> MutexGuard<'static, Vec<Entry>> {
 }
 
 /// From here on it is this process's, and is let go of when that exits.
-pub fn add(file: PidFile) {
+pub fn add(file: PidFile) -> Result<()> {
+    let handed = !file.names(own_pid())?;
     sys::process::at_exit_once(let_go_at_exit);
-    held().push(Entry { file: Arc::new(file), lent: false });
+    held().push(Entry { file: Arc::new(file), handed, lent: false });
+    Ok(())
 }
 
 /// After the last of the program's own exit handlers: until then, it runs.
 extern "C" fn let_go_at_exit() {
-    if let Err(error) = release(std::process::id() as i32) {
+    if let Err(error) = release(own_pid()) {
         let _ = writeln!(std::io::stderr(), "procnative: the pid file could not be removed: {}", error.errno);
     }
 }
@@ -66,12 +77,21 @@ const MARKER: &str = "PROCNATIVE_PID_FILE";
 #[derive(Debug)]
 pub struct Loan(Arc<PidFile>);
 
-/// Lends a file to a successor; None while it is lent already.
-pub fn lend(file: &Arc<PidFile>) -> Option<Loan> {
+/// Lends a file to a successor; None while it is not this process's to hand on.
+pub fn lend(file: &Arc<PidFile>) -> Result<Option<Loan>> {
     let mut entries = held();
-    let entry = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.file, file) && !entry.lent)?;
+    let Some(entry) = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.file, file)) else {
+        return Ok(None);
+    };
+    if !entry.is_free()? {
+        return Ok(None);
+    }
     entry.lent = true;
-    Some(Loan(Arc::clone(file)))
+    Ok(Some(Loan(Arc::clone(file))))
+}
+
+fn own_pid() -> i32 {
+    std::process::id() as i32
 }
 
 impl Loan {

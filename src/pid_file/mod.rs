@@ -69,6 +69,17 @@ pub enum Locked {
     Starting,
 }
 
+impl Locked {
+    /// The file, if its lock is ours.
+    pub fn file(&self) -> Option<&PidFile> {
+        match self {
+            Self::Taken(claim) => claim.file(),
+            Self::Held(file) => Some(file),
+            Self::Running(_) | Self::Starting => None,
+        }
+    }
+}
+
 /// A pid file that was locked for a start: it is removed when this is dropped, unless it is kept.
 #[derive(Debug)]
 pub struct Claim(Option<PidFile>);
