@@ -1,0 +1,91 @@
+// D19, D25: who may hand a pid file over, and what becomes of it where that goes wrong.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, spawnDaemon, stopDaemon } from '../index.js'
+import { end } from './helpers/daemon.mjs'
+import { temporary, test } from './helpers/harness.mjs'
+import { reports } from './helpers/report.mjs'
+import { fixture, root, run, runScript } from './helpers/run.mjs'
+import { until } from './helpers/until.mjs'
+
+/** Runs fixtures/holder.cjs; what each of its steps came to. What still runs of its pid file is stopped afterwards. */
+async function hold(context, ...steps) {
+  const pidFile = path.join(temporary(context), 'pid')
+  context.after(() => stopDaemon(pidFile))
+  const { code, stdout, stderr } = await runScript(fixture('holder.cjs'), [pidFile, [...steps, 'exit'].join()])
+  assert.equal(code, 0, stderr)
+  return { pidFile, told: reports(stdout) }
+}
+
+for (const [step, code] of [
+  ['failing', 'ERR_PROCNATIVE_DAEMON_EXITED'],
+  ['failing by time', 'ERR_PROCNATIVE_DAEMON_TIMEOUT'],
+]) {
+  test(`D25: a successor that calls daemonize() and fails (${code}) leaves the predecessor its file`, async (t) => {
+    const { pidFile, told } = await hold(t, step)
+    const [{ pid, came, status }] = told
+    assert.equal(came.code, code)
+    assert.deepEqual(status, { running: true, pid })
+    // Its own, which it has removed.
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+test('D25: after a successor that failed, the next one takes the file over', async (t) => {
+  const { pidFile, told } = await hold(t, 'failing', 'failing by time', 'good')
+  assert.deepEqual(told[2].status, { running: true, pid: told[2].came })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: told[2].came })
+})
+
+test('D25: of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNING', async (t) => {
+  const { pidFile, told } = await hold(t, 'two')
+  const [{ pid, came }] = told
+  const [winner] = came.filter((one) => typeof one === 'number')
+  assert.deepEqual(
+    came.filter((one) => typeof one !== 'number'),
+    [{ code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid }],
+  )
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: winner })
+})
+
+test('D25: who has handed it over can’t do so again', async (t) => {
+  const { told } = await hold(t, 'good', 'good')
+  assert.deepEqual(told[1].came, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: told[0].came })
+})
+
+test('D25: a predecessor that ends before its successor is ready leaves it the file', async (t) => {
+  const { pidFile, told } = await hold(t, 'leave')
+  const named = await until(() => {
+    const { pid } = daemonStatus(pidFile)
+    return pid !== null && pid !== told[0].pid && pid
+  }, 'the file names the successor')
+  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${named}\n`)
+  assert.deepEqual(await stopDaemon(pidFile), { pid: named, killed: false })
+  assert.equal(fs.existsSync(pidFile), false)
+})
+
+test('D19: a child of a daemon that hands its descriptors on is no successor', async (t) => {
+  const directory = temporary(t)
+  const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+  const script = `require(${JSON.stringify(root)}).spawnDaemon('sleep', ['1000'], { pidFile: process.argv[1] })
+    .then(console.log, ({ code, pid }) => console.log(JSON.stringify({ code, pid })))`
+  // The shell gives its child all that it has, the lock of its pid file among it.
+  const shell = ['-c', '"$@"; exec sleep 1000', 'sh', process.execPath, '-e', script, pidFile]
+  const { pid } = await spawnDaemon('sh', shell, { pidFile, stdio: ['ignore', log, log] })
+  t.after(() => end(pid))
+  const text = await until(
+    () => fs.existsSync(log) && fs.readFileSync(log, 'utf8').endsWith('\n') && fs.readFileSync(log),
+  )
+  assert.deepEqual(JSON.parse(text), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+})
+
+test('D23: descriptors that a stranger sends to the NOTIFY_SOCKET do not fill the caller’s table', async () => {
+  const { code, stdout, stderr } = await run('python3', [fixture('sends-descriptors.py'), process.execPath, root]).ended
+  assert.equal(code, 0, stderr)
+  const { before, after, pid } = JSON.parse(stdout)
+  assert.ok(pid > 0)
+  assert.equal(after, before)
+})
