@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { daemonStatus, getsid, notify, spawnDaemon, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
-import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { hasProgram, isNode, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { children, descriptors, isAlive, startedWith, stat, status } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
@@ -421,17 +422,21 @@ test('D23: descriptors that come with a message are closed, and so BARRIER=1 is 
   assert.ok(Object.keys(descriptors()).length <= open)
 })
 
-test('D23: MAINPID with READY=1 is the pid that is given, and that the pid file names', async (t) => {
-  const directory = temporary(t)
-  const pidFile = path.join(directory, 'pid')
-  const args = [fixture('daemon.cjs'), JSON.stringify({ pidFile, stdout: path.join(directory, 'log') })]
-  const { pid } = await spawnDaemon(process.execPath, args, { ready: 'notify', pidFile })
-  t.after(() => end(pid))
-  const facts = JSON.parse(fs.readFileSync(path.join(directory, 'log'), 'utf8').split('\n')[0])
-  assert.equal(pid, facts.pid)
-  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
-  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
-})
+test(
+  'D23: MAINPID with READY=1 is the pid that is given, and that the pid file names',
+  needs('Node.js', isNode),
+  async (t) => {
+    const directory = temporary(t)
+    const pidFile = path.join(directory, 'pid')
+    const args = [fixture('daemon.cjs'), JSON.stringify({ pidFile, stdout: path.join(directory, 'log') })]
+    const { pid } = await spawnDaemon(process.execPath, args, { ready: 'notify', pidFile })
+    t.after(() => end(pid))
+    const facts = JSON.parse(fs.readFileSync(path.join(directory, 'log'), 'utf8').split('\n')[0])
+    assert.equal(pid, facts.pid)
+    assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  },
+)
 
 for (const [how, step, expected] of [
   ['exit code 3', 'exit:3', { exitCode: 3, signal: null }],
@@ -499,12 +504,15 @@ test('D23: it works in a worker thread', async (t) => {
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 
+// A suite that runs at the same time has another one.
+const MARK = randomUUID()
+
 /** Ends what fixtures/start-abandoned.mjs has started. */
-const endAbandoned = () => Promise.all(startedWith('ABANDONED', 'yes').map((pid) => end(pid)))
+const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
 
 test('D23: worker.terminate() with a start pending is safe, 50 times', async (t) => {
   t.after(endAbandoned)
-  const { code, signal, stdout, stderr } = await runScript(fixture('start-abandoned.mjs'), ['terminate', 50])
+  const { code, signal, stdout, stderr } = await runScript(fixture('start-abandoned.mjs'), ['terminate', 50, MARK])
   assert.deepEqual(
     { code, signal, reports: reports(stdout) },
     { code: 0, signal: null, reports: [{ threads: 0 }] },
@@ -512,13 +520,15 @@ test('D23: worker.terminate() with a start pending is safe, 50 times', async (t)
   )
 })
 
-test('D23: process.exit() with a start pending is safe, 50 times', async (t) => {
+test('D23: process.exit() with a start pending is safe, 50 times', needs('Node.js', isNode), async (t) => {
   t.after(endAbandoned)
   for (let i = 0; i < 50; i += 5) {
-    const exits = Array.from({ length: 5 }, () => runScript(fixture('start-abandoned.mjs'), ['exit', 3]))
+    const exits = Array.from({ length: 5 }, () => runScript(fixture('start-abandoned.mjs'), ['exit', 3, MARK]))
     for (const { code, signal, stderr } of await Promise.all(exits))
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
   }
+  // All of them were begun, and outlive it. What one was started with can be read an instant after that.
+  await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === 150, '150 daemons')
 })
 
 test('D23: a pending start keeps the caller alive, and nothing does after it', async (t) => {

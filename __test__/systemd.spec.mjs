@@ -8,7 +8,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { listenUnix, notify, spawnDaemon } from '../index.js'
 import { end, firstLine } from './helpers/daemon.mjs'
-import { hasProgram, needs, temporary, test } from './helpers/harness.mjs'
+import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { environmentOf, hasOpen, PYTHON, rejection, spawned } from './helpers/spawned.mjs'
@@ -266,7 +266,7 @@ for (const [what, flags, names] of [
 
 test(
   'D24: real socket activation of a program that becomes a daemon, which takes them',
-  needs(ACTIVATE, hasProgram(ACTIVATE)),
+  needs(`${ACTIVATE} and Node.js`, hasProgram(ACTIVATE) && isNode),
   async (t) => {
     const { pid, activator, handles, answered } = await activated(t, ['--fdname=a:b'], { cwd: '/' })
     assert.notEqual(pid, activator)

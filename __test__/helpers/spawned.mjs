@@ -5,7 +5,7 @@ import path from 'node:path'
 import { spawnDaemon } from '../../index.js'
 import { end } from './daemon.mjs'
 import { temporary } from './harness.mjs'
-import { allPids, descriptors, isAlive } from './proc.mjs'
+import { descriptors, isAlive, startedWith } from './proc.mjs'
 import { fixture } from './run.mjs'
 import { until } from './until.mjs'
 
@@ -64,8 +64,9 @@ export function notifier(context, steps, options = {}) {
       .slice(0, -1)
       .map((line) => JSON.parse(line))
   context.after(async () => {
-    // Also where it said nothing, and where the start has failed.
-    const pids = allPids().filter((pid) => isAlive(pid) && commandIncludes(pid, args))
+    // Also where it said nothing, and where the start has failed; but not those of a suite that runs at the same time.
+    const ours = startedWith('PROCNATIVE_TEST', process.env.PROCNATIVE_TEST)
+    const pids = ours.filter((pid) => commandIncludes(pid, args))
     for (const pid of pids) await end(pid)
   })
   return { started, log, said, told: (count) => until(() => said()[count - 1], `it tells ${count} things`) }
