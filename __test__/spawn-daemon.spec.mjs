@@ -461,26 +461,30 @@ test('D23: one that says READY=1 and ends at once was ready', async (t) => {
   for (let i = 0; i < 10; i++) assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
 })
 
-test('D23: the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none', async (t) => {
-  for (const manager of [path.join(temporary(t), 'manager'), undefined]) {
-    const log = path.join(temporary(t), 'log')
-    const script = `
+test(
+  'D23: the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none',
+  needs('a runtime that has -e', !('deno' in process.versions)),
+  async (t) => {
+    for (const manager of [path.join(temporary(t), 'manager'), undefined]) {
+      const log = path.join(temporary(t), 'log')
+      const script = `
       const { notify } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../index.js'))})
       const seen = () => console.log(JSON.stringify([process.env.NOTIFY_SOCKET ?? null, process.env.PROCNATIVE_NOTIFY_SOCKET ?? null]))
       seen(); notify('STATUS=starting'); seen(); notify('READY=1'); seen()
       setInterval(() => {}, 2 ** 30)`
-    const env = { ...process.env, NOTIFY_SOCKET: manager }
-    await spawned(t, process.execPath, ['-e', script], { env, ready: 'notify', stdio: ['ignore', log, log] })
-    const [first, second, last] = await until(() => {
-      const all = reports(fs.readFileSync(log, 'utf8'))
-      return all.length === 3 && all
-    })
-    assert.match(first[0], /^@/)
-    assert.equal(first[1], manager ?? '')
-    assert.deepEqual(second, first)
-    assert.deepEqual(last, [manager ?? null, null])
-  }
-})
+      const env = { ...process.env, NOTIFY_SOCKET: manager }
+      await spawned(t, process.execPath, ['-e', script], { env, ready: 'notify', stdio: ['ignore', log, log] })
+      const [first, second, last] = await until(() => {
+        const all = reports(fs.readFileSync(log, 'utf8'))
+        return all.length === 3 && all
+      })
+      assert.match(first[0], /^@/)
+      assert.equal(first[1], manager ?? '')
+      assert.deepEqual(second, first)
+      assert.deepEqual(last, [manager ?? null, null])
+    }
+  },
+)
 
 test("D23: with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the daemon", async (t) => {
   const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
@@ -520,7 +524,7 @@ test('D23: worker.terminate() with a start pending is safe, 50 times', async (t)
   )
 })
 
-test('D23: process.exit() with a start pending is safe, 50 times', needs('Node.js', isNode), async (t) => {
+test('D23: process.exit() with a start pending is safe, 50 times', async (t) => {
   t.after(endAbandoned)
   for (let i = 0; i < 50; i += 5) {
     const exits = Array.from({ length: 5 }, () => runScript(fixture('start-abandoned.mjs'), ['exit', 3, MARK]))

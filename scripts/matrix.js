@@ -15,8 +15,8 @@ const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 // What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules. Deno's
 // servers have no descriptor, which the tests of what is handed over begin with.
-const DENO = ['session', 'terminal', 'unix']
-const BUN = [...DENO, 'spawn-daemon', 'systemd']
+const DENO = ['session', 'spawn-daemon', 'terminal', 'unix']
+const BUN = [...DENO, 'systemd']
 
 const RUNTIMES = {
   'node@20': nodeTests,
