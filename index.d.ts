@@ -296,7 +296,8 @@ export interface SpawnDaemonOptions {
  * It gets 0, 1, 2 and what `stdio` and `listen` say; then the pid file's lock, if it has one, which its children get
  * too unless it sees to it that they don't, as Node.js does.
  *
- * A caller that is PID 1, or a subreaper, becomes its parent, and has to reap it.
+ * A caller that is PID 1, or a subreaper, becomes its parent, and has to reap it. One that ends while the promise is
+ * pending leaves the daemon to itself: nobody is left then to apply `readyTimeout`.
  *
  * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3)
  * @returns its pid; with 'notify', the MAINPID that it has given, if it has

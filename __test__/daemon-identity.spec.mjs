@@ -6,7 +6,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { getsid } from '../index.js'
 import { factsFrom, launch } from './helpers/daemon.mjs'
-import { isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { allPids, isAlive, stat } from './helpers/proc.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -160,6 +160,26 @@ test(
     assert.deepEqual(facts.uid, [NOBODY, NOBODY, NOBODY, NOBODY])
     assert.deepEqual(facts.gid, [NOBODY, NOBODY, NOBODY, NOBODY])
     assert.deepEqual(facts.groups, [NOBODY])
+  },
+)
+
+test(
+  'D4: the supplementary groups are those of the group database, for a user by name and by number',
+  needs('root and unshare', isRoot && hasProgram('unshare')),
+  async (t) => {
+    const directory = temporary(t)
+    const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
+    // In a mount namespace of its own, where nobody is a member of three.
+    const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
+    fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
+    for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {
+      const args = ['-m', 'sh', '-c', mount, 'sh', groups, process.execPath]
+      const { facts, code, stderr } = await launch(t, options, { node: 'unshare', execArgv: args })
+      assert.equal(code, 0, stderr)
+      const own = options.group ? 50003 : NOBODY
+      assert.deepEqual(facts.gid, Array(4).fill(own))
+      assert.deepEqual(facts.groups.toSorted(), [50001, 50002, own].toSorted())
+    }
   },
 )
 

@@ -47,7 +47,7 @@ pub enum Started {
     AlreadyRunning {
         pid: Option<i32>,
     },
-    /// The pid file is that of another one, which can't be told yet; [`already_running`] waits for it.
+    /// The pid file is that of another one, which takes a while to tell: see [`already_running`].
     Contended,
     Running(Running),
 }
@@ -81,7 +81,7 @@ pub fn start(orders: &Orders) -> Result<Started> {
         Locked::Running(None) | Locked::Starting => return Ok(Started::Contended),
         Locked::Taken(_) => None,
         Locked::Held(file) => match held::lend(file)? {
-            None => return already_running(path).map(|pid| Started::AlreadyRunning { pid }),
+            None => return Ok(Started::Contended),
             loan => loan,
         },
     };
