@@ -170,7 +170,7 @@ export declare function setpgid(pid: number, pgid: number): void
 
 export declare function setsid(): number
 
-/** Starts a program as a daemon. What fails before its exec is thrown; how it went then, is promised. */
+/** Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised. */
 export declare function startDaemon(orders: DaemonOrders): StartOutcome | Promise<StartOutcome>
 
 /**

@@ -290,8 +290,8 @@ export interface SpawnDaemonOptions {
 
 /**
  * Makes any program a daemon, and goes on: forks twice, as {@link daemonize} does, and runs it in a session of its own
- * that it does not lead. No zombie and no descriptor of it stays here, and the call takes the same time, well under a
- * millisecond as a rule, whatever the size of this process.
+ * that it does not lead. No zombie and no descriptor of it stays here, and the call takes the same time, a fraction of a
+ * millisecond, whatever the size of this process: it opens and locks what there is to, and a thread does the rest.
  *
  * It gets 0, 1, 2 and what `stdio` and `listen` say; then the pid file's lock, if it has one, which its children get
  * too unless it sees to it that they don't, as Node.js does.

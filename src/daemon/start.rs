@@ -49,11 +49,22 @@ pub enum Started {
     },
     /// The pid file is that of another one, which takes a while to tell: see [`already_running`].
     Contended,
-    Running(Running),
+    Prepared(Box<Prepared>),
+}
+
+/// A daemon of which only the clone is missing. That waits until the kernel runs the child, and then until it runs us
+/// again: a busy machine takes its time over both, so that it is for a thread that nobody waits for. Dropped, it has not
+/// been.
+pub struct Prepared {
+    plan: Plan,
+    opened: Vec<Opened>,
+    stderr: Stderr,
+    receiver: Option<Receiver>,
+    pid_file: Option<Given>,
 }
 
 /// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
-pub struct Running {
+struct Running {
     daemon: Daemon,
     receiver: Option<Receiver>,
     pid_file: Option<Given>,
@@ -68,13 +79,10 @@ enum Given {
     Lent(Loan),
 }
 
-/// Starts it. Files are opened, and the pid file is locked, before anything is cloned; descriptors may be closed as
-/// soon as this has returned. Waits for nothing.
-pub fn start(orders: &Orders) -> Result<Started> {
-    for &descriptor in &orders.listen {
-        fd::require_open(descriptor)?;
-    }
-    let Some(path) = &orders.pid_file else { return run(orders, None, None) };
+/// Opens files, locks the pid file, and duplicates descriptors: those that were given may be closed as soon as this has
+/// returned. Waits for nothing.
+pub fn prepare(orders: &Orders) -> Result<Started> {
+    let Some(path) = &orders.pid_file else { return prepare_with(orders, None, None) };
     let locked = PidFile::lock(path, Duration::ZERO)?;
     let loan = match &locked {
         Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(*pid) }),
@@ -85,7 +93,7 @@ pub fn start(orders: &Orders) -> Result<Started> {
             loan => loan,
         },
     };
-    run(orders, Some(locked), loan)
+    prepare_with(orders, Some(locked), loan)
 }
 
 /// The daemon of a pid file, once it is known.
@@ -96,12 +104,15 @@ pub fn already_running(path: &str) -> Result<Option<i32>> {
     }
 }
 
-fn run(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<Started> {
+fn prepare_with(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<Started> {
     let mut opened = Vec::with_capacity(orders.stdio.len());
     for output in &orders.stdio {
-        opened.push(output.open(orders.umask)?);
+        opened.push(match output {
+            Output::Descriptor(number) => Opened::Owned(fd::duplicate(*number)?),
+            output => output.open(orders.umask)?,
+        });
     }
-    let mut stderr = Stderr::of(opened.remove(2));
+    let stderr = Stderr::of(opened.remove(2));
     let receiver = orders.notifies.then(Receiver::bind).transpose()?;
     let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
     plan.search(&orders.path)?;
@@ -120,7 +131,7 @@ fn run(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<St
         plan.place(output.number(), target)?;
     }
     for (target, &source) in (FIRST_FREE..).zip(&orders.listen) {
-        plan.place(source, target)?;
+        plan.place_owned(fd::duplicate(source)?, target)?;
     }
     let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
     if let Some(locked) = &locked {
@@ -129,23 +140,27 @@ fn run(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<St
             plan.own_pid_variable(&held::marker(file, next)?)?;
         }
     }
-    let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
-    opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
     let pid_file = match locked {
         Some(Locked::Taken(claim)) => Some(Given::Own(claim)),
         _ => loan.map(Given::Lent),
     };
-    Ok(Started::Running(Running { daemon, receiver, pid_file, stderr }))
+    Ok(Started::Prepared(Box::new(Prepared { plan, opened, stderr, receiver, pid_file })))
+}
+
+impl Prepared {
+    /// Starts the daemon, and waits until it is ready.
+    pub fn run(self, deadline: Instant) -> Result<Outcome> {
+        let Self { mut plan, mut opened, mut stderr, receiver, pid_file } = self;
+        let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
+        // It runs: from here on, the logs are its own.
+        opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
+        Running { daemon, receiver, pid_file, stderr }.wait(deadline)
+    }
 }
 
 impl Running {
-    /// Whether there is something to wait for.
-    pub fn notifies(&self) -> bool {
-        self.receiver.is_some()
-    }
-
     /// Waits until it is ready: at once, or when it has said so.
-    pub fn wait(self, deadline: Instant) -> Result<Outcome> {
+    fn wait(self, deadline: Instant) -> Result<Outcome> {
         let pid = self.daemon.pid();
         // What a dead one may have left to hear; the socket is open to others too.
         let mut unheard = LAST_WORDS;

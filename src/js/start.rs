@@ -29,23 +29,20 @@ pub struct DaemonOrders {
     pub timeout: u32,
 }
 
-/// Starts a program as a daemon. What fails before its exec is thrown; how it went then, is promised.
+/// Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised.
 #[napi(catch_unwind, ts_return_type = "StartOutcome | Promise<StartOutcome>")]
 pub fn start_daemon(env: &Env, orders: DaemonOrders) -> Result<Either<StartOutcome, Object<'_>>> {
     let deadline = Instant::now() + Duration::from_millis(orders.timeout.into());
     let pid_file = orders.pid_file.clone();
-    match start::start(&orders.into()).or_throw(env)? {
+    match start::prepare(&orders.into()).or_throw(env)? {
         Started::AlreadyRunning { pid } => Ok(Either::A(Outcome::AlreadyRunning { pid }.into())),
         Started::Contended => promise::on_thread::<StartOutcome, _>(env, move || {
             let pid = pid_file.map_or(Ok(None), |path| start::already_running(&path))?;
             Ok(Outcome::AlreadyRunning { pid })
         })
         .map(Either::B),
-        Started::Running(daemon) if daemon.notifies() => {
-            promise::on_thread::<StartOutcome, _>(env, move || daemon.wait(deadline)).map(Either::B)
-        }
-        Started::Running(daemon) => {
-            daemon.wait(deadline).or_throw(env).map(|outcome| Either::A(outcome.into()))
+        Started::Prepared(daemon) => {
+            promise::on_thread::<StartOutcome, _>(env, move || daemon.run(deadline)).map(Either::B)
         }
     }
 }

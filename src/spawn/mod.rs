@@ -12,6 +12,7 @@ mod stack;
 use std::ffi::{CString, c_char};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::sync::Mutex;
 
 pub use bind::bind_unmasked;
 use child::{Credentials, Orders, Report, Step};
@@ -126,6 +127,9 @@ fn kill_if_any(pid: i32) {
     let _ = process::kill(pid, Signal::SIGKILL);
 }
 
+/// Held while a child changes its credentials, and with them whether this process is dumpable.
+static CHANGING: Mutex<()> = Mutex::new(());
+
 /// Starts `plan` by a double fork: a middle process calls setsid(2) and clones the daemon, which therefore leads
 /// nothing and can gain no terminal.
 pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
@@ -134,6 +138,8 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
     memory.orders.daemon_stack = daemon_stack.top();
 
     let (group, middle) = {
+        // What one has saved, another one's child may have changed.
+        let _alone = memory.credentials.is_some().then(|| CHANGING.lock());
         let _blocked = SignalsBlocked::new();
         let _dumpable = memory.credentials.is_some().then(Dumpable::save);
         let group = memory.clone_middle(&stack)?;
