@@ -51,11 +51,14 @@ for (const way of Object.keys(WAYS)) {
     const { pidFile, began, said } = row(t, { remaining: 5 }, way)
     const pids = await began(6)
     assert.equal(new Set(pids).size, 6)
+    // The last one may have begun before its predecessor comes to say so.
+    const handed = await until(() => {
+      const all = said().filter(({ successor }) => successor)
+      return all.length === 5 && all
+    })
     // Each found the file naming its successor, when spawnDaemon() had resolved.
     assert.deepEqual(
-      said()
-        .filter(({ successor }) => successor)
-        .map(({ successor, content }) => ({ successor, content })),
+      handed.map(({ successor, content }) => ({ successor, content })),
       pids.slice(1).map((pid) => ({ successor: pid, content: `${pid}\n` })),
     )
     await until(() => pids.slice(0, -1).every((pid) => !isAlive(pid)), 'the predecessors have ended')
