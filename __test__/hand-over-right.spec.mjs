@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import { daemonStatus, spawnDaemon, stopDaemon } from '../index.js'
+import { daemonStatus, listenUnix, spawnDaemon, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
 import { temporary, test } from './helpers/harness.mjs'
+import { descriptors } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, root, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -88,4 +89,20 @@ test('D23: descriptors that a stranger sends to the NOTIFY_SOCKET do not fill th
   const { before, after, pid } = JSON.parse(stdout)
   assert.ok(pid > 0)
   assert.equal(after, before)
+})
+
+test('D23: what was handed over is closed in the caller while it waits', async (t) => {
+  const socket = listenUnix(path.join(temporary(t), 'socket'))
+  const link = fs.readlinkSync(`/proc/self/fd/${socket.fd}`)
+  let settled = false
+  const started = spawnDaemon('sleep', ['1000'], { ready: 'notify', readyTimeout: 2000, listen: [socket] }).finally(
+    () => {
+      settled = true
+    },
+  )
+  const refused = assert.rejects(started, { code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT' })
+  socket.close()
+  await until(() => !Object.values(descriptors()).includes(link))
+  assert.equal(settled, false)
+  await refused
 })

@@ -154,6 +154,8 @@ impl Prepared {
         let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
         // It runs: from here on, the logs are its own.
         opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
+        // And so are the descriptors that it was given, but for the one whose tail we may have to read.
+        drop((plan, opened));
         Running { daemon, receiver, pid_file, stderr }.wait(deadline)
     }
 }
