@@ -92,17 +92,16 @@ test('D23: descriptors that a stranger sends to the NOTIFY_SOCKET do not fill th
 })
 
 test('D23: what was handed over is closed in the caller while it waits', async (t) => {
-  const socket = listenUnix(path.join(temporary(t), 'socket'))
+  const directory = temporary(t)
+  const fifo = path.join(directory, 'fifo')
+  await run('mkfifo', [fifo]).ended
+  const socket = listenUnix(path.join(directory, 'socket'))
   const link = fs.readlinkSync(`/proc/self/fd/${socket.fd}`)
-  let settled = false
-  const started = spawnDaemon('sleep', ['1000'], { ready: 'notify', readyTimeout: 2000, listen: [socket] }).finally(
-    () => {
-      settled = true
-    },
-  )
-  const refused = assert.rejects(started, { code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT' })
+  const args = [fixture('notifies.py'), `opens:${fifo}`, 'send:READY=1']
+  const started = spawnDaemon('python3', args, { ready: 'notify', listen: [socket] })
   socket.close()
-  await until(() => !Object.values(descriptors()).includes(link))
-  assert.equal(settled, false)
-  await refused
+  await until(() => !Object.values(descriptors()).includes(link), 'nothing leads to it here')
+  // Only now it becomes ready.
+  fs.writeFileSync(fifo, '')
+  await started
 })
