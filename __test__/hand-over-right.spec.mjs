@@ -103,5 +103,6 @@ test('D23: what was handed over is closed in the caller while it waits', async (
   await until(() => !Object.values(descriptors()).includes(link), 'nothing leads to it here')
   // Only now it becomes ready.
   fs.writeFileSync(fifo, '')
-  await started
+  const { pid } = await started
+  t.after(() => end(pid))
 })
