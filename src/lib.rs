@@ -14,6 +14,7 @@ compile_error!(
     "procnative is built on Linux: daemonize() and its kin need clone(2), pidfds and close_range(2)"
 );
 
+mod children;
 mod daemon;
 mod error;
 mod exit_status;
@@ -21,10 +22,14 @@ mod fd;
 mod identity;
 mod js;
 mod notify;
+mod orphans;
 mod pid_file;
 mod plan;
 mod proc_stat;
+mod process;
+mod reactor;
 mod session;
 mod spawn;
 mod sys;
 mod unix;
+mod wait;

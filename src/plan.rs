@@ -26,11 +26,28 @@ pub struct Plan {
     pub(crate) directory: Option<CString>,
     pub(crate) enterable: Option<Enterable>,
     pub(crate) moves: Vec<Move>,
-    pub(crate) umask: u32,
+    /// None: the caller's.
+    pub umask: Option<u32>,
+    pub job: Job,
+    /// The signal that it is to get when the caller dies.
+    pub death_signal: Option<i32>,
     pub(crate) identity: Option<Identity>,
     pub(crate) pid_file: Option<OwnPidFile>,
     /// Descriptors that live as long as the plan, because a move names them.
     owned: Vec<OwnedFd>,
+}
+
+/// Sessions, groups and terminals: what job control is about.
+#[derive(Debug, Default)]
+pub struct Job {
+    /// Whether it leads a session of its own.
+    pub session: bool,
+    /// The process group that it joins; 0: that it leads.
+    pub group: Option<i32>,
+    /// A terminal for that session.
+    pub controlling_terminal: Option<RawFd>,
+    /// A terminal to be in the foreground of.
+    pub foreground: Option<RawFd>,
 }
 
 /// An environment variable that is to end in the new process's own pid.
@@ -61,7 +78,7 @@ pub(crate) struct Enterable {
 }
 
 impl Plan {
-    pub fn new(program: &str, argv: &[String], environment: &[String], umask: u32) -> Result<Self> {
+    pub fn new(program: &str, argv: &[String], environment: &[String]) -> Result<Self> {
         let program = c_string(program)?;
         Ok(Self {
             candidates: vec![program.clone()],
@@ -72,7 +89,9 @@ impl Plan {
             directory: None,
             enterable: None,
             moves: Vec::new(),
-            umask,
+            umask: None,
+            job: Job::default(),
+            death_signal: None,
             identity: None,
             pid_file: None,
             owned: Vec::new(),
@@ -175,7 +194,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        Plan::new("/bin/true", &["true".into()], &[], 0o022).unwrap()
+        Plan::new("/bin/true", &["true".into()], &[]).unwrap()
     }
 
     #[test]
@@ -202,6 +221,6 @@ mod tests {
 
     #[test]
     fn a_nul_byte_is_refused() {
-        assert_eq!(Plan::new("/bin/\0", &[], &[], 0).unwrap_err().errno, Errno::EINVAL);
+        assert_eq!(Plan::new("/bin/\0", &[], &[]).unwrap_err().errno, Errno::EINVAL);
     }
 }

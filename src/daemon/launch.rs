@@ -99,7 +99,8 @@ fn plan(
     daemon_end: OwnedFd,
     pid_file: Option<&Locked>,
 ) -> Result<Plan> {
-    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
+    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
+    plan.umask = Some(orders.umask);
     plan.must_enter(&orders.cwd)?;
     if let Some(directory) = &orders.directory {
         plan.exec_in(directory)?;

@@ -114,7 +114,8 @@ fn prepare_with(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> 
     }
     let stderr = Stderr::of(opened.remove(2));
     let receiver = orders.notifies.then(Receiver::bind).transpose()?;
-    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment, orders.umask)?;
+    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
+    plan.umask = Some(orders.umask);
     plan.search(&orders.path)?;
     plan.exec_in(&orders.cwd)?;
     if let Some(identity) = &orders.identity {

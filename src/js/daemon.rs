@@ -172,7 +172,7 @@ impl From<Outcome> for StartOutcome {
             Outcome::Died { status, said } => {
                 let (exit_code, signal) = match status {
                     Some(Status::Exited(code)) => (Some(code), None),
-                    Some(Status::Killed { signal }) => (None, Some(signal)),
+                    Some(Status::Killed { signal, .. }) => (None, Some(signal)),
                     None => (None, None),
                 };
                 Self { exit_code, signal, ..Self::from(said) }

@@ -3,10 +3,14 @@
 
 mod daemon;
 mod error;
+mod event_loop;
 mod identity;
 mod notify;
 mod pid_file;
+mod process;
 mod promise;
+mod reactor;
 mod session;
 mod start;
 mod unix;
+mod wait;

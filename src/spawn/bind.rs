@@ -11,7 +11,7 @@ use nix::sys::socket::{SockaddrLike, UnixAddr};
 use super::guard::SignalsBlocked;
 use super::stack::Stack;
 use crate::error::{During, Error, Result};
-use crate::sys::process;
+use crate::sys::process::{self, Status, Which};
 
 struct Orders {
     socket: c_int,
@@ -38,12 +38,11 @@ pub fn bind_unmasked(socket: BorrowedFd<'_>, address: &UnixAddr) -> Result<()> {
         let pid = unsafe { libc::clone(bind, stack.top(), flags, (&raw mut orders).cast()) };
         Errno::result(pid).during("clone")?
     };
-    match process::wait(child).during("waitpid")? {
-        process::Status::Exited(0) => Ok(()),
-        process::Status::Exited(_) => {
-            Err(Error { syscall: "bind", errno: Errno::from_raw(orders.errno), path: None })
-        }
-        process::Status::Killed { .. } => Err(Error { syscall: "clone", errno: Errno::EINTR, path: None }),
+    let (_, status) = process::reap(Which::Pid(child)).during("waitid")?;
+    match status {
+        Status::Exited(0) => Ok(()),
+        Status::Exited(_) => Err(Error { syscall: "bind", errno: Errno::from_raw(orders.errno), path: None }),
+        Status::Killed { .. } => Err(Error { syscall: "clone", errno: Errno::EINTR, path: None }),
     }
 }
 

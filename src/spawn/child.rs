@@ -23,6 +23,9 @@ pub enum Step {
     None,
     Setsid,
     Clone,
+    SetGroup,
+    ControllingTerminal,
+    Foreground,
     Duplicate,
     CloseRange,
     Access,
@@ -82,14 +85,24 @@ pub struct Orders {
     pub moves_len: usize,
     /// Where close_range(2) is refused (an old seccomp profile): the highest descriptor to close one by one.
     pub close_one_by_one: c_int,
+    /// -1: that of the parent.
     pub umask: c_int,
+    /// Whether to lead a session of its own.
+    pub lead_session: bool,
+    /// The process group to join; 0: to lead; -1: to stay.
+    pub group: c_int,
+    /// A terminal of the parent's table for that session; -1: none.
+    pub controlling_terminal: c_int,
+    /// A terminal of the parent's table to be in the foreground of; -1: none.
+    pub foreground: c_int,
     /// Null: those of the parent.
     pub credentials: *const Credentials,
-    /// Whether the daemon is to be the child of the process that started it, and to die with that until it says
-    /// otherwise; or nobody's child.
+    /// Whether a daemon is to be the child of the process that started it, or nobody's.
     pub tied: bool,
+    /// The signal to get when the parent dies; 0: none.
+    pub death_signal: c_int,
     /// The process that must still be the parent when the death signal is set.
-    pub launcher: pid_t,
+    pub parent: pid_t,
     /// The new process's descriptor of a pid file to write its pid to; -1: none.
     pub pid_file: c_int,
     /// Places with room for a decimal pid and its NUL, at the end of environment variables.
@@ -126,7 +139,7 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
         let kinship = if (*orders).tied { libc::CLONE_PARENT } else { 0 };
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | kinship;
         let pidfd = &raw mut (*orders).report.pidfd;
-        let pid = libc::clone(daemon, (*orders).daemon_stack, flags, orders.cast(), pidfd);
+        let pid = libc::clone(program, (*orders).daemon_stack, flags, orders.cast(), pidfd);
         if pid < 0 {
             fail(orders, Step::Clone);
         }
@@ -138,10 +151,10 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
     }
 }
 
-/// The second child: becomes the daemon's program.
-extern "C" fn daemon(orders: *mut c_void) -> c_int {
+/// The only child, or the second one of a daemon's: becomes its program.
+pub extern "C" fn program(orders: *mut c_void) -> c_int {
     let orders = orders.cast::<Orders>();
-    // SAFETY: as in `middle`.
+    // SAFETY: the parent passes its own `Orders` and waits until this has exec'd or died.
     unsafe {
         (*orders).report.pid = libc::getpid();
         let Err(step) = become_program(&*orders);
@@ -156,9 +169,13 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
     unsafe {
         // First of all: a handler must not run here, in the parent's memory, when signals are unblocked.
         reset_signals();
+        // Before descriptors are placed: terminals are named by the parent's.
+        control_jobs(orders)?;
         place_descriptors(orders)?;
         close_the_rest(orders)?;
-        libc::umask(orders.umask as libc::mode_t);
+        if orders.umask >= 0 {
+            libc::umask(orders.umask as libc::mode_t);
+        }
         if !orders.directory.is_null() && libc::chdir(orders.directory) < 0 {
             return Err(Step::ChangeDirectory);
         }
@@ -170,8 +187,8 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
             may_enter(orders.enterable)?;
         }
         // After the credentials too: changing them clears the death signal.
-        if orders.tied {
-            die_with(orders.launcher)?;
+        if orders.death_signal != 0 {
+            die_with(orders.parent, orders.death_signal)?;
         }
         if orders.pid_file >= 0 {
             write_pid(orders.pid_file)?;
@@ -199,7 +216,7 @@ unsafe fn execute(orders: &Orders) -> Step {
             libc::execve(*program, orders.argv, orders.envp);
             match *errno {
                 libc::EACCES => denied = true,
-                libc::ENOENT | libc::ENOTDIR => {}
+                libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
                 _ => return Step::Exec,
             }
             program = program.add(1);
@@ -268,6 +285,29 @@ fn set_signal_mask(mask: u64) {
             KERNEL_SIGSET_SIZE,
         );
     }
+}
+
+/// Session, process group and terminal. Who takes the foreground from the background is sent SIGTTOU, which is blocked.
+fn control_jobs(orders: &Orders) -> Done {
+    // SAFETY: numbers only, but for the group that the kernel reads.
+    unsafe {
+        if orders.lead_session && libc::setsid() < 0 {
+            return Err(Step::Setsid);
+        }
+        if orders.controlling_terminal >= 0
+            && libc::ioctl(orders.controlling_terminal, libc::TIOCSCTTY, 0) < 0
+        {
+            return Err(Step::ControllingTerminal);
+        }
+        if orders.group >= 0 && libc::setpgid(0, orders.group) < 0 {
+            return Err(Step::SetGroup);
+        }
+        let group = libc::getpgid(0);
+        if orders.foreground >= 0 && libc::ioctl(orders.foreground, libc::TIOCSPGRP, &raw const group) < 0 {
+            return Err(Step::Foreground);
+        }
+    }
+    Ok(())
 }
 
 /// Puts each source at its target, in two passes. Targets are filled in ascending order, so a source is in
@@ -388,15 +428,15 @@ unsafe fn take_credentials(to: &Credentials) -> Done {
     Ok(())
 }
 
-/// Dies by SIGKILL when the launcher does, also when it did a moment ago.
-fn die_with(launcher: pid_t) -> Done {
-    // SAFETY: prctl with numbers only; _exit ends this process alone.
+/// Gets `signal` when the parent dies, also if it did a moment ago: then nobody else would send it any more.
+fn die_with(parent: pid_t, signal: c_int) -> Done {
+    // SAFETY: numbers only; the signal goes to this process alone, and those that are blocked wait for the exec.
     unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) < 0 {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, signal as c_ulong) < 0 {
             return Err(Step::ParentDeathSignal);
         }
-        if libc::getppid() != launcher {
-            libc::_exit(127);
+        if libc::getppid() != parent {
+            libc::kill(libc::getpid(), signal);
         }
     }
     Ok(())

@@ -1,8 +1,28 @@
 //! What a child in our memory would change for us, saved and put back.
 
 use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const KERNEL_SIGSET_SIZE: usize = 8;
+
+/// Held while a child changes its credentials, and with them whether this process is dumpable: what one has saved,
+/// another one's child may have changed.
+static CHANGING: Mutex<()> = Mutex::new(());
+
+/// What protects this thread while it has a child in its memory. Fields are dropped in this order.
+pub struct Shield {
+    _dumpable: Option<Dumpable>,
+    _blocked: SignalsBlocked,
+    _alone: Option<MutexGuard<'static, ()>>,
+}
+
+impl Shield {
+    pub fn new(changes_credentials: bool) -> Self {
+        let alone = changes_credentials.then(|| CHANGING.lock().unwrap_or_else(PoisonError::into_inner));
+        let blocked = SignalsBlocked::new();
+        Self { _dumpable: changes_credentials.then(Dumpable::save), _blocked: blocked, _alone: alone }
+    }
+}
 
 /// Blocks every signal of this thread, glibc's own 32 and 33 included, until dropped: no handler may run in a
 /// child that shares our memory.
@@ -36,12 +56,12 @@ unsafe fn set_mask(new: *const u64, old: *mut u64) {
 
 /// Puts PR_GET_DUMPABLE back when dropped: a child that changes its credentials in shared memory makes the
 /// parent undumpable too (no core, no debugger, /proc/self owned by root).
-pub struct Dumpable {
+struct Dumpable {
     before: i32,
 }
 
 impl Dumpable {
-    pub fn save() -> Self {
+    fn save() -> Self {
         // SAFETY: prctl with numbers only.
         Self { before: unsafe { libc::prctl(libc::PR_GET_DUMPABLE) } }
     }

@@ -1,7 +1,8 @@
-//! waitpid(2), waitid(2), kill(2) and prctl(2) on processes that may have been cloned without SIGCHLD.
+//! waitid(2), kill(2) and prctl(2).
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use libc::{c_int, id_t, idtype_t};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -9,7 +10,7 @@ use nix::sys::signal::Signal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Exited(i32),
-    Killed { signal: i32 },
+    Killed { signal: i32, core_dumped: bool },
 }
 
 impl Status {
@@ -18,59 +19,97 @@ impl Status {
         if libc::WIFEXITED(status) {
             Self::Exited(libc::WEXITSTATUS(status))
         } else {
-            Self::Killed { signal: libc::WTERMSIG(status) }
+            Self::Killed { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
         }
     }
 }
 
-/// Waits for one child's end and reaps it.
-pub fn wait(pid: i32) -> nix::Result<Status> {
-    waitpid(pid).map(|(_, status)| status)
+/// What has become of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Ended(Status),
+    Stopped { signal: i32 },
+    Continued,
 }
 
-/// Waits for the end of any child in a process group and reaps it.
-pub fn wait_group(group: i32) -> nix::Result<(i32, Status)> {
-    waitpid(-group)
+/// What a child and those of its children that it has waited for have used.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    pub user: libc::timeval,
+    pub system: libc::timeval,
+    /// KiB.
+    pub max_rss: i64,
 }
 
-fn waitpid(which: i32) -> nix::Result<(i32, Status)> {
-    let mut status = 0;
+/// What waitid(2) tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Waited {
+    pub pid: i32,
+    pub state: State,
+    pub usage: Usage,
+}
+
+/// Which children to wait for.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'fd> {
+    Any,
+    Pid(i32),
+    /// 0: the caller's own.
+    Group(i32),
+    /// The one that a pidfd stands for, and never another one that has its number now. Linux 5.4.
+    Pidfd(BorrowedFd<'fd>),
+}
+
+/// waitid(2), which `flags` have to tell what to wait for; a signal does not interrupt it. None with WNOHANG if there is
+/// nothing to tell.
+pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
+    let (kind, id): (idtype_t, id_t) = match which {
+        Which::Any => (libc::P_ALL, 0),
+        Which::Pid(pid) => (libc::P_PID, pid as id_t),
+        Which::Group(group) => (libc::P_PGID, group as id_t),
+        Which::Pidfd(pidfd) => (libc::P_PIDFD, pidfd.as_raw_fd() as id_t),
+    };
+    // SAFETY: structs of numbers, for which zeros are valid.
+    let (mut info, mut used): (libc::siginfo_t, libc::rusage) = unsafe { std::mem::zeroed() };
     loop {
-        // SAFETY: `status` is ours to write. __WALL: also children that send no SIGCHLD.
-        match Errno::result(unsafe { libc::waitpid(which, &raw mut status, libc::__WALL) }) {
-            Err(Errno::EINTR) => {}
-            result => return result.map(|pid| (pid, Status::from_raw(status))),
-        }
-    }
-}
-
-/// Waits for one child's end and leaves it a zombie.
-pub fn peek(pid: i32) -> nix::Result<Status> {
-    waitid(libc::P_PID, pid, libc::WNOWAIT)
-}
-
-/// Waits for the end of a child that a pidfd stands for, and reaps it: never another one that has its number now.
-/// Linux 5.4.
-pub fn wait_by_pidfd(pidfd: BorrowedFd<'_>) -> nix::Result<Status> {
-    waitid(libc::P_PIDFD, pidfd.as_raw_fd(), 0)
-}
-
-fn waitid(kind: libc::idtype_t, id: i32, flags: i32) -> nix::Result<Status> {
-    // SAFETY: a struct of numbers, for which zeros are valid.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = flags | libc::WEXITED | libc::__WALL;
-    loop {
-        // SAFETY: `info` is ours to write.
-        match Errno::result(unsafe { libc::waitid(kind, id as libc::id_t, &raw mut info, flags) }) {
+        // The C library's has no room for what was used.
+        // SAFETY: the kernel writes the two structs.
+        let asked = unsafe {
+            libc::syscall(libc::SYS_waitid, kind, id, &raw mut info, flags as libc::c_long, &raw mut used)
+        };
+        match Errno::result(asked) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
-            Ok(_) => {
-                // SAFETY: waitid filled the fields of SIGCHLD.
-                let value = unsafe { info.si_status() };
-                let exited = info.si_code == libc::CLD_EXITED;
-                return Ok(if exited { Status::Exited(value) } else { Status::Killed { signal: value } });
-            }
+            Ok(_) => break,
         }
+    }
+    // SAFETY: waitid has filled the fields of SIGCHLD, or left them zero.
+    let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
+    let state = match info.si_code {
+        libc::CLD_EXITED => State::Ended(Status::Exited(value)),
+        libc::CLD_STOPPED | libc::CLD_TRAPPED => State::Stopped { signal: value },
+        libc::CLD_CONTINUED => State::Continued,
+        code => State::Ended(Status::Killed { signal: value, core_dumped: code == libc::CLD_DUMPED }),
+    };
+    let usage = Usage { user: used.ru_utime, system: used.ru_stime, max_rss: used.ru_maxrss };
+    Ok((pid != 0).then_some(Waited { pid, state, usage }))
+}
+
+/// Waits for the end of a child, which may have been cloned without SIGCHLD, and reaps it.
+pub fn reap(which: Which<'_>) -> nix::Result<(i32, Status)> {
+    end_of(which, 0)
+}
+
+/// The same, but leaves it a zombie.
+pub fn await_end(pid: i32) -> nix::Result<Status> {
+    end_of(Which::Pid(pid), libc::WNOWAIT).map(|(_, status)| status)
+}
+
+fn end_of(which: Which<'_>, flags: c_int) -> nix::Result<(i32, Status)> {
+    match waitid(which, flags | libc::WEXITED | libc::__WALL)? {
+        Some(Waited { pid, state: State::Ended(status), .. }) => Ok((pid, status)),
+        // It was asked for nothing else, and to wait.
+        _ => Err(Errno::EINVAL),
     }
 }
 

@@ -1,7 +1,8 @@
 //! libuv's functions, found in the running program. Node exports them, and so it is told that it is Node
 //! ([`enable`]): Bun exports functions of these names too, which end the process when they are called.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static IS_NODE: AtomicBool = AtomicBool::new(false);
@@ -23,17 +24,73 @@ pub fn error_message(errno: i32) -> Option<String> {
     text(c"uv_strerror_r", errno)
 }
 
-fn text(function: &CStr, errno: i32) -> Option<String> {
+/// An event loop: uv_loop_t.
+pub type Loop = *mut c_void;
+/// A handle of any kind: uv_handle_t.
+pub type Handle = *mut c_void;
+
+/// UV_POLL of uv_handle_type, the same number since libuv 1.0.
+pub const POLL: c_int = 8;
+/// UV_READABLE of uv_poll_event.
+pub const READABLE: c_int = 1;
+
+pub type OnPoll = unsafe extern "C" fn(handle: Handle, status: c_int, events: c_int);
+pub type OnClose = unsafe extern "C" fn(handle: Handle);
+
+/// What it takes to watch a descriptor. Signatures are those of libuv 1.x.
+#[derive(Debug)]
+pub struct PollFunctions {
+    pub handle_size: unsafe extern "C" fn(kind: c_int) -> usize,
+    pub set_data: unsafe extern "C" fn(Handle, data: *mut c_void),
+    pub get_data: unsafe extern "C" fn(Handle) -> *mut c_void,
+    pub init: unsafe extern "C" fn(Loop, Handle, fd: c_int) -> c_int,
+    pub start: unsafe extern "C" fn(Handle, events: c_int, OnPoll) -> c_int,
+    pub close: unsafe extern "C" fn(Handle, OnClose),
+    pub reference: unsafe extern "C" fn(Handle),
+    pub unreference: unsafe extern "C" fn(Handle),
+}
+
+/// None where there is no libuv.
+pub fn poll_functions() -> Option<&'static PollFunctions> {
+    static FOUND: OnceLock<Option<PollFunctions>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            // SAFETY: the types are those of the functions of these names, each a pointer to a function.
+            unsafe {
+                Some(PollFunctions {
+                    handle_size: function(c"uv_handle_size")?,
+                    set_data: function(c"uv_handle_set_data")?,
+                    get_data: function(c"uv_handle_get_data")?,
+                    init: function(c"uv_poll_init")?,
+                    start: function(c"uv_poll_start")?,
+                    close: function(c"uv_close")?,
+                    reference: function(c"uv_ref")?,
+                    unreference: function(c"uv_unref")?,
+                })
+            }
+        })
+        .as_ref()
+}
+
+/// # Safety
+/// `F` is a pointer to a function, of the type that the one of that name has.
+unsafe fn function<F>(name: &CStr) -> Option<F> {
+    // SAFETY: the caller's promise; a pointer is as large as any other.
+    symbol(name).map(|found| unsafe { std::mem::transmute_copy(&found) })
+}
+
+fn symbol(name: &CStr) -> Option<*mut c_void> {
     if !IS_NODE.load(Ordering::Relaxed) {
         return None;
     }
     // SAFETY: looks a C string up among the symbols that are loaded.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, function.as_ptr()) };
-    if found.is_null() {
-        return None;
-    }
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!found.is_null()).then_some(found)
+}
+
+fn text(name: &CStr, errno: i32) -> Option<String> {
     // SAFETY: both functions have had this signature since libuv 1.22, of 2018.
-    let function: ToText = unsafe { std::mem::transmute(found) };
+    let function: ToText = unsafe { self::function(name) }?;
     let mut buffer = [0 as c_char; 128];
     // SAFETY: libuv writes at most `buffer.len()` bytes, the last of them NUL.
     unsafe { function(-errno, buffer.as_mut_ptr(), buffer.len()) };

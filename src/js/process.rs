@@ -1,0 +1,80 @@
+use std::os::fd::IntoRawFd;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::{Either, External};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::error::OrThrow;
+use super::identity::Credentials;
+use super::reactor::Instance;
+use crate::plan::Job;
+use crate::process::{self, Orders, Stdio};
+
+/// What to start. `stdio`: at the index of each of the child's descriptors 'pipe', 'inherit', one of the caller's, or
+/// nothing for /dev/null.
+#[napi(object)]
+pub struct ChildOrders {
+    pub program: String,
+    pub path: String,
+    pub argv: Vec<String>,
+    pub environment: Vec<String>,
+    pub cwd: Option<String>,
+    pub umask: Option<u32>,
+    pub identity: Option<Credentials>,
+    pub stdio: Vec<Option<Either<i32, String>>>,
+    pub session: bool,
+    pub process_group: Option<i32>,
+    pub controlling_terminal: Option<i32>,
+    pub foreground: Option<i32>,
+    pub parent_death_signal: Option<i32>,
+}
+
+/// A child, by its pid and its token, and the other ends of its pipes.
+#[napi(object)]
+pub struct Started {
+    pub pid: i32,
+    pub token: f64,
+    pub pipes: Vec<Option<i32>>,
+}
+
+/// Starts a child. Returns when its program has begun.
+#[napi(catch_unwind)]
+pub fn spawn(env: Env, reactor: &External<Rc<Instance>>, orders: ChildOrders) -> Result<Started> {
+    let spawned = process::spawn(orders.into()).or_throw(&env)?;
+    let pid = spawned.child.pid;
+    let token = reactor.with(|reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
+    let pipes = spawned.pipes.into_iter().map(|pipe| pipe.map(IntoRawFd::into_raw_fd)).collect();
+    Ok(Started { pid, token: token as f64, pipes })
+}
+
+impl From<ChildOrders> for Orders {
+    fn from(orders: ChildOrders) -> Self {
+        Self {
+            program: orders.program,
+            path: orders.path,
+            argv: orders.argv,
+            environment: orders.environment,
+            cwd: orders.cwd,
+            umask: orders.umask,
+            identity: orders.identity.map(Into::into),
+            stdio: orders.stdio.into_iter().map(to_stdio).collect(),
+            job: Job {
+                session: orders.session,
+                group: orders.process_group,
+                controlling_terminal: orders.controlling_terminal,
+                foreground: orders.foreground,
+            },
+            death_signal: orders.parent_death_signal,
+        }
+    }
+}
+
+fn to_stdio(given: Option<Either<i32, String>>) -> Stdio {
+    match given {
+        None => Stdio::Ignore,
+        Some(Either::A(number)) => Stdio::Descriptor(number),
+        Some(Either::B(kind)) if kind == "inherit" => Stdio::Inherit,
+        Some(Either::B(_)) => Stdio::Pipe,
+    }
+}

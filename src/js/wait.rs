@@ -1,0 +1,144 @@
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::error::OrThrow;
+use crate::orphans;
+use crate::reactor::Ending;
+use crate::sys::process::{State, Status, Usage, Waited};
+use crate::wait::{self, Answer, Owned};
+
+/// What has become of a process.
+#[napi(object)]
+pub struct WaitStatus {
+    pub pid: i32,
+    pub state: String,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub core_dumped: bool,
+    pub usage: Option<ResourceUsage>,
+}
+
+/// Microseconds and KiB.
+#[napi(object)]
+pub struct ResourceUsage {
+    #[napi(js_name = "userCPUTime")]
+    pub user_cpu_time: f64,
+    #[napi(js_name = "systemCPUTime")]
+    pub system_cpu_time: f64,
+    #[napi(js_name = "maxRSS")]
+    pub max_rss: f64,
+}
+
+/// What the runtime has started in this thread; `known`: whether it tells.
+#[napi(object)]
+pub struct OwnedChildren {
+    pub pids: Vec<i32>,
+    pub known: bool,
+}
+
+/// Which states to wait for, and how.
+#[napi(object)]
+pub struct WaitFlags {
+    pub nohang: bool,
+    pub untraced: bool,
+    pub continued: bool,
+    pub nowait: bool,
+}
+
+/// A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet.
+#[napi(object)]
+pub struct WaitAnswer {
+    pub status: Option<WaitStatus>,
+    pub owned: Option<i32>,
+}
+
+/// waitpid(2); without `owned`, also for what is the runtime's.
+#[napi(catch_unwind)]
+pub fn waitpid(env: Env, pid: i32, flags: WaitFlags, owned: Option<OwnedChildren>) -> Result<WaitAnswer> {
+    let owned = owned.map(Owned::from);
+    Ok(match wait::wait(pid, flags.into(), owned.as_ref()).or_throw(&env)? {
+        Answer::Nothing => WaitAnswer { status: None, owned: None },
+        Answer::Told(waited) => WaitAnswer { status: Some(waited.into()), owned: None },
+        Answer::Owned(pid) => WaitAnswer { status: None, owned: Some(pid) },
+    })
+}
+
+/// Whether a process is, or may be, the runtime's to reap.
+#[napi(catch_unwind)]
+pub fn is_owned(env: Env, pid: i32, owned: OwnedChildren) -> Result<bool> {
+    wait::is_owned(pid, &owned.into()).or_throw(&env)
+}
+
+/// The zombies among this thread's children, but for procnative's own and `others`.
+#[napi(catch_unwind)]
+pub fn find_orphans(env: Env, others: Vec<i32>) -> Result<Vec<i32>> {
+    orphans::zombies(&others).or_throw(&env)
+}
+
+/// Null if it is gone.
+#[napi(catch_unwind)]
+pub fn reap_orphan(env: Env, pid: i32) -> Result<Option<WaitStatus>> {
+    orphans::reap(pid).or_throw(&env).map(|waited| waited.map(Into::into))
+}
+
+impl From<OwnedChildren> for Owned {
+    fn from(owned: OwnedChildren) -> Self {
+        Self { pids: owned.pids, known: owned.known }
+    }
+}
+
+impl From<WaitFlags> for libc::c_int {
+    fn from(flags: WaitFlags) -> Self {
+        let flag = |given, flag| if given { flag } else { 0 };
+        libc::WEXITED
+            | flag(flags.nohang, libc::WNOHANG)
+            | flag(flags.untraced, libc::WSTOPPED)
+            | flag(flags.continued, libc::WCONTINUED)
+            | flag(flags.nowait, libc::WNOWAIT)
+    }
+}
+
+impl From<Waited> for WaitStatus {
+    fn from(Waited { pid, state, usage }: Waited) -> Self {
+        let usage = Some(usage);
+        match state {
+            State::Ended(status) => Ending { pid, status: Some(status), usage }.into(),
+            State::Stopped { signal } => Self::new(pid, "stopped", usage).by(signal),
+            State::Continued => Self::new(pid, "continued", usage),
+        }
+    }
+}
+
+impl From<Ending> for WaitStatus {
+    fn from(Ending { pid, status, usage }: Ending) -> Self {
+        match status {
+            Some(Status::Exited(code)) => Self { exit_code: Some(code), ..Self::new(pid, "exited", usage) },
+            Some(Status::Killed { signal, core_dumped }) => {
+                Self { core_dumped, ..Self::new(pid, "killed", usage).by(signal) }
+            }
+            None => Self::new(pid, "unknown", usage),
+        }
+    }
+}
+
+impl WaitStatus {
+    fn new(pid: i32, state: &str, usage: Option<Usage>) -> Self {
+        let usage = usage.map(Into::into);
+        Self { pid, state: state.into(), exit_code: None, signal: None, core_dumped: false, usage }
+    }
+
+    fn by(self, signal: i32) -> Self {
+        Self { signal: Some(signal), ..self }
+    }
+}
+
+impl From<Usage> for ResourceUsage {
+    fn from(usage: Usage) -> Self {
+        let microseconds = |time: libc::timeval| (time.tv_sec * 1_000_000 + time.tv_usec) as f64;
+        Self {
+            user_cpu_time: microseconds(usage.user),
+            system_cpu_time: microseconds(usage.system),
+            max_rss: usage.max_rss as f64,
+        }
+    }
+}

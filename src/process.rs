@@ -1,0 +1,103 @@
+//! Any program as a child.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use nix::fcntl::{self, FcntlArg, OFlag};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
+use nix::unistd;
+
+use crate::error::{During, Result};
+use crate::identity::Identity;
+use crate::plan::{Job, Plan};
+use crate::spawn::{self, Child};
+use crate::{fd, sys};
+
+/// What a descriptor of the child's is to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Stdio {
+    Pipe,
+    Ignore,
+    Inherit,
+    Descriptor(RawFd),
+}
+
+/// What to start, and how.
+pub struct Orders {
+    pub program: String,
+    /// Where a program without a slash is looked for: PATH.
+    pub path: String,
+    pub argv: Vec<String>,
+    pub environment: Vec<String>,
+    /// Where to exec; None: where the caller is.
+    pub cwd: Option<String>,
+    pub umask: Option<u32>,
+    pub identity: Option<Identity>,
+    /// What 0, 1, 2, … are to be.
+    pub stdio: Vec<Stdio>,
+    pub job: Job,
+    pub death_signal: Option<i32>,
+}
+
+/// A child, and the other ends of its pipes, each at its index.
+pub struct Spawned {
+    pub child: Child,
+    pub pipes: Vec<Option<OwnedFd>>,
+}
+
+pub fn spawn(orders: Orders) -> Result<Spawned> {
+    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
+    plan.search(&orders.path)?;
+    if let Some(directory) = &orders.cwd {
+        plan.exec_in(directory)?;
+    }
+    if let Some(identity) = orders.identity {
+        plan.become_user(identity)?;
+    }
+    plan.umask = orders.umask;
+    plan.job = orders.job;
+    plan.death_signal = orders.death_signal;
+    let null = orders.stdio.iter().any(|one| matches!(one, Stdio::Ignore)).then(fd::dev_null).transpose()?;
+    let mut pipes = Vec::with_capacity(orders.stdio.len());
+    for (target, &one) in (0..).zip(&orders.stdio) {
+        let mut other_end = None;
+        match one {
+            Stdio::Pipe => {
+                let (theirs, ours) = pipe(target)?;
+                plan.place_owned(theirs, target)?;
+                other_end = Some(ours);
+            }
+            Stdio::Ignore => plan.place(null.as_ref().map_or(-1, AsRawFd::as_raw_fd), target)?,
+            Stdio::Inherit => {
+                plan.place(target, target)?;
+                if target <= 2 {
+                    make_blocking(target)?;
+                }
+            }
+            Stdio::Descriptor(source) => plan.place(source, target)?,
+        }
+        pipes.push(other_end);
+    }
+    let child = spawn::process(&mut plan)?;
+    Ok(Spawned { child, pipes })
+}
+
+/// The child's end and ours: of the standard streams each goes one way, others both.
+fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
+    if target > 2 {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        return socket::socketpair(AddressFamily::Unix, SockType::Stream, None, flags).during("socketpair");
+    }
+    let (reads, writes) = unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
+    Ok(if target == 0 { (reads, writes) } else { (writes, reads) })
+}
+
+/// Node.js makes its own standard streams non-blocking, which others that have them do not expect. It undoes it for its
+/// children too.
+fn make_blocking(number: RawFd) -> Result<()> {
+    let stream = sys::fd::borrow(number);
+    let flags = OFlag::from_bits_retain(fcntl::fcntl(stream, FcntlArg::F_GETFL).during("fcntl")?);
+    if flags.contains(OFlag::O_NONBLOCK) {
+        fcntl::fcntl(stream.as_fd(), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).during("fcntl")?;
+    }
+    Ok(())
+}

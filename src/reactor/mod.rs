@@ -1,0 +1,216 @@
+//! One epoll set an environment, in which processes hang by their pidfds. Somebody else watches the set ([`uv`],
+//! [`thread`]), and calls [`Reactor::turn`] when there is something in it.
+//!
+//! A registration is keyed by a token that grows, not by its descriptor: an event that was on its way when a descriptor was
+//! closed says nothing about who has the number now. Each is taken out of the set before its descriptor is closed, since a
+//! child on its way to exec has that too, and keeps it in the set.
+pub mod thread;
+pub mod uv;
+
+use std::collections::{BTreeSet, HashMap};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::children;
+use crate::error::{During, Result};
+use crate::exit_status;
+use crate::spawn::Child;
+use crate::sys::pidfd;
+use crate::sys::process::{self, State, Status, Usage, Waited, Which};
+
+/// How many events one turn handles, so that others have theirs.
+const BATCH: usize = 1024;
+
+pub type Token = u64;
+
+/// What the loop of a runtime is to do about a reactor.
+pub trait Waker {
+    /// Whether it keeps the loop alive.
+    fn keep_alive(&mut self, yes: bool);
+    /// Called after each turn.
+    fn turned(&self) {}
+    /// Stops; `done` is called when nothing of it is left.
+    fn close(self: Box<Self>, done: Box<dyn FnOnce()>);
+}
+
+/// How a process has ended. Without a status where the kernel keeps that from us.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    pub pid: i32,
+    pub status: Option<Status>,
+    pub usage: Option<Usage>,
+}
+
+struct Entry {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Whether its end is taken, or only looked at.
+    reaps: bool,
+    /// Whether it was started here, and so is to be reaped here if nobody else does.
+    child: bool,
+    watched: bool,
+}
+
+pub struct Reactor {
+    set: Arc<Epoll>,
+    entries: HashMap<Token, Entry>,
+    by_pid: BTreeSet<(i32, Token)>,
+    last: Token,
+}
+
+impl Reactor {
+    pub fn new() -> Result<Self> {
+        let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).during("epoll_create1")?;
+        Ok(Self { set: Arc::new(set), entries: HashMap::new(), by_pid: BTreeSet::new(), last: 0 })
+    }
+
+    /// What a waker watches.
+    pub fn set(&self) -> &Arc<Epoll> {
+        &self.set
+    }
+
+    /// Takes over a child that was started here.
+    pub fn adopt(&mut self, child: Child) -> Token {
+        children::add(child.pid);
+        self.insert(Entry { pid: child.pid, pidfd: child.pidfd, reaps: true, child: true, watched: false })
+    }
+
+    /// Opens any process.
+    pub fn open(&mut self, pid: i32, reaps: bool) -> Result<Token> {
+        let pidfd = pidfd::open(pid).during("pidfd_open")?;
+        Ok(self.insert(Entry { pid, pidfd, reaps, child: false, watched: false }))
+    }
+
+    fn insert(&mut self, entry: Entry) -> Token {
+        self.last += 1;
+        self.by_pid.insert((entry.pid, self.last));
+        self.entries.insert(self.last, entry);
+        self.last
+    }
+
+    /// False if the process is gone, or was told to be.
+    pub fn signal(&self, token: Token, signal: i32) -> Result<bool> {
+        let Some(entry) = self.entries.get(&token) else { return Ok(false) };
+        match pidfd::send_signal(entry.pidfd.as_fd(), signal) {
+            Err(Errno::ESRCH) => Ok(false),
+            result => result.during("pidfd_send_signal").map(|()| true),
+        }
+    }
+
+    /// Has the end of a process be told by a turn.
+    pub fn watch(&mut self, token: Token) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| !entry.watched) {
+            // By edges: one that is traced is readable before its parent may reap it, and again when it may.
+            let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, token);
+            self.set.add(&entry.pidfd, event).during("epoll_ctl")?;
+            entry.watched = true;
+        }
+        Ok(())
+    }
+
+    /// Undoes that.
+    pub fn unwatch(&mut self, token: Token) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| entry.watched) {
+            entry.watched = false;
+            self.set.delete(&entry.pidfd).during("epoll_ctl")?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
+    pub fn release(&mut self, token: Token) -> Result<()> {
+        match self.entries.get(&token) {
+            Some(entry) if entry.child => self.watch(token),
+            _ => self.remove(token).map(drop),
+        }
+    }
+
+    fn remove(&mut self, token: Token) -> Result<Option<Entry>> {
+        self.unwatch(token)?;
+        let entry = self.entries.remove(&token);
+        if let Some(entry) = &entry {
+            self.by_pid.remove(&(entry.pid, token));
+        }
+        Ok(entry)
+    }
+
+    /// Without waiting: processes that have ended, which are let go of.
+    pub fn turn(&mut self) -> Result<Vec<(Token, Ending)>> {
+        let mut events = [EpollEvent::empty(); BATCH];
+        let count = match self.set.wait(&mut events, EpollTimeout::ZERO) {
+            Err(Errno::EINTR) => 0,
+            result => result.during("epoll_wait")?,
+        };
+        let mut endings = Vec::with_capacity(count);
+        for event in &events[..count] {
+            self.look_at(event.data(), &mut endings)?;
+        }
+        Ok(endings)
+    }
+
+    fn look_at(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) -> Result<()> {
+        // Gone, if it was taken out while its event was on its way.
+        let Some(entry) = self.entries.get(&token) else { return Ok(()) };
+        let others = if entry.reaps { self.others_of(token, entry) } else { Vec::new() };
+        let Some(ending) = entry.ending().during("waitid")? else { return Ok(()) };
+        // Whoever else is here for it would come too late to be told by the kernel.
+        for token in others.into_iter().chain([token]) {
+            self.remove(token)?;
+            endings.push((token, ending));
+        }
+        Ok(())
+    }
+
+    /// Other registrations of the same process: those of its number, while it has that.
+    fn others_of(&self, token: Token, entry: &Entry) -> Vec<Token> {
+        let same_number = self.by_pid.range((entry.pid, 0)..=(entry.pid, Token::MAX));
+        let mut others: Vec<_> =
+            same_number.map(|&(_, other)| other).filter(|&other| other != token).collect();
+        if !others.is_empty() {
+            others.retain(|other| entry.has_its_number() && self.entries[other].has_its_number());
+        }
+        others
+    }
+}
+
+impl Entry {
+    /// None as long as it can't be told, of one that is traced.
+    fn ending(&self) -> nix::Result<Option<Ending>> {
+        let which = Which::Pidfd(self.pidfd.as_fd());
+        let flags = libc::WEXITED | libc::__WALL;
+        let waited = if self.reaps {
+            children::take(which, flags)
+        } else {
+            process::waitid(which, flags | libc::WNOHANG | libc::WNOWAIT)
+        };
+        match waited {
+            Ok(Some(Waited { state: State::Ended(status), usage, .. })) => {
+                Ok(Some(Ending { pid: self.pid, status: Some(status), usage: Some(usage) }))
+            }
+            Ok(_) => Ok(None),
+            // No child of ours, or not any more.
+            Err(Errno::ECHILD) => {
+                let status = exit_status::of_stranger(self.pid, self.pidfd.as_fd());
+                Ok(Some(Ending { pid: self.pid, status, usage: None }))
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether its pid is still its own: it has not been reaped.
+    fn has_its_number(&self) -> bool {
+        pidfd::send_signal(self.pidfd.as_fd(), 0) != Err(Errno::ESRCH)
+    }
+}
+
+impl Drop for Reactor {
+    /// Children that are left are orphans now.
+    fn drop(&mut self) {
+        for entry in self.entries.values().filter(|entry| entry.child) {
+            children::forget(entry.pid);
+        }
+    }
+}
