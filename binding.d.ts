@@ -23,6 +23,26 @@ export interface Account {
   groups: Array<number>
 }
 
+/**
+ * What to start. `stdio`: at the index of each of the child's descriptors 'pipe', 'inherit', one of the caller's, or
+ * nothing for /dev/null.
+ */
+export interface ChildOrders {
+  program: string
+  path: string
+  argv: Array<string>
+  environment: Array<string>
+  cwd?: string
+  umask?: number
+  identity?: Credentials
+  stdio: Array<number | string | undefined | null>
+  session: boolean
+  processGroup?: number
+  controllingTerminal?: number
+  foreground?: number
+  parentDeathSignal?: number
+}
+
 /** close(2). In a worker, Node's own would warn of a descriptor that it has not opened. */
 export declare function close(descriptor: number): void
 
@@ -70,10 +90,19 @@ export declare function discardStderr(): void
 /** A close-on-exec duplicate of a descriptor. */
 export declare function duplicate(descriptor: number): number
 
+/** The end of the process of a token, which means nothing from now on. */
+export interface Ended {
+  token: number
+  status: WaitStatus
+}
+
 /** _exit(2) */
 export declare function exitNow(code: number): void
 
 export declare function findGroup(name: string): number | null
+
+/** The zombies among this thread's children, but for procnative's own and `others`. */
+export declare function findOrphans(others: Array<number>): Array<number>
 
 export declare function findUser(user: number | string, gid?: number | undefined | null): Account | null
 
@@ -91,6 +120,9 @@ export declare function isChildSubreaper(): boolean
 
 export declare function isMainThread(): boolean
 
+/** Whether a process is, or may be, the runtime's to reap. */
+export declare function isOwned(pid: number, owned: OwnedChildren): boolean
+
 /** What a daemon finds when it joins its launcher. */
 export interface Joined {
   link: ExternalObject<DaemonEnd | undefined | null>
@@ -99,6 +131,9 @@ export interface Joined {
 
 /** Null where the descriptor is not the link that the marker speaks of. */
 export declare function joinLauncher(descriptor: number, inode: number): Joined | null
+
+/** Whether it keeps the event loop alive. */
+export declare function keepAlive(reactor: ExternalObject<Instance>, yes: boolean): void
 
 /** Starts a daemon; returns when it is ready, dead or late. */
 export declare function launch(orders: LaunchOrders): StartOutcome
@@ -146,6 +181,18 @@ export declare function notifyAndWait(socket: string, state: string): boolean
 /** The same, on a thread. */
 export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
 
+/** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
+export declare function openProcess(reactor: ExternalObject<Instance>, pid: number, reaps: boolean): number
+
+/** Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`. */
+export declare function openReactor(onReadable: OnReadable): ExternalObject<Instance>
+
+/** What the runtime has started in this thread; `known`: whether it tells. */
+export interface OwnedChildren {
+  pids: Array<number>
+  known: boolean
+}
+
 /** A lock on a pid file: taken now, had before, or another process's, with its pid if that is known. */
 export interface PidFileLock {
   taken: boolean
@@ -153,14 +200,27 @@ export interface PidFileLock {
   pid?: number
 }
 
+/** Null if it is gone. */
+export declare function reapOrphan(pid: number): WaitStatus | null
+
 /** Releases the launcher and closes the link. */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
 
 /** Lets go of this process's pid file, and removes it if it is this process that it names. */
 export declare function releasePidFile(): void
 
+/** Lets go of a process; a child that was spawned is reaped when it ends. */
+export declare function releaseProcess(reactor: ExternalObject<Instance>, token: number): void
+
 /** Opens log files anew. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
+
+/** Microseconds and KiB. */
+export interface ResourceUsage {
+  userCPUTime: number
+  systemCPUTime: number
+  maxRSS: number
+}
 
 export declare function setChildSubreaper(enabled: boolean): void
 
@@ -170,8 +230,21 @@ export declare function setpgid(pid: number, pgid: number): void
 
 export declare function setsid(): number
 
+/** False if the process is gone. */
+export declare function signalProcess(reactor: ExternalObject<Instance>, token: number, signal: number): boolean
+
+/** Starts a child. Returns when its program has begun. */
+export declare function spawn(reactor: ExternalObject<Instance>, orders: ChildOrders): Started
+
 /** Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised. */
 export declare function startDaemon(orders: DaemonOrders): StartOutcome | Promise<StartOutcome>
+
+/** A child, by its pid and its token, and the other ends of its pipes. */
+export interface Started {
+  pid: number
+  token: number
+  pipes: Array<number | undefined | null>
+}
 
 /**
  * How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
@@ -212,8 +285,44 @@ export declare function tcsetpgrp(fd: number, pgid: number): void
 /** Tells the launcher of an error that may end the daemon. */
 export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
+/** Processes that have ended. Waits for nothing. */
+export declare function turn(reactor: ExternalObject<Instance>): Array<Ended>
+
+/** Undoes that. */
+export declare function unwatchProcess(reactor: ExternalObject<Instance>, token: number): void
+
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
+
+/** A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet. */
+export interface WaitAnswer {
+  status?: WaitStatus
+  owned?: number
+}
+
+/** Which states to wait for, and how. */
+export interface WaitFlags {
+  nohang: boolean
+  untraced: boolean
+  continued: boolean
+  nowait: boolean
+}
+
+/** waitpid(2); without `owned`, also for what is the runtime's. */
+export declare function waitpid(pid: number, flags: WaitFlags, owned?: OwnedChildren | undefined | null): WaitAnswer
+
+/** What has become of a process. */
+export interface WaitStatus {
+  pid: number
+  state: string
+  exitCode?: number
+  signal?: number
+  coreDumped: boolean
+  usage?: ResourceUsage
+}
+
+/** Has a turn tell the end of a process. */
+export declare function watchProcess(reactor: ExternalObject<Instance>, token: number): void
 
 /** Makes a process, this one or its daemon, the one that this process's pid file names. */
 export declare function writePidFile(pid: number): void

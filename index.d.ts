@@ -353,6 +353,216 @@ export function stopDaemon(
   options?: StopDaemonOptions,
 ): Promise<{ pid: number; killed: boolean } | null>
 
+// ── Processes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface SpawnOptions {
+  /** What the program sees as its own name. Default: `file`. */
+  argv0?: string
+  /** The child's working directory. Default: the caller's. A `file` with a slash goes by it, and so do paths in `args`. */
+  cwd?: string
+  /** The child's environment, `PATH` for the search of `file` included. Default: `process.env`. */
+  env?: Record<string, string | undefined>
+  /**
+   * What the child's descriptors are to be, each at its index; those that are missing of the first three are 'pipe', other
+   * holes 'ignore'. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
+   *
+   * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
+   *   sockets, which goes both ways. Node.js only.
+   * - 'ignore': /dev/null
+   * - 'inherit': the caller's descriptor of that number; where that is 0, 1 or 2, O_NONBLOCK is cleared, as
+   *   child_process does it
+   * - anything that has a descriptor, which stays yours
+   *
+   * All other descriptors are closed in the child.
+   */
+  stdio?: 'pipe' | 'ignore' | 'inherit' | ReadonlyArray<'pipe' | 'ignore' | 'inherit' | Sendable>
+  /** The child's file mode creation mask. Default: the caller's. */
+  umask?: number
+  /**
+   * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
+   * regained: where a capability would allow that, the call fails with EPERM.
+   */
+  user?: string | number
+  /** The group to run as, by name or number. Default: the user's own. */
+  group?: string | number
+  /** setsid(2): the child leads a session of its own, without a terminal. Default false. */
+  session?: boolean
+  /** setpgid(0, n): the child joins a process group of the caller's session; with 0 it leads one of its own. */
+  processGroup?: number
+  /** A terminal's descriptor: becomes the controlling terminal of the child's session, which it leads. */
+  controllingTerminal?: number
+  /**
+   * A terminal's descriptor: the child's process group becomes its foreground group, before the program runs. With
+   * `processGroup: 0` this is a shell's foreground job: Ctrl-C and Ctrl-Z reach it, and not the caller.
+   */
+  foreground?: number
+  /**
+   * The signal that the child gets when the caller dies, be it by SIGKILL. Refused off the main thread: the parent, in
+   * Linux, is the thread that calls. Cleared in the child when it runs a set-user-ID program.
+   */
+  parentDeathSignal?: NodeJS.Signals
+}
+
+/**
+ * Runs a program as a child of this process. The call takes the same time whatever the size of this process, since its
+ * memory is neither copied nor mapped anew: clone(CLONE_VM | CLONE_VFORK). It returns when the program has begun.
+ *
+ * The child gets the descriptors of `stdio` and no others. Signals that are blocked or ignored here are not so there.
+ *
+ * Its status is for whoever waits for it: {@link Process.wait}, {@link waitpid} or {@link wait}; until then a child that
+ * has ended is a zombie, as POSIX has it. Once its `Process` has been closed, or collected as garbage, procnative reaps it:
+ * keep the object for as long as you want to wait for its pid.
+ *
+ * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
+ * no program (ENOEXEC) is an error
+ * @throws the system's error for a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
+ * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` and `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
+ * (`EBADF`), `clone`; then there is no child
+ * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` for `parentDeathSignal` off the main thread
+ * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' in Bun or Deno, which make no sockets of descriptors
+ * @see clone(2), execve(2), posix_spawn(3)
+ */
+export function spawn(file: string, args?: readonly string[], options?: SpawnOptions): Process
+
+/**
+ * Any process, by its pid: a pidfd, which never comes to stand for another one. Its {@link Process.wait} observes: it
+ * takes the status away from nobody.
+ *
+ * @throws `ESRCH` if there is no such process, `EINVAL` if that is a thread's id
+ * @see pidfd_open(2), Linux 5.3
+ */
+export function openProcess(pid: number): Process
+
+/** A process that {@link spawn} or {@link openProcess} has given. It owns a pidfd, until it is waited for or closed. */
+export class Process {
+  private constructor()
+  readonly pid: number
+  /** The other ends of what was a 'pipe' in `stdio`, each at its index; null for the rest. They are yours. */
+  readonly stdio: ReadonlyArray<net.Socket | null>
+  /**
+   * Sends a signal through the pidfd: never to a stranger who was given the number.
+   *
+   * @param signal its name or number; 0 only asks. Default 'SIGTERM'
+   * @returns false if the process is gone
+   * @throws `EPERM`; `ERR_PROCNATIVE_PROCESS_CLOSED` once closed
+   * @see pidfd_send_signal(2), Linux 5.1
+   */
+  kill(signal?: NodeJS.Signals | number): boolean
+  /**
+   * Resolves when the process has ended, also if it had before; any number of times. What was spawned is reaped by
+   * this, what was opened is not. While it is pending it keeps the event loop alive, unless {@link unref} was called.
+   *
+   * Output may still be on its way through a pipe then.
+   *
+   * @throws (rejects) `ERR_PROCNATIVE_PROCESS_CLOSED` once closed; the reason of `signal`, if that was aborted
+   */
+  wait(options?: { signal?: AbortSignal }): Promise<WaitStatus>
+  /** Undoes {@link unref}. */
+  ref(): this
+  /** Has its waits not keep the event loop alive. */
+  unref(): this
+  /**
+   * Gives it up: closes the pidfd. A child goes on running, and is reaped when it ends. What waits already, still
+   * hears of that.
+   */
+  close(): void
+  [Symbol.dispose](): void
+}
+
+/** What has become of a process. */
+export interface WaitStatus {
+  pid: number
+  /** 'unknown': gone, and the kernel keeps its status from us, as that of another one's child on Linux before 6.15. */
+  state: 'exited' | 'killed' | 'stopped' | 'continued' | 'unknown'
+  /** If it exited. */
+  exitCode: number | null
+  /** What killed or stopped it. Real-time signals, which have no name in Node.js, are 'SIGRTMIN', 'SIGRTMIN+1', … */
+  signal: NodeJS.Signals | null
+  /** Whether a core was written. */
+  coreDumped: boolean
+  /**
+   * What it and those of its children that it has waited for have used, in microseconds and KiB, as in
+   * `process.resourceUsage()`; null where it is no child of ours, or was reaped by another one.
+   */
+  usage: { userCPUTime: number; systemCPUTime: number; maxRSS: number } | null
+}
+
+export interface WaitOptions {
+  /** WNOHANG: do not wait. Default false. */
+  nohang?: boolean
+  /** WUNTRACED: also children that were stopped. Default false. */
+  untraced?: boolean
+  /** WCONTINUED: also those that were continued. Default false. */
+  continued?: boolean
+  /** WNOWAIT: leave it as it is, to be waited for again. Default false. */
+  nowait?: boolean
+  /** Also take what is somebody else's: see {@link waitpid}. Default false. */
+  force?: boolean
+}
+
+/**
+ * waitpid(2): waits for a child and reaps it. Blocks the whole thread, the event loop with it, unless `nohang`; {@link wait}
+ * does not. Signals do not interrupt it.
+ *
+ * The children of child_process are the runtime's to wait for: had this one taken the status, their 'exit' event would
+ * never come. So it refuses them unless `force` or `nowait`: a child that child_process has started in this thread; one that
+ * another thread may have started so, a child of that thread which procnative has not spawned; for -1 and groups, as long as there is
+ * one of this thread among them. In Bun and Deno, which do not tell of theirs, all that procnative has not spawned. -1 and groups look
+ * at the children of this thread only, unless `force` or `nowait`.
+ *
+ * @param pid a child; -1: any; 0: any of the caller's process group; less than -1: any of the group of that number
+ * @returns null with `nohang`, if there is nothing to tell yet
+ * @throws `ECHILD` if it is no child, or was waited for already
+ * @throws `ERR_PROCNATIVE_CHILD_OWNED`, with `pid`, where it may be the runtime's
+ * @see waitpid(2), waitid(2)
+ */
+export function waitpid(pid: number, options?: WaitOptions): WaitStatus | null
+
+/**
+ * Resolves when a process has ended, and reaps it if it is a child. Any process can be waited for; two that wait for one
+ * both hear of it. No thread is needed on Node.js, one in all elsewhere; a descriptor each. While it is pending it keeps
+ * the event loop alive.
+ *
+ * @param options.observe take nothing away: the process stays a zombie for whoever waits for it, be that the runtime. What
+ * that has been quicker to reap is told all the same since Linux 6.15, and else of state 'unknown'. Default false
+ * @param options.force also take what is the runtime's: see {@link waitpid}. Default false
+ * @param options.signal stops waiting; the process goes on
+ * @throws (rejects) `ESRCH` if there is no such process, `EMFILE`
+ * @throws (rejects) `ERR_PROCNATIVE_CHILD_OWNED`, with `pid`, as {@link waitpid}, unless `observe`
+ * @throws (rejects) the reason of `signal`, if that was aborted
+ * @see pidfd_open(2), waitid(2), PIDFD_GET_INFO in linux/pidfd.h
+ */
+export function wait(
+  pid: number,
+  options?: { observe?: boolean; force?: boolean; signal?: AbortSignal },
+): Promise<WaitStatus>
+
+/**
+ * Reaps orphans: children that this process has not started, but was given when their parents died, because it is PID 1
+ * or a subreaper ({@link setChildSubreaper}). Those of child_process, of {@link spawn} and of worker threads are left to
+ * whoever has started them. It is woken by SIGCHLD, looks at each child by its pid, and takes one that has been a zombie,
+ * and nobody else's, for 20 ms.
+ *
+ * A child that an addon has started by itself looks like an orphan: {@link protect} it.
+ *
+ * It does not keep the event loop alive. If called again, each listener hears of each orphan.
+ *
+ * @param listener is told of each orphan that was reaped
+ * @returns what ends it
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno, where it can't
+ * be known which children are the runtime's; `ENOENT` of a kernel that does not list children (CONFIG_PROC_CHILDREN)
+ * @see proc_pid_task(5), waitid(2)
+ */
+export function reapOrphans(listener?: (status: WaitStatus) => void): { stop(): void }
+
+/**
+ * Keeps {@link reapOrphans} from reaping a process, for as long as that is there.
+ *
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ */
+export function protect(pid: number): void
+
 // ── systemd ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**

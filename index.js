@@ -3,15 +3,21 @@
 // The native half first: without it, `require` is to say so.
 require('./lib/native.js')
 require('./lib/start.js')
+// From now on: a child of child_process that it has not heard of looks like anybody's.
+require('./lib/children.js')
 
 // A subject's file is loaded at the first call of one of its functions: to require procnative takes no longer than
 // to load its binary.
 const daemon = () => require('./lib/daemon.js')
+const orphans = () => require('./lib/orphans.js')
 const pidFile = () => require('./lib/pid-file.js')
+const processes = () => require('./lib/process.js')
 const session = () => require('./lib/session.js')
+const spawn = () => require('./lib/spawn.js')
 const spawnDaemon = () => require('./lib/spawn-daemon.js')
 const systemd = () => require('./lib/systemd.js')
 const unix = () => require('./lib/unix.js')
+const wait = () => require('./lib/wait.js')
 
 function lazy(subject, name) {
   let implementation
@@ -20,6 +26,11 @@ function lazy(subject, name) {
     return implementation(...args)
   }
   return Object.defineProperty(call, 'name', { value: name })
+}
+
+const classes = {
+  Handle: () => require('./lib/handle.js').Handle,
+  Process: () => processes().Process,
 }
 
 // One by one: it is by these words that `import { setsid } from 'procnative'` finds its names.
@@ -41,4 +52,13 @@ exports.stopDaemon = lazy(pidFile, 'stopDaemon')
 exports.listenUnix = lazy(unix, 'listenUnix')
 exports.listenFds = lazy(systemd, 'listenFds')
 exports.notify = lazy(systemd, 'notify')
-exports.Handle = require('./lib/handle.js').Handle
+exports.spawn = lazy(spawn, 'spawn')
+exports.openProcess = lazy(processes, 'openProcess')
+exports.waitpid = lazy(wait, 'waitpid')
+exports.wait = lazy(wait, 'wait')
+exports.reapOrphans = lazy(orphans, 'reapOrphans')
+exports.protect = lazy(orphans, 'protect')
+// Classes, too, when they are asked for.
+exports.Handle = undefined
+exports.Process = undefined
+for (const name of Object.keys(classes)) Object.defineProperty(exports, name, { get: classes[name], enumerable: true })

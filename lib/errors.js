@@ -134,6 +134,17 @@ exports.unixServer = (name, path) =>
     'ERR_PROCNATIVE_UNIX_SERVER',
   )
 
+exports.childOwned = (pid) =>
+  withCode(
+    new Error(
+      `${pid > 0 ? `Process ${pid} is` : 'Among these are'}, or may be, the runtime's own to wait for: observe, or use 'force'`,
+    ),
+    'ERR_PROCNATIVE_CHILD_OWNED',
+    { pid },
+  )
+
+exports.processClosed = () => withCode(new Error('This process was closed before'), 'ERR_PROCNATIVE_PROCESS_CLOSED')
+
 exports.handleClosed = () =>
   withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
 

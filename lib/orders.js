@@ -4,9 +4,15 @@
 
 const path = require('node:path')
 
+// What execvp(3) takes for an absent PATH.
+const STANDARD_PATH = '/bin:/usr/bin'
+
+// Where a program without a slash is looked for.
+const searchPath = (env) => env.PATH ?? STANDARD_PATH
+
 // An environment as NAME=value, and which variables that name this process are to name the new one. `without` are left
 // out.
-function environment(env, { pidVariables, without = [] }) {
+function environment(env, { pidVariables = [], without = [] } = {}) {
   const ownPid = pidVariables.filter((name) => env[name] === String(process.pid))
   // Undefined, as in child_process, is absent.
   const given = Object.entries(env).filter(([, value]) => value !== undefined)
@@ -21,4 +27,4 @@ function output(wanted, inherited) {
   return typeof wanted === 'string' ? path.resolve(wanted) : wanted
 }
 
-module.exports = { environment, output }
+module.exports = { environment, output, searchPath }

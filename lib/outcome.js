@@ -3,6 +3,7 @@
 // How a start went, as the native half tells it, made into what is thrown.
 
 const errors = require('./errors.js')
+const { signalName } = require('./signals.js')
 
 function failure(outcome, { pidFile, readyTimeout: timeout, ready }) {
   const { exitCode = null, signal, killed, pid = null, stderr } = outcome
@@ -19,11 +20,6 @@ function cause(trouble) {
   const error = Object.assign(new Error(message), rest)
   error.stack = stack
   return error
-}
-
-function signalName(number) {
-  const { signals } = require('node:os').constants
-  return Object.keys(signals).find((name) => signals[name] === number) ?? `signal ${number}`
 }
 
 module.exports = { failure }

@@ -6,15 +6,12 @@ const path = require('node:path')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
-const { environment, output } = require('./orders.js')
+const { environment, output, searchPath } = require('./orders.js')
 const { failure } = require('./outcome.js')
 const { acceptHandedOver } = require('./pid-file.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('./validate.js')
-
-// What execvp(3) takes for an absent PATH.
-const STANDARD_PATH = '/bin:/usr/bin'
 
 const CHECKS = {
   argv0: validate.text,
@@ -59,7 +56,7 @@ function ordersFor(file, args, { listen: sockets, ...options }) {
   if (pidFile !== undefined) acceptHandedOver(pidFile)
   return {
     program: file,
-    path: options.env.PATH ?? STANDARD_PATH,
+    path: searchPath(options.env),
     argv: [options.argv0, ...args],
     ...surroundings(options, sockets),
     cwd: path.resolve(options.cwd),

@@ -18,6 +18,9 @@ const integerIn =
   }
 
 const pid = integerIn(0, MAX_INT32)
+// Of one process, where 0 is nobody.
+const ownPid = integerIn(1, MAX_INT32)
+const pidOrGroup = integerIn(-MAX_INT32, MAX_INT32)
 const descriptor = integerIn(0, MAX_INT32)
 const milliseconds = integerIn(1, MAX_INT32)
 const fileMode = integerIn(0, 0o777, (mode) => `0o${mode.toString(8)}`)
@@ -75,6 +78,22 @@ function signal(value, name) {
   const { signals } = require('node:os').constants
   if (!Object.hasOwn(signals, value)) throw errors.invalidArgValue(name, 'must be the name of a signal', value)
   return signals[value]
+}
+
+// The same, or a number, of which 0 only asks.
+const signalOrNumber = numberOrString(integerIn(0, 64), signal)
+
+function abortSignal(value, name) {
+  // Not by its class: there may be more than one of those.
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    throw errors.invalidArgType(name, 'an AbortSignal', value)
+  }
+  return value
+}
+
+function callback(value, name) {
+  if (typeof value !== 'function') throw errors.invalidArgType(name, 'a function', value)
+  return value
 }
 
 // An options object: `checks` has a check for each key there is. Absent and undefined are the same.
@@ -136,6 +155,8 @@ function distance(a, b) {
 
 module.exports = {
   pid,
+  ownPid,
+  pidOrGroup,
   descriptor,
   milliseconds,
   fileMode,
@@ -149,6 +170,9 @@ module.exports = {
   numberOrString,
   arrayOf,
   signal,
+  signalOrNumber,
+  abortSignal,
+  callback,
   object,
   environment,
   options,

@@ -1,0 +1,74 @@
+'use strict'
+
+// Loaded when there is something to say, or to do.
+const errors = () => require('./errors.js')
+const reactor = () => require('./reactor.js')
+const validate = () => require('./validate.js')
+
+// Known to this package only, so that nobody makes a Process of what is somebody else's.
+const OWN = Symbol('owned process')
+
+// A child that nobody has an object for any more is still reaped.
+const collected = new FinalizationRegistry((watch) => watch.release())
+
+// Owns a pidfd.
+class Process {
+  #watch
+  #isClosed = false
+
+  constructor(key, pid, watch, stdio) {
+    if (key !== OWN) throw errors().illegalConstructor()
+    this.#watch = watch
+    collected.register(this, watch, this)
+    Object.defineProperties(this, {
+      pid: { value: pid, enumerable: true },
+      stdio: { value: Object.freeze(stdio), enumerable: true },
+    })
+  }
+
+  kill(signal = 'SIGTERM') {
+    const number = validate().signalOrNumber(signal, 'signal')
+    this.#requireOpen()
+    return !this.#watch.hasEnded && this.#watch.signal(number)
+  }
+
+  async wait(options) {
+    const { abortSignal, options: checked } = validate()
+    const { signal } = checked(options, 'options', { signal: abortSignal })
+    if (!this.#watch.hasEnded) this.#requireOpen()
+    return this.#watch.wait(signal)
+  }
+
+  ref() {
+    this.#watch.keepAlive(true)
+    return this
+  }
+
+  unref() {
+    this.#watch.keepAlive(false)
+    return this
+  }
+
+  close() {
+    this.#watch.release()
+    this.#isClosed = true
+    collected.unregister(this)
+  }
+
+  [Symbol.dispose]() {
+    // Not by a method of whatever this is called on.
+    Process.prototype.close.call(this)
+  }
+
+  #requireOpen() {
+    if (this.#isClosed) throw errors().processClosed()
+  }
+}
+
+const processOf = (pid, watch, stdio = []) => new Process(OWN, pid, watch, stdio)
+
+function openProcess(pid) {
+  return processOf(validate().ownPid(pid, 'pid'), reactor().watchProcess(pid, false))
+}
+
+module.exports = { Process, openProcess, processOf }

@@ -1,0 +1,100 @@
+'use strict'
+
+const errors = require('./errors.js')
+const { identity } = require('./identity.js')
+const native = require('./native.js')
+const { environment, searchPath } = require('./orders.js')
+const { processOf } = require('./process.js')
+const reactor = require('./reactor.js')
+const { descriptorOf, sendable } = require('./sendable.js')
+const { otherRuntime } = require('./start.js')
+const validate = require('./validate.js')
+
+const CHECKS = {
+  argv0: validate.text,
+  cwd: validate.string,
+  env: validate.environment,
+  stdio,
+  umask: validate.fileMode,
+  user: validate.credential,
+  group: validate.credential,
+  session: validate.boolean,
+  processGroup: validate.pid,
+  controllingTerminal: validate.descriptor,
+  foreground: validate.descriptor,
+  parentDeathSignal: validate.signal,
+}
+
+function spawn(file, args = [], given) {
+  validate.string(file, 'file')
+  const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
+  const options = { argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
+  options.stdio = wholeStdio(options.stdio)
+  refuseWhatCannotBe(options)
+  const { pid, watch, pipes } = reactor.spawn(ordersFor(file, checkedArgs, options))
+  return processOf(pid, watch, sockets(pipes))
+}
+
+function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
+  if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
+    throw errors.invalidArgValue('options.processGroup', 'is not for the leader of a session', processGroup)
+  }
+  if (parentDeathSignal !== undefined && !native.isMainThread()) {
+    throw errors.workerThread('The option parentDeathSignal')
+  }
+  if (stdio.includes('pipe') && otherRuntime()) throw errors.runtime("The stdio 'pipe'", otherRuntime())
+}
+
+function ordersFor(file, args, { argv0, env, cwd, umask, user, group, stdio, session, ...rest }) {
+  return {
+    program: file,
+    path: searchPath(env),
+    argv: [argv0, ...args],
+    environment: environment(env).environment,
+    cwd,
+    umask,
+    identity: identity(user, group),
+    stdio: stdio.map(streamFor),
+    session: session === true || rest.controllingTerminal !== undefined,
+    processGroup: rest.processGroup,
+    controllingTerminal: rest.controllingTerminal,
+    foreground: rest.foreground,
+    parentDeathSignal: rest.parentDeathSignal,
+  }
+}
+
+const KINDS = validate.oneOf('pipe', 'ignore', 'inherit')
+
+// A check of `stdio`.
+function stdio(value, name) {
+  if (typeof value === 'string') return KINDS(value, name)
+  return validate.arrayOf(stream)(value, name)
+}
+
+function stream(value, name) {
+  if (value === undefined || typeof value === 'string') return value && KINDS(value, name)
+  return sendable(value, name)
+}
+
+// Each descriptor of the child's: the first three are there in any case.
+function wholeStdio(given = 'pipe') {
+  if (typeof given === 'string') return [given, given, given]
+  const length = Math.max(3, given.length)
+  return Array.from({ length }, (_, index) => given[index] ?? (index < 3 ? 'pipe' : 'ignore'))
+}
+
+function streamFor(wanted, index) {
+  if (wanted === 'ignore') return undefined
+  return typeof wanted === 'string' ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
+}
+
+// Of the standard streams each goes one way.
+function sockets(pipes) {
+  return Array.from(pipes, (fd, index) => {
+    if (typeof fd !== 'number') return null
+    const { Socket } = require('node:net')
+    return new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
+  })
+}
+
+module.exports = { spawn }
