@@ -363,8 +363,8 @@ export interface SpawnOptions {
   /** The child's environment, `PATH` for the search of `file` included. Default: `process.env`. */
   env?: Record<string, string | undefined>
   /**
-   * What the child's descriptors are to be, each at its index; those that are missing of the first three are 'pipe', other
-   * holes 'ignore'. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
+   * What the child's descriptors are to be, each at its index; those that are missing of the first three are 'pipe'.
+   * Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
    *
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only.
@@ -483,7 +483,8 @@ export interface WaitStatus {
   coreDumped: boolean
   /**
    * What it and those of its children that it has waited for have used, in microseconds and KiB, as in
-   * `process.resourceUsage()`; null where it is no child of ours, or was reaped by another one.
+   * `process.resourceUsage()`; null where it is no child of ours, or was reaped by another one. `maxRSS` is never less
+   * than what this process had in use when it spawned the child, which borrows that memory until its program begins.
    */
   usage: { userCPUTime: number; systemCPUTime: number; maxRSS: number } | null
 }
@@ -505,11 +506,13 @@ export interface WaitOptions {
  * waitpid(2): waits for a child and reaps it. Blocks the whole thread, the event loop with it, unless `nohang`; {@link wait}
  * does not. Signals do not interrupt it.
  *
- * The children of child_process are the runtime's to wait for: had this one taken the status, their 'exit' event would
- * never come. So it refuses them unless `force` or `nowait`: a child that child_process has started in this thread; one that
- * another thread may have started so, a child of that thread which procnative has not spawned; for -1 and groups, as long as there is
- * one of this thread among them. In Bun and Deno, which do not tell of theirs, all that procnative has not spawned. -1 and groups look
- * at the children of this thread only, unless `force` or `nowait`.
+ * The children of child_process are the runtime's to wait for: had this taken the status, their 'exit' event would never
+ * come. Unless `force` or `nowait`, it therefore refuses
+ *
+ * - a child that child_process has started in this thread
+ * - a child of another thread, of which it can't know that, unless {@link spawn} has started it
+ * - -1, and a group, as long as there is one of child_process's among them; and it looks at this thread's children only
+ * - in Bun and Deno, which do not tell of theirs, whatever {@link spawn} has not started
  *
  * @param pid a child; -1: any; 0: any of the caller's process group; less than -1: any of the group of that number
  * @returns null with `nohang`, if there is nothing to tell yet

@@ -13,17 +13,25 @@ const collected = new FinalizationRegistry((watch) => watch.release())
 
 // Owns a pidfd.
 class Process {
+  #pid
+  #stdio
   #watch
   #isClosed = false
 
   constructor(key, pid, watch, stdio) {
     if (key !== OWN) throw errors().illegalConstructor()
+    this.#pid = pid
+    this.#stdio = Object.freeze(stdio)
     this.#watch = watch
     collected.register(this, watch, this)
-    Object.defineProperties(this, {
-      pid: { value: pid, enumerable: true },
-      stdio: { value: Object.freeze(stdio), enumerable: true },
-    })
+  }
+
+  get pid() {
+    return this.#pid
+  }
+
+  get stdio() {
+    return this.#stdio
   }
 
   kill(signal = 'SIGTERM') {

@@ -52,10 +52,15 @@ const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown
 
 // Where a number may be negative, or a string empty, say so: 'waitpid.pid: -1'.
 const LEGITIMATE_AFTER_ALL = new Set([
+  'spawn(args[0]: an empty string)',
+  'spawn(args[1]: an empty string)',
+  'spawn(options.argv0: an empty string)',
+  'spawn(options.env.NAME: an empty string)',
   'spawnDaemon(args[0]: an empty string)',
   'spawnDaemon(args[1]: an empty string)',
   'spawnDaemon(options.argv0: an empty string)',
   'spawnDaemon(options.env.NAME: an empty string)',
+  'waitpid(pid: -1)',
 ])
 
 /** The alternatives of a type, without names and unions. */
@@ -149,6 +154,14 @@ function base({ members }, file) {
 /** Arguments with which a call goes past the checks. */
 export const validArguments = ({ parameters }, file) =>
   parameters.filter(({ optional, name }) => !optional || name === 'options').map(({ type }) => valid(type, file))
+
+/** All that takes arguments: functions by their names, methods as 'Class.method'. */
+export function callables(file) {
+  const methods = Object.entries(file.classes).flatMap(([name, { members }]) =>
+    members.filter(({ method }) => method).map((method) => [`${name}.${method.name}`, method]),
+  )
+  return { ...file.functions, ...Object.fromEntries(methods) }
+}
 
 /** All the calls of a function that must be refused: `{ label, args, expected: { name, codes, names } }`. */
 export function* refusals(name, { parameters }, file) {
