@@ -13,11 +13,17 @@ const searchPath = (env) => env.PATH ?? STANDARD_PATH
 // An environment as NAME=value, and which variables that name this process are to name the new one. `without` are left
 // out.
 function environment(env, { pidVariables = [], without = [] } = {}) {
-  const ownPid = pidVariables.filter((name) => env[name] === String(process.pid))
-  // Undefined, as in child_process, is absent.
-  const given = Object.entries(env).filter(([, value]) => value !== undefined)
-  const inherited = given.filter(([name]) => !ownPid.includes(name) && !without.includes(name))
-  return { environment: inherited.map(([name, value]) => `${name}=${value}`), ownPid }
+  const ownPid = []
+  const variables = []
+  // One pass: process.env asks the system for each.
+  for (const name of Object.keys(env)) {
+    const value = env[name]
+    // Undefined, as in child_process, is absent.
+    if (value === undefined || without.includes(name)) continue
+    if (pidVariables.includes(name) && value === String(process.pid)) ownPid.push(name)
+    else variables.push(`${name}=${value}`)
+  }
+  return { environment: variables, ownPid }
 }
 
 // Nothing for /dev/null, a descriptor, or an absolute path.

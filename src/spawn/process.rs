@@ -22,21 +22,20 @@ pub struct Child {
 /// Starts `plan`. Returns when its program has begun.
 pub fn process(plan: &mut Plan) -> Result<Child> {
     let mut memory = Shared::prepare(plan)?;
-    let stack = Stack::new()?;
     // No exit signal: of a child that comes to nothing nobody hears, and nobody else can reap it. Exec sets SIGCHLD.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    let pid = {
+    let pid = Stack::with(|stack| {
         let _shield = Shield::new(memory.credentials.is_some());
         let orders = &raw mut *memory.orders;
         // SAFETY: `program` follows the rules at the head of its file, on a stack of its own; all that the orders point
         // to is kept by `memory` until the child is done with it, which CLONE_VFORK waits for. The kernel writes the
         // pidfd before it runs the child.
-        unsafe {
+        let pid = unsafe {
             let pidfd = &raw mut (*orders).report.pidfd;
             libc::clone(child::program, stack.top(), flags, orders.cast(), pidfd)
-        }
-    };
-    let pid = Errno::result(pid).during("clone")?;
+        };
+        Errno::result(pid).during("clone")
+    })?;
     let report = memory.report();
     // SAFETY: there is a child, so the kernel has put a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(report.pidfd) };

@@ -1,5 +1,6 @@
 //! Stacks for the children: they run in the parent's memory, but not on its stack.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -17,7 +18,21 @@ pub struct Stack {
     bottom: *mut c_void,
 }
 
+thread_local! {
+    /// To map one, and worse, to unmap one, which all cores that run this process have to hear of, takes longer than
+    /// the rest of the parent's half.
+    static SPARE: Cell<Option<Stack>> = const { Cell::new(None) };
+}
+
 impl Stack {
+    /// Lends this thread's stack for children to `work`. None of them may be in it any more when that returns.
+    pub fn with<T>(work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let stack = SPARE.take().map_or_else(Self::new, Ok)?;
+        let result = work(&stack);
+        SPARE.set(Some(stack));
+        result
+    }
+
     pub fn new() -> Result<Self> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
