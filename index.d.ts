@@ -429,7 +429,7 @@ export function spawn(file: string, args?: readonly string[], options?: SpawnOpt
  * Any process, by its pid: a pidfd, which never comes to stand for another one. Its {@link Process.wait} observes: it
  * takes the status away from nobody.
  *
- * @throws `ESRCH` if there is no such process, `EINVAL` if that is a thread's id
+ * @throws `ESRCH` if there is no such process; `ENOENT` or, of older kernels, `EINVAL` if that is a thread's id
  * @see pidfd_open(2), Linux 5.3
  */
 export function openProcess(pid: number): Process

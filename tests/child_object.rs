@@ -27,6 +27,8 @@ const ALLOWED: &[&str] = &[
     "getuid",
     "ioctl",
     "kill",
+    "open",
+    "open64",
     "prctl",
     "pwrite",
     "pwrite64",

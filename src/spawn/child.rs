@@ -157,7 +157,11 @@ pub extern "C" fn program(orders: *mut c_void) -> c_int {
     // SAFETY: the parent passes its own `Orders` and waits until this has exec'd or died.
     unsafe {
         (*orders).report.pid = libc::getpid();
+        let foreground = foreground_of(&*orders);
         let Err(step) = become_program(&*orders);
+        let errno = *libc::__errno_location();
+        give_terminal_back(&*orders, foreground);
+        *libc::__errno_location() = errno;
         fail(orders, step)
     }
 }
@@ -308,6 +312,32 @@ fn control_jobs(orders: &Orders) -> Done {
         }
     }
     Ok(())
+}
+
+/// The foreground group of the terminal that the child is to be in the foreground of; 0: there is none.
+fn foreground_of(orders: &Orders) -> pid_t {
+    let mut group: pid_t = 0;
+    // SAFETY: the kernel writes one pid.
+    unsafe { libc::ioctl(orders.foreground, libc::TIOCGPGRP, &raw mut group) };
+    group
+}
+
+/// Undoes what a child that came to nothing has done to a terminal: gives the foreground back; or lets go of its
+/// session's own, which the end of its leader would otherwise hang up. Its descriptor may have been closed since.
+fn give_terminal_back(orders: &Orders, foreground: pid_t) {
+    if foreground <= 0 && orders.controlling_terminal < 0 {
+        return;
+    }
+    // SAFETY: opens and closes a descriptor of this process's own; the kernel reads a C string and one pid.
+    unsafe {
+        let terminal = libc::open(c"/dev/tty".as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        if orders.controlling_terminal >= 0 {
+            libc::ioctl(terminal, libc::TIOCNOTTY);
+        } else {
+            libc::ioctl(terminal, libc::TIOCSPGRP, &raw const foreground);
+        }
+        libc::close(terminal);
+    }
 }
 
 /// Puts each source at its target, in two passes. Targets are filled in ascending order, so a source is in
