@@ -33,6 +33,12 @@ const classes = {
   Process: () => processes().Process,
 }
 
+// A promise, whatever comes in between: to load a file takes a descriptor, too.
+function lazyPromise(subject, name) {
+  const call = lazy(subject, name)
+  return Object.defineProperty(async (...args) => call(...args), 'name', { value: name })
+}
+
 // One by one: it is by these words that `import { setsid } from 'procnative'` finds its names.
 exports.setsid = lazy(session, 'setsid')
 exports.getsid = lazy(session, 'getsid')
@@ -46,16 +52,16 @@ exports.setChildSubreaper = lazy(session, 'setChildSubreaper')
 exports.isChildSubreaper = lazy(session, 'isChildSubreaper')
 exports.setParentDeathSignal = lazy(session, 'setParentDeathSignal')
 exports.daemonize = lazy(daemon, 'daemonize')
-exports.spawnDaemon = lazy(spawnDaemon, 'spawnDaemon')
+exports.spawnDaemon = lazyPromise(spawnDaemon, 'spawnDaemon')
 exports.daemonStatus = lazy(pidFile, 'daemonStatus')
-exports.stopDaemon = lazy(pidFile, 'stopDaemon')
+exports.stopDaemon = lazyPromise(pidFile, 'stopDaemon')
 exports.listenUnix = lazy(unix, 'listenUnix')
 exports.listenFds = lazy(systemd, 'listenFds')
 exports.notify = lazy(systemd, 'notify')
 exports.spawn = lazy(spawn, 'spawn')
 exports.openProcess = lazy(processes, 'openProcess')
 exports.waitpid = lazy(wait, 'waitpid')
-exports.wait = lazy(wait, 'wait')
+exports.wait = lazyPromise(wait, 'wait')
 exports.reapOrphans = lazy(orphans, 'reapOrphans')
 exports.protect = lazy(orphans, 'protect')
 // Classes, too, when they are asked for.

@@ -5,10 +5,10 @@ use std::sync::mpsc;
 
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Result};
-use nix::errno::Errno;
 
 use super::error::OrThrow;
-use crate::error::{self, Error};
+use crate::error;
+use crate::reactor::thread;
 
 type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 
@@ -23,18 +23,15 @@ where
     R: Send + 'static,
 {
     let (to_thread, from_here) = mpsc::channel::<napi::JsDeferred<T, Settle<T>>>();
-    let thread = std::thread::Builder::new().name("procnative".into()).spawn(move || {
+    thread::spawn(move || {
         // Without a promise there is nothing to do.
         let Ok(deferred) = from_here.recv() else { return };
         match panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(result) => deferred.resolve(Box::new(move |env| result.map(T::from).or_throw(&env))),
             Err(_) => deferred.reject(napi::Error::from_reason("procnative: a thread panicked")),
         }
-    });
-    if let Err(error) = thread {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN));
-        return Err(Error { syscall: "pthread_create", errno, path: None }).or_throw(env);
-    }
+    })
+    .or_throw(env)?;
     let (deferred, promise) = env.create_deferred()?;
     // It waits for this.
     let _ = to_thread.send(deferred);

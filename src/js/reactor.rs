@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use napi::bindgen_prelude::External;
+use napi::bindgen_prelude::{External, retain_current_module_for_unload_safety};
 use napi::{Env, Result};
 use napi_derive::napi;
 use nix::errno::Errno;
@@ -11,6 +11,7 @@ use super::event_loop::{self, OnReadable};
 use super::wait::WaitStatus;
 use crate::error::{self, Error};
 use crate::reactor::{Reactor, Token, Waker};
+use crate::session;
 
 /// A reactor, until its environment ends.
 pub struct Instance {
@@ -25,14 +26,19 @@ struct Open {
 /// Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`.
 #[napi(catch_unwind)]
 pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<External<Rc<Instance>>> {
+    // A thread of a reactor's may outlive the environment, and with it the last one to have loaded this library.
+    retain_current_module_for_unload_safety();
     let reactor = Reactor::new().or_throw(&env)?;
     let waker = event_loop::watch(env, &reactor, &on_readable)?;
     let instance = Rc::new(Instance { open: RefCell::new(Some(Open { reactor, waker })) });
     let ending = Rc::clone(&instance);
     event_loop::at_end(env, move |done| match ending.open.take() {
-        // The set is closed after the waker has let go of it.
+        // After the waker has let go of the set.
         Some(Open { waker, reactor }) => waker.close(Box::new(move || {
-            drop(reactor);
+            if !session::is_main_thread() {
+                // Without a thread they are orphans; there is nobody left to tell.
+                let _ = reactor.outlive();
+            }
             done();
         })),
         None => done(),

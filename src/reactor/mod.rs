@@ -18,8 +18,8 @@ use crate::children;
 use crate::error::{During, Result};
 use crate::exit_status;
 use crate::spawn::Child;
-use crate::sys::pidfd;
 use crate::sys::process::{self, State, Status, Usage, Waited, Which};
+use crate::sys::{pidfd, poll};
 
 /// How many events one turn handles, so that others have theirs.
 const BATCH: usize = 1024;
@@ -49,8 +49,10 @@ struct Entry {
     pidfd: OwnedFd,
     /// Whether its end is taken, or only looked at.
     reaps: bool,
-    /// Whether it was started here, and so is to be reaped here if nobody else does.
+    /// Whether it was started here.
     child: bool,
+    /// Whether nobody here will wait for it any more, so that it is to be reaped when it ends.
+    given_up: bool,
     watched: bool,
 }
 
@@ -75,13 +77,14 @@ impl Reactor {
     /// Takes over a child that was started here.
     pub fn adopt(&mut self, child: Child) -> Token {
         children::add(child.pid);
-        self.insert(Entry { pid: child.pid, pidfd: child.pidfd, reaps: true, child: true, watched: false })
+        let Child { pid, pidfd } = child;
+        self.insert(Entry { pid, pidfd, reaps: true, child: true, given_up: false, watched: false })
     }
 
     /// Opens any process.
     pub fn open(&mut self, pid: i32, reaps: bool) -> Result<Token> {
         let pidfd = pidfd::open(pid).during("pidfd_open")?;
-        Ok(self.insert(Entry { pid, pidfd, reaps, child: false, watched: false }))
+        Ok(self.insert(Entry { pid, pidfd, reaps, child: false, given_up: false, watched: false }))
     }
 
     fn insert(&mut self, entry: Entry) -> Token {
@@ -122,10 +125,37 @@ impl Reactor {
 
     /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
     pub fn release(&mut self, token: Token) -> Result<()> {
-        match self.entries.get(&token) {
-            Some(entry) if entry.child => self.watch(token),
+        match self.entries.get_mut(&token) {
+            Some(entry) if entry.child => {
+                entry.given_up = true;
+                self.watch(token)
+            }
             _ => self.remove(token).map(drop),
         }
+    }
+
+    /// What becomes of it when its environment has ended: children that were given up are still reaped, by a thread that
+    /// is there for as long as there are some. Others are orphans, for anybody to wait for.
+    pub fn outlive(mut self) -> Result<()> {
+        let is_kept = |entry: &Entry| entry.child && entry.given_up;
+        let others = self.entries.iter().filter(|(_, entry)| !is_kept(entry)).map(|(&token, _)| token);
+        for token in others.collect::<Vec<_>>() {
+            if let Some(Entry { pid, child: true, .. }) = self.remove(token)? {
+                children::forget(pid);
+            }
+        }
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        thread::spawn(move || {
+            // Neither fails on descriptors that are held open.
+            while !self.entries.is_empty() && poll::wait(&[self.set.0.as_fd()], None).is_ok() {
+                if self.turn().is_err() {
+                    return;
+                }
+            }
+        })
+        .map(drop)
     }
 
     fn remove(&mut self, token: Token) -> Result<Option<Entry>> {

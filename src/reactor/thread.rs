@@ -34,18 +34,20 @@ impl Thread {
     ) -> Result<Self> {
         let go_on = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).during("eventfd")?;
         let shared = Arc::new(Shared { go_on, ended: AtomicBool::new(false) });
-        let thread = std::thread::Builder::new()
-            .name("procnative".into())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.watch(&set, wake)
-            })
-            .map_err(|error| {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN));
-                Error { syscall: "pthread_create", errno, path: None }
-            })?;
+        let thread = spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.watch(&set, wake)
+        })?;
         Ok(Self { shared, keep_alive, thread: Some(thread) })
     }
+}
+
+/// A thread of procnative's.
+pub fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("procnative".into()).spawn(work).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN));
+        Error { syscall: "pthread_create", errno, path: None }
+    })
 }
 
 impl Shared {
