@@ -24,8 +24,8 @@ export interface Account {
 }
 
 /**
- * What to start. `stdio`: at the index of each of the child's descriptors 'pipe', 'inherit', one of the caller's, or
- * nothing for /dev/null.
+ * What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
+ * /dev/null.
  */
 export interface ChildOrders {
   program: string
@@ -101,10 +101,10 @@ export declare function exitNow(code: number): void
 
 export declare function findGroup(name: string): number | null
 
-/** The zombies among this thread's children, but for procnative's own and `others`. */
-export declare function findOrphans(others: Array<number>): Array<number>
-
 export declare function findUser(user: number | string, gid?: number | undefined | null): Account | null
+
+/** The zombies in that list, but for procnative's own. */
+export declare function findZombies(list: number): Array<number>
 
 export declare function getpgid(pid: number): number
 
@@ -180,6 +180,9 @@ export declare function notifyAndWait(socket: string, state: string): boolean
 
 /** The same, on a thread. */
 export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
+
+/** A descriptor of the list of this thread's children. */
+export declare function openChildren(): number
 
 /** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
 export declare function openProcess(reactor: ExternalObject<Instance>, pid: number, reaps: boolean): number

@@ -369,11 +369,11 @@ export interface SpawnOptions {
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only.
    * - 'ignore': /dev/null
-   * - 'inherit': the caller's descriptor of that number; where that is 0, 1 or 2, O_NONBLOCK is cleared, as
-   *   child_process does it
+   * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
    *
-   * All other descriptors are closed in the child.
+   * Of what becomes 0, 1 or 2, O_NONBLOCK is cleared, as child_process does it, for whoever else has it, too. All other
+   * descriptors are closed in the child.
    */
   stdio?: 'pipe' | 'ignore' | 'inherit' | ReadonlyArray<'pipe' | 'ignore' | 'inherit' | Sendable>
   /** The child's file mode creation mask. Default: the caller's. */
@@ -445,7 +445,7 @@ export class Process {
    * Sends a signal through the pidfd: never to a stranger who was given the number.
    *
    * @param signal its name or number; 0 only asks. Default 'SIGTERM'
-   * @returns false if the process is gone
+   * @returns false if the process is gone; a zombie is not
    * @throws `EPERM`; `ERR_PROCNATIVE_PROCESS_CLOSED` once closed
    * @see pidfd_send_signal(2), Linux 5.1
    */
@@ -510,7 +510,7 @@ export interface WaitOptions {
  * The children of child_process are the runtime's to wait for: had this taken the status, their 'exit' event would never
  * come. Unless `force` or `nowait`, it therefore refuses
  *
- * - a child that child_process has started in this thread
+ * - a child that child_process has started in this thread since procnative was loaded there
  * - a child of another thread, of which it can't know that, unless {@link spawn} has started it
  * - -1, and a group, as long as there is one of child_process's among them; and it looks at this thread's children only
  * - in Bun and Deno, which do not tell of theirs, whatever {@link spawn} has not started
@@ -548,7 +548,8 @@ export function wait(
  * whoever has started them. It is woken by SIGCHLD, looks at each child by its pid, and takes one that has been a zombie,
  * and nobody else's, for 20 ms.
  *
- * A child that an addon has started by itself looks like an orphan: {@link protect} it.
+ * A child that an addon has started by itself, or another copy of procnative, looks like an orphan, and so does one of
+ * child_process's from before procnative was loaded: {@link protect} it. Call this before worker threads are started.
  *
  * It does not keep the event loop alive. If called again, each listener hears of each orphan.
  *

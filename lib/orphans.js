@@ -5,6 +5,7 @@
 
 const children = require('./children.js')
 const errors = require('./errors.js')
+const { handleOf } = require('./handle.js')
 const native = require('./native.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
@@ -13,27 +14,45 @@ const { waitStatus } = require('./wait-status.js')
 // Milliseconds that a zombie is left to others.
 const PATIENCE = 20
 
-const listeners = new Set()
+const registrations = new Set()
 const protectedPids = new Set()
+// The kernel's list of children, while somebody listens.
+let list
 // Zombies that were there at the last look.
-let seen = []
+let seen = new Set()
 let isLookPlanned = false
 
 function reapOrphans(listener) {
   if (listener !== undefined) validate.callback(listener, 'listener')
   if (!native.isMainThread()) throw errors.workerThread('reapOrphans()')
   if (otherRuntime()) throw errors.runtime('reapOrphans()', otherRuntime())
+  if (registrations.size === 0) start()
   const registration = { listener }
-  // Fails now, if it can.
-  zombies()
-  if (listeners.size === 0) process.on('SIGCHLD', planLook)
-  listeners.add(registration)
+  registrations.add(registration)
   planLook()
   return {
     stop() {
-      if (listeners.delete(registration) && listeners.size === 0) process.off('SIGCHLD', planLook)
+      if (registrations.delete(registration) && registrations.size === 0) end()
     },
   }
+}
+
+function start() {
+  list = handleOf(native.openChildren())
+  process.on('SIGCHLD', planLook)
+  process.on('worker', onWorker)
+}
+
+function end() {
+  process.off('SIGCHLD', planLook)
+  process.off('worker', onWorker)
+  list.close()
+  seen.clear()
+}
+
+// Zombies that a thread leaves are the main thread's from then on, and no SIGCHLD tells of that.
+function onWorker(worker) {
+  worker.once('exit', planLook)
 }
 
 // Two turns from now, the second of which has begun after whatever has woken this one.
@@ -45,30 +64,30 @@ function planLook() {
 
 function look() {
   isLookPlanned = false
-  if (listeners.size === 0) {
-    seen = []
-    return
-  }
+  if (registrations.size === 0) return
   const found = zombies()
-  const ripe = found.filter((pid) => seen.includes(pid))
-  for (const pid of ripe) reap(pid)
-  seen = found.filter((pid) => !ripe.includes(pid))
-  if (seen.length > 0) {
-    isLookPlanned = true
-    setTimeout(() => setImmediate(() => setImmediate(look)), PATIENCE).unref()
+  for (const pid of found) {
+    if (!seen.has(pid)) continue
+    reap(pid)
+    found.delete(pid)
   }
+  seen = found
+  if (seen.size === 0) return
+  isLookPlanned = true
+  setTimeout(() => setImmediate(() => setImmediate(look)), PATIENCE).unref()
 }
 
 function zombies() {
   for (const pid of protectedPids) if (!isThere(pid)) protectedPids.delete(pid)
-  return native.findOrphans([...children.owned(), ...protectedPids])
+  const others = new Set([...children.owned(), ...protectedPids])
+  return new Set(native.findZombies(list.fd).filter((pid) => !others.has(pid)))
 }
 
 function reap(pid) {
   const status = native.reapOrphan(pid)
   if (!status) return
   // One by one, so that one that throws does not keep the others from hearing.
-  for (const { listener } of listeners) if (listener) process.nextTick(listener, waitStatus(status))
+  for (const { listener } of registrations) if (listener) process.nextTick(listener, waitStatus(status))
 }
 
 function isThere(pid) {

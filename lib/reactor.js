@@ -47,24 +47,29 @@ class Watch {
     if (this.#status) return Promise.resolve(waitStatus(this.#status))
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#waiters.size === 0) native.watchProcess(reactor, this.#token)
-    return new Promise((resolve, reject) => {
-      const stop = () => {
-        this.#remove(waiter)
+    return signal ? this.#waitUntil(signal) : new Promise((resolve) => this.#add(resolve))
+  }
+
+  #waitUntil(signal) {
+    let stop
+    const ended = new Promise((resolve, reject) => {
+      stop = () => {
+        this.#remove(resolve)
         reject(signal.reason)
       }
-      const settle = () => {
-        signal?.removeEventListener('abort', stop)
-        resolve(waitStatus(this.#status))
-      }
-      const waiter = { settle }
-      signal?.addEventListener('abort', stop, { once: true })
-      this.#waiters.add(waiter)
-      if (this.#isHeld) hold(+1)
+      signal.addEventListener('abort', stop, { once: true })
+      this.#add(resolve)
     })
+    return ended.finally(() => signal.removeEventListener('abort', stop))
+  }
+
+  #add(waiter) {
+    this.#waiters.add(waiter)
+    if (this.#isHeld) hold(+1)
   }
 
   #remove(waiter) {
-    this.#waiters.delete(waiter)
+    if (!this.#waiters.delete(waiter)) return
     if (this.#isHeld) hold(-1)
     if (this.#waiters.size > 0) return
     native.unwatchProcess(reactor, this.#token)
@@ -74,7 +79,7 @@ class Watch {
   end(status) {
     this.#status = status
     if (this.#isHeld) hold(-this.#waiters.size)
-    for (const { settle } of this.#waiters) settle()
+    for (const resolve of this.#waiters) resolve(waitStatus(status))
     this.#waiters.clear()
   }
 

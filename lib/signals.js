@@ -9,6 +9,7 @@ const SIGRTMIN = 34
 function signalName(number) {
   const name = Object.keys(signals).find((one) => signals[one] === number)
   if (name !== undefined) return name
+  if (number < SIGRTMIN) return `SIG${number}`
   return number === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${number - SIGRTMIN}`
 }
 

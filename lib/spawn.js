@@ -10,6 +10,8 @@ const { descriptorOf, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
+const { SIGKILL } = require('node:os').constants.signals
+
 const CHECKS = {
   argv0: validate.text,
   cwd: validate.string,
@@ -31,8 +33,15 @@ function spawn(file, args = [], given) {
   const options = { argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
+  const net = options.stdio.includes('pipe') && require('node:net')
   const { pid, watch, pipes } = reactor.spawn(ordersFor(file, checkedArgs, options))
-  return processOf(pid, watch, sockets(pipes))
+  try {
+    return processOf(pid, watch, sockets(net, pipes))
+  } catch (error) {
+    watch.signal(SIGKILL)
+    watch.release()
+    throw error
+  }
 }
 
 function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
@@ -82,16 +91,24 @@ function wholeStdio(given = 'pipe') {
 
 function streamFor(wanted, index) {
   if (wanted === 'ignore') return undefined
-  return typeof wanted === 'string' ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
+  if (wanted === 'inherit') return index
+  return wanted === 'pipe' ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
 }
 
 // Of the standard streams each goes one way.
-function sockets(pipes) {
-  return Array.from(pipes, (fd, index) => {
-    if (typeof fd !== 'number') return null
-    const { Socket } = require('node:net')
-    return new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
-  })
+function sockets(net, pipes) {
+  const made = []
+  try {
+    for (const [index, fd] of pipes.entries()) {
+      const ways = { readable: index !== 0, writable: index === 0 || index > 2 }
+      made.push(typeof fd === 'number' ? new net.Socket({ fd, ...ways }) : null)
+    }
+    return made
+  } catch (error) {
+    for (const socket of made) socket?.destroy()
+    for (const fd of pipes.slice(made.length)) if (typeof fd === 'number') native.close(fd)
+    throw error
+  }
 }
 
 module.exports = { spawn }

@@ -85,7 +85,8 @@ const signalOrNumber = numberOrString(integerIn(0, 64), signal)
 
 function abortSignal(value, name) {
   // Not by its class: there may be more than one of those.
-  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+  const isSignal = typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
+  if (!isSignal || typeof value.removeEventListener !== 'function') {
     throw errors.invalidArgType(name, 'an AbortSignal', value)
   }
   return value

@@ -23,7 +23,7 @@ function waitpid(pid, options) {
 async function wait(pid, options) {
   validate.ownPid(pid, 'pid')
   const { observe = false, force = false, signal } = validate.options(options, 'options', WAIT_CHECKS)
-  signal?.throwIfAborted()
+  if (signal?.aborted) throw signal.reason
   if (!observe && !force && native.isOwned(pid, owned())) throw errors.childOwned(pid)
   const watch = watchProcess(pid, !observe)
   try {

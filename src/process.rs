@@ -1,6 +1,6 @@
 //! Any program as a child.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
@@ -17,7 +17,6 @@ use crate::{fd, sys};
 pub enum Stdio {
     Pipe,
     Ignore,
-    Inherit,
     Descriptor(RawFd),
 }
 
@@ -58,6 +57,7 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
     plan.death_signal = orders.death_signal;
     let null = orders.stdio.iter().any(|one| matches!(one, Stdio::Ignore)).then(fd::dev_null).transpose()?;
     let mut pipes = Vec::with_capacity(orders.stdio.len());
+    let mut streams = Vec::new();
     for (target, &one) in (0..).zip(&orders.stdio) {
         let mut other_end = None;
         match one {
@@ -67,17 +67,18 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
                 other_end = Some(ours);
             }
             Stdio::Ignore => plan.place(null.as_ref().map_or(-1, AsRawFd::as_raw_fd), target)?,
-            Stdio::Inherit => {
-                plan.place(target, target)?;
+            Stdio::Descriptor(source) => {
+                plan.place(source, target)?;
                 if target <= 2 {
-                    make_blocking(target)?;
+                    streams.push(source);
                 }
             }
-            Stdio::Descriptor(source) => plan.place(source, target)?,
         }
         pipes.push(other_end);
     }
+    let blocking = Blocking::of(&streams)?;
     let child = spawn::process(&mut plan)?;
+    blocking.keep();
     Ok(Spawned { child, pipes })
 }
 
@@ -91,13 +92,36 @@ fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
     Ok(if target == 0 { (reads, writes) } else { (writes, reads) })
 }
 
-/// Node.js makes its own standard streams non-blocking, which others that have them do not expect. It undoes it for its
-/// children too.
-fn make_blocking(number: RawFd) -> Result<()> {
-    let stream = sys::fd::borrow(number);
-    let flags = OFlag::from_bits_retain(fcntl::fcntl(stream, FcntlArg::F_GETFL).during("fcntl")?);
-    if flags.contains(OFlag::O_NONBLOCK) {
-        fcntl::fcntl(stream.as_fd(), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).during("fcntl")?;
+/// Descriptors that are not non-blocking any more, unless this is dropped. Node.js makes its own streams so, and a program
+/// does not expect that of its standard ones; child_process undoes it too.
+struct Blocking {
+    before: Vec<(RawFd, OFlag)>,
+}
+
+impl Blocking {
+    fn of(descriptors: &[RawFd]) -> Result<Self> {
+        let mut blocking = Self { before: Vec::new() };
+        for &number in descriptors {
+            let descriptor = sys::fd::borrow(number);
+            let flags = OFlag::from_bits_retain(fcntl::fcntl(descriptor, FcntlArg::F_GETFL).during("fcntl")?);
+            if flags.contains(OFlag::O_NONBLOCK) {
+                fcntl::fcntl(descriptor, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).during("fcntl")?;
+                blocking.before.push((number, flags));
+            }
+        }
+        Ok(blocking)
     }
-    Ok(())
+
+    fn keep(mut self) {
+        self.before.clear();
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        for &(number, flags) in &self.before {
+            // As it could be cleared, it can be set.
+            let _ = fcntl::fcntl(sys::fd::borrow(number), FcntlArg::F_SETFL(flags));
+        }
+    }
 }

@@ -45,10 +45,11 @@ fn waitid(which: Which<'_>, flags: c_int, owned: Option<&Owned>) -> nix::Result<
         return Ok(Answer::Owned(pid));
     }
     let scope = match which {
-        // Also what was killed before its exec, which would have set its exit signal.
+        // __WALL: also what was killed before its exec, which would have set its exit signal.
         Which::Pid(_) => libc::__WALL,
         // What the runtime has started in other threads is not known here.
-        _ if owned.is_some() => libc::__WNOTHREAD,
+        _ if owned.is_some() => libc::__WNOTHREAD | libc::__WALL,
+        // Not what other threads are about to make daemons of.
         _ => 0,
     };
     loop {

@@ -11,8 +11,8 @@ use super::reactor::Instance;
 use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
 
-/// What to start. `stdio`: at the index of each of the child's descriptors 'pipe', 'inherit', one of the caller's, or
-/// nothing for /dev/null.
+/// What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
+/// /dev/null.
 #[napi(object)]
 pub struct ChildOrders {
     pub program: String,
@@ -74,7 +74,6 @@ fn to_stdio(given: Option<Either<i32, String>>) -> Stdio {
     match given {
         None => Stdio::Ignore,
         Some(Either::A(number)) => Stdio::Descriptor(number),
-        Some(Either::B(kind)) if kind == "inherit" => Stdio::Inherit,
         Some(Either::B(_)) => Stdio::Pipe,
     }
 }

@@ -74,11 +74,12 @@ pub struct Ended {
 /// Processes that have ended. Waits for nothing.
 #[napi(catch_unwind)]
 pub fn turn(env: Env, reactor: &External<Rc<Instance>>) -> Result<Vec<Ended>> {
-    let endings = reactor.with(Reactor::turn).or_throw(&env)?;
+    let endings = reactor.with(Reactor::turn);
     if let Some(open) = reactor.open.borrow().as_ref() {
         open.waker.turned();
     }
     Ok(endings
+        .or_throw(&env)?
         .into_iter()
         .map(|(token, ending)| Ended { token: token as f64, status: ending.into() })
         .collect())

@@ -1,11 +1,13 @@
+use std::os::fd::IntoRawFd;
+
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
-use crate::orphans;
 use crate::reactor::Ending;
 use crate::sys::process::{State, Status, Usage, Waited};
 use crate::wait::{self, Answer, Owned};
+use crate::{orphans, sys};
 
 /// What has become of a process.
 #[napi(object)]
@@ -69,10 +71,16 @@ pub fn is_owned(env: Env, pid: i32, owned: OwnedChildren) -> Result<bool> {
     wait::is_owned(pid, &owned.into()).or_throw(&env)
 }
 
-/// The zombies among this thread's children, but for procnative's own and `others`.
+/// A descriptor of the list of this thread's children.
 #[napi(catch_unwind)]
-pub fn find_orphans(env: Env, others: Vec<i32>) -> Result<Vec<i32>> {
-    orphans::zombies(&others).or_throw(&env)
+pub fn open_children(env: Env) -> Result<i32> {
+    orphans::open_list().or_throw(&env).map(IntoRawFd::into_raw_fd)
+}
+
+/// The zombies in that list, but for procnative's own.
+#[napi(catch_unwind)]
+pub fn find_zombies(env: Env, list: i32) -> Result<Vec<i32>> {
+    orphans::zombies(sys::fd::borrow(list)).or_throw(&env)
 }
 
 /// Null if it is gone.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::children;
+use crate::children::{self, Claim};
 use crate::error::{During, Result};
 use crate::exit_status;
 use crate::spawn::Child;
@@ -49,8 +49,8 @@ struct Entry {
     pidfd: OwnedFd,
     /// Whether its end is taken, or only looked at.
     reaps: bool,
-    /// Whether it was started here.
-    child: bool,
+    /// If it was started here.
+    claim: Option<Claim>,
     /// Whether nobody here will wait for it any more, so that it is to be reaped when it ends.
     given_up: bool,
     watched: bool,
@@ -76,15 +76,15 @@ impl Reactor {
 
     /// Takes over a child that was started here.
     pub fn adopt(&mut self, child: Child) -> Token {
-        children::add(child.pid);
         let Child { pid, pidfd } = child;
-        self.insert(Entry { pid, pidfd, reaps: true, child: true, given_up: false, watched: false })
+        let claim = Some(children::add(pid));
+        self.insert(Entry { pid, pidfd, reaps: true, claim, given_up: false, watched: false })
     }
 
     /// Opens any process.
     pub fn open(&mut self, pid: i32, reaps: bool) -> Result<Token> {
         let pidfd = pidfd::open(pid).during("pidfd_open")?;
-        Ok(self.insert(Entry { pid, pidfd, reaps, child: false, given_up: false, watched: false }))
+        Ok(self.insert(Entry { pid, pidfd, reaps, claim: None, given_up: false, watched: false }))
     }
 
     fn insert(&mut self, entry: Entry) -> Token {
@@ -126,22 +126,25 @@ impl Reactor {
     /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
     pub fn release(&mut self, token: Token) -> Result<()> {
         match self.entries.get_mut(&token) {
-            Some(entry) if entry.child => {
+            Some(entry) if entry.claim.is_some() => {
                 entry.given_up = true;
                 self.watch(token)
             }
-            _ => self.remove(token).map(drop),
+            _ => {
+                self.remove(token);
+                Ok(())
+            }
         }
     }
 
     /// What becomes of it when its environment has ended: children that were given up are still reaped, by a thread that
     /// is there for as long as there are some. Others are orphans, for anybody to wait for.
     pub fn outlive(mut self) -> Result<()> {
-        let is_kept = |entry: &Entry| entry.child && entry.given_up;
+        let is_kept = |entry: &Entry| entry.claim.is_some() && entry.given_up;
         let others = self.entries.iter().filter(|(_, entry)| !is_kept(entry)).map(|(&token, _)| token);
         for token in others.collect::<Vec<_>>() {
-            if let Some(Entry { pid, child: true, .. }) = self.remove(token)? {
-                children::forget(pid);
+            if let Some(entry) = self.remove(token) {
+                entry.disown();
             }
         }
         if self.entries.is_empty() {
@@ -149,22 +152,22 @@ impl Reactor {
         }
         thread::spawn(move || {
             // Neither fails on descriptors that are held open.
-            while !self.entries.is_empty() && poll::wait(&[self.set.0.as_fd()], None).is_ok() {
-                if self.turn().is_err() {
-                    return;
-                }
-            }
+            while !self.entries.is_empty()
+                && poll::wait(&[self.set.0.as_fd()], None).is_ok()
+                && self.turn().is_ok()
+            {}
         })
         .map(drop)
     }
 
-    fn remove(&mut self, token: Token) -> Result<Option<Entry>> {
-        self.unwatch(token)?;
-        let entry = self.entries.remove(&token);
-        if let Some(entry) = &entry {
-            self.by_pid.remove(&(entry.pid, token));
+    fn remove(&mut self, token: Token) -> Option<Entry> {
+        let entry = self.entries.remove(&token)?;
+        self.by_pid.remove(&(entry.pid, token));
+        if entry.watched {
+            // It is there, so that this can't fail.
+            let _ = self.set.delete(&entry.pidfd);
         }
-        Ok(entry)
+        Some(entry)
     }
 
     /// Without waiting: processes that have ended, which are let go of.
@@ -176,22 +179,21 @@ impl Reactor {
         };
         let mut endings = Vec::with_capacity(count);
         for event in &events[..count] {
-            self.look_at(event.data(), &mut endings)?;
+            self.look_at(event.data(), &mut endings);
         }
         Ok(endings)
     }
 
-    fn look_at(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) -> Result<()> {
+    fn look_at(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) {
         // Gone, if it was taken out while its event was on its way.
-        let Some(entry) = self.entries.get(&token) else { return Ok(()) };
+        let Some(entry) = self.entries.get(&token) else { return };
         let others = if entry.reaps { self.others_of(token, entry) } else { Vec::new() };
-        let Some(ending) = entry.ending().during("waitid")? else { return Ok(()) };
+        let Some(ending) = entry.ending() else { return };
         // Whoever else is here for it would come too late to be told by the kernel.
         for token in others.into_iter().chain([token]) {
-            self.remove(token)?;
+            self.remove(token);
             endings.push((token, ending));
         }
-        Ok(())
     }
 
     /// Other registrations of the same process: those of its number, while it has that.
@@ -208,7 +210,7 @@ impl Reactor {
 
 impl Entry {
     /// None as long as it can't be told, of one that is traced.
-    fn ending(&self) -> nix::Result<Option<Ending>> {
+    fn ending(&self) -> Option<Ending> {
         let which = Which::Pidfd(self.pidfd.as_fd());
         let flags = libc::WEXITED | libc::__WALL;
         let waited = if self.reaps {
@@ -218,15 +220,22 @@ impl Entry {
         };
         match waited {
             Ok(Some(Waited { state: State::Ended(status), usage, .. })) => {
-                Ok(Some(Ending { pid: self.pid, status: Some(status), usage: Some(usage) }))
+                Some(Ending { pid: self.pid, status: Some(status), usage: Some(usage) })
             }
-            Ok(_) => Ok(None),
-            // No child of ours, or not any more.
-            Err(Errno::ECHILD) => {
+            Ok(_) => None,
+            // No child of ours, or not any more: there is no other error.
+            Err(_) => {
+                self.disown();
                 let status = exit_status::of_stranger(self.pid, self.pidfd.as_fd());
-                Ok(Some(Ending { pid: self.pid, status, usage: None }))
+                Some(Ending { pid: self.pid, status, usage: None })
             }
-            Err(errno) => Err(errno),
+        }
+    }
+
+    /// From now on, it is anybody's to reap.
+    fn disown(&self) {
+        if let Some(claim) = self.claim {
+            children::forget(self.pid, claim);
         }
     }
 
@@ -239,8 +248,6 @@ impl Entry {
 impl Drop for Reactor {
     /// Children that are left are orphans now.
     fn drop(&mut self) {
-        for entry in self.entries.values().filter(|entry| entry.child) {
-            children::forget(entry.pid);
-        }
+        self.entries.values().for_each(Entry::disown);
     }
 }

@@ -59,9 +59,7 @@ impl Shared {
             }
             wake();
             // Of a turn that is over, or of the end.
-            if self.go_on.read().is_err() {
-                return;
-            }
+            while self.go_on.read() == Err(Errno::EINTR) {}
         }
     }
 

@@ -89,8 +89,9 @@ unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int)
 unsafe extern "C" fn on_closed(handle: Handle) {
     let Some(uv) = uv::poll_functions() else { return };
     // SAFETY: nobody else has the data any more, nor the handle, which goes with it.
-    let data = unsafe { Box::from_raw((uv.get_data)(handle).cast::<Data>()) };
-    if let Some(done) = data.done {
+    let Data { wake, done, .. } = *unsafe { Box::from_raw((uv.get_data)(handle).cast::<Data>()) };
+    drop(wake);
+    if let Some(done) = done {
         done();
     }
 }

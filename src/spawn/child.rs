@@ -159,10 +159,11 @@ pub extern "C" fn program(orders: *mut c_void) -> c_int {
         (*orders).report.pid = libc::getpid();
         let foreground = foreground_of(&*orders);
         let Err(step) = become_program(&*orders);
-        let errno = *libc::__errno_location();
+        record(orders, step);
+        // From its terminal it may be sent SIGHUP, or SIGTTOU, now.
+        set_signal_mask(u64::MAX);
         give_terminal_back(&*orders, foreground);
-        *libc::__errno_location() = errno;
-        fail(orders, step)
+        libc::_exit(127)
     }
 }
 
@@ -323,20 +324,27 @@ fn foreground_of(orders: &Orders) -> pid_t {
 }
 
 /// Undoes what a child that came to nothing has done to a terminal: gives the foreground back; or lets go of its
-/// session's own, which the end of its leader would otherwise hang up. Its descriptor may have been closed since.
+/// session's own, which the end of its leader would otherwise hang up.
 fn give_terminal_back(orders: &Orders, foreground: pid_t) {
     if foreground <= 0 && orders.controlling_terminal < 0 {
         return;
     }
-    // SAFETY: opens and closes a descriptor of this process's own; the kernel reads a C string and one pid.
-    unsafe {
-        let terminal = libc::open(c"/dev/tty".as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
-        if orders.controlling_terminal >= 0 {
-            libc::ioctl(terminal, libc::TIOCNOTTY);
-        } else {
-            libc::ioctl(terminal, libc::TIOCSPGRP, &raw const foreground);
+    let give_back = |terminal: c_int| {
+        // SAFETY: the kernel reads one pid.
+        unsafe {
+            if orders.controlling_terminal >= 0 {
+                libc::ioctl(terminal, libc::TIOCNOTTY)
+            } else {
+                libc::ioctl(terminal, libc::TIOCSPGRP, &raw const foreground)
+            }
         }
-        libc::close(terminal);
+    };
+    let named =
+        if orders.controlling_terminal >= 0 { orders.controlling_terminal } else { orders.foreground };
+    // That number may have been closed since, or be another one's: of what is not its terminal, it is refused.
+    if give_back(named) < 0 {
+        // SAFETY: opens a descriptor of this process's own, which ends.
+        give_back(unsafe { libc::open(c"/dev/tty".as_ptr(), libc::O_RDWR | libc::O_NOCTTY) });
     }
 }
 
@@ -500,12 +508,23 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) -> usize {
 /// Writes down which step failed, and ends this process.
 ///
 /// # Safety
-/// `orders` is the parent's, and nobody else looks at its report now.
+/// As `record`.
 unsafe fn fail(orders: *mut Orders, step: Step) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe {
+        record(orders, step);
+        libc::_exit(127)
+    }
+}
+
+/// Writes down which step failed, and why.
+///
+/// # Safety
+/// `orders` is the parent's, and nobody else looks at its report now.
+unsafe fn record(orders: *mut Orders, step: Step) {
     // SAFETY: the parent reads the report only after this process is gone.
     unsafe {
         (*orders).report.errno = *libc::__errno_location();
         (*orders).report.step = step;
-        libc::_exit(127)
     }
 }
