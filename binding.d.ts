@@ -133,7 +133,7 @@ export interface Joined {
 export declare function joinLauncher(descriptor: number, inode: number): Joined | null
 
 /** Whether it keeps the event loop alive. */
-export declare function keepAlive(reactor: ExternalObject<Instance>, yes: boolean): void
+export declare function keepAlive(reactor: number, yes: boolean): void
 
 /** Starts a daemon; returns when it is ready, dead or late. */
 export declare function launch(orders: LaunchOrders): StartOutcome
@@ -185,10 +185,10 @@ export declare function notifyInBackground(socket: string, state: string): Promi
 export declare function openChildren(): number
 
 /** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
-export declare function openProcess(reactor: ExternalObject<Instance>, pid: number, reaps: boolean): number
+export declare function openProcess(reactor: number, pid: number, reaps: boolean): number
 
 /** Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`. */
-export declare function openReactor(onReadable: OnReadable): ExternalObject<Instance>
+export declare function openReactor(onReadable: OnReadable): number
 
 /** What the runtime has started in this thread; `known`: whether it tells. */
 export interface OwnedChildren {
@@ -213,7 +213,7 @@ export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefin
 export declare function releasePidFile(): void
 
 /** Lets go of a process; a child that was spawned is reaped when it ends. */
-export declare function releaseProcess(reactor: ExternalObject<Instance>, token: number): void
+export declare function releaseProcess(reactor: number, token: number): void
 
 /** Opens log files anew. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
@@ -234,10 +234,10 @@ export declare function setpgid(pid: number, pgid: number): void
 export declare function setsid(): number
 
 /** False if the process is gone. */
-export declare function signalProcess(reactor: ExternalObject<Instance>, token: number, signal: number): boolean
+export declare function signalProcess(reactor: number, token: number, signal: number): boolean
 
 /** Starts a child. Returns when its program has begun. */
-export declare function spawn(reactor: ExternalObject<Instance>, orders: ChildOrders): Started
+export declare function spawn(reactor: number, orders: ChildOrders): Started
 
 /** Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised. */
 export declare function startDaemon(orders: DaemonOrders): StartOutcome | Promise<StartOutcome>
@@ -289,10 +289,10 @@ export declare function tcsetpgrp(fd: number, pgid: number): void
 export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
 /** Processes that have ended. Waits for nothing. */
-export declare function turn(reactor: ExternalObject<Instance>): Array<Ended>
+export declare function turn(reactor: number): Array<Ended>
 
 /** Undoes that. */
-export declare function unwatchProcess(reactor: ExternalObject<Instance>, token: number): void
+export declare function unwatchProcess(reactor: number, token: number): void
 
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
@@ -325,7 +325,7 @@ export interface WaitStatus {
 }
 
 /** Has a turn tell the end of a process. */
-export declare function watchProcess(reactor: ExternalObject<Instance>, token: number): void
+export declare function watchProcess(reactor: number, token: number): void
 
 /** Makes a process, this one or its daemon, the one that this process's pid file names. */
 export declare function writePidFile(pid: number): void

@@ -456,7 +456,8 @@ export class Process {
    *
    * Output may still be on its way through a pipe then.
    *
-   * @throws (rejects) `ERR_PROCNATIVE_PROCESS_CLOSED` once closed; the reason of `signal`, if that was aborted
+   * @throws (rejects) `ERR_PROCNATIVE_PROCESS_CLOSED` once closed, unless its end was heard of before; the reason of
+   * `signal`, if that was aborted
    */
   wait(options?: { signal?: AbortSignal }): Promise<WaitStatus>
   /** Undoes {@link unref}. */
@@ -513,7 +514,7 @@ export interface WaitOptions {
  * - a child that child_process has started in this thread since procnative was loaded there
  * - a child of another thread, of which it can't know that, unless {@link spawn} has started it
  * - -1, and a group, as long as there is one of child_process's among them; and it looks at this thread's children only
- * - in Bun and Deno, which do not tell of theirs, whatever {@link spawn} has not started
+ * - in Bun and Deno, which do not tell of theirs, whatever {@link spawn} has not started; -1 and groups always
  *
  * @param pid a child; -1: any; 0: any of the caller's process group; less than -1: any of the group of that number
  * @returns null with `nohang`, if there is nothing to tell yet

@@ -1,13 +1,12 @@
 use std::os::fd::IntoRawFd;
-use std::rc::Rc;
 
-use napi::bindgen_prelude::{Either, External};
+use napi::bindgen_prelude::Either;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::identity::Credentials;
-use super::reactor::Instance;
+use super::reactor;
 use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
 
@@ -40,10 +39,10 @@ pub struct Started {
 
 /// Starts a child. Returns when its program has begun.
 #[napi(catch_unwind)]
-pub fn spawn(env: Env, reactor: &External<Rc<Instance>>, orders: ChildOrders) -> Result<Started> {
+pub fn spawn(env: Env, reactor: u32, orders: ChildOrders) -> Result<Started> {
     let spawned = process::spawn(orders.into()).or_throw(&env)?;
     let pid = spawned.child.pid;
-    let token = reactor.with(|reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
+    let token = reactor::with(reactor, |reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
     let pipes = spawned.pipes.into_iter().map(|pipe| pipe.map(IntoRawFd::into_raw_fd)).collect();
     Ok(Started { pid, token: token as f64, pipes })
 }

@@ -1,7 +1,8 @@
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use napi::bindgen_prelude::{External, retain_current_module_for_unload_safety};
+use napi::bindgen_prelude::retain_current_module_for_unload_safety;
 use napi::{Env, Result};
 use napi_derive::napi;
 use nix::errno::Errno;
@@ -13,10 +14,13 @@ use crate::error::{self, Error};
 use crate::reactor::{Reactor, Token, Waker};
 use crate::session;
 
-/// A reactor, until its environment ends.
-pub struct Instance {
-    open: RefCell<Option<Open>>,
+thread_local! {
+    /// The reactors of this thread's environment, by the numbers that JavaScript knows them by: a pointer in its hands
+    /// could outlive what it points to. As a rule there is one; a module that is loaded again opens another.
+    static OPEN: RefCell<BTreeMap<u32, Open>> = const { RefCell::new(BTreeMap::new()) };
 }
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 struct Open {
     reactor: Reactor,
@@ -25,14 +29,14 @@ struct Open {
 
 /// Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`.
 #[napi(catch_unwind)]
-pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<External<Rc<Instance>>> {
+pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<u32> {
     // A thread of a reactor's may outlive the environment, and with it the last one to have loaded this library.
     retain_current_module_for_unload_safety();
     let reactor = Reactor::new().or_throw(&env)?;
     let waker = event_loop::watch(env, &reactor, &on_readable)?;
-    let instance = Rc::new(Instance { open: RefCell::new(Some(Open { reactor, waker })) });
-    let ending = Rc::clone(&instance);
-    event_loop::at_end(env, move |done| match ending.open.take() {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    OPEN.with_borrow_mut(|open| open.insert(number, Open { reactor, waker }));
+    event_loop::at_end(env, move |done| match take_out(number) {
         // After the waker has let go of the set.
         Some(Open { waker, reactor }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
@@ -43,25 +47,30 @@ pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<External<Rc
         })),
         None => done(),
     })?;
-    Ok(External::new(instance))
+    Ok(number)
 }
 
-impl Instance {
-    pub fn with<T>(&self, work: impl FnOnce(&mut Reactor) -> error::Result<T>) -> error::Result<T> {
-        match self.open.borrow_mut().as_mut() {
-            Some(open) => work(&mut open.reactor),
-            // No JavaScript runs any more.
-            None => Err(Error { syscall: "epoll_ctl", errno: Errno::EBADF, path: None }),
-        }
-    }
+fn take_out(number: u32) -> Option<Open> {
+    // The thread itself may be about to end.
+    OPEN.try_with(|open| open.borrow_mut().remove(&number)).ok().flatten()
+}
+
+/// Fails where there is no such reactor, as after its environment's end.
+pub fn with<T>(number: u32, work: impl FnOnce(&mut Reactor) -> error::Result<T>) -> error::Result<T> {
+    OPEN.with_borrow_mut(|open| match open.get_mut(&number) {
+        Some(open) => work(&mut open.reactor),
+        None => Err(Error { syscall: "epoll_ctl", errno: Errno::EBADF, path: None }),
+    })
 }
 
 /// Whether it keeps the event loop alive.
 #[napi(catch_unwind)]
-pub fn keep_alive(reactor: &External<Rc<Instance>>, yes: bool) {
-    if let Some(open) = reactor.open.borrow_mut().as_mut() {
-        open.waker.keep_alive(yes);
-    }
+pub fn keep_alive(reactor: u32, yes: bool) {
+    OPEN.with_borrow_mut(|open| {
+        if let Some(open) = open.get_mut(&reactor) {
+            open.waker.keep_alive(yes);
+        }
+    });
 }
 
 /// The end of the process of a token, which means nothing from now on.
@@ -73,13 +82,16 @@ pub struct Ended {
 
 /// Processes that have ended. Waits for nothing.
 #[napi(catch_unwind)]
-pub fn turn(env: Env, reactor: &External<Rc<Instance>>) -> Result<Vec<Ended>> {
-    let endings = reactor.with(Reactor::turn);
-    if let Some(open) = reactor.open.borrow().as_ref() {
-        open.waker.turned();
-    }
+pub fn turn(env: Env, reactor: u32) -> Result<Vec<Ended>> {
+    let endings = OPEN.with_borrow_mut(|open| {
+        // A last call may come after the end.
+        let Some(Open { reactor, waker }) = open.get_mut(&reactor) else { return Ok(Vec::new()) };
+        let endings = reactor.turn();
+        waker.turned();
+        endings
+    });
+    let endings = endings.or_throw(&env)?;
     Ok(endings
-        .or_throw(&env)?
         .into_iter()
         .map(|(token, ending)| Ended { token: token as f64, status: ending.into() })
         .collect())
@@ -87,30 +99,30 @@ pub fn turn(env: Env, reactor: &External<Rc<Instance>>) -> Result<Vec<Ended>> {
 
 /// Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at.
 #[napi(catch_unwind)]
-pub fn open_process(env: Env, reactor: &External<Rc<Instance>>, pid: i32, reaps: bool) -> Result<f64> {
-    reactor.with(|reactor| reactor.open(pid, reaps)).or_throw(&env).map(|token| token as f64)
+pub fn open_process(env: Env, reactor: u32, pid: i32, reaps: bool) -> Result<f64> {
+    with(reactor, |reactor| reactor.open(pid, reaps)).or_throw(&env).map(|token| token as f64)
 }
 
 /// False if the process is gone.
 #[napi(catch_unwind)]
-pub fn signal_process(env: Env, reactor: &External<Rc<Instance>>, token: f64, signal: i32) -> Result<bool> {
-    reactor.with(|reactor| reactor.signal(token as Token, signal)).or_throw(&env)
+pub fn signal_process(env: Env, reactor: u32, token: f64, signal: i32) -> Result<bool> {
+    with(reactor, |reactor| reactor.signal(token as Token, signal)).or_throw(&env)
 }
 
 /// Has a turn tell the end of a process.
 #[napi(catch_unwind)]
-pub fn watch_process(env: Env, reactor: &External<Rc<Instance>>, token: f64) -> Result<()> {
-    reactor.with(|reactor| reactor.watch(token as Token)).or_throw(&env)
+pub fn watch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    with(reactor, |reactor| reactor.watch(token as Token)).or_throw(&env)
 }
 
 /// Undoes that.
 #[napi(catch_unwind)]
-pub fn unwatch_process(env: Env, reactor: &External<Rc<Instance>>, token: f64) -> Result<()> {
-    reactor.with(|reactor| reactor.unwatch(token as Token)).or_throw(&env)
+pub fn unwatch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    with(reactor, |reactor| reactor.unwatch(token as Token)).or_throw(&env)
 }
 
 /// Lets go of a process; a child that was spawned is reaped when it ends.
 #[napi(catch_unwind)]
-pub fn release_process(env: Env, reactor: &External<Rc<Instance>>, token: f64) -> Result<()> {
-    reactor.with(|reactor| reactor.release(token as Token)).or_throw(&env)
+pub fn release_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    with(reactor, |reactor| reactor.release(token as Token)).or_throw(&env)
 }

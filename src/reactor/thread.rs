@@ -52,8 +52,10 @@ pub fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
 
 impl Shared {
     fn watch(&self, set: &Epoll, wake: impl Fn()) {
-        // A poll of descriptors that are held open does not fail.
-        while poll::wait(&[set.0.as_fd(), self.go_on.as_fd()], None).is_ok() {
+        // A poll of descriptors that are held open does not fail. The end may have been read along with a turn's.
+        while !self.ended.load(Ordering::Acquire)
+            && poll::wait(&[set.0.as_fd(), self.go_on.as_fd()], None).is_ok()
+        {
             if self.ended.load(Ordering::Acquire) {
                 return;
             }
