@@ -387,9 +387,12 @@ export interface SpawnOptions {
   group?: string | number
   /** setsid(2): the child leads a session of its own, without a terminal. Default false. */
   session?: boolean
-  /** setpgid(0, n): the child joins a process group of the caller's session; with 0 it leads one of its own. */
+  /**
+   * setpgid(0, n): the child joins a process group of the caller's session; with 0 it leads one of its own. Not together
+   * with `session` or `controllingTerminal`, which give it one.
+   */
   processGroup?: number
-  /** A terminal's descriptor: becomes the controlling terminal of the child's session, which it leads. */
+  /** A terminal's descriptor: becomes the controlling terminal of the child's session. Implies `session`. */
   controllingTerminal?: number
   /**
    * A terminal's descriptor: the child's process group becomes its foreground group, before the program runs. With
@@ -398,7 +401,7 @@ export interface SpawnOptions {
   foreground?: number
   /**
    * The signal that the child gets when the caller dies, be it by SIGKILL. Refused off the main thread: the parent, in
-   * Linux, is the thread that calls. Cleared in the child when it runs a set-user-ID program.
+   * Linux, is the thread that calls. It may come more than once. Cleared in the child when it runs a set-user-ID program.
    */
   parentDeathSignal?: NodeJS.Signals
 }

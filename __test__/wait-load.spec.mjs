@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { wait } from '../index.js'
-import { caller, exited, killed, shell, told } from './fixtures/wait-children.mjs'
+import { caller, exited, killed, shell, told } from './helpers/children.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'

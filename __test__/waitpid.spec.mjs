@@ -8,17 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { waitpid } from '../index.js'
-import {
-  continued,
-  exited,
-  killed,
-  release,
-  shell,
-  sleeper,
-  started,
-  stopped,
-  told,
-} from './fixtures/wait-children.mjs'
+import { continued, exited, killed, release, shell, sleeper, started, stopped, told } from './helpers/children.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { isAlive, stat, status } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'

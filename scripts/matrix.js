@@ -15,7 +15,19 @@ const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 // What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules. Deno's
 // servers have no descriptor, which the tests of what is handed over begin with.
-const DENO = ['session', 'spawn-daemon', 'terminal', 'unix']
+const PROCESSES = [
+  'job-control',
+  'orphans',
+  'parent-death',
+  'process',
+  'spawn',
+  'spawn-stdio',
+  'wait',
+  'wait-load',
+  'wait-ownership',
+  'waitpid',
+]
+const DENO = [...PROCESSES, 'session', 'spawn-daemon', 'terminal', 'unix']
 const BUN = [...DENO, 'systemd']
 
 const RUNTIMES = {

@@ -29,7 +29,7 @@ export function isAlive(pid) {
 /** A field of /proc/PID/status, as text. */
 export function status(pid, field) {
   const text = read(`/proc/${pid}/status`)
-  return text?.match(new RegExp(`^${field}:\\s*(.*)$`, 'm'))?.[1] ?? null
+  return text?.match(new RegExp(`^${field}:[ \\t]*(.*)$`, 'm'))?.[1] ?? null
 }
 
 /** Open descriptors and what they are. */

@@ -221,7 +221,9 @@ unsafe fn execute(orders: &Orders) -> Step {
             libc::execve(*program, orders.argv, orders.envp);
             match *errno {
                 libc::EACCES => denied = true,
-                libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
+                libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG => {}
+                // Of a directory on a network.
+                libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
                 _ => return Step::Exec,
             }
             program = program.add(1);
