@@ -226,6 +226,23 @@ for (const [what, options] of [
   })
 }
 
+for (const [what, file, options, code] of [
+  ['the program is not there', '/no such', {}, 'ENOENT'],
+  ['the program may not be run', '/etc/passwd', {}, 'EACCES'],
+  ['the directory is not there', 'true', { cwd: '/no such' }, 'ENOENT'],
+]) {
+  test(`P2, E3: where ${what}, the terminal that the child was to have is nobody’s again, and not hung up`, async (t) => {
+    const { fd } = await pty(t)
+    for (let i = 0; i < 20; i++) {
+      const refused = facts(refusal(file, [], { stdio: 'ignore', controllingTerminal: fd, ...options }))
+      assert.equal(refused.code, code)
+    }
+    fs.writeSync(fd, 'x')
+    const owner = started(t, 'sleep', ['1000'], { controllingTerminal: fd })
+    assert.equal(stat(owner.pid).tty, fs.fstatSync(fd).rdev)
+  })
+}
+
 test('P3: `session` alone has no terminal: /dev/tty gives ENXIO', async (t) => {
   const own = await child(t, { session: true })
   assert.equal(await own.call('controllingTerminal'), null)

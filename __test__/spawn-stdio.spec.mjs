@@ -1,6 +1,7 @@
 // P3: what the descriptors of a child of spawn() are, and its signals.
 
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -231,6 +232,26 @@ test("P3: 'inherit' of standard streams that are non-blocking: they are blocking
   assert.deepEqual(seen, [false, false, false])
 })
 
+// O_NONBLOCK, as the kernel tells it of a descriptor of ours.
+const isNonBlocking = (fd) => {
+  const [, flags] = fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/^flags:\s*(\d+)$/m)
+  return (Number.parseInt(flags, 8) & fs.constants.O_NONBLOCK) !== 0
+}
+
+test('P3: any descriptor that becomes a standard stream is blocking then; a start that fails leaves it be', async (t) => {
+  const fifo = path.join(temporary(t), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const fd = fs.openSync(fifo, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
+  t.after(() => fs.closeSync(fd))
+  assert.equal(isNonBlocking(fd), true)
+  refusal('/no such', [], { stdio: [fd, fd, fd] })
+  assert.equal(isNonBlocking(fd), true)
+  await ended(started(t, 'true', [], { stdio: ['ignore', 'ignore', 'ignore', fd] }))
+  assert.equal(isNonBlocking(fd), true)
+  await ended(started(t, 'true', [], { stdio: ['ignore', 'ignore', fd] }))
+  assert.equal(isNonBlocking(fd), false)
+})
+
 test('P3: a socket that is passed on above 2 stays non-blocking: it is one with the caller’s', onlyNode, async (t) => {
   const { far } = await connection(t)
   const seen = await seenInChild(t, ['ignore', 'ignore', 'ignore', far])
@@ -337,6 +358,18 @@ test('P2: a start that fails leaves nothing of its pipes', onlyNode, () => {
     assert.equal(refusal('/no such', [], { stdio: Array(6).fill('pipe') }).code, 'ENOENT')
   }
 })
+
+test(
+  'E3: where the stack ends in the middle of it, a call leaves neither a child nor a descriptor',
+  onlyNode,
+  async () => {
+    const { stdout, stderr, code } = await runScript(fixture('spawn-deep.mjs'))
+    assert.equal(code, 0, stderr)
+    const { threw, returned, lost } = JSON.parse(stdout)
+    assert.ok(threw > 0 && returned > 0, stdout)
+    assert.equal(lost, 0)
+  },
+)
 
 test(
   "P3: in Bun and Deno a 'pipe' is ERR_PROCNATIVE_RUNTIME, and nothing is started",

@@ -208,6 +208,29 @@ test('W3: aborted as the child ends, a wait has either rejected or taken the sta
   }
 })
 
+test('E3: a signal that is not what it seems harms its own wait only', async (t) => {
+  const noListeners = { aborted: false, addEventListener: () => {} }
+  const { pid } = sleeper(t)
+  for (const signal of [{ aborted: false }, noListeners]) {
+    await assert.rejects(wait(pid, { signal }), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  const thrown = new Error('thrown by the signal')
+  const throwing = (name) => ({
+    aborted: false,
+    addEventListener: () => {},
+    removeEventListener: () => {},
+    [name]() {
+      throw thrown
+    },
+  })
+  const signals = [throwing('addEventListener'), throwing('removeEventListener')]
+  const odd = Promise.allSettled(signals.map((signal) => wait(pid, { signal })))
+  const others = [wait(pid), ...[sleeper(t), sleeper(t)].map((child) => [child.kill(), child.wait()][1])]
+  process.kill(pid, 'SIGTERM')
+  for (const { signal } of await Promise.all(others)) assert.equal(signal, 'SIGTERM')
+  for (const { reason } of await odd) assert.equal(reason, thrown)
+})
+
 test('W3: a wait that is over listens to its signal no more', async (t) => {
   const controller = new AbortController()
   const { signal } = controller

@@ -34,6 +34,7 @@ function spawn(file, args = [], given) {
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
   const net = options.stdio.includes('pipe') && require('node:net')
+  requireStack(STACK)
   const { pid, watch, pipes } = reactor.spawn(ordersFor(file, checkedArgs, options))
   try {
     return processOf(pid, watch, sockets(net, pipes))
@@ -43,6 +44,12 @@ function spawn(file, args = [], given) {
     throw error
   }
 }
+
+// Frames, more than there is yet to come.
+const STACK = 200
+
+// Throws if the stack is about to end: that must not be between a child and its Process.
+const requireStack = (frames) => (frames === 0 ? 0 : requireStack(frames - 1) + 1)
 
 function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
   if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
