@@ -110,6 +110,9 @@ export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
 
+/** Whether there are zombies among this process's children, of any thread's. */
+export declare function hasZombies(): boolean
+
 /**
  * Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
  * another one.

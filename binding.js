@@ -790,6 +790,7 @@ module.exports.findUser = nativeBinding.findUser
 module.exports.findZombies = nativeBinding.findZombies
 module.exports.getpgid = nativeBinding.getpgid
 module.exports.getsid = nativeBinding.getsid
+module.exports.hasZombies = nativeBinding.hasZombies
 module.exports.inheritPidFile = nativeBinding.inheritPidFile
 module.exports.isChildSubreaper = nativeBinding.isChildSubreaper
 module.exports.isMainThread = nativeBinding.isMainThread

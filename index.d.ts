@@ -553,7 +553,7 @@ export function wait(
  * and nobody else's, for 20 ms.
  *
  * A child that an addon has started by itself, or another copy of procnative, looks like an orphan, and so does one of
- * child_process's from before procnative was loaded: {@link protect} it. Call this before worker threads are started.
+ * child_process's from before procnative was loaded: {@link protect} it.
  *
  * It does not keep the event loop alive. If called again, each listener hears of each orphan.
  *
@@ -566,9 +566,12 @@ export function wait(
 export function reapOrphans(listener?: (status: WaitStatus) => void): { stop(): void }
 
 /**
- * Keeps {@link reapOrphans} from reaping a process, for as long as that is there.
+ * Keeps {@link reapOrphans} from reaping a process, for as long as that is there. Takes a descriptor until then: whoever has
+ * its number later is not protected.
  *
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @throws `ESRCH` if there is no such process
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
+ * @see pidfd_open(2)
  */
 export function protect(pid: number): void
 

@@ -7,52 +7,58 @@ const children = require('./children.js')
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const native = require('./native.js')
+const { watchProcess } = require('./reactor.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 const { waitStatus } = require('./wait-status.js')
 
 // Milliseconds that a zombie is left to others.
 const PATIENCE = 20
+// Milliseconds to the next look while there are zombies of others. A thread that ends leaves its own to this one, and no
+// SIGCHLD tells of that.
+const INTERVAL = 1000
 
 const registrations = new Set()
-const protectedPids = new Set()
+// Processes by their pids, which may come to be others'.
+const protectedOnes = new Map()
 // The kernel's list of children, while somebody listens.
 let list
 // Zombies that were there at the last look.
 let seen = new Set()
 let isLookPlanned = false
+let laterLook
 
 function reapOrphans(listener) {
   if (listener !== undefined) validate.callback(listener, 'listener')
-  if (!native.isMainThread()) throw errors.workerThread('reapOrphans()')
-  if (otherRuntime()) throw errors.runtime('reapOrphans()', otherRuntime())
-  if (registrations.size === 0) start()
+  requireMainThread('reapOrphans()')
+  if (registrations.size === 0) {
+    list = handleOf(native.openChildren())
+    process.on('SIGCHLD', planLook)
+  }
   const registration = { listener }
   registrations.add(registration)
   planLook()
   return {
     stop() {
-      if (registrations.delete(registration) && registrations.size === 0) end()
+      if (!registrations.delete(registration) || registrations.size > 0) return
+      process.off('SIGCHLD', planLook)
+      clearTimeout(laterLook)
+      list.close()
+      seen.clear()
     },
   }
 }
 
-function start() {
-  list = handleOf(native.openChildren())
-  process.on('SIGCHLD', planLook)
-  process.on('worker', onWorker)
+function protect(pid) {
+  validate.ownPid(pid, 'pid')
+  requireMainThread('protect()')
+  forgetWhatIsGone()
+  if (!protectedOnes.has(pid)) protectedOnes.set(pid, watchProcess(pid, false))
 }
 
-function end() {
-  process.off('SIGCHLD', planLook)
-  process.off('worker', onWorker)
-  list.close()
-  seen.clear()
-}
-
-// Zombies that a thread leaves are the main thread's from then on, and no SIGCHLD tells of that.
-function onWorker(worker) {
-  worker.once('exit', planLook)
+function requireMainThread(what) {
+  if (otherRuntime()) throw errors.runtime(what, otherRuntime())
+  if (!native.isMainThread()) throw errors.workerThread(what)
 }
 
 // Two turns from now, the second of which has begun after whatever has woken this one.
@@ -72,15 +78,27 @@ function look() {
     found.delete(pid)
   }
   seen = found
-  if (seen.size === 0) return
-  isLookPlanned = true
-  setTimeout(() => setImmediate(() => setImmediate(look)), PATIENCE).unref()
+  clearTimeout(laterLook)
+  if (seen.size > 0) {
+    isLookPlanned = true
+    setTimeout(() => setImmediate(() => setImmediate(look)), PATIENCE).unref()
+  } else if (native.hasZombies()) {
+    laterLook = setTimeout(planLook, INTERVAL).unref()
+  }
 }
 
 function zombies() {
-  for (const pid of protectedPids) if (!isThere(pid)) protectedPids.delete(pid)
-  const others = new Set([...children.owned(), ...protectedPids])
-  return new Set(native.findZombies(list.fd).filter((pid) => !others.has(pid)))
+  forgetWhatIsGone()
+  const others = new Set(children.owned())
+  return new Set(native.findZombies(list.fd).filter((pid) => !others.has(pid) && !protectedOnes.has(pid)))
+}
+
+function forgetWhatIsGone() {
+  for (const [pid, watch] of protectedOnes) {
+    if (watch.signal(0)) continue
+    watch.release()
+    protectedOnes.delete(pid)
+  }
 }
 
 function reap(pid) {
@@ -88,20 +106,6 @@ function reap(pid) {
   if (!status) return
   // One by one, so that one that throws does not keep the others from hearing.
   for (const { listener } of registrations) if (listener) process.nextTick(listener, waitStatus(status))
-}
-
-function isThere(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error.code !== 'ESRCH'
-  }
-}
-
-function protect(pid) {
-  validate.ownPid(pid, 'pid')
-  if (!native.isMainThread()) throw errors.workerThread('protect()')
-  protectedPids.add(pid)
 }
 
 module.exports = { protect, reapOrphans }

@@ -51,6 +51,15 @@ fn read(list: impl AsFd) -> Result<Vec<u8>> {
     }
 }
 
+/// Whether there are zombies among this process's children, of any thread's.
+pub fn are_there() -> Result<bool> {
+    let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    match process::waitid(Which::Any, look) {
+        Err(Errno::ECHILD) => Ok(false),
+        result => result.during("waitid").map(|found| found.is_some()),
+    }
+}
+
 /// Reaps one. None where it is gone, or no zombie.
 pub fn reap(pid: i32) -> Result<Option<Waited>> {
     match children::take(Which::Pid(pid), SCOPE) {

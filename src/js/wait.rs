@@ -83,6 +83,12 @@ pub fn find_zombies(env: Env, list: i32) -> Result<Vec<i32>> {
     orphans::zombies(sys::fd::borrow(list)).or_throw(&env)
 }
 
+/// Whether there are zombies among this process's children, of any thread's.
+#[napi(catch_unwind)]
+pub fn has_zombies(env: Env) -> Result<bool> {
+    orphans::are_there().or_throw(&env)
+}
+
 /// Null if it is gone.
 #[napi(catch_unwind)]
 pub fn reap_orphan(env: Env, pid: i32) -> Result<Option<WaitStatus>> {
