@@ -4,6 +4,7 @@
 //! A registration is keyed by a token that grows, not by its descriptor: an event that was on its way when a descriptor was
 //! closed says nothing about who has the number now. Each is taken out of the set before its descriptor is closed, since a
 //! child on its way to exec has that too, and keeps it in the set.
+
 pub mod thread;
 pub mod uv;
 
@@ -94,7 +95,7 @@ impl Reactor {
         self.last
     }
 
-    /// False if the process is gone, or was told to be.
+    /// False if the process is gone.
     pub fn signal(&self, token: Token, signal: i32) -> Result<bool> {
         let Some(entry) = self.entries.get(&token) else { return Ok(false) };
         match pidfd::send_signal(entry.pidfd.as_fd(), signal) {
