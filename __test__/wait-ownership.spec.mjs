@@ -126,6 +126,11 @@ test("W2: also where the user has removed all listeners for 'exit'", knowsOwners
   assert.equal(waitpid(-1).exitCode, 14)
 })
 
+test('W2: one that nobody has an object of any more is refused while it runs', knowsOwners, async () => {
+  const { stdout, stderr } = await runScript(fixture('wait-forgotten.mjs'), [], { execArgv: ['--expose-gc'] })
+  assert.deepEqual(reports(stdout), [{ code: 'ERR_PROCNATIVE_CHILD_OWNED' }], stderr)
+})
+
 test('W2: a spawn of child_process that failed leaves nothing owned', knowsOwners, async (t) => {
   for (let i = 0; i < 20; i++) {
     const child = spawn('/no such program')

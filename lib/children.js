@@ -6,7 +6,8 @@
 const diagnostics = require('node:diagnostics_channel')
 const { otherRuntime } = require('./start.js')
 
-// They are told of before they are started, so that their pid is looked up later.
+// They are told of before they are started, so that their pid is looked up later. Weakly: the runtime itself holds one
+// for as long as that runs.
 const started = new Set()
 let limit = 64
 
@@ -15,14 +16,15 @@ diagnostics.subscribe('child_process', ({ process: child }) => {
     owned()
     limit = Math.max(64, 2 * started.size)
   }
-  started.add(child)
+  started.add(new WeakRef(child))
 })
 
 // The pids of those that are there.
 function owned() {
   const pids = []
-  for (const child of started) {
-    if (hasEnded(child)) started.delete(child)
+  for (const reference of started) {
+    const child = reference.deref()
+    if (!child || hasEnded(child)) started.delete(reference)
     else if (child.pid !== undefined) pids.push(child.pid)
   }
   return pids
