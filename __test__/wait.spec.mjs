@@ -1,12 +1,14 @@
 // W3, W5: wait(). Process is in process.spec.mjs, and waits by the thousand are in wait-load.spec.mjs.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
+import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { openProcess, wait, waitpid } from '../index.js'
 import { exited, grandchild, isStatus, killed, shell, sleeper, told, unknown } from './helpers/children.mjs'
 import { end } from './helpers/daemon.mjs'
-import { isNode, test } from './helpers/harness.mjs'
+import { isNode, isRoot, needs, test } from './helpers/harness.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run, scriptCommand } from './helpers/run.mjs'
@@ -14,6 +16,9 @@ import { until } from './helpers/until.mjs'
 
 const NOBODY = 2 ** 31 - 1
 const ECHILD = { code: 'ECHILD' }
+
+// Elsewhere the runtime does not let its modules be changed.
+const TRACER = needs('Node.js and root', isNode && isRoot)
 
 const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
 
@@ -78,6 +83,39 @@ test('W3: no such process is ESRCH, and so is a child that was waited for', asyn
   }
 })
 
+test(
+  'W3: a child that is traced is told of when its tracer lets go of it, and wakes nobody till then',
+  TRACER,
+  async (t) => {
+    const { pid } = sleeper(t)
+    const tracer = spawn('python3', [fixture('wait-traces.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const gone = once(tracer, 'close')
+    await once(tracer.stdout, 'data')
+    const native = createRequire(import.meta.url)('../lib/native.js')
+    const { turn } = native
+    let turns = 0
+    native.turn = (...args) => {
+      turns++
+      return turn(...args)
+    }
+    t.after(() => {
+      native.turn = turn
+    })
+    let isTold = false
+    const waiting = wait(pid).finally(() => {
+      isTold = true
+    })
+    process.kill(pid, 'SIGKILL')
+    await isZombie(pid)
+    for (let i = 0; i < 1000; i++) await new Promise(setImmediate)
+    assert.equal(isTold, false)
+    assert.ok(turns < 10, `${turns} turns`)
+    tracer.stdin.end('\n')
+    assert.deepEqual(told(await waiting), killed(pid, 'SIGKILL'))
+    await gone
+  },
+)
+
 // ── No child ──
 
 for (const [how, script, expected] of [
@@ -141,7 +179,10 @@ for (const names of [
       await until(() => stat(child.pid).state === state)
       const waits = names.map((name) => WAITS[name](child))
       if (state === 'T') process.kill(child.pid, 'SIGCONT')
-      for (const status of await Promise.all(waits)) assert.deepEqual(told(status), exited(child.pid, 7))
+      const statuses = await Promise.all(waits)
+      for (const status of statuses) assert.deepEqual(told(status), exited(child.pid, 7))
+      // Who is second was told by the first: the kernel knows of no usage by then.
+      assert.ok(statuses.every(({ usage }) => usage !== null))
       if (names.every((name) => [OBSERVING, OPENED].includes(name))) waitpid(child.pid)
       assert.equal(stat(child.pid), null)
     }
