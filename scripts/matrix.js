@@ -27,7 +27,7 @@ const PROCESSES = [
   'wait-ownership',
   'waitpid',
 ]
-const DENO = [...PROCESSES, 'session', 'spawn-daemon', 'terminal', 'unix']
+const DENO = [...PROCESSES, 'session', 'spawn-daemon', 'spawn-daemon-readiness', 'terminal', 'unix']
 const BUN = [...DENO, 'systemd']
 
 const RUNTIMES = {

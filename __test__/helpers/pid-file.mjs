@@ -5,10 +5,23 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { daemonStatus } from '../../index.js'
 import { end, factsFrom, firstLine } from './daemon.mjs'
 import { temporary } from './harness.mjs'
 import { fixture, run } from './run.mjs'
 import { until } from './until.mjs'
+
+/** What daemonStatus() says where nothing runs. */
+export const NOT_RUNNING = { running: false, pid: null }
+
+export const read = (file) => fs.readFileSync(file, 'utf8')
+export const mode = (file) => fs.statSync(file).mode & 0o777
+
+/** Kills a daemon with all its threads: the lock goes with the last of them. */
+export async function killDaemon(pid, pidFile) {
+  await end(pid)
+  await until(() => !daemonStatus(pidFile).running, 'the lock is free')
+}
 
 /** Writes its own pid into a file, and becomes what comes after it. */
 export const namedBy = (pidFile) => ['sh', '-c', 'file=$0; echo $$ >"$file"; exec "$@"', pidFile]

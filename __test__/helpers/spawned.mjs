@@ -1,12 +1,14 @@
 // Daemons of spawnDaemon() under test, killed when the test is over.
 
+import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { spawnDaemon } from '../../index.js'
 import { end } from './daemon.mjs'
 import { temporary } from './harness.mjs'
 import { descriptors, isAlive, startedWith } from './proc.mjs'
-import { fixture } from './run.mjs'
+import { reports } from './report.mjs'
+import { fixture, run } from './run.mjs'
 import { until } from './until.mjs'
 
 export const PYTHON = '/usr/bin/python3'
@@ -80,4 +82,14 @@ function commandIncludes(pid, args) {
     // It has gone meanwhile.
     return false
   }
+}
+
+/** Calls spawnDaemon() in another process, which ends; returns what it reported. */
+export async function startElsewhere(context, calls, { prefix = [], ...options } = {}) {
+  const [program, ...args] = [...prefix, process.execPath, fixture('starts.mjs'), JSON.stringify(calls)]
+  const { stdout, stderr, code } = await run(program, args, options).ended
+  const outcomes = reports(stdout)
+  for (const { pid } of outcomes) if (pid) context.after(() => end(pid))
+  assert.equal(code, 0, stderr)
+  return outcomes
 }
