@@ -244,19 +244,15 @@ export interface Daemon {
  */
 export function daemonize(options?: DaemonizeOptions): Daemon
 
-export interface SpawnDaemonOptions {
-  /** What the program sees as its own name. Default: `file`. */
-  argv0?: string
+export interface SpawnDaemonOptions
+  extends Omit<
+    SpawnOptions,
+    'cwd' | 'umask' | 'stdio' | 'session' | 'processGroup' | 'controllingTerminal' | 'foreground' | 'parentDeathSignal'
+  > {
   /** The daemon's working directory. Default '/'. A `file` with a slash, and paths in `args`, go by it. */
   cwd?: string
-  /** The daemon's environment, `PATH` for the search of `file` included. Default: `process.env`. */
-  env?: Record<string, string | undefined>
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
-  /** The user to run as, by name or number, with the supplementary groups of the group database. */
-  user?: string | number
-  /** The group to run as, by name or number. Default: the user's own. */
-  group?: string | number
   /**
    * What the daemon's descriptors are to be, each at its index; those that are missing of the first three are
    * 'ignore'. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened to append

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import procnative from '../index.js'
+import { daemonStatus } from '../index.js'
 import { end } from './helpers/daemon.mjs'
 import { hasProgram, needs, temporary, test } from './helpers/harness.mjs'
 import {
@@ -24,7 +24,6 @@ import { descriptors, isAlive } from './helpers/proc.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
-const { daemonStatus } = procnative
 const python = needs('python3', hasProgram('python3'))
 
 /** A process that tries to start a daemon whenever it is told to: see fixtures/contender.cjs. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import procnative from '../index.js'
+import { daemonStatus, stopDaemon } from '../index.js'
 import { end, launch } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import {
@@ -22,7 +22,6 @@ import {
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
-const { daemonStatus, stopDaemon } = procnative
 const python = needs('python3', hasProgram('python3'))
 const strace = needs('strace', hasProgram('strace'))
 const root = needs('root', isRoot)

@@ -87,10 +87,10 @@ fn owner(which: Which<'_>, owned: &Owned) -> nix::Result<Option<i32>> {
             let may_be_theirs = is_child(pid, 0)? && !(owned.known && is_child(pid, libc::__WNOTHREAD)?);
             Ok(may_be_theirs.then_some(pid))
         }
-        Which::Any | Which::Pidfd(_) if owned.known => Ok(owned.pids.first().copied()),
-        Which::Any | Which::Pidfd(_) => Ok(Some(-1)),
         Which::Group(group) if owned.known => Ok(owned.pids.iter().copied().find(|&pid| is_in(pid, group))),
         Which::Group(group) => Ok(Some(-group)),
+        _ if owned.known => Ok(owned.pids.first().copied()),
+        _ => Ok(Some(-1)),
     }
 }
 

@@ -48,6 +48,10 @@ export function descriptors(pid = 'self') {
 
 export const threads = () => fs.readdirSync('/proc/self/task').length
 
+/** How many of this process's threads are procnative's own. */
+export const threadsOfOurs = () =>
+  fs.readdirSync('/proc/self/task').filter((id) => read(`/proc/self/task/${id}/comm`) === 'procnative\n').length
+
 /** The pids of this process's children, zombies included. */
 export function children() {
   return fs

@@ -235,7 +235,7 @@ unsafe fn execute(orders: &Orders) -> Step {
     Step::Exec
 }
 
-/// Writes this process's pid into its pid file and locks all of that: see `pid_file.rs`.
+/// Writes this process's pid into its pid file and locks all of that: see `pid_file/mod.rs`.
 fn write_pid(file: c_int) -> Done {
     let mut line: [c_char; 12] = [0; 12];
     let lock = libc::flock {
@@ -320,8 +320,10 @@ fn control_jobs(orders: &Orders) -> Done {
 /// The foreground group of the terminal that the child is to be in the foreground of; 0: there is none.
 fn foreground_of(orders: &Orders) -> pid_t {
     let mut group: pid_t = 0;
-    // SAFETY: the kernel writes one pid.
-    unsafe { libc::ioctl(orders.foreground, libc::TIOCGPGRP, &raw mut group) };
+    if orders.foreground >= 0 {
+        // SAFETY: the kernel writes one pid.
+        unsafe { libc::ioctl(orders.foreground, libc::TIOCGPGRP, &raw mut group) };
+    }
     group
 }
 
