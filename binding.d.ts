@@ -16,6 +16,9 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Takes connections. Throws only where there would be none. */
+export declare function accept(reactor: number, token: number): Array<Connection>
+
 /** A user of the password database, with the groups that initgroups(3) would set for `gid` (its own if absent). */
 export interface Account {
   uid: number
@@ -46,8 +49,17 @@ export interface ChildOrders {
 /** close(2). In a worker, Node's own would warn of a descriptor that it has not opened. */
 export declare function close(descriptor: number): void
 
-/** Has exec close a descriptor. */
-export declare function closeOnExec(descriptor: number): void
+/** Closes a channel, or a listening socket. */
+export declare function closeSocket(reactor: number, token: number): void
+
+/** A connection, and who has made it. */
+export interface Connection {
+  fd: number
+  peer?: Peer
+}
+
+/** A connected Unix socket: at once, or promised where one has to wait for those who came before. */
+export declare function connectUnix(name: string, isAbstract: boolean): number | Promise<number>
 
 export declare function controllingTerminal(): string | null
 
@@ -87,6 +99,9 @@ export interface DaemonStatus {
 /** Turns standard error to /dev/null. */
 export declare function discardStderr(): void
 
+/** dup2(2) */
+export declare function dup2(from: number, to: number): void
+
 /** A close-on-exec duplicate of a descriptor. */
 export declare function duplicate(descriptor: number): number
 
@@ -106,12 +121,38 @@ export declare function findUser(user: number | string, gid?: number | undefined
 /** The zombies in that list, but for procnative's own. */
 export declare function findZombies(list: number): Array<number>
 
+/** Sends what is queued, as far as there is room. Returns its state. */
+export declare function flushChannel(reactor: number, token: number): number
+
+/**
+ * What a turn has found. `ready`: for each socket its token, whether there is something to receive, and whether something
+ * can be sent.
+ */
+export interface Found {
+  ended: Array<Ended>
+  ready: Array<number>
+}
+
 export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
 
 /** Whether there are zombies among this process's children, of any thread's. */
 export declare function hasZombies(): boolean
+
+/** Messages, and how the stream has ended, if it has. */
+export interface Incoming {
+  /**
+   * All messages in one string or buffer, with other things in between; or one by one, where they are text of which some
+   * is not ASCII, and nothing for what is no UTF-8.
+   */
+  content?: string | Array<string | undefined | null> | Buffer
+  /** Of each message: where it begins, its length, how many descriptors are its. */
+  frames: Uint32Array
+  /** JavaScript's from here on. */
+  fds: Int32Array
+  end?: string
+}
 
 /**
  * Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
@@ -120,6 +161,9 @@ export declare function hasZombies(): boolean
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
 export declare function isChildSubreaper(): boolean
+
+/** Whether a socket speaks IPv6. */
+export declare function isIpv6(descriptor: number): boolean
 
 export declare function isMainThread(): boolean
 
@@ -137,6 +181,9 @@ export declare function joinLauncher(descriptor: number, inode: number): Joined 
 
 /** Whether it keeps the event loop alive. */
 export declare function keepAlive(reactor: number, yes: boolean): void
+
+/** What is behind a descriptor. */
+export declare function kindOf(descriptor: number): string
 
 /** Starts a daemon; returns when it is ready, dead or late. */
 export declare function launch(orders: LaunchOrders): StartOutcome
@@ -175,6 +222,9 @@ export interface Log {
   path: string
 }
 
+/** How many queued messages were sent since this was asked last; 0 if all were. */
+export declare function messagesSent(reactor: number, token: number): number
+
 /** False if nobody listens there. `patient`: waits for a while if too much is waiting to be read. */
 export declare function notify(socket: string, state: string, patient: boolean): boolean
 
@@ -184,8 +234,17 @@ export declare function notifyAndWait(socket: string, state: string): boolean
 /** The same, on a thread. */
 export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
 
+/** Takes over a connected Unix stream socket: a token for its channel. */
+export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number
+
 /** A descriptor of the list of this thread's children. */
 export declare function openChildren(): number
+
+/** The descriptors that are open. */
+export declare function openFds(): Array<number>
+
+/** Takes over a listening socket, which a turn tells of when somebody connects. */
+export declare function openListener(reactor: number, fd: number): number
 
 /** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
 export declare function openProcess(reactor: number, pid: number, reaps: boolean): number
@@ -199,6 +258,16 @@ export interface OwnedChildren {
   known: boolean
 }
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  pid: number
+  uid: number
+  gid: number
+}
+
+/** Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair. */
+export declare function peerOf(descriptor: number): Peer | null
+
 /** A lock on a pid file: taken now, had before, or another process's, with its pid if that is known. */
 export interface PidFileLock {
   taken: boolean
@@ -206,8 +275,25 @@ export interface PidFileLock {
   pid?: number
 }
 
+/** Whether a turn tells when there is something to receive. */
+export declare function readChannel(reactor: number, token: number, yes: boolean): void
+
 /** Null if it is gone. */
 export declare function reapOrphan(pid: number): WaitStatus | null
+
+/** What one recvmsg has given. The descriptors are JavaScript's. */
+export interface ReceivedMessage {
+  data: Buffer
+  fds: Int32Array
+  truncated: boolean
+  credentials?: Peer
+}
+
+/** Receives what there is, up to a limit. */
+export declare function receiveMessages(reactor: number, token: number, isText: boolean): Incoming
+
+/** One recvmsg. Nothing at the end. */
+export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
 /** Releases the launcher and closes the link. */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
@@ -228,7 +314,19 @@ export interface ResourceUsage {
   maxRSS: number
 }
 
+/** One sendmsg. */
+export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
+
+/**
+ * Sends a message, or queues it, with duplicates of its descriptors. Throws where neither can be done. `now`: not to wait
+ * for others. Returns what has become of all that is queued (`SendState`).
+ */
+export declare function sendMessage(reactor: number, token: number, payload: string | Uint8Array, fds: Int32Array | undefined | null, now: boolean): number
+
 export declare function setChildSubreaper(enabled: boolean): void
+
+/** Whether exec closes a descriptor. */
+export declare function setCloseOnExec(descriptor: number, yes: boolean): void
 
 export declare function setParentDeathSignal(signal: number): void
 
@@ -236,8 +334,14 @@ export declare function setpgid(pid: number, pgid: number): void
 
 export declare function setsid(): number
 
+/** Shuts down the sending half. */
+export declare function shutDownChannel(reactor: number, token: number): void
+
 /** False if the process is gone. */
 export declare function signalProcess(reactor: number, token: number, signal: number): boolean
+
+/** Two Unix sockets that are connected to each other. */
+export declare function socketpair(kind: string): Array<number>
 
 /** Starts a child. Returns when its program has begun. */
 export declare function spawn(reactor: number, orders: ChildOrders): Started
@@ -291,8 +395,11 @@ export declare function tcsetpgrp(fd: number, pgid: number): void
 /** Tells the launcher of an error that may end the daemon. */
 export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
-/** Processes that have ended. Waits for nothing. */
-export declare function turn(reactor: number): Array<Ended>
+/** Throws why the next message can't be sent. */
+export declare function throwFailure(reactor: number, token: number): void
+
+/** Processes that have ended, and sockets that are ready. Waits for nothing. */
+export declare function turn(reactor: number): Found
 
 /** Undoes that. */
 export declare function unwatchProcess(reactor: number, token: number): void
@@ -327,8 +434,19 @@ export interface WaitStatus {
   usage?: ResourceUsage
 }
 
+/** Whether a turn tells of it. */
+export declare function watchListener(reactor: number, token: number, yes: boolean): void
+
 /** Has a turn tell the end of a process. */
 export declare function watchProcess(reactor: number, token: number): void
+
+/** Which ways a descriptor was opened for. */
+export interface Ways {
+  readable: boolean
+  writable: boolean
+}
+
+export declare function waysOf(descriptor: number): Ways
 
 /** Makes a process, this one or its daemon, the one that this process's pid file names. */
 export declare function writePidFile(pid: number): void

@@ -1,7 +1,10 @@
 /// <reference types="node" />
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import type * as dgram from 'node:dgram'
+import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type * as net from 'node:net'
+import type * as tty from 'node:tty'
 
 /*
  * Errors, for all that follows. A failed system call throws an `Error` shaped like Node's own: `code: 'EPERM'`,
@@ -597,7 +600,31 @@ export function notify(state: string): boolean
 /** Anything that has a descriptor. What takes one of these leaves its owner what it is. */
 export type Sendable = number | Handle | net.Server | net.Socket | dgram.Socket | FileHandle | { readonly fd: number }
 
-/** Owns a descriptor until it is taken or closed. */
+/**
+ * What is behind a descriptor, by fstat(2) and socket options. Sockets of Unix datagrams, of other protocols, and what has no
+ * inode of its own (epoll sets, timers, pidfds) have kinds too: 'unix-dgram', 'other'.
+ */
+export type HandleKind =
+  | 'tcp-server'
+  | 'tcp-socket'
+  | 'unix-server'
+  | 'unix-socket'
+  | 'unix-seqpacket'
+  | 'unix-dgram'
+  | 'udp'
+  | 'pipe'
+  | 'file'
+  | 'directory'
+  | 'tty'
+  | 'character-device'
+  | 'block-device'
+  | 'other'
+
+/**
+ * Owns a descriptor until it is taken, adopted or closed. If it is collected before, the descriptor is closed, and a
+ * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of handles that came with one message, when the last of
+ * them is.
+ */
 export class Handle {
   private constructor()
   /**
@@ -606,8 +633,30 @@ export class Handle {
    * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
    */
   readonly fd: number
+  /**
+   * What it is. Asked of the kernel each time.
+   *
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   */
+  readonly kind: HandleKind
   /** The name that it was handed over with (LISTEN_FDNAMES), or null. */
   readonly name: string | null
+  /**
+   * What Node.js has for it, which owns the descriptor from here on:
+   *
+   * - 'tcp-server', 'unix-server': a `net.Server` that listens. No primary is asked in a cluster worker, and to close it
+   *   leaves the path of a Unix socket alone
+   * - 'tcp-socket', 'unix-socket': a `net.Socket`
+   * - 'pipe': a `net.Socket`, readable or writable as its end is
+   * - 'udp': a `dgram.Socket` that is bound
+   * - 'tty': a `tty.WriteStream` if it can only be written to, else a `tty.ReadStream`
+   *
+   * Node.js sets O_NONBLOCK on what it adopts, which all feel who have the same description.
+   *
+   * @throws `TypeError` `ERR_PROCNATIVE_NOT_ADOPTABLE` for other kinds, with what to do with `fd` instead
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
+   */
+  adopt(): net.Server | net.Socket | dgram.Socket | tty.ReadStream | tty.WriteStream
   /**
    * Gives the descriptor away: the caller owns it from here on.
    *
@@ -617,6 +666,176 @@ export class Handle {
   /** close(2). Does nothing once taken or closed. */
   close(): void
   [Symbol.dispose](): void
+}
+
+export interface ChannelOptions {
+  /**
+   * What messages are: 'json' (default), what JSON has; 'advanced', what `v8.serialize()` has, for peers that one trusts and
+   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same.
+   */
+  serialization?: 'json' | 'advanced' | 'raw'
+  /** How long a received message may be, in bytes. Default 16 MiB. */
+  maxMessageLength?: number
+  /** How many handles may come with a message. Default 1024. */
+  maxHandles?: number
+}
+
+/** Who is at the other end, as the kernel says (SO_PEERCRED): as it was when that connected or began to listen. */
+export interface PeerCredentials {
+  /** 0 for one outside of this pid namespace. */
+  pid: number
+  uid: number
+  gid: number
+}
+
+/**
+ * Messages, and any descriptors with them, over a Unix stream socket, to any process: docs/wire-format.md has the bytes.
+ *
+ * It is an `EventEmitter`:
+ *
+ * - 'message' (message, handles): the handles are yours to adopt, take or close
+ * - 'error' (error): then comes 'close'. What the peer does wrong has a code of its own (docs/errors.md) and costs this
+ *   channel only
+ * - 'close' (): the peer has closed its end, or this one was
+ *
+ * It is read only while somebody listens for 'message' or iterates. It keeps the event loop alive while it is read, and while
+ * something is on its way out, unless {@link unref} was called.
+ */
+export class Channel extends EventEmitter {
+  private constructor()
+  /** Null on a socket pair, where the kernel would name who has made it. */
+  readonly peer: PeerCredentials | null
+  readonly closed: boolean
+  /**
+   * Sends a message, and handles with it. At once if nothing is on its way; what else is sent in the same turn goes
+   * together. Resolves when the kernel has it all: to await that is the backpressure. Order is kept.
+   *
+   * The handles stay yours, and may be closed right away: what can't be sent at once is duplicated. A connection is
+   * yours to `destroy()` in the same turn, before data for its new owner is read here; `end()` would end it for both.
+   *
+   * While more descriptors are in flight than RLIMIT_NOFILE allows to an unprivileged user, it waits until the peer has
+   * received some; `ETOOMANYREFS` is for those of others.
+   *
+   * @throws (rejects) `ERR_INVALID_ARG_TYPE` for what can't be sent; `ERR_INVALID_ARG_VALUE` for a server that does not listen,
+   * and a socket that has read something which nobody has taken, or has something left to write, or is TLS;
+   * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
+   * @throws (rejects) `EBADF`, `EMFILE`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on
+   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if this end is
+   * @see sendmsg(2), unix(7)
+   */
+  send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
+  on(event: 'message', listener: (message: any, handles: Handle[]) => void): this
+  on(event: 'close', listener: () => void): this
+  on(event: 'error', listener: (error: Error) => void): this
+  on(event: string, listener: (...args: any[]) => void): this
+  /**
+   * Messages until the channel is closed; throws what 'error' would tell. To leave the loop stops the reading, and leaves the
+   * channel open.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<{ message: any; handles: Handle[] }>
+  /** Stops the reading: the peer's `send()` soon waits. What was read already is kept. */
+  pause(): this
+  /** Undoes {@link pause}. */
+  resume(): this
+  /** Undoes {@link unref}. */
+  ref(): this
+  /** Has it not keep the event loop alive. */
+  unref(): this
+  /**
+   * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the
+   * peer, too, has closed its end, as a `Channel` does of itself. Messages that come meanwhile are dropped, and their
+   * handles closed, unless somebody listens.
+   */
+  close(): Promise<void>
+  /** Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`. */
+  destroy(error?: Error): void
+}
+
+/**
+ * The channel of a connected Unix stream socket: one for each, however often it is asked for. It owns the descriptor
+ * from here on; of a `net.Socket` it takes a duplicate, and destroys the socket.
+ *
+ * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
+ * @throws `EBADF`, `EMFILE`
+ */
+export function channel(socket: number | net.Socket | { readonly fd: number }, options?: ChannelOptions): Channel
+
+/**
+ * {@link Channel.send}, on whatever leads to a process: a channel, a child of {@link fork}, or a socket as for {@link channel}.
+ */
+export function sendHandle(
+  to: Channel | ChildProcessWithHandles | net.Socket | number,
+  message: unknown,
+  handles?: Sendable | readonly Sendable[],
+): Promise<void>
+
+/** A child of {@link fork}. */
+export interface ChildProcessWithHandles extends ChildProcess {
+  readonly handles: Channel
+}
+
+/**
+ * `child_process.fork()`, with a channel beside Node's own: `child.handles` here, {@link parentChannel} there. The child's
+ * end is an additional descriptor after those of `stdio`, and the variable `PROCNATIVE_CHANNEL_FD` says which; the
+ * options of the channel hold at both ends.
+ *
+ * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, whose children get no further descriptors
+ */
+export function fork(
+  modulePath: string | URL,
+  args?: readonly string[],
+  options?: ForkOptions & { channel?: ChannelOptions },
+): ChildProcessWithHandles
+
+/**
+ * The channel to the process that has started this one by {@link fork}, or null. Any other program can be handed one as well:
+ * docs/wire-format.md has how.
+ *
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ */
+export function parentChannel(): Channel | null
+
+/**
+ * Connects to {@link listenChannel}.
+ *
+ * @param path a path, or an abstract name after a NUL or an @
+ * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`
+ * @see connect(2), unix(7)
+ */
+export function connectChannel(path: string, options?: ChannelOptions): Promise<Channel>
+
+export interface ListenChannelOptions extends ChannelOptions {
+  /** The mode of the socket's file, as for {@link listenUnix}. Default 0o600. */
+  mode?: number
+  /**
+   * Whether a peer is let in: asked before anything of it is read. Only `true` lets it in. Default: its user is ours
+   * (the effective one), or root.
+   */
+  authorize?: (peer: PeerCredentials) => boolean
+}
+
+/**
+ * Listens for {@link connectChannel}: each connection is a channel. The socket is made as by {@link listenUnix}.
+ *
+ * @param listener of 'connection'
+ * @throws (rejects) `EADDRINUSE` and others of {@link listenUnix}
+ */
+export function listenChannel(
+  path: string,
+  options?: ListenChannelOptions,
+  listener?: (channel: Channel) => void,
+): Promise<ChannelServer>
+
+/**
+ * An `EventEmitter`: 'connection' (channel); 'close' (); 'error' (error) for a connection that can't be accepted (`EMFILE`),
+ * which waits and is tried again, or an `authorize` that throws or returns no boolean: it goes on either way, and
+ * warns where nobody listens for 'error'. Keeps the event loop alive until it is closed.
+ */
+export class ChannelServer extends EventEmitter {
+  private constructor()
+  readonly path: string
+  /** Stops listening. Channels go on, and the file stays, for a successor to replace. */
+  close(): Promise<void>
 }
 
 export interface ListenUnixOptions {
@@ -631,10 +850,98 @@ export interface ListenUnixOptions {
  * `net.Server`'s own is removed when any of the processes that have it does so. A dead socket's file is replaced; one
  * that somebody listens on never is, nor a file of another kind.
  *
- * `server.listen({ fd: handle.take() })` serves it.
+ * `handle.adopt()` is a `net.Server` of it; so is, in any runtime, `server.listen({ fd: handle.take() })`.
  *
  * @param path a path, or an abstract name after a NUL, as in Node.js, or an @, as in systemd, which has no mode
  * @throws `EADDRINUSE` if somebody listens there, or the file is no socket; `ENAMETOOLONG` past 107 bytes
  * @see unix(7), bind(2), listen(2)
  */
 export function listenUnix(path: string, options?: ListenUnixOptions): Handle
+
+// ── Descriptors ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * socketpair(2): two Unix sockets that are connected to each other, close-on-exec.
+ *
+ * @param type 'stream' (default), 'seqpacket' or 'dgram'
+ * @throws `EMFILE`
+ * @see socketpair(2), unix(7)
+ */
+export function socketpair(type?: 'stream' | 'seqpacket' | 'dgram'): [Handle, Handle]
+
+/**
+ * One sendmsg(2), with descriptors (SCM_RIGHTS), on any Unix socket that is connected; nothing is added. Never waits
+ * (MSG_DONTWAIT), and raises no SIGPIPE.
+ *
+ * @param data on a stream at least one byte, if there are descriptors: the kernel would drop them
+ * @param fds up to 253, which stay yours
+ * @returns how many bytes were sent; on a stream this may be a part, and descriptors go with the first one
+ * @throws `EAGAIN` if there is no room now; `EPIPE`, `EBADF`, `EMSGSIZE`, `EINVAL` (too many descriptors), `ETOOMANYREFS`, `ENOTSOCK`, …
+ * @see sendmsg(2), unix(7)
+ */
+export function sendFds(socket: number | Handle, data: Uint8Array, fds?: readonly Sendable[]): number
+
+export interface RecvFdsOptions {
+  /** How many bytes to receive at most, at least 1. Default 65,536. */
+  maxLength?: number
+  /** How many descriptors to take at most; the others are closed. Default 253, which is all that there can be. */
+  maxFds?: number
+}
+
+/** What {@link recvFds} has received. */
+export interface Received {
+  data: Buffer
+  /** Yours, close-on-exec. */
+  handles: Handle[]
+  /**
+   * Whether something was cut off: a datagram longer than `maxLength` (MSG_TRUNC), or descriptors beyond `maxFds` or
+   * beyond what this process may open (MSG_CTRUNC), which are closed.
+   */
+  truncated: boolean
+  /** Of the sender, if SO_PASSCRED is set on the socket. */
+  credentials: PeerCredentials | null
+}
+
+/**
+ * One recvmsg(2) on any Unix socket. Never waits (MSG_DONTWAIT).
+ *
+ * @returns null at the end of a stream. No bytes may be a message of a 'seqpacket' or 'dgram' socket, too
+ * @throws `EAGAIN` if there is nothing now; `ECONNRESET`, `EBADF`, `ENOTSOCK`, …
+ * @see recvmsg(2), unix(7)
+ */
+export function recvFds(socket: number | Handle, options?: RecvFdsOptions): Received | null
+
+/**
+ * dup(2), but close-on-exec: what a child is to have is said where it is started.
+ *
+ * @returns a new descriptor, which is yours
+ * @throws `EBADF`, `EMFILE`
+ * @see dup(2), F_DUPFD_CLOEXEC in fcntl(2)
+ */
+export function dup(fd: number): number
+
+/**
+ * dup2(2): makes `to` what `from` is, and closes what it was. Not close-on-exec.
+ *
+ * What stood at `to` is gone for whoever had it: of the runtime's own descriptors none should be replaced.
+ *
+ * @throws `EBADF` if `from` is not open, or `to` is out of range
+ * @see dup2(2)
+ */
+export function dup2(from: number, to: number): void
+
+/**
+ * Whether exec closes a descriptor (FD_CLOEXEC).
+ *
+ * @throws `EBADF`
+ * @see fcntl(2)
+ */
+export function setCloseOnExec(fd: number, enabled: boolean): void
+
+/**
+ * The descriptors that this process has open, in ascending order: those of the runtime too.
+ *
+ * @throws `EMFILE`, since to look takes one
+ * @see proc_pid_fd(5)
+ */
+export function openFds(): number[]

@@ -8,7 +8,11 @@ require('./lib/children.js')
 
 // A subject's file is loaded at the first call of one of its functions: to require procnative takes no longer than
 // to load its binary.
+const channels = () => require('./lib/channels.js')
+const channelServer = () => require('./lib/channel-server.js')
 const daemon = () => require('./lib/daemon.js')
+const descriptors = () => require('./lib/descriptors.js')
+const fork = () => require('./lib/fork.js')
 const orphans = () => require('./lib/orphans.js')
 const pidFile = () => require('./lib/pid-file.js')
 const processes = () => require('./lib/process.js')
@@ -29,6 +33,8 @@ function lazy(subject, name) {
 }
 
 const classes = {
+  Channel: () => require('./lib/channel.js').Channel,
+  ChannelServer: () => channelServer().ChannelServer,
   Handle: () => require('./lib/handle.js').Handle,
   Process: () => processes().Process,
 }
@@ -64,7 +70,22 @@ exports.waitpid = lazy(wait, 'waitpid')
 exports.wait = lazyPromise(wait, 'wait')
 exports.reapOrphans = lazy(orphans, 'reapOrphans')
 exports.protect = lazy(orphans, 'protect')
+exports.channel = lazy(channels, 'channel')
+exports.sendHandle = lazyPromise(channels, 'sendHandle')
+exports.connectChannel = lazyPromise(channels, 'connectChannel')
+exports.listenChannel = lazyPromise(channelServer, 'listenChannel')
+exports.fork = lazy(fork, 'fork')
+exports.parentChannel = lazy(fork, 'parentChannel')
+exports.socketpair = lazy(descriptors, 'socketpair')
+exports.sendFds = lazy(descriptors, 'sendFds')
+exports.recvFds = lazy(descriptors, 'recvFds')
+exports.dup = lazy(descriptors, 'dup')
+exports.dup2 = lazy(descriptors, 'dup2')
+exports.setCloseOnExec = lazy(descriptors, 'setCloseOnExec')
+exports.openFds = lazy(descriptors, 'openFds')
 // Classes, too, when they are asked for.
+exports.Channel = undefined
+exports.ChannelServer = undefined
 exports.Handle = undefined
 exports.Process = undefined
 for (const name of Object.keys(classes)) Object.defineProperty(exports, name, { get: classes[name], enumerable: true })

@@ -148,6 +148,69 @@ exports.processClosed = () => withCode(new Error('This process was closed before
 exports.handleClosed = () =>
   withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
 
+exports.notAdoptable = (kind) =>
+  withCode(
+    new TypeError(
+      `Node.js has nothing that a descriptor of kind '${kind}' could become: ${ADVICE[kind] ?? ANY_ADVICE}`,
+    ),
+    'ERR_PROCNATIVE_NOT_ADOPTABLE',
+  )
+
+const ADVICE = {
+  file: 'use its fd with node:fs',
+  directory: "use its fd with node:fs, as a path below '/proc/self/fd'",
+  'character-device': 'use its fd with node:fs',
+  'block-device': 'use its fd with node:fs',
+  'unix-dgram': 'use its fd with sendFds() and recvFds()',
+  'unix-seqpacket': 'use its fd with sendFds() and recvFds()',
+}
+const ANY_ADVICE = 'take() its fd for a native addon, or hand it on'
+
+exports.handleCollected = (fd, kind) =>
+  Object.assign(
+    new Error(`Descriptor ${fd} (${kind}) was closed when its Handle was collected: adopt(), take() or close() it`),
+    { name: 'Warning', code: 'PROCNATIVE_HANDLE_COLLECTED' },
+  )
+
+exports.channelClosed = () => withCode(new Error('This channel was closed before'), 'ERR_PROCNATIVE_CHANNEL_CLOSED')
+
+exports.notAuthorized = (value) =>
+  withCode(
+    new TypeError(`Expected boolean to be returned from the "authorize" function. ${received(value)}`),
+    'ERR_INVALID_RETURN_VALUE',
+  )
+
+// ── what a peer does wrong ──
+
+const peerFault = (message, code) => (cause) => withCode(new Error(message, cause && { cause }), code)
+
+exports.messageTooLong = peerFault(
+  "The peer has announced a message longer than 'maxMessageLength'",
+  'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
+)
+exports.tooManyHandles = peerFault(
+  "The peer has sent more handles than 'maxHandles' with a message",
+  'ERR_PROCNATIVE_TOO_MANY_HANDLES',
+)
+exports.handlesMissing = peerFault(
+  'The peer has sent fewer handles than it has announced',
+  'ERR_PROCNATIVE_HANDLES_MISSING',
+)
+exports.handlesSurplus = peerFault(
+  'The peer has sent more handles than it has announced',
+  'ERR_PROCNATIVE_HANDLES_SURPLUS',
+)
+exports.messageCut = peerFault('The peer is gone in the middle of a message', 'ERR_PROCNATIVE_MESSAGE_CUT')
+exports.messageInvalid = peerFault(
+  "The peer has sent what is no message of the channel's serialization",
+  'ERR_PROCNATIVE_MESSAGE_INVALID',
+)
+// Not the peer's fault, though.
+exports.handlesLost = peerFault(
+  'Handles were lost, since this process has as many descriptors open as it may (EMFILE)',
+  'ERR_PROCNATIVE_HANDLES_LOST',
+)
+
 // The output goes into the message, so that it is seen, and not a second time below it.
 function startFailure(code, what, { stderr, cause }, properties) {
   const said = stderr === '' ? '' : `. It wrote:\n${stderr.trimEnd()}`

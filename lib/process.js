@@ -2,7 +2,7 @@
 
 // Loaded when there is something to say, or to do.
 const errors = () => require('./errors.js')
-const reactor = () => require('./reactor.js')
+const watches = () => require('./watch.js')
 const validate = () => require('./validate.js')
 
 // Known to this package only, so that nobody makes a Process of what is somebody else's.
@@ -76,7 +76,7 @@ class Process {
 const processOf = (pid, watch, stdio = []) => new Process(OWN, pid, watch, stdio)
 
 function openProcess(pid) {
-  return processOf(validate().ownPid(pid, 'pid'), reactor().watchProcess(pid, false))
+  return processOf(validate().ownPid(pid, 'pid'), watches().watchProcess(pid, false))
 }
 
 module.exports = { Process, openProcess, processOf }

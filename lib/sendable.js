@@ -3,11 +3,13 @@
 // What can be handed to another process: anything that has a descriptor.
 
 const errors = require('./errors.js')
+const { Handle } = require('./handle.js')
 const validate = require('./validate.js')
 
 // A check: anything that has, or could have, a descriptor.
 function sendable(value, name) {
   if (typeof value === 'number') return validate.descriptor(value, name)
+  if (value instanceof Handle) return value
   if (typeof value === 'object' && value !== null && carrier(value) !== undefined) return value
   throw errors.invalidArgType(name, 'a descriptor, or a handle, server, socket or file that has one', value)
 }
@@ -19,6 +21,30 @@ function descriptorOf(value, name) {
   // Node's own objects have -1 when they are closed, or -EBADF.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
   throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
+}
+
+// The same, of something that others are to go on with.
+function descriptorToSend(value, name) {
+  if (typeof value !== 'number' && !(value instanceof Handle)) {
+    outlives(value, name)
+    isUntouched(value, name)
+  }
+  return descriptorOf(value, name)
+}
+
+// A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
+function outlives(value, name) {
+  const address = typeof value.address === 'function' && '_handle' in value ? value.address() : undefined
+  if (typeof address === 'string' && !address.startsWith('\0')) throw errors.unixServer(name, address)
+  return value
+}
+
+// A check: nothing of a stream is still in JavaScript, where others would not find it.
+function isUntouched(value, name) {
+  if (value.encrypted === true) throw errors.invalidArgValue(name, 'must not be TLS, whose keys stay here', value)
+  if (value.readableLength > 0) throw errors.invalidArgValue(name, 'must not have read what nobody has taken', value)
+  if (value.writableLength > 0) throw errors.invalidArgValue(name, 'must have nothing left to write', value)
+  return value
 }
 
 // What bears the `fd` of a value: the value itself (Handle, FileHandle), or the libuv handle inside Node's own
@@ -37,4 +63,4 @@ function datagramState(value) {
   return symbol && value[symbol]
 }
 
-module.exports = { sendable, descriptorOf }
+module.exports = { sendable, descriptorOf, descriptorToSend, isUntouched, outlives }

@@ -9,7 +9,7 @@ const native = require('./native.js')
 const { environment, output, searchPath } = require('./orders.js')
 const { failure } = require('./outcome.js')
 const { acceptHandedOver } = require('./pid-file.js')
-const { descriptorOf, sendable } = require('./sendable.js')
+const { descriptorOf, outlives, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('./validate.js')
 
@@ -114,13 +114,6 @@ function listen(value, name) {
     }
     return { label, name: place, value: outlives(sendable(one, place), place) }
   })
-}
-
-// Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
-function outlives(value, name) {
-  const address = typeof value.address === 'function' ? value.address() : undefined
-  if (typeof address === 'string' && !address.startsWith('\0')) throw errors.unixServer(name, address)
-  return value
 }
 
 module.exports = { spawnDaemon }

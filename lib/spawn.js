@@ -5,7 +5,7 @@ const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, searchPath } = require('./orders.js')
 const { processOf } = require('./process.js')
-const reactor = require('./reactor.js')
+const watches = require('./watch.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
@@ -35,7 +35,7 @@ function spawn(file, args = [], given) {
   refuseWhatCannotBe(options)
   const net = options.stdio.includes('pipe') && require('node:net')
   requireStack(STACK)
-  const { pid, watch, pipes } = reactor.spawn(ordersFor(file, checkedArgs, options))
+  const { pid, watch, pipes } = watches.spawn(ordersFor(file, checkedArgs, options))
   try {
     return processOf(pid, watch, sockets(net, pipes))
   } catch (error) {

@@ -5,9 +5,9 @@
 
 const fs = require('node:fs')
 
-// DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a predecessor for the pid file
-// (src/pid_file/held.rs). Not for this process's children.
-const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE']
+// Not for this process's children: DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a
+// predecessor for the pid file (src/pid_file/held.rs); and what fork() has left, of which lib/fork.js knows the fields.
+const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
 const left = Object.fromEntries(MARKERS.map((name) => [name, process.env[name]]))
 for (const name of MARKERS) delete process.env[name]
 
@@ -52,5 +52,6 @@ module.exports = {
   currentDirectory,
   launcherMark: () => marker('PROCNATIVE_DAEMON'),
   pidFileMark: () => marker('PROCNATIVE_PID_FILE'),
+  channelMark: () => left.PROCNATIVE_CHANNEL_FD,
   otherRuntime,
 }

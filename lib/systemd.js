@@ -34,7 +34,7 @@ function listenFds() {
   const descriptors = inheritedDescriptors()
   if (descriptors.length === 0) return []
   const names = process.env.LISTEN_FDNAMES?.split(':') ?? []
-  for (const descriptor of descriptors) native.closeOnExec(descriptor)
+  for (const descriptor of descriptors) native.setCloseOnExec(descriptor, true)
   // They are good for once, and not for this process's children.
   for (const name of SOCKET_VARIABLES) delete process.env[name]
   return descriptors.map((descriptor, index) => handleOf(descriptor, names[index]))

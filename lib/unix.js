@@ -8,7 +8,7 @@ const validate = require('./validate.js')
 const CHECKS = { mode: validate.fileMode, backlog: validate.count }
 
 function listenUnix(path, options) {
-  const { name, isAbstract } = address(path, 'path')
+  const { name, isAbstract } = addressOf(path, 'path')
   const { mode = 0o600, backlog = 511 } = validate.options(options, 'options', CHECKS)
   if (isAbstract && options?.mode !== undefined) {
     throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
@@ -17,9 +17,9 @@ function listenUnix(path, options) {
 }
 
 // A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd.
-function address(value, argument) {
+function addressOf(value, argument) {
   const isAbstract = typeof value === 'string' && /^[\0@]./s.test(value)
   return { name: validate.string(isAbstract ? value.slice(1) : value, argument), isAbstract }
 }
 
-module.exports = { listenUnix }
+module.exports = { addressOf, listenUnix }

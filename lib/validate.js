@@ -25,6 +25,7 @@ const descriptor = integerIn(0, MAX_INT32)
 const milliseconds = integerIn(1, MAX_INT32)
 const fileMode = integerIn(0, 0o777, (mode) => `0o${mode.toString(8)}`)
 const count = integerIn(1, MAX_INT32)
+const amount = integerIn(0, MAX_INT32)
 
 function boolean(value, name) {
   if (typeof value !== 'boolean') throw errors.invalidArgType(name, 'of type boolean', value)
@@ -162,6 +163,7 @@ module.exports = {
   milliseconds,
   fileMode,
   count,
+  amount,
   credential,
   output,
   boolean,

@@ -3,7 +3,7 @@
 const children = require('./children.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
-const { watchProcess } = require('./reactor.js')
+const { watchProcess } = require('./watch.js')
 const validate = require('./validate.js')
 const { waitStatus } = require('./wait-status.js')
 

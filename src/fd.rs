@@ -30,6 +30,15 @@ pub fn highest_open() -> Result<RawFd> {
     Ok(numbers()?.into_iter().max().unwrap_or(2))
 }
 
+/// The descriptors that this process has open, in ascending order.
+pub fn open_numbers() -> Result<Vec<RawFd>> {
+    let mut numbers = numbers()?;
+    // The one that it was looked by is among them, and closed by now.
+    numbers.retain(|&number| require_open(number).is_ok());
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
 /// The descriptors that this process had open when it looked.
 pub fn numbers() -> Result<Vec<RawFd>> {
     let directory =
@@ -42,9 +51,15 @@ pub fn close(fd: RawFd) -> Result<()> {
     nix::unistd::close(fd).during("close")
 }
 
-/// Has exec close a descriptor.
-pub fn close_on_exec(fd: impl AsFd) -> Result<()> {
-    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFD(fcntl::FdFlag::FD_CLOEXEC)).during("fcntl").map(drop)
+/// Whether exec closes a descriptor.
+pub fn set_close_on_exec(fd: impl AsFd, yes: bool) -> Result<()> {
+    let flags = if yes { fcntl::FdFlag::FD_CLOEXEC } else { fcntl::FdFlag::empty() };
+    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFD(flags)).during("fcntl").map(drop)
+}
+
+/// dup2(2): not close-on-exec.
+pub fn replace(target: RawFd, source: RawFd) -> Result<()> {
+    sys::fd::replace(target, source).during("dup2")
 }
 
 /// /dev/null, for reading and writing.
@@ -73,4 +88,10 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
 /// open(2), close-on-exec.
 pub fn open(path: &CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
     fcntl::open(path.as_c_str(), flags | OFlag::O_CLOEXEC, mode).during_path("open", path)
+}
+
+/// Has calls on it not wait, for all who share its description.
+pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl::fcntl(&fd, fcntl::FcntlArg::F_GETFL).during("fcntl")?);
+    fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).during("fcntl").map(drop)
 }

@@ -14,6 +14,8 @@ compile_error!(
     "procnative is built on Linux: daemonize() and its kin need clone(2), pidfds and close_range(2)"
 );
 
+mod ancillary;
+mod channel;
 mod children;
 mod daemon;
 mod error;
@@ -21,6 +23,7 @@ mod exit_status;
 mod fd;
 mod identity;
 mod js;
+mod kind;
 mod notify;
 mod orphans;
 mod pid_file;

@@ -14,7 +14,7 @@ use nix::unistd;
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
-use crate::{fd, spawn};
+use crate::{fd, spawn, sys};
 
 /// How long another process may take to replace a socket in the same directory.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,14 +26,61 @@ pub enum Address {
     Abstract(String),
 }
 
+impl Address {
+    /// As errors name it.
+    fn display(&self) -> Result<CString> {
+        match self {
+            Self::File(path) => c_string(path),
+            Self::Abstract(name) => c_string(&format!("@{name}")),
+        }
+    }
+}
+
+/// A connected stream socket. Does not wait: EAGAIN if nobody there has taken those who came before.
+pub fn try_connect(address: &Address) -> Result<OwnedFd> {
+    connect_with(address, SockFlag::SOCK_NONBLOCK)
+}
+
+/// The same, waiting for as long as it takes.
+pub fn connect(address: &Address) -> Result<OwnedFd> {
+    connect_with(address, SockFlag::empty())
+}
+
+fn connect_with(address: &Address, flags: SockFlag) -> Result<OwnedFd> {
+    let name = address.display()?;
+    let unix = match address {
+        Address::Abstract(name) => UnixAddr::new_abstract(name.as_bytes()),
+        Address::File(path) => UnixAddr::new(path.as_str()),
+    };
+    let unix = unix.during_path("connect", &name)?;
+    let socket = socket_of(SockType::Stream, flags)?;
+    loop {
+        match socket::connect(socket.as_raw_fd(), &unix) {
+            Err(Errno::EINTR) => {}
+            result => return result.during_path("connect", &name).map(|()| socket),
+        }
+    }
+}
+
+/// Takes the next connection. None: there is none now.
+pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
+    loop {
+        match socket::accept4(listener.as_fd().as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
+            Ok(fd) => return Ok(Some(sys::fd::adopt(fd))),
+            Err(Errno::EINTR | Errno::ECONNABORTED) => {}
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno).during("accept4"),
+        }
+    }
+}
+
 /// A listening stream socket.
 pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
-    let socket = socket_of(SockType::Stream)?;
+    let socket = socket_of(SockType::Stream, SockFlag::empty())?;
     match address {
         Address::Abstract(name) => {
-            let address = UnixAddr::new_abstract(name.as_bytes()).during("bind")?;
-            socket::bind(socket.as_raw_fd(), &address)
-                .during_path("bind", &c_string(&format!("@{name}"))?)?;
+            let unix = UnixAddr::new_abstract(name.as_bytes()).during("bind")?;
+            socket::bind(socket.as_raw_fd(), &unix).during_path("bind", &address.display()?)?;
         }
         Address::File(path) => {
             stat::fchmod(&socket, Mode::from_bits_truncate(mode)).during("fchmod")?;
@@ -72,7 +119,7 @@ fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
     if stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
         return Ok(false);
     }
-    let probe = socket_of(SockType::Datagram)?;
+    let probe = socket_of(SockType::Datagram, SockFlag::empty())?;
     Ok(socket::connect(probe.as_raw_fd(), address) == Err(Errno::ECONNREFUSED))
 }
 
@@ -99,6 +146,6 @@ fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
     }
 }
 
-fn socket_of(kind: SockType) -> Result<OwnedFd> {
-    socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).during("socket")
+fn socket_of(kind: SockType, flags: SockFlag) -> Result<OwnedFd> {
+    socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC | flags, None).during("socket")
 }

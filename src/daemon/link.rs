@@ -89,9 +89,8 @@ impl DaemonEnd {
         }
         let mut buffer = vec![0; LONGEST];
         let length = receive(named, &mut buffer).during("recv")?;
-        // SAFETY: it is the launcher's socket, which was given to nobody else, and the marker is read once.
-        #[allow(unsafe_code)]
-        let link = Self(unsafe { sys::fd::adopt(descriptor) });
+        // It is the launcher's socket, which was given to nobody else, and the marker is read once.
+        let link = Self(sys::fd::adopt(descriptor));
         Ok(Some((link, String::from_utf8_lossy(&buffer[..length]).into_owned())))
     }
 

@@ -10,8 +10,8 @@ use crate::daemon::launch::{self, Orders};
 use crate::daemon::link::DaemonEnd;
 use crate::daemon::output::{self, Output};
 use crate::daemon::{Outcome, Said};
+use crate::sys;
 use crate::sys::process::Status;
-use crate::{fd, sys};
 
 /// What to start. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
 #[napi(object)]
@@ -105,24 +105,6 @@ pub struct Log {
 pub fn reopen_logs(env: Env, logs: Vec<Log>, umask: u32) -> Result<()> {
     let logs: Vec<_> = logs.into_iter().map(|log| (log.descriptor, log.path)).collect();
     output::reopen(&logs, umask).or_throw(&env)
-}
-
-/// A close-on-exec duplicate of a descriptor.
-#[napi(catch_unwind)]
-pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
-    fd::duplicate(descriptor).map(std::os::fd::IntoRawFd::into_raw_fd).or_throw(&env)
-}
-
-/// Has exec close a descriptor.
-#[napi(catch_unwind)]
-pub fn close_on_exec(env: Env, descriptor: i32) -> Result<()> {
-    fd::close_on_exec(sys::fd::borrow(descriptor)).or_throw(&env)
-}
-
-/// close(2). In a worker, Node's own would warn of a descriptor that it has not opened.
-#[napi(catch_unwind)]
-pub fn close(env: Env, descriptor: i32) -> Result<()> {
-    fd::close(descriptor).or_throw(&env)
 }
 
 /// _exit(2)

@@ -9,6 +9,7 @@ use super::identity::Credentials;
 use super::reactor;
 use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
+use crate::reactor::Token;
 
 /// What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
 /// /dev/null.
@@ -75,4 +76,38 @@ fn to_stdio(given: Option<Either<i32, String>>) -> Stdio {
         Some(Either::A(number)) => Stdio::Descriptor(number),
         Some(Either::B(_)) => Stdio::Pipe,
     }
+}
+
+/// Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at.
+#[napi(catch_unwind)]
+pub fn open_process(env: Env, reactor: u32, pid: i32, reaps: bool) -> Result<f64> {
+    let opened = reactor::with(reactor, |reactor| {
+        let token = reactor.token();
+        reactor.processes.open(token, pid, reaps).map(|()| token)
+    });
+    opened.or_throw(&env).map(|token| token as f64)
+}
+
+/// False if the process is gone.
+#[napi(catch_unwind)]
+pub fn signal_process(env: Env, reactor: u32, token: f64, signal: i32) -> Result<bool> {
+    reactor::with(reactor, |reactor| reactor.processes.signal(token as Token, signal)).or_throw(&env)
+}
+
+/// Has a turn tell the end of a process.
+#[napi(catch_unwind)]
+pub fn watch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    reactor::with(reactor, |reactor| reactor.processes.watch(token as Token)).or_throw(&env)
+}
+
+/// Undoes that.
+#[napi(catch_unwind)]
+pub fn unwatch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    reactor::with(reactor, |reactor| reactor.processes.unwatch(token as Token)).or_throw(&env)
+}
+
+/// Lets go of a process; a child that was spawned is reaped when it ends.
+#[napi(catch_unwind)]
+pub fn release_process(env: Env, reactor: u32, token: f64) -> Result<()> {
+    reactor::with(reactor, |reactor| reactor.processes.release(token as Token)).or_throw(&env)
 }

@@ -11,7 +11,7 @@ use super::error::OrThrow;
 use super::event_loop::{self, OnReadable};
 use super::wait::WaitStatus;
 use crate::error::{self, Error};
-use crate::reactor::{Reactor, Token, Waker};
+use crate::reactor::{Reactor, Turn, Waker};
 use crate::session;
 
 thread_local! {
@@ -41,7 +41,7 @@ pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<u32> {
         Some(Open { waker, reactor }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
                 // Without a thread they are orphans; there is nobody left to tell.
-                let _ = reactor.outlive();
+                let _ = reactor.processes.outlive();
             }
             done();
         })),
@@ -80,49 +80,31 @@ pub struct Ended {
     pub status: WaitStatus,
 }
 
-/// Processes that have ended. Waits for nothing.
+/// What a turn has found. `ready`: for each socket its token, whether there is something to receive, and whether something
+/// can be sent.
+#[napi(object, object_from_js = false)]
+pub struct Found {
+    pub ended: Vec<Ended>,
+    pub ready: Vec<f64>,
+}
+
+/// Processes that have ended, and sockets that are ready. Waits for nothing.
 #[napi(catch_unwind)]
-pub fn turn(env: Env, reactor: u32) -> Result<Vec<Ended>> {
-    let endings = OPEN.with_borrow_mut(|open| {
+pub fn turn(env: Env, reactor: u32) -> Result<Found> {
+    let turn = OPEN.with_borrow_mut(|open| {
         // A last call may come after the end.
-        let Some(Open { reactor, waker }) = open.get_mut(&reactor) else { return Ok(Vec::new()) };
-        let endings = reactor.turn();
+        let Some(Open { reactor, waker }) = open.get_mut(&reactor) else { return Ok(Turn::default()) };
+        let turn = reactor.turn();
         waker.turned();
-        endings
+        turn
     });
-    let endings = endings.or_throw(&env)?;
-    Ok(endings
-        .into_iter()
-        .map(|(token, ending)| Ended { token: token as f64, status: ending.into() })
-        .collect())
-}
-
-/// Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at.
-#[napi(catch_unwind)]
-pub fn open_process(env: Env, reactor: u32, pid: i32, reaps: bool) -> Result<f64> {
-    with(reactor, |reactor| reactor.open(pid, reaps)).or_throw(&env).map(|token| token as f64)
-}
-
-/// False if the process is gone.
-#[napi(catch_unwind)]
-pub fn signal_process(env: Env, reactor: u32, token: f64, signal: i32) -> Result<bool> {
-    with(reactor, |reactor| reactor.signal(token as Token, signal)).or_throw(&env)
-}
-
-/// Has a turn tell the end of a process.
-#[napi(catch_unwind)]
-pub fn watch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
-    with(reactor, |reactor| reactor.watch(token as Token)).or_throw(&env)
-}
-
-/// Undoes that.
-#[napi(catch_unwind)]
-pub fn unwatch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
-    with(reactor, |reactor| reactor.unwatch(token as Token)).or_throw(&env)
-}
-
-/// Lets go of a process; a child that was spawned is reaped when it ends.
-#[napi(catch_unwind)]
-pub fn release_process(env: Env, reactor: u32, token: f64) -> Result<()> {
-    with(reactor, |reactor| reactor.release(token as Token)).or_throw(&env)
+    let Turn { endings, ready } = turn.or_throw(&env)?;
+    let ended = endings.into_iter();
+    Ok(Found {
+        ended: ended.map(|(token, ending)| Ended { token: token as f64, status: ending.into() }).collect(),
+        ready: ready
+            .into_iter()
+            .flat_map(|(token, ready)| [token as f64, ready.receive.into(), ready.send.into()])
+            .collect(),
+    })
 }

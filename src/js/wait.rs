@@ -4,7 +4,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
-use crate::reactor::Ending;
+use crate::reactor::processes::Ending;
 use crate::sys::process::{State, Status, Usage, Waited};
 use crate::wait::{self, Answer, Owned};
 use crate::{orphans, sys};

@@ -139,7 +139,6 @@ impl PidFile {
 
     /// Takes over the descriptor by which the lock on `path` was inherited. None where that is no file, or the lock is
     /// somebody else's. Whether it is the file at `path` can't be asked by every user that a daemon may have become.
-    #[allow(unsafe_code)]
     pub fn inherited(descriptor: RawFd, path: &str) -> Result<Option<Self>> {
         let path = c_string(path)?;
         let named = sys::fd::borrow(descriptor);
@@ -147,9 +146,9 @@ impl PidFile {
         if !is_file || lock::holder(named, &path)? != lock::Holder::Nobody {
             return Ok(None);
         }
-        fd::close_on_exec(named)?;
-        // SAFETY: who started this process put it there for this, and what names it is read once.
-        let file = unsafe { sys::fd::adopt(descriptor) };
+        fd::set_close_on_exec(named, true)?;
+        // Who started this process put it there for this, and what names it is read once.
+        let file = sys::fd::adopt(descriptor);
         Ok(Some(Self { file, path }))
     }
 

@@ -41,11 +41,11 @@ pub fn has_close_range() -> bool {
     unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) == 0 }
 }
 
-/// Takes over a descriptor that was inherited at a number.
-///
-/// # Safety
-/// Nobody else may own it.
-pub unsafe fn adopt(fd: RawFd) -> OwnedFd {
-    // SAFETY: the caller's promise.
+/// Takes over a descriptor by its number: one that was inherited, that a system call has just made, or that JavaScript gives
+/// away. That nobody else has it, only they can know.
+pub fn adopt(fd: RawFd) -> OwnedFd {
+    // As in `borrow`.
+    let fd = if fd < 0 { RawFd::MAX } else { fd };
+    // SAFETY: not -1; of what is not open, nothing comes but a close that fails.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

@@ -1,6 +1,6 @@
 //! Terminals by descriptor number.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -20,4 +20,10 @@ pub fn tcgetpgrp(fd: RawFd) -> nix::Result<i32> {
 pub fn tcsetpgrp(fd: RawFd, group: i32) -> nix::Result<()> {
     // SAFETY: numbers only.
     Errno::result(unsafe { libc::tcsetpgrp(fd, group) }).map(drop)
+}
+
+/// isatty(3).
+pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: numbers only.
+    unsafe { libc::isatty(fd.as_raw_fd()) == 1 }
 }

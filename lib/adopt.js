@@ -1,0 +1,49 @@
+'use strict'
+
+// What Node.js has for a descriptor.
+
+const dgram = require('node:dgram')
+const net = require('node:net')
+const tty = require('node:tty')
+const errors = require('./errors.js')
+const native = require('./native.js')
+const { otherRuntime } = require('./start.js')
+
+function server(fd) {
+  const adopted = new net.Server()
+  // What listen({ fd }) comes to, but in a cluster's worker that would ask the primary for a descriptor of that number.
+  adopted._listen2(null, null, null, undefined, fd)
+  return adopted
+}
+
+const socket = (fd) => new net.Socket({ fd, readable: true, writable: true })
+
+const pipe = (fd) => new net.Socket({ fd, ...native.waysOf(fd) })
+
+function udp(fd) {
+  const adopted = dgram.createSocket(native.isIpv6(fd) ? 'udp6' : 'udp4')
+  return adopted.bind({ fd, exclusive: true })
+}
+
+function terminal(fd) {
+  return native.waysOf(fd).readable ? new tty.ReadStream(fd) : new tty.WriteStream(fd)
+}
+
+const ADOPTERS = {
+  'tcp-server': server,
+  'unix-server': server,
+  'tcp-socket': socket,
+  'unix-socket': socket,
+  pipe,
+  udp,
+  tty: terminal,
+}
+
+function adopt(fd) {
+  if (otherRuntime()) throw errors.runtime('adopt()', otherRuntime())
+  const kind = native.kindOf(fd)
+  if (!Object.hasOwn(ADOPTERS, kind)) throw errors.notAdoptable(kind)
+  return ADOPTERS[kind](fd)
+}
+
+module.exports = { adopt }

@@ -1,0 +1,118 @@
+'use strict'
+
+// A Unix socket of which each connection is a channel.
+
+const { EventEmitter } = require('node:events')
+const { CHECKS, open } = require('./channels.js')
+const errors = require('./errors.js')
+const native = require('./native.js')
+const reactor = require('./reactor.js')
+const { listenUnix } = require('./unix.js')
+const validate = require('./validate.js')
+
+// Known to this package only, so that nobody makes a ChannelServer of a socket that is somebody else's.
+const OWN = Symbol('owned server')
+
+// After how many milliseconds one looks again whether there are descriptors to be had: nothing tells.
+const PAUSE = 100
+
+const SERVER_CHECKS = { ...CHECKS, mode: validate.fileMode, authorize: validate.callback }
+
+class ChannelServer extends EventEmitter {
+  #path
+  #token
+  #authorize
+  #options
+  #pause
+  #isClosed = false
+
+  constructor(key, path, fd, authorize, options) {
+    if (key !== OWN) throw errors.illegalConstructor()
+    super()
+    this.#path = path
+    this.#authorize = authorize
+    this.#options = options
+    this.#token = native.openListener(reactor.open(), fd)
+    reactor.register(this.#token, { ready: () => this.#accept() })
+    reactor.hold(+1)
+  }
+
+  get path() {
+    return this.#path
+  }
+
+  #accept() {
+    let connections
+    try {
+      connections = native.accept(reactor.open(), this.#token)
+    } catch (error) {
+      this.#wait(error)
+      return
+    }
+    for (const { fd, peer } of connections) {
+      try {
+        this.#welcome(fd, peer ?? null)
+      } catch (error) {
+        // A listener's. The other connections are not to suffer for it.
+        process.nextTick(rethrow, error)
+      }
+    }
+  }
+
+  #welcome(fd, peer) {
+    if (this.#isClosed || !this.#isAuthorized(peer)) native.close(fd)
+    else this.emit('connection', open(fd, this.#options))
+  }
+
+  #isAuthorized(peer) {
+    try {
+      const answer = this.#authorize(peer)
+      if (typeof answer !== 'boolean') throw errors.notAuthorized(answer)
+      return answer
+    } catch (error) {
+      this.#complain(error)
+      return false
+    }
+  }
+
+  // Who connects, waits meanwhile.
+  #wait(error) {
+    native.watchListener(reactor.open(), this.#token, false)
+    this.#pause = setTimeout(() => native.watchListener(reactor.open(), this.#token, true), PAUSE)
+    this.#complain(error)
+  }
+
+  // It goes on, whether somebody listens for that or not.
+  #complain(error) {
+    if (this.listenerCount('error') > 0) process.nextTick(() => this.emit('error', error))
+    else process.emitWarning(error instanceof Error ? error : String(error))
+  }
+
+  async close() {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#pause)
+    reactor.forget(this.#token)
+    native.closeSocket(reactor.open(), this.#token)
+    reactor.hold(-1)
+    process.nextTick(() => this.emit('close'))
+  }
+}
+
+function rethrow(error) {
+  throw error
+}
+
+const isOursOrRoot = ({ uid }) => uid === process.geteuid() || uid === 0
+
+async function listenChannel(path, options, listener) {
+  const given = validate.options(options, 'options', SERVER_CHECKS)
+  const { mode, authorize = isOursOrRoot, ...channelOptions } = given
+  if (listener !== undefined) validate.callback(listener, 'listener')
+  const handle = listenUnix(path, { mode })
+  const server = new ChannelServer(OWN, path, handle.take(), authorize, channelOptions)
+  if (listener) server.on('connection', listener)
+  return server
+}
+
+module.exports = { ChannelServer, listenChannel }

@@ -1,0 +1,83 @@
+'use strict'
+
+// The channel of a socket: one, however often it is asked for.
+
+const { isDeepStrictEqual } = require('node:util')
+const { Channel, channelOf } = require('./channel.js')
+const errors = require('./errors.js')
+const { Handle } = require('./handle.js')
+const native = require('./native.js')
+const { descriptorOf, isUntouched, sendable } = require('./sendable.js')
+const { addressOf } = require('./unix.js')
+const validate = require('./validate.js')
+
+const CHECKS = {
+  serialization: validate.oneOf('json', 'advanced', 'raw'),
+  maxMessageLength: validate.count,
+  maxHandles: validate.amount,
+}
+const DEFAULTS = { serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
+
+// By descriptor, and by the object that it came with.
+const byNumber = new Map()
+const byObject = new WeakMap()
+
+function channel(socket, options) {
+  const wanted = options === undefined ? undefined : withDefaults(validate.options(options, 'options', CHECKS))
+  const known = byObject.get(sendable(socket, 'socket')) ?? byNumber.get(socket)
+  if (known && !known.channel.closed) return sameAs(known, wanted)
+  const fd = descriptorOf(socket, 'socket')
+  if (native.kindOf(fd) !== 'unix-socket') {
+    throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
+  }
+  const made = remember(take(socket, fd), wanted ?? DEFAULTS)
+  if (typeof socket === 'object') byObject.set(socket, made)
+  return made.channel
+}
+
+function sameAs({ channel, options }, wanted) {
+  if (wanted === undefined || isDeepStrictEqual(options, wanted)) return channel
+  throw errors.invalidArgValue('options', 'must be what the channel of this socket was opened with', wanted)
+}
+
+const withDefaults = (options) => ({ ...DEFAULTS, ...options })
+
+// A descriptor that is ours: the given one, or, of Node's own sockets, a duplicate, so that libuv reads no more of it.
+function take(socket, fd) {
+  if (typeof socket === 'number') return fd
+  if (socket instanceof Handle) return socket.take()
+  if (!('_handle' in socket)) return fd
+  if (isUntouched(socket, 'socket').bytesRead > 0) {
+    throw errors.invalidArgValue('socket', 'must not have read anything', socket)
+  }
+  const duplicate = native.duplicate(fd)
+  socket.destroy()
+  return duplicate
+}
+
+function remember(fd, options) {
+  const made = { channel: channelOf(fd, options, () => byNumber.delete(fd)), options }
+  byNumber.set(fd, made)
+  return made
+}
+
+const open = (fd, options = {}) => remember(fd, withDefaults(options)).channel
+
+async function connectChannel(path, options) {
+  const { name, isAbstract } = addressOf(path, 'path')
+  const checked = validate.options(options, 'options', CHECKS)
+  return open(await native.connectUnix(name, isAbstract), checked)
+}
+
+async function sendHandle(to, message, handles) {
+  return channelTo(to).send(message, handles)
+}
+
+function channelTo(to) {
+  if (to instanceof Channel) return to
+  if (typeof to === 'object' && to?.handles instanceof Channel) return to.handles
+  if (typeof to === 'number' || (typeof to === 'object' && to !== null && '_handle' in to)) return channel(to)
+  throw errors.invalidArgType('to', 'a channel, a child of fork(), a socket, or the descriptor of one', to)
+}
+
+module.exports = { CHECKS, DEFAULTS, channel, connectChannel, open, sendHandle }

@@ -1,0 +1,20 @@
+'use strict'
+
+// What is put off to the end of the turn: when the code that runs now has returned, or the process ends.
+
+const waiting = []
+const resolved = Promise.resolve()
+
+// Once, however many wait.
+function atEnd(work) {
+  waiting.push(work)
+  if (waiting.length === 1) resolved.then(end)
+}
+
+function end() {
+  for (const work of waiting.splice(0)) work()
+}
+
+process.on('exit', end)
+
+module.exports = { atEnd }

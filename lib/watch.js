@@ -1,0 +1,100 @@
+'use strict'
+
+// Processes whose end is waited for.
+
+const native = require('./native.js')
+const reactor = require('./reactor.js')
+const { waitStatus } = require('./wait-status.js')
+
+// A process, and who waits for it.
+class Watch {
+  #token
+  #waiters = new Set()
+  #isHeld = true
+  #isReleased = false
+  #status
+
+  constructor(token) {
+    this.#token = token
+    reactor.register(token, this)
+  }
+
+  wait(signal) {
+    if (this.#status) return Promise.resolve(waitStatus(this.#status))
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#waiters.size === 0) native.watchProcess(reactor.open(), this.#token)
+    return signal ? this.#waitUntil(signal) : new Promise((resolve) => this.#add(resolve))
+  }
+
+  #waitUntil(signal) {
+    let stop
+    const ended = new Promise((resolve, reject) => {
+      stop = () => {
+        this.#remove(resolve)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', stop, { once: true })
+      this.#add(resolve)
+    })
+    return ended.finally(() => signal.removeEventListener('abort', stop))
+  }
+
+  #add(waiter) {
+    this.#waiters.add(waiter)
+    if (this.#isHeld) reactor.hold(+1)
+  }
+
+  #remove(waiter) {
+    if (!this.#waiters.delete(waiter)) return
+    if (this.#isHeld) reactor.hold(-1)
+    if (this.#waiters.size > 0) return
+    native.unwatchProcess(reactor.open(), this.#token)
+    if (this.#isReleased) this.#forget()
+  }
+
+  end(status) {
+    this.#status = status
+    if (this.#isHeld) reactor.hold(-this.#waiters.size)
+    for (const resolve of this.#waiters) resolve(waitStatus(status))
+    this.#waiters.clear()
+  }
+
+  // Whether its waits keep the event loop alive.
+  keepAlive(yes) {
+    if (this.#isHeld === yes) return
+    this.#isHeld = yes
+    reactor.hold(yes ? this.#waiters.size : -this.#waiters.size)
+  }
+
+  get hasEnded() {
+    return this.#status !== undefined
+  }
+
+  // False if it is gone.
+  signal(number) {
+    return native.signalProcess(reactor.open(), this.#token, number)
+  }
+
+  // Nobody will ask any more; who waits already, still hears of the end.
+  release() {
+    if (this.#isReleased || this.hasEnded) return
+    this.#isReleased = true
+    if (this.#waiters.size === 0) this.#forget()
+  }
+
+  #forget() {
+    reactor.forget(this.#token)
+    native.releaseProcess(reactor.open(), this.#token)
+  }
+}
+
+// Any process. `reaps`: whether its end is taken, or only looked at.
+const watchProcess = (pid, reaps) => new Watch(native.openProcess(reactor.open(), pid, reaps))
+
+// A new child, and the other ends of its pipes.
+function spawn(orders) {
+  const { pid, token, pipes } = native.spawn(reactor.open(), orders)
+  return { pid, pipes, watch: new Watch(token) }
+}
+
+module.exports = { spawn, watchProcess }

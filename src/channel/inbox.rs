@@ -1,0 +1,112 @@
+//! The receiving half of a channel.
+
+use std::mem;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::decoder::{Decoder, Fault, Limits, Message};
+use crate::error::{During, Result};
+use crate::sys;
+
+/// How much is received at once, for others to have their turn.
+const BYTES: usize = 256 * 1024;
+const DESCRIPTORS: usize = 1024;
+const MESSAGES: usize = 8192;
+
+/// So much of a message that is not complete is put aside, so that a channel at rest has no buffer; if there is more, it
+/// keeps the buffer.
+const SMALL: usize = 16 * 1024;
+
+/// How a stream has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Closed,
+    Fault(Fault),
+}
+
+/// What was received. The messages stand in the inbox's bytes until it is settled.
+pub struct Batch {
+    pub messages: Vec<Message>,
+    pub descriptors: Vec<OwnedFd>,
+    pub end: Option<End>,
+}
+
+pub struct Inbox {
+    decoder: Decoder<OwnedFd>,
+}
+
+impl Inbox {
+    pub fn new(limits: Limits) -> Self {
+        Self { decoder: Decoder::new(limits) }
+    }
+
+    /// What the messages of a batch stand in.
+    pub fn bytes(&self) -> &[u8] {
+        &self.decoder.buffer
+    }
+
+    /// Receives what there is, up to a limit, into `buffer`, which is lent until this is settled.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<Batch> {
+        if self.decoder.buffer.len() <= SMALL {
+            buffer.clear();
+            buffer.append(&mut self.decoder.buffer);
+            mem::swap(buffer, &mut self.decoder.buffer);
+        }
+        let end = match self.fill(socket) {
+            // It will be told again.
+            Err(_) if self.decoder.ready() > 0 => None,
+            result => result.during("recvmsg")?,
+        };
+        if let Some(End::Fault(_)) = end {
+            self.decoder.reject();
+        }
+        let (messages, descriptors) = self.decoder.take();
+        Ok(Batch { messages, descriptors, end })
+    }
+
+    /// Lets go of the bytes of a batch, and gives the buffer back.
+    pub fn settle(&mut self, buffer: &mut Vec<u8>) {
+        self.decoder.settle();
+        if self.decoder.buffer.len() <= SMALL {
+            let rest = self.decoder.buffer.to_vec();
+            *buffer = mem::replace(&mut self.decoder.buffer, rest);
+            buffer.shrink_to(2 * BYTES);
+        }
+    }
+
+    fn fill(&mut self, socket: BorrowedFd<'_>) -> nix::Result<Option<End>> {
+        let (mut bytes, mut descriptors) = (0, 0);
+        while bytes < BYTES && descriptors < DESCRIPTORS && self.decoder.ready() < MESSAGES {
+            let room = BYTES - bytes;
+            self.decoder.buffer.reserve(room);
+            let (length, ancillary) = match sys::socket::receive(socket, &mut self.decoder.buffer, room) {
+                Err(Errno::EINTR) => continue,
+                Err(Errno::EAGAIN) => break,
+                // What the peer has not read went with it; what it had sent has been received.
+                Err(Errno::ECONNRESET) => return Ok(Some(self.end())),
+                result => result?,
+            };
+            if length == 0 {
+                return Ok(Some(self.end()));
+            }
+            if ancillary.descriptors_cut {
+                return Ok(Some(End::Fault(Fault::HandlesLost)));
+            }
+            let count = ancillary.descriptors.len();
+            if let Err(fault) = self.decoder.decode(ancillary.descriptors) {
+                return Ok(Some(End::Fault(fault)));
+            }
+            if length < room && count == 0 {
+                break;
+            }
+            bytes += length;
+            descriptors += count;
+        }
+        Ok(None)
+    }
+
+    fn end(&self) -> End {
+        self.decoder.end().map_or_else(End::Fault, |()| End::Closed)
+    }
+}

@@ -1,0 +1,133 @@
+//! Messages with descriptors over a Unix stream socket. The socket's O_NONBLOCK, which it shares with others, is left as it
+//! is: no call here waits.
+
+mod decoder;
+mod frame;
+mod inbox;
+mod outbox;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{self, Shutdown};
+use std::os::fd::AsRawFd;
+
+pub use decoder::{Fault, Limits, Message};
+pub use inbox::{Batch, End};
+pub use outbox::State;
+
+use crate::error::{During, Error, Result};
+use crate::sys;
+use inbox::Inbox;
+use outbox::Outbox;
+
+pub struct Channel {
+    socket: OwnedFd,
+    inbox: Inbox,
+    outbox: Outbox,
+    is_read: bool,
+    /// Whether the other end has stopped sending, which is not told again until what it has sent is read.
+    knows_end: bool,
+    /// Whether it is gone altogether, which epoll tells unasked.
+    is_hung_up: bool,
+}
+
+impl Channel {
+    pub fn new(socket: OwnedFd, limits: Limits) -> Self {
+        Self {
+            socket,
+            inbox: Inbox::new(limits),
+            outbox: Outbox::new(),
+            is_read: false,
+            knows_end: false,
+            is_hung_up: false,
+        }
+    }
+
+    /// See [`Outbox::send`].
+    pub fn send<E>(
+        &mut self,
+        descriptors: &[RawFd],
+        now: bool,
+        write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Result<State>, E> {
+        self.outbox.send(self.socket.as_fd(), descriptors, now, write)
+    }
+
+    /// Sends what is queued, as far as there is room.
+    pub fn flush(&mut self) -> State {
+        self.outbox.flush(self.socket.as_fd())
+    }
+
+    /// How many queued messages were sent since this was asked last.
+    pub fn done(&mut self) -> u32 {
+        self.outbox.done()
+    }
+
+    /// Why a message could not be sent.
+    pub fn failure(&mut self) -> Option<Error> {
+        self.outbox.failure()
+    }
+
+    /// Whether it is to be told when there is something to receive.
+    pub fn read(&mut self, yes: bool) {
+        self.is_read = yes;
+    }
+
+    /// Receives what there is, up to a limit, into a buffer that is lent until it is settled.
+    pub fn receive(&mut self, buffer: &mut Vec<u8>) -> Result<Batch> {
+        self.inbox.receive(self.socket.as_fd(), buffer)
+    }
+
+    /// What the messages of a batch stand in.
+    pub fn bytes(&self) -> &[u8] {
+        self.inbox.bytes()
+    }
+
+    pub fn settle(&mut self, buffer: &mut Vec<u8>) {
+        self.inbox.settle(buffer);
+    }
+
+    /// Nothing will be sent any more.
+    pub fn shut_down(&self) -> Result<()> {
+        socket::shutdown(self.socket.as_raw_fd(), Shutdown::Write).during("shutdown")
+    }
+
+    /// What epoll is to tell. None: nothing at all.
+    pub fn interest(&self) -> Option<EpollFlags> {
+        let mut flags = EpollFlags::empty();
+        if self.is_read {
+            flags |= EpollFlags::EPOLLIN;
+        }
+        if self.outbox.state() == State::Blocked {
+            flags |= EpollFlags::EPOLLOUT;
+        }
+        if !self.knows_end {
+            flags |= EpollFlags::EPOLLRDHUP;
+        }
+        let wants_any = flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+        (wants_any || !self.is_hung_up).then_some(flags)
+    }
+
+    /// What of an event is to be acted upon: is there something to receive, and can something be sent?
+    pub fn heed(&mut self, event: EpollFlags) -> (bool, bool) {
+        let is_hung_up = event.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        let has_ended = is_hung_up || event.contains(EpollFlags::EPOLLRDHUP);
+        let can_send =
+            self.outbox.state() == State::Blocked && (is_hung_up || event.contains(EpollFlags::EPOLLOUT));
+        if self.is_read {
+            return (has_ended || event.contains(EpollFlags::EPOLLIN), can_send);
+        }
+        // Nobody reads; but if there is nothing left to read, it is over.
+        let is_over = has_ended && sys::socket::unread(self.as_fd()).is_ok_and(|bytes| bytes == 0);
+        self.knows_end |= has_ended;
+        self.is_hung_up |= is_hung_up;
+        (is_over, can_send)
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

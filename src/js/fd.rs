@@ -1,0 +1,149 @@
+use std::os::fd::{IntoRawFd, OwnedFd};
+
+use napi::bindgen_prelude::{Buffer, Int32Array};
+use napi::{Env, Result};
+use napi_derive::napi;
+use nix::sys::socket::SockType;
+
+use super::error::OrThrow;
+use crate::kind::{self, Kind};
+use crate::sys::socket::Credentials;
+use crate::{ancillary, fd, sys};
+
+/// A close-on-exec duplicate of a descriptor.
+#[napi(catch_unwind)]
+pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
+    fd::duplicate(descriptor).map(IntoRawFd::into_raw_fd).or_throw(&env)
+}
+
+/// dup2(2)
+#[napi(catch_unwind)]
+pub fn dup2(env: Env, from: i32, to: i32) -> Result<()> {
+    fd::replace(to, from).or_throw(&env)
+}
+
+/// Whether exec closes a descriptor.
+#[napi(catch_unwind)]
+pub fn set_close_on_exec(env: Env, descriptor: i32, yes: bool) -> Result<()> {
+    fd::set_close_on_exec(sys::fd::borrow(descriptor), yes).or_throw(&env)
+}
+
+/// close(2). In a worker, Node's own would warn of a descriptor that it has not opened.
+#[napi(catch_unwind)]
+pub fn close(env: Env, descriptor: i32) -> Result<()> {
+    fd::close(descriptor).or_throw(&env)
+}
+
+/// The descriptors that are open.
+#[napi(catch_unwind)]
+pub fn open_fds(env: Env) -> Result<Vec<i32>> {
+    fd::open_numbers().or_throw(&env)
+}
+
+/// What is behind a descriptor.
+#[napi(catch_unwind)]
+pub fn kind_of(env: Env, descriptor: i32) -> Result<&'static str> {
+    kind::of(descriptor).or_throw(&env).map(name_of)
+}
+
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TcpServer => "tcp-server",
+        Kind::TcpSocket => "tcp-socket",
+        Kind::UnixServer => "unix-server",
+        Kind::UnixSocket => "unix-socket",
+        Kind::UnixSeqpacket => "unix-seqpacket",
+        Kind::UnixDgram => "unix-dgram",
+        Kind::Udp => "udp",
+        Kind::Pipe => "pipe",
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Tty => "tty",
+        Kind::CharacterDevice => "character-device",
+        Kind::BlockDevice => "block-device",
+        Kind::Other => "other",
+    }
+}
+
+/// Whether a socket speaks IPv6.
+#[napi(catch_unwind)]
+pub fn is_ipv6(env: Env, descriptor: i32) -> Result<bool> {
+    kind::is_ipv6(descriptor).or_throw(&env)
+}
+
+/// Which ways a descriptor was opened for.
+#[napi(object, object_from_js = false)]
+pub struct Ways {
+    pub readable: bool,
+    pub writable: bool,
+}
+
+#[napi(catch_unwind)]
+pub fn ways_of(env: Env, descriptor: i32) -> Result<Ways> {
+    kind::ways(descriptor).or_throw(&env).map(|(readable, writable)| Ways { readable, writable })
+}
+
+/// Two Unix sockets that are connected to each other.
+#[napi(catch_unwind)]
+pub fn socketpair(env: Env, kind: String) -> Result<Vec<i32>> {
+    let kind = match kind.as_str() {
+        "seqpacket" => SockType::SeqPacket,
+        "dgram" => SockType::Datagram,
+        _ => SockType::Stream,
+    };
+    let (one, other) = ancillary::pair(kind).or_throw(&env)?;
+    Ok(vec![one.into_raw_fd(), other.into_raw_fd()])
+}
+
+/// Who is at the other end of a connection.
+#[napi(object, object_from_js = false)]
+pub struct Peer {
+    pub pid: i32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl From<Credentials> for Peer {
+    fn from(Credentials { pid, uid, gid }: Credentials) -> Self {
+        Self { pid, uid, gid }
+    }
+}
+
+/// Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair.
+#[napi(catch_unwind)]
+pub fn peer_of(env: Env, descriptor: i32) -> Result<Option<Peer>> {
+    ancillary::peer(sys::fd::borrow(descriptor)).or_throw(&env).map(|peer| peer.map(Into::into))
+}
+
+/// One sendmsg.
+#[napi(catch_unwind)]
+pub fn send_fds(env: Env, socket: i32, data: &[u8], fds: &[i32]) -> Result<u32> {
+    ancillary::send(sys::fd::borrow(socket), data, fds).or_throw(&env).map(|sent| sent as u32)
+}
+
+/// What one recvmsg has given. The descriptors are JavaScript's.
+#[napi(object, object_from_js = false)]
+pub struct ReceivedMessage {
+    pub data: Buffer,
+    pub fds: Int32Array,
+    pub truncated: bool,
+    pub credentials: Option<Peer>,
+}
+
+/// One recvmsg. Nothing at the end.
+#[napi(catch_unwind)]
+pub fn recv_fds(env: Env, socket: i32, max_length: u32, max_fds: u32) -> Result<Option<ReceivedMessage>> {
+    let socket = sys::fd::borrow(socket);
+    let received = ancillary::receive(socket, max_length as usize, max_fds as usize).or_throw(&env)?;
+    Ok(received.map(|received| ReceivedMessage {
+        data: received.data.into(),
+        fds: into_numbers(received.descriptors),
+        truncated: received.truncated,
+        credentials: received.credentials.map(Into::into),
+    }))
+}
+
+/// Gives descriptors to JavaScript.
+pub fn into_numbers(descriptors: Vec<OwnedFd>) -> Int32Array {
+    descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect::<Vec<_>>().into()
+}

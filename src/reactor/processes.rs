@@ -1,0 +1,217 @@
+//! Processes in the set, by their pidfds.
+
+use std::collections::{BTreeSet, HashMap};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+
+use super::{Token, set_wait, thread};
+use crate::children::{self, Claim};
+use crate::error::{During, Result};
+use crate::exit_status;
+use crate::spawn::Child;
+use crate::sys::process::{self, State, Status, Usage, Waited, Which};
+use crate::sys::{pidfd, poll};
+
+/// How a process has ended. Without a status where the kernel keeps that from us.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    pub pid: i32,
+    pub status: Option<Status>,
+    pub usage: Option<Usage>,
+}
+
+struct Entry {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Whether its end is taken, or only looked at.
+    reaps: bool,
+    /// If it was started here.
+    claim: Option<Claim>,
+    /// Whether nobody here will wait for it any more, so that it is to be reaped when it ends.
+    given_up: bool,
+    watched: bool,
+}
+
+pub struct Processes {
+    set: Arc<Epoll>,
+    entries: HashMap<Token, Entry>,
+    by_pid: BTreeSet<(i32, Token)>,
+}
+
+impl Processes {
+    pub fn new(set: Arc<Epoll>) -> Self {
+        Self { set, entries: HashMap::new(), by_pid: BTreeSet::new() }
+    }
+
+    /// Takes over a child that was started here.
+    pub fn adopt(&mut self, token: Token, child: Child) {
+        let Child { pid, pidfd } = child;
+        let claim = Some(children::add(pid));
+        self.insert(token, Entry { pid, pidfd, reaps: true, claim, given_up: false, watched: false });
+    }
+
+    /// Opens any process.
+    pub fn open(&mut self, token: Token, pid: i32, reaps: bool) -> Result<()> {
+        let pidfd = pidfd::open(pid).during("pidfd_open")?;
+        self.insert(token, Entry { pid, pidfd, reaps, claim: None, given_up: false, watched: false });
+        Ok(())
+    }
+
+    fn insert(&mut self, token: Token, entry: Entry) {
+        self.by_pid.insert((entry.pid, token));
+        self.entries.insert(token, entry);
+    }
+
+    /// False if the process is gone.
+    pub fn signal(&self, token: Token, signal: i32) -> Result<bool> {
+        let Some(entry) = self.entries.get(&token) else { return Ok(false) };
+        match pidfd::send_signal(entry.pidfd.as_fd(), signal) {
+            Err(Errno::ESRCH) => Ok(false),
+            result => result.during("pidfd_send_signal").map(|()| true),
+        }
+    }
+
+    /// Has the end of a process be told by a turn.
+    pub fn watch(&mut self, token: Token) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| !entry.watched) {
+            // By edges: one that is traced is readable before its parent may reap it, and again when it may.
+            let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, token);
+            self.set.add(&entry.pidfd, event).during("epoll_ctl")?;
+            entry.watched = true;
+        }
+        Ok(())
+    }
+
+    /// Undoes that.
+    pub fn unwatch(&mut self, token: Token) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| entry.watched) {
+            entry.watched = false;
+            self.set.delete(&entry.pidfd).during("epoll_ctl")?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
+    pub fn release(&mut self, token: Token) -> Result<()> {
+        match self.entries.get_mut(&token) {
+            Some(entry) if entry.claim.is_some() => {
+                entry.given_up = true;
+                self.watch(token)
+            }
+            _ => {
+                self.remove(token);
+                Ok(())
+            }
+        }
+    }
+
+    /// What becomes of it when its environment has ended: children that were given up are still reaped, by a thread that
+    /// is there for as long as there are some. Others are orphans, for anybody to wait for.
+    pub fn outlive(mut self) -> Result<()> {
+        let is_kept = |entry: &Entry| entry.claim.is_some() && entry.given_up;
+        let others = self.entries.iter().filter(|(_, entry)| !is_kept(entry)).map(|(&token, _)| token);
+        for token in others.collect::<Vec<_>>() {
+            if let Some(entry) = self.remove(token) {
+                entry.disown();
+            }
+        }
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        thread::spawn(move || {
+            // Neither fails on descriptors that are held open.
+            while !self.entries.is_empty()
+                && poll::wait(&[self.set.0.as_fd()], None).is_ok()
+                && self.turn().is_ok()
+            {}
+        })
+        .map(drop)
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Entry> {
+        let entry = self.entries.remove(&token)?;
+        self.by_pid.remove(&(entry.pid, token));
+        if entry.watched {
+            // It is there, so that this can't fail.
+            let _ = self.set.delete(&entry.pidfd);
+        }
+        Some(entry)
+    }
+
+    /// One turn of what is left of the set.
+    fn turn(&mut self) -> Result<()> {
+        let endings = &mut Vec::new();
+        set_wait(&Arc::clone(&self.set), |event| self.look_at(event.data(), endings))
+    }
+
+    /// What an event of a process means.
+    pub fn look_at(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) {
+        // Gone, if it was taken out while its event was on its way.
+        let Some(entry) = self.entries.get(&token) else { return };
+        let others = if entry.reaps { self.others_of(token, entry) } else { Vec::new() };
+        let Some(ending) = entry.ending() else { return };
+        // Whoever else is here for it would come too late to be told by the kernel.
+        for token in others.into_iter().chain([token]) {
+            self.remove(token);
+            endings.push((token, ending));
+        }
+    }
+
+    /// Other registrations of the same process: those of its number, while it has that.
+    fn others_of(&self, token: Token, entry: &Entry) -> Vec<Token> {
+        let same_number = self.by_pid.range((entry.pid, 0)..=(entry.pid, Token::MAX));
+        let mut others: Vec<_> =
+            same_number.map(|&(_, other)| other).filter(|&other| other != token).collect();
+        if !others.is_empty() {
+            others.retain(|other| entry.has_its_number() && self.entries[other].has_its_number());
+        }
+        others
+    }
+}
+
+impl Entry {
+    /// None as long as it can't be told, of one that is traced.
+    fn ending(&self) -> Option<Ending> {
+        let which = Which::Pidfd(self.pidfd.as_fd());
+        let flags = libc::WEXITED | libc::__WALL;
+        let waited = if self.reaps {
+            children::take(which, flags)
+        } else {
+            process::waitid(which, flags | libc::WNOHANG | libc::WNOWAIT)
+        };
+        match waited {
+            Ok(Some(Waited { state: State::Ended(status), usage, .. })) => {
+                Some(Ending { pid: self.pid, status: Some(status), usage: Some(usage) })
+            }
+            Ok(_) => None,
+            // No child of ours, or not any more: there is no other error.
+            Err(_) => {
+                self.disown();
+                let status = exit_status::of_stranger(self.pid, self.pidfd.as_fd());
+                Some(Ending { pid: self.pid, status, usage: None })
+            }
+        }
+    }
+
+    /// From now on, it is anybody's to reap.
+    fn disown(&self) {
+        if let Some(claim) = self.claim {
+            children::forget(self.pid, claim);
+        }
+    }
+
+    /// Whether its pid is still its own: it has not been reaped.
+    fn has_its_number(&self) -> bool {
+        pidfd::send_signal(self.pidfd.as_fd(), 0) != Err(Errno::ESRCH)
+    }
+}
+
+impl Drop for Processes {
+    /// Children that are left are orphans now.
+    fn drop(&mut self) {
+        self.entries.values().for_each(Entry::disown);
+    }
+}
