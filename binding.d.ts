@@ -99,6 +99,9 @@ export interface DaemonStatus {
 /** Turns standard error to /dev/null. */
 export declare function discardStderr(): void
 
+/** What becomes of a descriptor is somebody else's business from now on. */
+export declare function disown(descriptor: number): void
+
 /** dup2(2) */
 export declare function dup2(from: number, to: number): void
 
@@ -160,6 +163,9 @@ export interface Incoming {
  */
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
+/** The number of a descriptor's inode, by which it is known again. Deno's own fstat takes other numbers. */
+export declare function inodeOf(descriptor: number): number
+
 export declare function isChildSubreaper(): boolean
 
 /** Whether a socket speaks IPv6. */
@@ -207,8 +213,8 @@ export interface LaunchOrders {
   timeout?: number
 }
 
-/** A listening Unix socket. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
-export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): number
+/** A listening Unix socket, the only one of a list. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
+export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): Array<number>
 
 /**
  * Locks a pid file for this process and writes it, unless it was handed over: then it names the predecessor until this
@@ -234,7 +240,7 @@ export declare function notifyAndWait(socket: string, state: string): boolean
 /** The same, on a thread. */
 export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
 
-/** Takes over a connected Unix stream socket: a token for its channel. */
+/** Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was. */
 export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number
 
 /** A descriptor of the list of this thread's children. */
@@ -243,7 +249,7 @@ export declare function openChildren(): number
 /** The descriptors that are open. */
 export declare function openFds(): Array<number>
 
-/** Takes over a listening socket, which a turn tells of when somebody connects. */
+/** Takes over a listening socket, which a turn tells of when somebody connects. If that fails, it is as it was. */
 export declare function openListener(reactor: number, fd: number): number
 
 /** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */

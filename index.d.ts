@@ -622,8 +622,8 @@ export type HandleKind =
 
 /**
  * Owns a descriptor until it is taken, adopted or closed. If it is collected before, the descriptor is closed, and a
- * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of handles that came with one message, when the last of
- * them is.
+ * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted. Handles that were received together are closed together, when
+ * all those are collected that were not taken, adopted or closed.
  */
 export class Handle {
   private constructor()

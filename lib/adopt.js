@@ -7,7 +7,11 @@ const net = require('node:net')
 const tty = require('node:tty')
 const errors = require('./errors.js')
 const native = require('./native.js')
+const { datagramState } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
+
+// CONNECT_STATE_CONNECTED of node:dgram.
+const CONNECTED = 2
 
 function server(fd) {
   const adopted = new net.Server()
@@ -22,11 +26,18 @@ const pipe = (fd) => new net.Socket({ fd, ...native.waysOf(fd) })
 
 function udp(fd) {
   const adopted = dgram.createSocket(native.isIpv6(fd) ? 'udp6' : 'udp4')
-  return adopted.bind({ fd, exclusive: true })
+  // Exclusive: without asking a cluster's primary.
+  adopted.bind({ fd, exclusive: true })
+  const state = datagramState(adopted)
+  if (state.handle.getpeername({}) === 0) state.connectState = CONNECTED
+  return adopted
 }
 
 function terminal(fd) {
-  return native.waysOf(fd).readable ? new tty.ReadStream(fd) : new tty.WriteStream(fd)
+  const adopted = native.waysOf(fd).readable ? new tty.ReadStream(fd) : new tty.WriteStream(fd)
+  // libuv opens the terminal anew, where it can, for the stream to be non-blocking for itself only.
+  if (adopted._handle.fd !== fd) native.close(fd)
+  return adopted
 }
 
 const ADOPTERS = {

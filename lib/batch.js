@@ -2,8 +2,7 @@
 
 // Messages that were received together, to be taken one by one.
 
-const { handlesOf } = require('./handle.js')
-const native = require('./native.js')
+const { Received } = require('./handle.js')
 
 // Of each message: where it begins, its length, how many descriptors are its.
 const FIELDS = 3
@@ -11,15 +10,14 @@ const FIELDS = 3
 class Batch {
   #content
   #frames
-  #fds
+  #handles
   #decode
   #at = 0
-  #fd = 0
 
   constructor({ content, frames, fds }, decode) {
     this.#content = content
     this.#frames = frames
-    this.#fds = fds
+    this.#handles = new Received(fds)
     this.#decode = decode
   }
 
@@ -30,10 +28,8 @@ class Batch {
   // The next message and its handles. What throws, has taken nothing.
   take() {
     const message = this.#decode(this.#payload())
-    const count = this.#frames[this.#at + 2]
-    const handles = handlesOf(Array.from(this.#fds.subarray(this.#fd, this.#fd + count)))
+    const handles = this.#handles.take(this.#frames[this.#at + 2])
     this.#at += FIELDS
-    this.#fd += count
     return { message, handles }
   }
 
@@ -47,9 +43,8 @@ class Batch {
 
   // Closes the handles of what was not taken.
   discard() {
-    for (const fd of this.#fds.subarray(this.#fd)) native.close(fd)
+    this.#handles.close()
     this.#at = this.#frames.length
-    this.#fd = this.#fds.length
   }
 }
 

@@ -26,7 +26,7 @@ class ChannelServer extends EventEmitter {
   #pause
   #isClosed = false
 
-  constructor(key, path, fd, authorize, options) {
+  constructor(key, fd, path, authorize, options) {
     if (key !== OWN) throw errors.illegalConstructor()
     super()
     this.#path = path
@@ -67,6 +67,8 @@ class ChannelServer extends EventEmitter {
   #isAuthorized(peer) {
     try {
       const answer = this.#authorize(peer)
+      // It comes too late, and not unheard.
+      if (answer instanceof Promise) answer.catch((error) => this.#complain(error))
       if (typeof answer !== 'boolean') throw errors.notAuthorized(answer)
       return answer
     } catch (error) {
@@ -105,12 +107,23 @@ function rethrow(error) {
 
 const isOursOrRoot = ({ uid }) => uid === process.geteuid() || uid === 0
 
+function serverOf(handle, ...rest) {
+  try {
+    const server = new ChannelServer(OWN, handle.fd, ...rest)
+    handle.take()
+    return server
+  } catch (error) {
+    handle.close()
+    throw error
+  }
+}
+
 async function listenChannel(path, options, listener) {
   const given = validate.options(options, 'options', SERVER_CHECKS)
   const { mode, authorize = isOursOrRoot, ...channelOptions } = given
   if (listener !== undefined) validate.callback(listener, 'listener')
   const handle = listenUnix(path, { mode })
-  const server = new ChannelServer(OWN, path, handle.take(), authorize, channelOptions)
+  const server = serverOf(handle, path, authorize, channelOptions)
   if (listener) server.on('connection', listener)
   return server
 }

@@ -7,7 +7,7 @@ const errors = require('./errors.js')
 const { Listened } = require('./listened.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
-const { descriptorToSend, sendable } = require('./sendable.js')
+const { descriptorToSend } = require('./sendable.js')
 const { Sends } = require('./sends.js')
 const serializations = require('./serialization.js')
 const turn = require('./turn.js')
@@ -114,8 +114,14 @@ class Channel extends Listened {
       this.#flush()
       return
     }
-    if (state === BROKEN) this.#sends.reject(this.#failureToSend())
+    if (state === BROKEN) this.#break(this.#failureToSend())
     this.#settled()
+  }
+
+  // That the peer is gone, whoever reads finds out. Else a message is sent by half, and nothing can follow it.
+  #break(error) {
+    this.#sends.reject(error)
+    if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') this.#finish(error)
   }
 
   #tryAgain() {
@@ -168,6 +174,11 @@ class Channel extends Listened {
     return !this.#isPaused && (this.#readers.length > 0 || this.listenerCount('message') > 0)
   }
 
+  // Somebody is between one message and the next.
+  #isIterated() {
+    return !this.#isPaused && this.#iterations > 0
+  }
+
   #deliver() {
     const next = this.#take()
     if (next === undefined) return
@@ -196,7 +207,7 @@ class Channel extends Listened {
   // Whether to read, to stay alive, to end.
   #settled() {
     if (this.#isClosed) return
-    if (this.#isEnding && this.#batch && !this.#isTaken()) this.#drop()
+    if (this.#isEnding && this.#batch && !this.#isTaken() && !this.#isIterated()) this.#drop()
     if (this.#end !== undefined && !this.#batch) {
       this.#endRead()
       if (this.#isClosed) return
@@ -362,14 +373,11 @@ const SINGLE = new Int32Array(1)
 // The descriptors of one thing to send, or of several.
 function descriptorsOf(handles) {
   if (!Array.isArray(handles)) {
-    SINGLE[0] = descriptorToSend(sendable(handles, 'handles'), 'handles')
+    SINGLE[0] = descriptorToSend(handles, 'handles')
     return SINGLE
   }
   const fds = new Int32Array(handles.length)
-  for (let index = 0; index < fds.length; index++) {
-    const name = `handles[${index}]`
-    fds[index] = descriptorToSend(sendable(handles[index], name), name)
-  }
+  for (let index = 0; index < fds.length; index++) fds[index] = descriptorToSend(handles[index], 'handles', index)
   return fds
 }
 

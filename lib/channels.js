@@ -24,15 +24,30 @@ const byObject = new WeakMap()
 
 function channel(socket, options) {
   const wanted = options === undefined ? undefined : withDefaults(validate.options(options, 'options', CHECKS))
-  const known = byObject.get(sendable(socket, 'socket')) ?? byNumber.get(socket)
+  const known = byObject.get(sendable(socket, 'socket'))
   if (known && !known.channel.closed) return sameAs(known, wanted)
   const fd = descriptorOf(socket, 'socket')
+  // Whoever comes with its number.
+  if (byNumber.has(fd)) return sameAs(byNumber.get(fd), wanted)
   if (native.kindOf(fd) !== 'unix-socket') {
     throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
   }
-  const made = remember(take(socket, fd), wanted ?? DEFAULTS)
+  const made = isNodes(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
+  if (socket instanceof Handle) socket.take()
   if (typeof socket === 'object') byObject.set(socket, made)
   return made.channel
+}
+
+const isNodes = (socket) => typeof socket === 'object' && '_handle' in socket
+
+// Of a duplicate, so that libuv reads no more of it.
+function fromNode(socket, fd, options) {
+  if (isUntouched(socket, 'socket').bytesRead > 0) {
+    throw errors.invalidArgValue('socket', 'must not have read anything', socket)
+  }
+  const made = owned(native.duplicate(fd), options)
+  socket.destroy()
+  return made
 }
 
 function sameAs({ channel, options }, wanted) {
@@ -42,26 +57,23 @@ function sameAs({ channel, options }, wanted) {
 
 const withDefaults = (options) => ({ ...DEFAULTS, ...options })
 
-// A descriptor that is ours: the given one, or, of Node's own sockets, a duplicate, so that libuv reads no more of it.
-function take(socket, fd) {
-  if (typeof socket === 'number') return fd
-  if (socket instanceof Handle) return socket.take()
-  if (!('_handle' in socket)) return fd
-  if (isUntouched(socket, 'socket').bytesRead > 0) {
-    throw errors.invalidArgValue('socket', 'must not have read anything', socket)
-  }
-  const duplicate = native.duplicate(fd)
-  socket.destroy()
-  return duplicate
-}
-
-function remember(fd, options) {
+function remember(fd, options = DEFAULTS) {
   const made = { channel: channelOf(fd, options, () => byNumber.delete(fd)), options }
   byNumber.set(fd, made)
   return made
 }
 
-const open = (fd, options = {}) => remember(fd, withDefaults(options)).channel
+// The same of a descriptor that nobody else has.
+function owned(fd, options) {
+  try {
+    return remember(fd, options)
+  } catch (error) {
+    native.close(fd)
+    throw error
+  }
+}
+
+const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
 
 async function connectChannel(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')

@@ -24,8 +24,11 @@ function received(value) {
   return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`
 }
 
-exports.invalidArgType = (name, expected, value) =>
-  withCode(new TypeError(`${subject(name)} must be ${expected}. ${received(value)}`), 'ERR_INVALID_ARG_TYPE')
+exports.invalidArgType = (name, expected, value, cause) =>
+  withCode(
+    new TypeError(`${subject(name)} must be ${expected}. ${received(value)}`, cause && { cause }),
+    'ERR_INVALID_ARG_TYPE',
+  )
 
 exports.invalidArgValue = (name, reason, value) =>
   withCode(

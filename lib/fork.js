@@ -3,7 +3,6 @@
 // child_process.fork() with a channel, and the child's end of it.
 
 const childProcess = require('node:child_process')
-const fs = require('node:fs')
 const { CHECKS, DEFAULTS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
@@ -16,6 +15,7 @@ const MARKER = 'PROCNATIVE_CHANNEL_FD'
 
 function fork(modulePath, args = [], options) {
   if (otherRuntime() === 'deno') throw errors.runtime('fork()', otherRuntime())
+  validate.arrayOf(validate.text)(args, 'args')
   const { channel, ...given } = options === undefined ? {} : validate.object(options, 'options')
   const channelOptions = { ...DEFAULTS, ...validate.options(channel, 'options.channel', CHECKS) }
   const stdio = wholeStdio(given)
@@ -23,7 +23,7 @@ function fork(modulePath, args = [], options) {
   const handles = open(ours, channelOptions)
   try {
     const { serialization, maxMessageLength, maxHandles } = channelOptions
-    const marker = [stdio.length, fs.fstatSync(theirs).ino, serialization, maxMessageLength, maxHandles].join(':')
+    const marker = [stdio.length, native.inodeOf(theirs), serialization, maxMessageLength, maxHandles].join(':')
     const env = { ...(given.env ?? process.env), [MARKER]: marker }
     const child = childProcess.fork(modulePath, args, { ...given, env, stdio: [...stdio, theirs] })
     return Object.defineProperty(child, 'handles', { value: handles, enumerable: true })
@@ -41,6 +41,9 @@ function wholeStdio({ stdio, silent }) {
   const each = stdio ?? (silent ? 'pipe' : 'inherit')
   return [each, each, each, 'ipc']
 }
+
+// The largest number that a descriptor can have.
+const MOST = 2 ** 31 - 1
 
 let parent
 
@@ -65,9 +68,9 @@ function joinParent() {
 
 // Whether it is the very socket, and not what somebody else has put there.
 function isSocket(fd, inode) {
-  if (!Number.isInteger(fd)) return false
+  if (!Number.isInteger(fd) || fd < 0 || fd > MOST) return false
   try {
-    return fs.fstatSync(fd).ino === inode && native.kindOf(fd) === 'unix-socket'
+    return native.inodeOf(fd) === inode && native.kindOf(fd) === 'unix-socket'
   } catch (error) {
     if (error.code === 'EBADF') return false
     throw error

@@ -12,8 +12,11 @@ const OWN = Symbol('owned descriptor')
 // What was claimed, among descriptors.
 const CLAIMED = -1
 
-// Descriptors that came together, and are closed when nobody has a handle of them any more. Together, since to register each
-// would take longer than to receive it.
+// How many are in custody together.
+const TOGETHER = 64
+
+// Descriptors that came together, and are closed when nobody has a handle of one any more. Together, since to have the
+// garbage collector look at each would take longer than to receive it.
 const collected = new FinalizationRegistry((descriptors) => {
   for (const fd of descriptors) if (fd !== CLAIMED) closeUnclaimed(fd)
 })
@@ -73,14 +76,17 @@ class Handle {
   }
 
   adopt() {
-    const adopted = adopt().adopt(this.#open())
+    const fd = this.#open()
+    const adopted = adopt().adopt(fd)
     this.#giveUp()
+    native.disown(fd)
     return adopted
   }
 
   take() {
     const fd = this.#open()
     this.#giveUp()
+    native.disown(fd)
     return fd
   }
 
@@ -108,13 +114,38 @@ class Handle {
   }
 }
 
-// Handles of descriptors that came together.
-function handlesOf(descriptors) {
-  if (descriptors.length === 0) return []
-  const custody = new Custody(descriptors)
-  return Array.from(descriptors, (fd, index) => new Handle(OWN, fd, undefined, custody, index))
-}
-
 const handleOf = (fd, name) => new Handle(OWN, fd, name, new Custody([fd]), 0)
 
-module.exports = { Handle, handleOf, handlesOf }
+// Handles of descriptors that came together, as they are asked for.
+class Received {
+  #descriptors
+  #next = 0
+  #custody
+
+  constructor(descriptors) {
+    this.#descriptors = descriptors
+  }
+
+  take(count) {
+    const handles = []
+    while (handles.length < count) handles.push(this.#handle())
+    return handles
+  }
+
+  #handle() {
+    if (this.#next % TOGETHER === 0) {
+      this.#custody = new Custody(Array.from(this.#descriptors.subarray(this.#next, this.#next + TOGETHER)))
+    }
+    const fd = this.#descriptors[this.#next]
+    return new Handle(OWN, fd, undefined, this.#custody, this.#next++ % TOGETHER)
+  }
+
+  // Closes those that nobody has asked for.
+  close() {
+    for (const handle of this.take(this.#descriptors.length - this.#next)) handle.close()
+  }
+}
+
+const handlesOf = (descriptors) => new Received(descriptors).take(descriptors.length)
+
+module.exports = { Handle, Received, handleOf, handlesOf }

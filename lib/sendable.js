@@ -23,9 +23,12 @@ function descriptorOf(value, name) {
   throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
 }
 
-// The same, of something that others are to go on with.
-function descriptorToSend(value, name) {
-  if (typeof value !== 'number' && !(value instanceof Handle)) {
+// The same of anything, unless others could not go on with it. `index`: its place in a list of that name.
+function descriptorToSend(value, list, index) {
+  if (value instanceof Handle) return value.fd
+  const name = index === undefined ? list : `${list}[${index}]`
+  sendable(value, name)
+  if (typeof value === 'object') {
     outlives(value, name)
     isUntouched(value, name)
   }
@@ -34,8 +37,8 @@ function descriptorToSend(value, name) {
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
 function outlives(value, name) {
-  const address = typeof value.address === 'function' && '_handle' in value ? value.address() : undefined
-  if (typeof address === 'string' && !address.startsWith('\0')) throw errors.unixServer(name, address)
+  const path = value._pipeName
+  if (typeof path === 'string' && !path.startsWith('\0')) throw errors.unixServer(name, path)
   return value
 }
 
@@ -51,11 +54,9 @@ function isUntouched(value, name) {
 // servers and sockets, which is null before they are open and after they are closed.
 function carrier(value) {
   if ('fd' in value) return value
-  if ('_handle' in value && !isDatagram(value)) return value._handle ?? {}
-  return datagramState(value)?.handle ?? (isDatagram(value) ? {} : undefined)
+  if ('addMembership' in value) return datagramState(value)?.handle ?? {}
+  return '_handle' in value ? (value._handle ?? {}) : undefined
 }
-
-const isDatagram = (value) => datagramState(value) !== undefined
 
 // dgram keeps its handle behind a symbol; its old `_handle` warns.
 function datagramState(value) {
@@ -63,4 +64,4 @@ function datagramState(value) {
   return symbol && value[symbol]
 }
 
-module.exports = { sendable, descriptorOf, descriptorToSend, isUntouched, outlives }
+module.exports = { datagramState, sendable, descriptorOf, descriptorToSend, isUntouched, outlives }

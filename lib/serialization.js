@@ -5,11 +5,30 @@
 const v8 = require('node:v8')
 const errors = require('./errors.js')
 
+const NO_JSON = 'something that JSON has'
+
+// What a toJSON() throws is its own.
+function stringify(message) {
+  try {
+    return JSON.stringify(message)
+  } catch (error) {
+    throw error instanceof TypeError ? errors.invalidArgType('message', NO_JSON, message, error) : error
+  }
+}
+
+function serialize(message) {
+  try {
+    return v8.serialize(message)
+  } catch (error) {
+    throw errors.invalidArgType('message', 'something that v8.serialize() has', message, error)
+  }
+}
+
 const json = {
   isText: true,
   encode(message) {
-    const text = JSON.stringify(message)
-    if (text === undefined) throw errors.invalidArgType('message', 'something that JSON has', message)
+    const text = stringify(message)
+    if (text === undefined) throw errors.invalidArgType('message', NO_JSON, message)
     return text
   },
   decode: JSON.parse,
@@ -17,7 +36,7 @@ const json = {
 
 const advanced = {
   isText: false,
-  encode: (message) => v8.serialize(message),
+  encode: serialize,
   decode: (bytes) => v8.deserialize(bytes),
 }
 

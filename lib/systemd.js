@@ -2,7 +2,6 @@
 
 // What a service manager gives a process, and what it is told.
 
-const fs = require('node:fs')
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const native = require('./native.js')
@@ -22,7 +21,7 @@ function inheritedDescriptors() {
   const end = FIRST_DESCRIPTOR + Number.parseInt(process.env.LISTEN_FDS, 10)
   const descriptors = []
   for (let fd = FIRST_DESCRIPTOR; fd < end; fd++) {
-    fs.fstatSync(fd)
+    native.inodeOf(fd)
     descriptors.push(fd)
   }
   return descriptors

@@ -13,7 +13,8 @@ function listenUnix(path, options) {
   if (isAbstract && options?.mode !== undefined) {
     throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
   }
-  return handleOf(native.listenUnix(name, isAbstract, mode, backlog))
+  const [fd] = native.listenUnix(name, isAbstract, mode, backlog)
+  return handleOf(fd)
 }
 
 // A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd.

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
 
 use crate::error::{During, Error, Result};
 use crate::sys;
@@ -47,37 +47,31 @@ pub fn receive(socket: BorrowedFd<'_>, max_length: usize, max_fds: usize) -> Res
     Ok(Some(Received { data, descriptors, truncated, credentials }))
 }
 
-/// Whether a message of no bytes was the end. Of a seqpacket socket that can't be told but by its other end's being gone.
+/// Whether a message of no bytes was the end. Of a seqpacket socket that can't be told but by its other end's being gone, and
+/// nothing's being left.
 fn is_at_end(socket: BorrowedFd<'_>) -> Result<bool> {
     match sys::socket::option(socket, libc::SO_TYPE).during("getsockopt")? {
         libc::SOCK_STREAM => Ok(true),
         libc::SOCK_SEQPACKET => {
             let hang_up = PollFlags::from_bits_retain(libc::POLLRDHUP);
             let mut polled = [PollFd::new(socket, hang_up)];
-            nix::poll::poll(&mut polled, PollTimeout::ZERO).during("poll").map(|ready| ready > 0)
+            let is_gone = nix::poll::poll(&mut polled, PollTimeout::ZERO).during("poll")? > 0;
+            Ok(is_gone && sys::socket::unread(socket).during("ioctl")? == 0)
         }
         _ => Ok(false),
     }
 }
 
 /// Who is at the other end of a connection. None of a socket pair, where the kernel would name who has made it: one end of
-/// a connection has a name, since somebody has listened there.
+/// a connection has a name, since somebody has listened there. ENOTCONN, if there never was another end.
 pub fn peer(socket: impl AsFd) -> Result<Option<Credentials>> {
     let socket = socket.as_fd();
-    if !has_name(socket)? {
+    let is_named = |address: UnixAddr| address.path().is_some() || address.as_abstract().is_some();
+    let theirs = socket::getpeername(socket.as_raw_fd()).during("getpeername")?;
+    let ours = socket::getsockname(socket.as_raw_fd()).during("getsockname")?;
+    if !is_named(theirs) && !is_named(ours) {
         return Ok(None);
     }
-    let credentials = socket::getsockopt(&socket, socket::sockopt::PeerCredentials).during("getsockopt")?;
+    let credentials = socket::getsockopt(&socket, sockopt::PeerCredentials).during("getsockopt")?;
     Ok(Some(Credentials { pid: credentials.pid(), uid: credentials.uid(), gid: credentials.gid() }))
-}
-
-fn has_name(socket: BorrowedFd<'_>) -> Result<bool> {
-    let is_named = |address: socket::UnixAddr| address.path().is_some() || address.as_abstract().is_some();
-    let own = socket::getsockname(socket.as_raw_fd()).during("getsockname")?;
-    Ok(is_named(own)
-        || match socket::getpeername(socket.as_raw_fd()) {
-            // Gone already.
-            Err(Errno::ENOTCONN) => false,
-            result => is_named(result.during("getpeername")?),
-        })
 }

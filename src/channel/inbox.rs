@@ -9,9 +9,10 @@ use super::decoder::{Decoder, Fault, Limits, Message};
 use crate::error::{During, Result};
 use crate::sys;
 
-/// How much is received at once, for others to have their turn.
+/// How much is received at once, for others to have their turn; and of descriptors, for this process not to have more
+/// open than it needs to: one more recvmsg may bring 253.
 const BYTES: usize = 256 * 1024;
-const DESCRIPTORS: usize = 1024;
+const DESCRIPTORS: usize = 253;
 const MESSAGES: usize = 8192;
 
 /// So much of a message that is not complete is put aside, so that a channel at rest has no buffer; if there is more, it

@@ -6,11 +6,10 @@ mod frame;
 mod inbox;
 mod outbox;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{self, Shutdown};
-use std::os::fd::AsRawFd;
 
 pub use decoder::{Fault, Limits, Message};
 pub use inbox::{Batch, End};
@@ -42,6 +41,11 @@ impl Channel {
             knows_end: false,
             is_hung_up: false,
         }
+    }
+
+    /// Gives the socket back.
+    pub fn into_fd(self) -> OwnedFd {
+        self.socket
     }
 
     /// See [`Outbox::send`].

@@ -13,6 +13,10 @@ use crate::sys::socket::MAX_FDS;
 /// How much goes together.
 const BYTES: usize = 64 * 1024;
 
+/// What does not wait for others, since that would cost more than it saves: duplicates, and copies.
+const BIG_DESCRIPTORS: usize = 16;
+const BIG_BYTES: usize = 32 * 1024;
+
 /// Bytes that were sent are removed from the front when there are so many, and more than are left.
 const SLACK: usize = 1024 * 1024;
 
@@ -101,6 +105,9 @@ impl Outbox {
         now: bool,
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
     ) -> std::result::Result<Result<State>, E> {
+        if self.state == State::Broken {
+            return Ok(Err(Error { syscall: "sendmsg", errno: Errno::EPIPE, path: None }));
+        }
         let mark = self.bytes.len();
         let carriers = descriptors.len().saturating_sub(1) / MAX_FDS;
         for _ in 0..carriers {
@@ -120,7 +127,8 @@ impl Outbox {
         };
         let header = Header { length: payload, handles: descriptors.len() as u32, ..Header::default() };
         self.bytes[frame..frame + HEADER].copy_from_slice(&header.encode());
-        let result = if carriers == 0 && now && self.frames.is_empty() {
+        let is_big = descriptors.len() >= BIG_DESCRIPTORS || length >= BIG_BYTES;
+        let result = if carriers == 0 && (now || is_big) && self.frames.is_empty() {
             self.send_alone(socket, descriptors)
         } else {
             self.queue(descriptors, carriers, length).map(|()| self.state)
@@ -166,9 +174,16 @@ impl Outbox {
 
     /// What was put at the end of `bytes` stays there.
     fn queue(&mut self, descriptors: &[RawFd], carriers: usize, length: usize) -> Result<()> {
-        let duplicates = descriptors.iter().map(|&fd| crate::fd::duplicate(fd));
-        let mut duplicates = duplicates.collect::<Result<VecDeque<_>>>()?;
-        self.descriptors.append(&mut duplicates);
+        let before = self.descriptors.len();
+        for &fd in descriptors {
+            match crate::fd::duplicate(fd) {
+                Ok(duplicate) => self.descriptors.push_back(duplicate),
+                Err(error) => {
+                    self.descriptors.truncate(before);
+                    return Err(error);
+                }
+            }
+        }
         for _ in 0..carriers {
             self.frames.push_back(Frame { length: HEADER, descriptors: MAX_FDS, is_message: false });
         }

@@ -3,21 +3,20 @@ use napi::{Env, JsString, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
-use super::fd::into_numbers;
-use super::{reactor, text};
+use super::{owned, reactor, text};
 use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
 use crate::error;
 use crate::reactor::Token;
 use crate::sys;
 
-/// Takes over a connected Unix stream socket: a token for its channel.
+/// Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was.
 #[napi(catch_unwind)]
 pub fn open_channel(env: Env, reactor: u32, fd: i32, max_length: u32, max_handles: u32) -> Result<f64> {
-    let socket = sys::fd::adopt(fd);
     let limits = Limits { length: max_length, handles: max_handles };
     let opened = reactor::with(reactor, |reactor| {
         let token = reactor.token();
-        reactor.sockets.add_channel(token, Channel::new(socket, limits)).map(|()| token)
+        let channel = Channel::new(sys::fd::adopt(fd), limits);
+        reactor.sockets.add_channel(token, channel).map(|()| token)
     });
     opened.or_throw(&env).map(|token| token as f64)
 }
@@ -137,7 +136,8 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> 
     let numbers = |one: &Message| [(one.start - first) as u32, one.length, one.handles];
     let frames = messages.iter().flat_map(numbers).collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
-    Ok(Incoming { content, frames, fds: into_numbers(descriptors), end: end.map(name_of) })
+    let fds = owned::give(env, descriptors)?.into();
+    Ok(Incoming { content, frames, fds, end: end.map(name_of) })
 }
 
 /// In lib/channel.js, too.

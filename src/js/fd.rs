@@ -1,4 +1,4 @@
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::IntoRawFd;
 
 use napi::bindgen_prelude::{Buffer, Int32Array};
 use napi::{Env, Result};
@@ -6,6 +6,8 @@ use napi_derive::napi;
 use nix::sys::socket::SockType;
 
 use super::error::OrThrow;
+use super::owned;
+use crate::ancillary::Received;
 use crate::kind::{self, Kind};
 use crate::sys::socket::Credentials;
 use crate::{ancillary, fd, sys};
@@ -31,6 +33,7 @@ pub fn set_close_on_exec(env: Env, descriptor: i32, yes: bool) -> Result<()> {
 /// close(2). In a worker, Node's own would warn of a descriptor that it has not opened.
 #[napi(catch_unwind)]
 pub fn close(env: Env, descriptor: i32) -> Result<()> {
+    owned::disown(descriptor);
     fd::close(descriptor).or_throw(&env)
 }
 
@@ -65,6 +68,12 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
+/// The number of a descriptor's inode, by which it is known again. Deno's own fstat takes other numbers.
+#[napi(catch_unwind)]
+pub fn inode_of(env: Env, descriptor: i32) -> Result<f64> {
+    fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode as f64)
+}
+
 /// Whether a socket speaks IPv6.
 #[napi(catch_unwind)]
 pub fn is_ipv6(env: Env, descriptor: i32) -> Result<bool> {
@@ -92,7 +101,7 @@ pub fn socketpair(env: Env, kind: String) -> Result<Vec<i32>> {
         _ => SockType::Stream,
     };
     let (one, other) = ancillary::pair(kind).or_throw(&env)?;
-    Ok(vec![one.into_raw_fd(), other.into_raw_fd()])
+    owned::give(&env, vec![one, other])
 }
 
 /// Who is at the other end of a connection.
@@ -135,15 +144,13 @@ pub struct ReceivedMessage {
 pub fn recv_fds(env: Env, socket: i32, max_length: u32, max_fds: u32) -> Result<Option<ReceivedMessage>> {
     let socket = sys::fd::borrow(socket);
     let received = ancillary::receive(socket, max_length as usize, max_fds as usize).or_throw(&env)?;
-    Ok(received.map(|received| ReceivedMessage {
-        data: received.data.into(),
-        fds: into_numbers(received.descriptors),
-        truncated: received.truncated,
-        credentials: received.credentials.map(Into::into),
-    }))
-}
-
-/// Gives descriptors to JavaScript.
-pub fn into_numbers(descriptors: Vec<OwnedFd>) -> Int32Array {
-    descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect::<Vec<_>>().into()
+    let to_js = |received: Received| {
+        Ok(ReceivedMessage {
+            data: received.data.into(),
+            fds: owned::give(&env, received.descriptors)?.into(),
+            truncated: received.truncated,
+            credentials: received.credentials.map(Into::into),
+        })
+    };
+    received.map(to_js).transpose()
 }

@@ -8,6 +8,7 @@ mod event_loop;
 mod fd;
 mod identity;
 mod notify;
+mod owned;
 mod pid_file;
 mod process;
 mod promise;

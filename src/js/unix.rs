@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::error::OrThrow;
 use super::fd::Peer;
-use super::{promise, reactor};
+use super::{owned, promise, reactor};
 use crate::error::{self, Error};
 use crate::reactor::Token;
 use crate::unix::{self, Address};
@@ -16,10 +16,11 @@ use crate::{ancillary, fd, sys};
 /// How many connections are taken at once, for others to have their turn.
 const BATCH: usize = 64;
 
-/// A listening Unix socket. `name` is a path or, with `isAbstract`, an abstract name without its NUL.
+/// A listening Unix socket, the only one of a list. `name` is a path or, with `isAbstract`, an abstract name without its NUL.
 #[napi(catch_unwind)]
-pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog: i32) -> Result<i32> {
-    unix::listen(&to_address(name, is_abstract), mode, backlog).or_throw(&env).map(IntoRawFd::into_raw_fd)
+pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog: i32) -> Result<Vec<i32>> {
+    let socket = unix::listen(&to_address(name, is_abstract), mode, backlog).or_throw(&env)?;
+    owned::give(&env, vec![socket])
 }
 
 /// A descriptor, as the result of a promise.
@@ -47,14 +48,13 @@ impl From<Descriptor> for i32 {
     }
 }
 
-/// Takes over a listening socket, which a turn tells of when somebody connects.
+/// Takes over a listening socket, which a turn tells of when somebody connects. If that fails, it is as it was.
 #[napi(catch_unwind)]
 pub fn open_listener(env: Env, reactor: u32, fd: i32) -> Result<f64> {
-    let socket = sys::fd::adopt(fd);
-    let opened = fd::set_nonblocking(&socket).and_then(|()| {
+    let opened = fd::set_nonblocking(sys::fd::borrow(fd)).and_then(|()| {
         reactor::with(reactor, |reactor| {
             let token = reactor.token();
-            reactor.sockets.add_listener(token, socket).map(|()| token)
+            reactor.sockets.add_listener(token, sys::fd::adopt(fd)).map(|()| token)
         })
     });
     opened.or_throw(&env).map(|token| token as f64)

@@ -1,7 +1,7 @@
 //! Channels and listening sockets in the set. By levels: what is not received in one turn is told again in the next.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -42,17 +42,22 @@ impl Sockets {
         Self { set, entries: HashMap::new(), buffer: Vec::new() }
     }
 
+    /// If that fails, its descriptor stays open, for whoever has it.
     pub fn add_channel(&mut self, token: Token, channel: Channel) -> Result<()> {
         self.add(token, Socket::Channel(Box::new(channel)))
     }
 
+    /// The same.
     pub fn add_listener(&mut self, token: Token, socket: OwnedFd) -> Result<()> {
         self.add(token, Socket::Listener { socket, is_watched: true })
     }
 
     fn add(&mut self, token: Token, socket: Socket) -> Result<()> {
         let mut entry = Entry { socket, registered: None };
-        entry.register(&self.set, token)?;
+        if let Err(error) = entry.register(&self.set, token) {
+            let _ = entry.socket.into_fd().into_raw_fd();
+            return Err(error);
+        }
         self.entries.insert(token, entry);
         Ok(())
     }
@@ -133,6 +138,15 @@ impl Entry {
         .during("epoll_ctl")?;
         self.registered = wanted;
         Ok(())
+    }
+}
+
+impl Socket {
+    fn into_fd(self) -> OwnedFd {
+        match self {
+            Self::Channel(channel) => channel.into_fd(),
+            Self::Listener { socket, .. } => socket,
+        }
     }
 }
 
