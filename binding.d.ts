@@ -96,6 +96,9 @@ export interface DaemonStatus {
   pid?: number
 }
 
+/** close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern. */
+export declare function discard(descriptors: Int32Array): void
+
 /** Turns standard error to /dev/null. */
 export declare function discardStderr(): void
 

@@ -784,6 +784,7 @@ module.exports.closeSocket = nativeBinding.closeSocket
 module.exports.connectUnix = nativeBinding.connectUnix
 module.exports.controllingTerminal = nativeBinding.controllingTerminal
 module.exports.daemonStatus = nativeBinding.daemonStatus
+module.exports.discard = nativeBinding.discard
 module.exports.discardStderr = nativeBinding.discardStderr
 module.exports.disown = nativeBinding.disown
 module.exports.dup2 = nativeBinding.dup2

@@ -622,8 +622,8 @@ export type HandleKind =
 
 /**
  * Owns a descriptor until it is taken, adopted or closed. If it is collected before, the descriptor is closed, and a
- * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted. Handles that were received together are closed together, when
- * all those are collected that were not taken, adopted or closed.
+ * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of handles that came with one message, when all those are
+ * collected that were not taken, adopted or closed.
  */
 export class Handle {
   private constructor()
@@ -719,7 +719,8 @@ export class Channel extends EventEmitter {
    * @throws (rejects) `ERR_INVALID_ARG_TYPE` for what can't be sent; `ERR_INVALID_ARG_VALUE` for a server that does not listen,
    * and a socket that has read something which nobody has taken, or has something left to write, or is TLS;
    * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
-   * @throws (rejects) `EBADF`, `EMFILE`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on
+   * @throws (rejects) `EBADF`, `EMFILE`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on;
+   * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
    * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if this end is
    * @see sendmsg(2), unix(7)
    */
@@ -744,10 +745,13 @@ export class Channel extends EventEmitter {
   /**
    * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the
    * peer, too, has closed its end, as a `Channel` does of itself. Messages that come meanwhile are dropped, and their
-   * handles closed, unless somebody listens.
+   * handles closed, unless somebody listens or iterates.
    */
   close(): Promise<void>
-  /** Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`. */
+  /**
+   * Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`; an `error` is also told by
+   * 'error', or to who iterates.
+   */
   destroy(error?: Error): void
 }
 
@@ -777,7 +781,7 @@ export interface ChildProcessWithHandles extends ChildProcess {
 /**
  * `child_process.fork()`, with a channel beside Node's own: `child.handles` here, {@link parentChannel} there. The child's
  * end is an additional descriptor after those of `stdio`, and the variable `PROCNATIVE_CHANNEL_FD` says which; the
- * options of the channel hold at both ends.
+ * options of the channel hold at both ends. Of the options that are child_process's own, those are known that Node.js 26 has.
  *
  * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, whose children get no further descriptors
  */

@@ -26,8 +26,9 @@ const pipe = (fd) => new net.Socket({ fd, ...native.waysOf(fd) })
 
 function udp(fd) {
   const adopted = dgram.createSocket(native.isIpv6(fd) ? 'udp6' : 'udp4')
-  // Exclusive: without asking a cluster's primary.
-  adopted.bind({ fd, exclusive: true })
+  // Exclusive: without asking a cluster's primary. Of 0 it would think that it is none.
+  adopted.bind({ fd: fd === 0 ? native.duplicate(fd) : fd, exclusive: true })
+  if (fd === 0) native.close(fd)
   const state = datagramState(adopted)
   if (state.handle.getpeername({}) === 0) state.connectState = CONNECTED
   return adopted

@@ -2,7 +2,8 @@
 
 // Messages that were received together, to be taken one by one.
 
-const { Received } = require('./handle.js')
+const { bareHandlesOf } = require('./handle.js')
+const native = require('./native.js')
 
 // Of each message: where it begins, its length, how many descriptors are its.
 const FIELDS = 3
@@ -10,14 +11,15 @@ const FIELDS = 3
 class Batch {
   #content
   #frames
-  #handles
+  #fds
   #decode
   #at = 0
+  #fd = 0
 
   constructor({ content, frames, fds }, decode) {
     this.#content = content
     this.#frames = frames
-    this.#handles = new Received(fds)
+    this.#fds = fds
     this.#decode = decode
   }
 
@@ -25,11 +27,13 @@ class Batch {
     return this.#at === this.#frames.length
   }
 
-  // The next message and its handles. What throws, has taken nothing.
+  // The next message and its handles, which are to be guarded. What throws, has taken nothing.
   take() {
     const message = this.#decode(this.#payload())
-    const handles = this.#handles.take(this.#frames[this.#at + 2])
+    const count = this.#frames[this.#at + 2]
+    const handles = bareHandlesOf(this.#fds, this.#fd, count)
     this.#at += FIELDS
+    this.#fd += count
     return { message, handles }
   }
 
@@ -43,8 +47,9 @@ class Batch {
 
   // Closes the handles of what was not taken.
   discard() {
-    this.#handles.close()
+    native.discard(this.#fds.subarray(this.#fd))
     this.#at = this.#frames.length
+    this.#fd = this.#fds.length
   }
 }
 

@@ -3,6 +3,7 @@
 // A Unix socket of which each connection is a channel.
 
 const { EventEmitter } = require('node:events')
+const fs = require('node:fs')
 const { CHECKS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
@@ -54,7 +55,7 @@ class ChannelServer extends EventEmitter {
         this.#welcome(fd, peer ?? null)
       } catch (error) {
         // A listener's. The other connections are not to suffer for it.
-        process.nextTick(rethrow, error)
+        process.nextTick(reactor.rethrow, error)
       }
     }
   }
@@ -101,11 +102,18 @@ class ChannelServer extends EventEmitter {
   }
 }
 
-function rethrow(error) {
-  throw error
-}
+const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
 
-const isOursOrRoot = ({ uid }) => uid === process.geteuid() || uid === 0
+let known
+
+// The number that all have, in a user namespace, who have none there. None, where everybody has one.
+function strangers() {
+  if (known === undefined) {
+    const hasAll = /^\s*0\s+0\s+4294967295\s*$/.test(fs.readFileSync('/proc/self/uid_map', 'utf8'))
+    known = hasAll ? null : Number(fs.readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
+  }
+  return known
+}
 
 function serverOf(handle, ...rest) {
   try {

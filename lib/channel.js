@@ -4,6 +4,8 @@
 
 const { Batch } = require('./batch.js')
 const errors = require('./errors.js')
+const { guard } = require('./handle.js')
+const { Iteration, OVER } = require('./iteration.js')
 const { Listened } = require('./listened.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
@@ -25,9 +27,6 @@ const BROKEN = 5
 // After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
 const CROWD_PAUSE = 2
 
-// The end of an iteration.
-const OVER = Object.freeze({ value: undefined, done: true })
-
 class Channel extends Listened {
   #token
   #serialization
@@ -39,8 +38,7 @@ class Channel extends Listened {
   #batch
   #end
   #readers = []
-  #iterations = 0
-  #failure
+  #iterations = new Set()
   #isPumping = false
   #isPaused = false
   #isRead = false
@@ -104,16 +102,23 @@ class Channel extends Listened {
     if (!this.#isClosed) this.#progress(native.flushChannel(reactor.open(), this.#token))
   }
 
-  #progress(state) {
+  // Of those that can't be sent, whatever else can.
+  #failed() {
+    let state = FAILED
+    while (state === FAILED) {
+      this.#sends.resolve(native.messagesSent(reactor.open(), this.#token))
+      this.#sends.reject(this.#failureToSend(), 1)
+      state = native.flushChannel(reactor.open(), this.#token)
+    }
+    return state
+  }
+
+  #progress(reached) {
+    const state = reached === FAILED ? this.#failed() : reached
     this.#sending = state
     if (state === SENT) this.#sends.resolve()
     else this.#sends.resolve(native.messagesSent(reactor.open(), this.#token))
     if (state === CROWDED) this.#tryAgain()
-    if (state === FAILED) {
-      this.#sends.reject(this.#failureToSend(), 1)
-      this.#flush()
-      return
-    }
     if (state === BROKEN) this.#break(this.#failureToSend())
     this.#settled()
   }
@@ -174,17 +179,24 @@ class Channel extends Listened {
     return !this.#isPaused && (this.#readers.length > 0 || this.listenerCount('message') > 0)
   }
 
-  // Somebody is between one message and the next.
-  #isIterated() {
-    return !this.#isPaused && this.#iterations > 0
+  // Also by one who pauses, or is between one message and the next.
+  #isWanted() {
+    return this.#iterations.size > 0 || this.listenerCount('message') > 0
   }
 
   #deliver() {
     const next = this.#take()
     if (next === undefined) return
-    const reader = this.#readers.shift()
-    if (reader) reader.resolve({ value: next, done: false })
-    else this.emit('message', next.message, next.handles)
+    // A copy: the list is the listener's.
+    const handles = next.handles.slice()
+    try {
+      const reader = this.#readers.shift()
+      if (reader) reader.resolve({ value: next, done: false })
+      else this.emit('message', next.message, next.handles)
+    } finally {
+      // Most of them are taken or closed by now: to guard one takes longer than to receive it.
+      if (handles.length > 0) guard(handles)
+    }
   }
 
   #take() {
@@ -207,7 +219,7 @@ class Channel extends Listened {
   // Whether to read, to stay alive, to end.
   #settled() {
     if (this.#isClosed) return
-    if (this.#isEnding && this.#batch && !this.#isTaken() && !this.#isIterated()) this.#drop()
+    if (this.#isEnding && this.#batch && !this.#isWanted()) this.#drop()
     if (this.#end !== undefined && !this.#batch) {
       this.#endRead()
       if (this.#isClosed) return
@@ -217,8 +229,8 @@ class Channel extends Listened {
       native.shutDownChannel(reactor.open(), this.#token)
     }
     // Where both ends close, each has to read for the other to be rid of what is queued.
-    const isWanted = this.#isTaken() || this.#closing !== undefined
-    this.#read(isWanted && !this.#batch && this.#end === undefined)
+    const isRead = this.#isTaken() || this.#closing !== undefined
+    this.#read(isRead && !this.#batch && this.#end === undefined)
     this.#hold(this.#isRef && (this.#isRead || this.#closing !== undefined || this.#sends.size > 0))
   }
 
@@ -259,7 +271,7 @@ class Channel extends Listened {
     if (this.#batch) this.#drop()
     this.#sends.reject(error ?? errors.channelClosed())
     if (error) this.#tell(error)
-    for (const reader of this.#readers.splice(0)) reader.resolve(OVER)
+    for (const iteration of this.#iterations) iteration.end()
     process.nextTick(() => {
       this.#closed?.()
       this.emit('close')
@@ -268,9 +280,8 @@ class Channel extends Listened {
 
   // Who iterates, hears of an error by that.
   #tell(error) {
-    if (this.#readers.length > 0) this.#readers.shift().reject(error)
-    else if (this.#iterations > 0) this.#failure = error
-    const isTold = this.#iterations > 0 && this.listenerCount('error') === 0
+    const isTold = this.#iterations.size > 0 && this.listenerCount('error') === 0
+    for (const iteration of this.#iterations) iteration.fail(error)
     if (!isTold) process.nextTick(() => this.emit('error', error))
   }
 
@@ -283,45 +294,23 @@ class Channel extends Listened {
   }
 
   [Symbol.asyncIterator]() {
-    this.#iterations++
-    const readers = new Set()
-    let isOver = false
-    const end = () => {
-      if (!isOver) this.#iterations--
-      isOver = true
+    const iteration = new Iteration((readers) => {
+      this.#iterations.delete(iteration)
       this.#readers = this.#readers.filter((reader) => !readers.has(reader))
-      for (const reader of readers) reader.resolve(OVER)
       this.#settled()
-      return OVER
-    }
-    const next = async () => {
-      if (isOver) return OVER
-      try {
-        const result = await this.#next(readers)
-        return result.done ? end() : result
-      } catch (error) {
-        end()
-        throw error
-      }
-    }
-    const iterator = { next, return: async () => end(), [Symbol.asyncIterator]: () => iterator }
-    return iterator
-  }
-
-  // `readers`: those of one iteration.
-  async #next(readers) {
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure) throw failure
-    if (this.#isClosed) return OVER
-    let reader
-    const read = new Promise((resolve, reject) => {
-      reader = { resolve, reject }
     })
-    readers.add(reader)
-    this.#readers.push(reader)
-    this.#pump()
-    return read.finally(() => readers.delete(reader))
+    const read = (reader) => {
+      if (this.#isClosed) return reader.resolve(OVER)
+      this.#readers.push(reader)
+      this.#pump()
+    }
+    this.#iterations.add(iteration)
+    const iterator = {
+      next: () => iteration.next(read),
+      return: async () => iteration.end(),
+      [Symbol.asyncIterator]: () => iterator,
+    }
+    return iterator
   }
 
   pause() {
@@ -363,6 +352,9 @@ class Channel extends Listened {
   }
 
   destroy(error) {
+    if (error !== undefined && !(error instanceof Error)) {
+      throw errors.invalidArgType('error', 'an instance of Error', error)
+    }
     this.#finish(error)
   }
 }
@@ -384,4 +376,4 @@ function descriptorsOf(handles) {
 // `forget` is called when the descriptor is another one's to have.
 const channelOf = (fd, options, forget) => new Channel(OWN, fd, options, forget)
 
-module.exports = { Channel, channelOf }
+module.exports = { Channel, channelOf, descriptorsOf }

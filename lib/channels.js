@@ -3,7 +3,7 @@
 // The channel of a socket: one, however often it is asked for.
 
 const { isDeepStrictEqual } = require('node:util')
-const { Channel, channelOf } = require('./channel.js')
+const { Channel, channelOf, descriptorsOf } = require('./channel.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const native = require('./native.js')
@@ -82,6 +82,8 @@ async function connectChannel(path, options) {
 }
 
 async function sendHandle(to, message, handles) {
+  // First of all, since to ask for its channel changes a socket.
+  if (handles !== undefined) descriptorsOf(handles)
   return channelTo(to).send(message, handles)
 }
 

@@ -6,29 +6,54 @@ const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
-const serializations = require('./serialization.js')
 const { channelMark, otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
 // DESCRIPTOR:INODE:SERIALIZATION:MAX_MESSAGE_LENGTH:MAX_HANDLES, docs/wire-format.md.
 const MARKER = 'PROCNATIVE_CHANNEL_FD'
 
+// What is child_process's is looked at there.
+const asItIs = (value) => value
+const THEIRS = [
+  'cwd',
+  'detached',
+  'env',
+  'execArgv',
+  'execPath',
+  'gid',
+  'killSignal',
+  'serialization',
+  'signal',
+  'silent',
+  'stdio',
+  'timeout',
+  'uid',
+  'windowsHide',
+  'windowsVerbatimArguments',
+]
+const FORK_CHECKS = {
+  ...Object.fromEntries(THEIRS.map((name) => [name, asItIs])),
+  channel: (value, name) => validate.options(validate.object(value, name), name, CHECKS),
+}
+
 function fork(modulePath, args = [], options) {
   if (otherRuntime() === 'deno') throw errors.runtime('fork()', otherRuntime())
+  if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
   validate.arrayOf(validate.text)(args, 'args')
-  const { channel, ...given } = options === undefined ? {} : validate.object(options, 'options')
-  const channelOptions = { ...DEFAULTS, ...validate.options(channel, 'options.channel', CHECKS) }
+  const { channel, ...given } = validate.options(options, 'options', FORK_CHECKS)
+  const channelOptions = { ...DEFAULTS, ...channel }
   const stdio = wholeStdio(given)
   const [ours, theirs] = native.socketpair('stream')
-  const handles = open(ours, channelOptions)
+  let handles
   try {
+    handles = open(ours, channelOptions)
     const { serialization, maxMessageLength, maxHandles } = channelOptions
     const marker = [stdio.length, native.inodeOf(theirs), serialization, maxMessageLength, maxHandles].join(':')
     const env = { ...(given.env ?? process.env), [MARKER]: marker }
     const child = childProcess.fork(modulePath, args, { ...given, env, stdio: [...stdio, theirs] })
     return Object.defineProperty(child, 'handles', { value: handles, enumerable: true })
   } catch (error) {
-    handles.destroy()
+    handles?.destroy()
     throw error
   } finally {
     native.close(theirs)
@@ -37,7 +62,7 @@ function fork(modulePath, args = [], options) {
 
 // What child_process.fork() makes of `stdio` and `silent`.
 function wholeStdio({ stdio, silent }) {
-  if (Array.isArray(stdio)) return stdio
+  if (Array.isArray(stdio)) return Array.from({ length: Math.max(3, stdio.length) }, (_, index) => stdio[index])
   const each = stdio ?? (silent ? 'pipe' : 'inherit')
   return [each, each, each, 'ipc']
 }
@@ -60,10 +85,22 @@ function joinParent() {
   // Not for our children.
   native.setCloseOnExec(fd, true)
   return open(fd, {
-    serialization: Object.hasOwn(serializations, serialization) ? serialization : DEFAULTS.serialization,
-    maxMessageLength: Number(maxMessageLength) || DEFAULTS.maxMessageLength,
-    maxHandles: maxHandles === undefined ? DEFAULTS.maxHandles : Number(maxHandles),
+    ...checked({ serialization }),
+    ...checked({ maxMessageLength: number(maxMessageLength) }),
+    ...checked({ maxHandles: number(maxHandles) }),
   })
+}
+
+const number = (text) => (/^\d+$/.test(text) ? Number(text) : undefined)
+
+// An option that holds, or nothing.
+function checked(option) {
+  try {
+    return validate.options(option, MARKER, CHECKS)
+  } catch {
+    // Whoever has written that gets what there is without it (docs/wire-format.md).
+    return {}
+  }
 }
 
 // Whether it is the very socket, and not what somebody else has put there.

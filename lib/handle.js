@@ -12,11 +12,7 @@ const OWN = Symbol('owned descriptor')
 // What was claimed, among descriptors.
 const CLAIMED = -1
 
-// How many are in custody together.
-const TOGETHER = 64
-
-// Descriptors that came together, and are closed when nobody has a handle of one any more. Together, since to have the
-// garbage collector look at each would take longer than to receive it.
+// Descriptors that came together, and are closed when nobody has a handle of one any more.
 const collected = new FinalizationRegistry((descriptors) => {
   for (const fd of descriptors) if (fd !== CLAIMED) closeUnclaimed(fd)
 })
@@ -24,13 +20,14 @@ const collected = new FinalizationRegistry((descriptors) => {
 function closeUnclaimed(fd) {
   try {
     process.emitWarning(errors().handleCollected(fd, native.kindOf(fd)))
-    native.close(fd)
+    native.discard(Int32Array.of(fd))
   } catch (error) {
     // It was closed by its number: somebody else could have that now.
     process.emitWarning(error)
   }
 }
 
+// What the handles of some descriptors have in common: it is collected when they are.
 class Custody {
   #descriptors
   #left
@@ -48,6 +45,8 @@ class Custody {
   }
 }
 
+let guard
+
 // Owns a descriptor.
 class Handle {
   #fd
@@ -55,12 +54,25 @@ class Handle {
   #custody
   #index
 
-  constructor(key, fd, name, custody, index) {
+  constructor(key, fd, name) {
     if (key !== OWN) throw errors().illegalConstructor()
     this.#fd = fd
     this.#name = name
-    this.#custody = custody
-    this.#index = index
+  }
+
+  // Has those of `handles` that are still open be closed when all of them are collected.
+  static #guard(handles) {
+    const open = handles.filter((handle) => handle.#fd !== undefined)
+    if (open.length === 0) return
+    const custody = new Custody(open.map((handle) => handle.#fd))
+    for (const [index, handle] of open.entries()) {
+      handle.#custody = custody
+      handle.#index = index
+    }
+  }
+
+  static {
+    guard = (handles) => Handle.#guard(handles)
   }
 
   get fd() {
@@ -109,43 +121,28 @@ class Handle {
 
   #giveUp() {
     this.#fd = undefined
-    this.#custody.claim(this.#index)
+    this.#custody?.claim(this.#index)
     this.#custody = undefined
   }
 }
 
-const handleOf = (fd, name) => new Handle(OWN, fd, name, new Custody([fd]), 0)
-
-// Handles of descriptors that came together, as they are asked for.
-class Received {
-  #descriptors
-  #next = 0
-  #custody
-
-  constructor(descriptors) {
-    this.#descriptors = descriptors
-  }
-
-  take(count) {
-    const handles = []
-    while (handles.length < count) handles.push(this.#handle())
-    return handles
-  }
-
-  #handle() {
-    if (this.#next % TOGETHER === 0) {
-      this.#custody = new Custody(Array.from(this.#descriptors.subarray(this.#next, this.#next + TOGETHER)))
-    }
-    const fd = this.#descriptors[this.#next]
-    return new Handle(OWN, fd, undefined, this.#custody, this.#next++ % TOGETHER)
-  }
-
-  // Closes those that nobody has asked for.
-  close() {
-    for (const handle of this.take(this.#descriptors.length - this.#next)) handle.close()
-  }
+// Handles that are yet to be guarded, some of a list of descriptors.
+function bareHandlesOf(descriptors, first, count) {
+  const handles = []
+  for (let index = first; index < first + count; index++) handles.push(new Handle(OWN, descriptors[index]))
+  return handles
 }
 
-const handlesOf = (descriptors) => new Received(descriptors).take(descriptors.length)
+function handlesOf(descriptors) {
+  const handles = bareHandlesOf(descriptors, 0, descriptors.length)
+  guard(handles)
+  return handles
+}
 
-module.exports = { Handle, Received, handleOf, handlesOf }
+function handleOf(fd, name) {
+  const handle = new Handle(OWN, fd, name)
+  guard([handle])
+  return handle
+}
+
+module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf }

@@ -24,10 +24,18 @@ function onReadable() {
     registered.delete(token)
     watch?.end(status)
   }
-  // Should a listener throw, the others are told in the next turn.
   for (let at = 0; at < ready.length; at += 3) {
-    registered.get(ready[at])?.ready(ready[at + 1] === 1, ready[at + 2] === 1)
+    try {
+      registered.get(ready[at])?.ready(ready[at + 1] === 1, ready[at + 2] === 1)
+    } catch (error) {
+      // A listener's. The others are not told again.
+      process.nextTick(rethrow, error)
+    }
   }
+}
+
+function rethrow(error) {
+  throw error
 }
 
 function hold(change) {
@@ -39,4 +47,4 @@ function hold(change) {
 const register = (token, one) => registered.set(token, one)
 const forget = (token) => registered.delete(token)
 
-module.exports = { forget, hold, open, register }
+module.exports = { forget, hold, open, register, rethrow }

@@ -109,6 +109,7 @@ function sockets(net, pipes) {
     for (const [index, fd] of pipes.entries()) {
       const ways = { readable: index !== 0, writable: index === 0 || index > 2 }
       made.push(typeof fd === 'number' ? new net.Socket({ fd, ...ways }) : null)
+      if (typeof fd === 'number') native.disown(fd)
     }
     return made
   } catch (error) {

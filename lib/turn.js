@@ -4,9 +4,12 @@
 
 const waiting = []
 const resolved = Promise.resolve()
+let isLast = false
 
 // Once, however many wait.
 function atEnd(work) {
+  // There is no turn any more.
+  if (isLast) return work()
   waiting.push(work)
   if (waiting.length === 1) resolved.then(end)
 }
@@ -15,6 +18,9 @@ function end() {
   for (const work of waiting.splice(0)) work()
 }
 
-process.on('exit', end)
+process.on('exit', () => {
+  isLast = true
+  end()
+})
 
 module.exports = { atEnd }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
+use nix::sys::socket::{self, sockopt};
 use nix::sys::stat::Mode;
 
 use crate::error::{During, Error, Result};
@@ -49,6 +50,13 @@ pub fn numbers() -> Result<Vec<RawFd>> {
 /// close(2). Linux closes it also where an error comes of that.
 pub fn close(fd: RawFd) -> Result<()> {
     nix::unistd::close(fd).during("close")
+}
+
+/// close(2) of what a stranger has sent: not for as long as that has set the socket to linger.
+pub fn discard(fd: OwnedFd) {
+    let at_once = libc::linger { l_onoff: 0, l_linger: 0 };
+    // Of what is no socket, this comes to nothing.
+    let _ = socket::setsockopt(&fd, sockopt::Linger, &at_once);
 }
 
 /// Whether exec closes a descriptor.

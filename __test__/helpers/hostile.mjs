@@ -1,5 +1,7 @@
 // Which calls the declared types forbid: every hostile value in every position where it is no legitimate one.
 
+import { EventEmitter } from 'node:events'
+
 /** A directory that is not there: a call that is let through ends at it, and starts nothing. */
 export const NOWHERE = '/nonexistent/procnative'
 /** The largest pid or descriptor there could be, and which is none. */
@@ -45,13 +47,20 @@ const EXTERNAL = {
   'net.Socket': { kind: 'instance' },
   'dgram.Socket': { kind: 'instance' },
   FileHandle: { kind: 'instance' },
-  Uint8Array: { kind: 'instance' },
+  Uint8Array: { kind: 'instance', example: Buffer.of(0) },
   AbortSignal: { kind: 'instance' },
+  URL: { kind: 'instance' },
+  Error: { kind: 'instance' },
+  ChildProcess: { kind: 'instance' },
+  // Its keys are Node's to know; what is misspelled of ours is an error among them, too.
+  ForkOptions: { kind: 'options', members: [] },
 }
 const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown']
 
 // Where a number may be negative, or a string empty, say so: 'waitpid.pid: -1'.
 const LEGITIMATE_AFTER_ALL = new Set([
+  'fork(args[0]: an empty string)',
+  'fork(args[1]: an empty string)',
   'spawn(args[0]: an empty string)',
   'spawn(args[1]: an empty string)',
   'spawn(options.argv0: an empty string)',
@@ -90,6 +99,7 @@ function named(type, file) {
   if (Object.hasOwn(file.types, name)) return alternatives(file.types[name], file)
   if (Object.hasOwn(file.interfaces, name)) {
     const { bases, members } = file.interfaces[name]
+    if (bases.some((base) => EXTERNAL[base.name]?.kind === 'instance')) return [{ kind: 'instance' }]
     return [optionsOf([...bases.flatMap((base) => objectOf(base, file).members), ...members], name)]
   }
   if (name === 'ReadonlyArray') return [{ kind: 'array', item: type.of[0] }]
@@ -137,13 +147,13 @@ function valid(type, file) {
   const of = (kind) => choices.find((choice) => choice.kind === kind)
   if (of('null')) return null
   if (of('number')) return NOBODY
-  if (of('string')) return NOWHERE
+  if (of('string') || of('unknown')) return NOWHERE
   if (of('choice')) return of('choice').first
   if (of('boolean')) return false
   if (of('array')) return []
   if (of('function')) return () => {}
   if (of('options')) return base(of('options'), file)
-  return undefined
+  return of('instance')?.example
 }
 
 function base({ members }, file) {
@@ -155,13 +165,16 @@ function base({ members }, file) {
 export const validArguments = ({ parameters }, file) =>
   parameters.filter(({ optional, name }) => !optional || name === 'options').map(({ type }) => valid(type, file))
 
-/** All that takes arguments: functions by their names, methods as 'Class.method'. */
+/** All that takes arguments: functions by their names, methods as 'Class.method'; not what is Node's, and declared anew. */
 export function callables(file) {
-  const methods = Object.entries(file.classes).flatMap(([name, { members }]) =>
-    members.filter(({ method }) => method).map((method) => [`${name}.${method.name}`, method]),
-  )
+  const methods = Object.entries(file.classes).flatMap(([name, { bases, members }]) => {
+    const isOwn = ({ method, name }) => method && !(isEmitter(bases) && name in EventEmitter.prototype)
+    return members.filter(isOwn).map((method) => [`${name}.${method.name}`, method])
+  })
   return { ...file.functions, ...Object.fromEntries(methods) }
 }
+
+const isEmitter = (bases) => bases.some(({ name }) => name === 'EventEmitter')
 
 /** All the calls of a function that must be refused: `{ label, args, expected: { name, codes, names } }`. */
 export function* refusals(name, { parameters }, file) {

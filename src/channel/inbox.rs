@@ -7,12 +7,12 @@ use nix::errno::Errno;
 
 use super::decoder::{Decoder, Fault, Limits, Message};
 use crate::error::{During, Result};
-use crate::sys;
+use crate::{fd, sys};
 
-/// How much is received at once, for others to have their turn; and of descriptors, for this process not to have more
-/// open than it needs to: one more recvmsg may bring 253.
+/// How much is received at once, for others to have their turn; and of descriptors, for the table of this process not to
+/// have to grow (as in the outbox), nor to be full: the last recvmsg may bring 253.
 const BYTES: usize = 256 * 1024;
-const DESCRIPTORS: usize = 253;
+const DESCRIPTORS: usize = 100;
 const MESSAGES: usize = 8192;
 
 /// So much of a message that is not complete is put aside, so that a channel at rest has no buffer; if there is more, it
@@ -34,7 +34,18 @@ pub struct Batch {
 }
 
 pub struct Inbox {
-    decoder: Decoder<OwnedFd>,
+    decoder: Decoder<Arrived>,
+}
+
+/// A descriptor that nobody has been given yet.
+struct Arrived(Option<OwnedFd>);
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        if let Some(descriptor) = self.0.take() {
+            fd::discard(descriptor);
+        }
+    }
 }
 
 impl Inbox {
@@ -62,7 +73,8 @@ impl Inbox {
         if let Some(End::Fault(_)) = end {
             self.decoder.reject();
         }
-        let (messages, descriptors) = self.decoder.take();
+        let (messages, arrived) = self.decoder.take();
+        let descriptors = arrived.into_iter().filter_map(|mut one| one.0.take()).collect();
         Ok(Batch { messages, descriptors, end })
     }
 
@@ -91,11 +103,12 @@ impl Inbox {
             if length == 0 {
                 return Ok(Some(self.end()));
             }
+            let count = ancillary.descriptors.len();
+            let arrived: Vec<_> = ancillary.descriptors.into_iter().map(|fd| Arrived(Some(fd))).collect();
             if ancillary.descriptors_cut {
                 return Ok(Some(End::Fault(Fault::HandlesLost)));
             }
-            let count = ancillary.descriptors.len();
-            if let Err(fault) = self.decoder.decode(ancillary.descriptors) {
+            if let Err(fault) = self.decoder.decode(arrived) {
                 return Ok(Some(End::Fault(fault)));
             }
             if length < room && count == 0 {

@@ -5,6 +5,8 @@ mod decoder;
 mod frame;
 mod inbox;
 mod outbox;
+#[cfg(test)]
+mod properties;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -76,6 +78,10 @@ impl Channel {
     /// Whether it is to be told when there is something to receive.
     pub fn read(&mut self, yes: bool) {
         self.is_read = yes;
+        if yes {
+            // To be told again, should nobody read any more.
+            (self.knows_end, self.is_hung_up) = (false, false);
+        }
     }
 
     /// Receives what there is, up to a limit, into a buffer that is lent until it is settled.

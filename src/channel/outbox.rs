@@ -10,8 +10,12 @@ use crate::error::{During, Error, Result};
 use crate::sys;
 use crate::sys::socket::MAX_FDS;
 
-/// How much goes together.
+/// How much goes together, at most.
 const BYTES: usize = 64 * 1024;
+
+/// How many descriptors need not wait for more. Duplicates of these, and what a runtime has open itself, fit into the table
+/// of descriptors that a process begins with (256); to make it larger takes the kernel ten milliseconds, if there are threads.
+const DESCRIPTORS: usize = 200;
 
 /// What does not wait for others, since that would cost more than it saves: duplicates, and copies.
 const BIG_DESCRIPTORS: usize = 16;
@@ -63,6 +67,8 @@ pub struct Outbox {
     /// Whether the descriptors of carriers have been sent, but not their message.
     is_carried: bool,
     state: State,
+    /// How many bytes there were when the kernel had no room.
+    refused: usize,
     done: u32,
     failure: Option<Error>,
 }
@@ -77,6 +83,7 @@ impl Outbox {
             under_way: 0,
             is_carried: false,
             state: State::Sent,
+            refused: 0,
             done: 0,
             failure: None,
         }
@@ -139,10 +146,17 @@ impl Outbox {
         Ok(result.map(|state| self.go_on(socket, state, now)))
     }
 
-    /// Sends what is queued, if it is enough for a message of its own, or is not to wait.
+    /// Sends what is queued, if that is enough, or is not to wait.
     fn go_on(&mut self, socket: BorrowedFd<'_>, state: State, now: bool) -> State {
-        let is_full = self.descriptors.len() >= MAX_FDS || self.bytes.len() - self.start >= BYTES;
-        if state == State::Queued && (now || is_full) { self.flush(socket) } else { state }
+        let bytes = self.bytes.len() - self.start;
+        let is_full = self.descriptors.len() >= DESCRIPTORS || bytes >= BYTES;
+        // The kernel tells when its queue is three quarters empty; there may be room long before.
+        let may_fit = bytes >= self.refused + BYTES;
+        match state {
+            State::Queued if now || is_full => self.flush(socket),
+            State::Blocked if may_fit => self.flush(socket),
+            state => state,
+        }
     }
 
     /// The first and only message.
@@ -161,6 +175,7 @@ impl Outbox {
             }
             Err(Refusal::NoRoom) => {
                 self.queue(descriptors, 0, length)?;
+                self.refused = length;
                 State::Blocked
             }
             Err(Refusal::Crowd) => {
@@ -217,7 +232,10 @@ impl Outbox {
                     self.advance(sent);
                     alone = false;
                 }
-                Err(Refusal::NoRoom) => return State::Blocked,
+                Err(Refusal::NoRoom) => {
+                    self.refused = self.bytes.len() - self.start;
+                    return State::Blocked;
+                }
                 Err(Refusal::Crowd) => return State::Crowded,
                 // Whose fault it is, shows when each is sent alone.
                 Err(Refusal::Error(errno)) if frames > 1 && !is_broken(errno) => alone = true,
@@ -266,6 +284,8 @@ impl Outbox {
                 Ok(sent) => return Ok(sent),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Err(Refusal::NoRoom),
+                // Those of a message that is sent by half. Others' are not to break it.
+                Err(Errno::ETOOMANYREFS) if self.is_carried => return Err(Refusal::Crowd),
                 // It is one's own to wait for, as long as there is any; the last may have been received just now.
                 Err(Errno::ETOOMANYREFS) if sys::socket::unreceived(socket).is_ok_and(|bytes| bytes > 0) => {
                     return Err(Refusal::Crowd);
@@ -301,9 +321,11 @@ impl Outbox {
     fn fail(&mut self, errno: Errno) -> State {
         self.failure = Some(Error { syscall: "sendmsg", errno, path: None });
         if is_broken(errno) || self.under_way > 0 || self.is_carried {
+            let done = self.done;
             self.frames.clear();
             self.descriptors.clear();
             self.reset();
+            self.done = done;
             return State::Broken;
         }
         while let Some(frame) = self.frames.pop_front() {

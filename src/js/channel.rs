@@ -18,7 +18,9 @@ pub fn open_channel(env: Env, reactor: u32, fd: i32, max_length: u32, max_handle
         let channel = Channel::new(sys::fd::adopt(fd), limits);
         reactor.sockets.add_channel(token, channel).map(|()| token)
     });
-    opened.or_throw(&env).map(|token| token as f64)
+    let token = opened.or_throw(&env)?;
+    owned::disown(fd);
+    Ok(token as f64)
 }
 
 fn with_channel<T>(

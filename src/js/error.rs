@@ -13,7 +13,11 @@ pub trait OrThrow<T> {
 
 impl<T> OrThrow<T> for Result<T> {
     fn or_throw(self, env: &Env) -> napi::Result<T> {
-        self.map_err(|error| to_js(env, &error).map_or_else(|error| error, napi::Error::from))
+        // Without asking JavaScript for its words: at the end of the stack, that would fail again and again.
+        let thrown = |error: Error| {
+            to_js(env, &error).map_or_else(|error| error, napi::Error::from_unknown_without_coercion)
+        };
+        self.map_err(thrown)
     }
 }
 

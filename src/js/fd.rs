@@ -37,6 +37,15 @@ pub fn close(env: Env, descriptor: i32) -> Result<()> {
     fd::close(descriptor).or_throw(&env)
 }
 
+/// close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern.
+#[napi(catch_unwind)]
+pub fn discard(descriptors: &[i32]) {
+    for &descriptor in descriptors {
+        owned::disown(descriptor);
+        fd::discard(sys::fd::adopt(descriptor));
+    }
+}
+
 /// The descriptors that are open.
 #[napi(catch_unwind)]
 pub fn open_fds(env: Env) -> Result<Vec<i32>> {

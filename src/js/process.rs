@@ -1,12 +1,10 @@
-use std::os::fd::IntoRawFd;
-
 use napi::bindgen_prelude::Either;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::identity::Credentials;
-use super::reactor;
+use super::{owned, reactor};
 use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
 use crate::reactor::Token;
@@ -44,7 +42,9 @@ pub fn spawn(env: Env, reactor: u32, orders: ChildOrders) -> Result<Started> {
     let spawned = process::spawn(orders.into()).or_throw(&env)?;
     let pid = spawned.child.pid;
     let token = reactor::with(reactor, |reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
-    let pipes = spawned.pipes.into_iter().map(|pipe| pipe.map(IntoRawFd::into_raw_fd)).collect();
+    let are_there: Vec<_> = spawned.pipes.iter().map(Option::is_some).collect();
+    let mut given = owned::give(&env, spawned.pipes.into_iter().flatten().collect())?.into_iter();
+    let pipes = are_there.into_iter().map(|is_there| if is_there { given.next() } else { None }).collect();
     Ok(Started { pid, token: token as f64, pipes })
 }
 

@@ -57,7 +57,9 @@ pub fn open_listener(env: Env, reactor: u32, fd: i32) -> Result<f64> {
             reactor.sockets.add_listener(token, sys::fd::adopt(fd)).map(|()| token)
         })
     });
-    opened.or_throw(&env).map(|token| token as f64)
+    let token = opened.or_throw(&env)?;
+    owned::disown(fd);
+    Ok(token as f64)
 }
 
 /// Whether a turn tells of it.

@@ -1,0 +1,92 @@
+// H13: channels in worker threads, and the ends of threads and processes that have some.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { channel, socketpair } from '../index.js'
+import { files, identities, identity, messages, openCount, program, words } from './helpers/channels.mjs'
+import { isNode, needs, test } from './helpers/harness.mjs'
+import { threadsOfOurs } from './helpers/proc.mjs'
+import { until } from './helpers/until.mjs'
+
+const onlyNode = needs('Node.js, whose threads end when they say so', isNode)
+
+/** A thread that has the other ends of channels, and goes about it as `how` says: see channel-thread.mjs. */
+function thread(t, how, count = 1) {
+  const pairs = Array.from({ length: count }, () => socketpair())
+  const workerData = { how, fds: pairs.map(([, theirs]) => theirs.take()) }
+  const worker = new Worker(new URL('./fixtures/channel-thread.mjs', import.meta.url), { workerData })
+  const exit = once(worker, 'exit')
+  const ends = pairs.map(([ours]) => channel(ours))
+  t.after(async () => {
+    for (const end of ends) end.destroy()
+    await worker.terminate()
+  })
+  return { worker, exit, ends }
+}
+
+function readToTheEnd(end) {
+  return new Promise((resolve) => {
+    end.on('close', resolve)
+    end.on('error', ({ code }) => assert.equal(code, 'ERR_PROCNATIVE_MESSAGE_CUT'))
+    end.on('message', (_, handles) => handles.map((handle) => handle.close()))
+  })
+}
+
+test('H13: a channel works in a worker thread, with handles, both ways', async (t) => {
+  const { ends, exit } = thread(t, 'answer', 3)
+  const all = files(t, 300)
+  for (const [index, end] of ends.entries()) {
+    end.send(`to ${index}`, all)
+    end.send('without')
+    const found = await messages(t, end, 2)
+    assert.deepEqual(
+      found.map(({ message }) => message),
+      [`to ${index}`, 'without'],
+    )
+    assert.deepEqual(identities(found[0].handles), all.map(identity))
+  }
+  // Nothing else keeps the thread alive.
+  await Promise.all(ends.map((end) => end.close()))
+  assert.deepEqual(await exit, [0])
+})
+
+test('H13: channels add no thread of their own', onlyNode, async (t) => {
+  const { ends } = thread(t, 'answer', 10)
+  await Promise.all(
+    ends.map(async (end) => {
+      end.send('one')
+      assert.deepEqual(await words(t, end, 1), ['one'])
+    }),
+  )
+  assert.equal(threadsOfOurs(), 0)
+})
+
+for (const [how, title, code] of [
+  ['terminate', 'worker.terminate()', 1],
+  ['exit', 'process.exit() of a worker', 5],
+  ['unref', 'the end of a worker whose channels are unref()ed', 0],
+]) {
+  test(`H13: ${title} with 20 channels open is safe, closes them and what they have, 20 times`, onlyNode, async (t) => {
+    // Handles that were read and are nobody's yet, that wait to be read, and that wait to be sent.
+    const all = files(t, 5)
+    for (let round = 0; round < 20; round++) {
+      const before = openCount()
+      const { worker, exit, ends } = thread(t, how, 20)
+      for (const end of ends) for (let i = 0; i < 4; i++) end.send('handles', all).catch(() => {})
+      await once(worker, 'message')
+      if (how === 'terminate') await worker.terminate()
+      assert.deepEqual(await exit, [code])
+      // The peers hear of it, after what has been sent to them; the last of that may be cut off.
+      await Promise.all(ends.map(readToTheEnd))
+      await until(() => openCount() === before, 'no descriptor is left')
+    }
+  })
+}
+
+test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const { code, said } = await program(t, 'channel-ends.mjs', [20]).ended()
+    assert.deepEqual([code, said], [7, [{ channels: 20 }]])
+  }
+})

@@ -1,0 +1,200 @@
+// Channels under test, and what is at their other end: a channel, a bare socket, or another process.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { channel, recvFds, socketpair } from '../../index.js'
+import { temporary } from './harness.mjs'
+import { descriptors } from './proc.mjs'
+import { fixture, scriptCommand } from './run.mjs'
+import { PYTHON } from './spawned.mjs'
+import { until } from './until.mjs'
+
+// What a thread has for all its channels is opened with the first one: that is to be over before one counts.
+for (const handle of socketpair()) channel(handle).destroy()
+
+export const CLOSED = { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }
+
+/** Two channels that are connected to each other, destroyed with the test. */
+export function pair(context, ...options) {
+  const ends = socketpair().map((handle, index) => channel(handle, options[index] ?? options[0]))
+  context.after(() => ends.map((end) => end.destroy()))
+  return ends
+}
+
+/** A channel, and a bare socket that is connected to it. */
+export function bare(context, options) {
+  const [ours, theirs] = socketpair()
+  const end = channel(ours, options)
+  context.after(() => {
+    end.destroy()
+    theirs.close()
+  })
+  return [end, theirs]
+}
+
+/** The next messages of a channel: it is read for as long as that takes. Their handles are closed with the test. */
+export function messages(context, from, count) {
+  const found = []
+  return new Promise((resolve, reject) => {
+    const stop = (settle, value) => {
+      for (const [event, listener] of Object.entries(listeners)) from.off(event, listener)
+      settle(value)
+    }
+    const listeners = {
+      message: (message, handles) => {
+        context.after(() => handles.map((handle) => handle.close()))
+        found.push({ message, handles })
+        if (found.length === count) stop(resolve, found)
+      },
+      error: (error) => stop(reject, error),
+      close: () => stop(reject, new Error(`closed after ${found.length} of ${count} messages`)),
+    }
+    for (const [event, listener] of Object.entries(listeners)) from.on(event, listener)
+  })
+}
+
+/** The same, without their handles, of which there must be none. */
+export async function words(context, from, count) {
+  return (await messages(context, from, count)).map(({ message, handles }) => {
+    assert.deepEqual(handles, [])
+    return message
+  })
+}
+
+/** Everything that happens to a channel from now on, in order. */
+export function events(of) {
+  const all = []
+  of.on('error', (error) => all.push(error))
+  of.on('close', () => all.push('close'))
+  return all
+}
+
+/** Time enough for what is not to happen. */
+export async function turns(count = 200) {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
+}
+
+/** Whether a promise has settled, as `{ settled }`, which changes. */
+export function watch(promise) {
+  const found = { settled: false }
+  const settle = () => {
+    found.settled = true
+  }
+  promise.then(settle, settle)
+  return found
+}
+
+/** Files that differ, open for the time of the test. */
+export function files(context, count) {
+  const directory = temporary(context)
+  return Array.from({ length: count }, (_, index) => {
+    const fd = fs.openSync(path.join(directory, `file ${index}`), 'w+')
+    context.after(() => fs.closeSync(fd))
+    return fd
+  })
+}
+
+/** What tells an open file or socket from another. */
+export function identity(fd) {
+  const { dev, ino } = fs.fstatSync(fd, { bigint: true })
+  return `${dev}:${ino}`
+}
+
+export const identities = (handles) => handles.map(({ fd }) => identity(fd))
+
+/** How many descriptors this process has open, of the kinds that tests send; the runtime opens others when it sees fit. */
+export function openCount() {
+  const isOurs = (what) =>
+    ['socket:', '/dev/', path.join(os.tmpdir(), 'procnative-')].some((prefix) => what.startsWith(prefix))
+  return Object.values(descriptors()).filter(isOurs).length
+}
+
+/** What waits at a bare socket now: its bytes and handles, which are closed with the test. */
+export function arrived(context, socket, options) {
+  const parts = []
+  const handles = []
+  for (;;) {
+    try {
+      const received = recvFds(socket, options)
+      if (received === null) return { data: Buffer.concat(parts), handles, ended: true }
+      parts.push(received.data)
+      handles.push(...received.handles)
+      context.after(() => received.handles.map((handle) => handle.close()))
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+      return { data: Buffer.concat(parts), handles, ended: false }
+    }
+  }
+}
+
+const CARRIER = 2 ** 30
+const AHEAD = 2 ** 31
+
+/** What the bytes of a channel say: messages, as docs/wire-format.md has them, and where in the bytes each one ends. */
+export function frames(data) {
+  const found = []
+  for (let at = 0; at < data.length; ) {
+    const word = data.readUInt32LE(at + 4)
+    const end = at + 8 + data.readUInt32LE(at)
+    assert.ok(end <= data.length, 'the last frame is complete')
+    const carrier = (word & CARRIER) !== 0
+    if (!carrier) found.push({ text: data.toString('utf8', at + 8, end), count: word & (CARRIER - 1), end })
+    assert.ok(!carrier || word === CARRIER + AHEAD)
+    at = end
+  }
+  return found
+}
+
+/** A program that says things, killed with the test: a fixture, and what stands before it. */
+export function program(context, script, args = [], { prefix = [], flags = [], stdio = [] } = {}) {
+  const command = script.endsWith('.py')
+    ? [PYTHON, fixture(script), ...args]
+    : [process.execPath, ...flags, ...scriptCommand(fixture(script), ...args)]
+  const [file, ...rest] = [...prefix, ...command].map(String)
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit', ...stdio] })
+  return { child, ...listen(context, child) }
+}
+
+/** The same, with the other end of a channel at descriptor 3. */
+export function peer(context, script, args = [], { options, ...settings } = {}) {
+  const [ours, theirs] = socketpair()
+  const started = program(context, script, args, { ...settings, stdio: [theirs.fd] })
+  theirs.close()
+  const end = channel(ours, options)
+  context.after(() => end.destroy())
+  return { end, ...started }
+}
+
+/** What a child says, a line of JSON each, and its end. */
+export function listen(context, child) {
+  const said = []
+  createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
+  child.stdin?.on('error', () => {})
+  const closed = once(child, 'close')
+  context.after(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
+  return {
+    said,
+    told: (name) => until(() => said.find((one) => Object.hasOwn(one, name)), `it tells ${name}`),
+    /** Its exit code and what it has said; an end by a signal is an error. */
+    ended: async () => {
+      const [code, signal] = await closed
+      assert.equal(signal, null)
+      return { code, said }
+    },
+  }
+}
+
+/** Debian's user without rights. */
+export const NOBODY = 65534
+export const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+
+/** Before a command: as many descriptors, at most. */
+export const limitedTo = (count) => ['sh', '-c', `ulimit -n ${count}; exec "$@"`, 'sh']
