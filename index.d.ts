@@ -621,9 +621,9 @@ export type HandleKind =
   | 'other'
 
 /**
- * Owns a descriptor until it is taken, adopted or closed. If it is collected before, the descriptor is closed, and a
- * warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of handles that came with one message, when all those are
- * collected that were not taken, adopted or closed.
+ * Owns a descriptor until it is taken, adopted or closed. If one that was received with a message is collected before, its
+ * descriptor is closed, and a warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of several, when all those are
+ * collected that were not taken, adopted or closed. Others are left open: they may be in use by their numbers.
  */
 export class Handle {
   private constructor()

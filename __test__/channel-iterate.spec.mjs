@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { sendFds } from '../index.js'
 import { bare, events, files, openCount, pair, turns } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
+import { until } from './helpers/until.mjs'
 
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, index) => from + index)
 
@@ -76,14 +77,19 @@ test('H14: it is read while it is iterated over, and no longer', async (t) => {
 
 test('H14: it waits for what is not there yet, and ends when this end is closed', async (t) => {
   const [one, other] = pair(t)
-  const all = some(other)
+  const found = []
+  const all = (async () => {
+    for await (const { message } of other) found.push(message)
+  })()
   await turns(10)
   await one.send('late')
+  await until(() => found.length === 1, 'the first')
   await turns(10)
   await one.send('later')
-  await turns(10)
+  await until(() => found.length === 2, 'the second')
   other.destroy()
-  assert.deepEqual(await all, ['late', 'later'])
+  await all
+  assert.deepEqual(found, ['late', 'later'])
   assert.deepEqual(await some(other), [])
 })
 

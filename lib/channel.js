@@ -39,6 +39,7 @@ class Channel extends Listened {
   #end
   #readers = []
   #iterations = new Set()
+  #hasListener = false
   #isPumping = false
   #isPaused = false
   #isRead = false
@@ -176,26 +177,34 @@ class Channel extends Listened {
   }
 
   #isTaken() {
-    return !this.#isPaused && (this.#readers.length > 0 || this.listenerCount('message') > 0)
+    return !this.#isPaused && (this.#hasListener || this.#readers.length > 0)
   }
 
   // Also by one who pauses, or is between one message and the next.
   #isWanted() {
-    return this.#iterations.size > 0 || this.listenerCount('message') > 0
+    return this.#hasListener || this.#iterations.size > 0
   }
 
   #deliver() {
     const next = this.#take()
     if (next === undefined) return
+    if (next.handles.length === 0) this.#tellMessage(next)
+    else this.#tellHandles(next)
+  }
+
+  #tellMessage(next) {
+    if (this.#readers.length > 0) this.#readers.shift().resolve({ value: next, done: false })
+    else this.emit('message', next.message, next.handles)
+  }
+
+  #tellHandles(next) {
     // A copy: the list is the listener's.
     const handles = next.handles.slice()
     try {
-      const reader = this.#readers.shift()
-      if (reader) reader.resolve({ value: next, done: false })
-      else this.emit('message', next.message, next.handles)
+      this.#tellMessage(next)
     } finally {
       // Most of them are taken or closed by now: to guard one takes longer than to receive it.
-      if (handles.length > 0) guard(handles)
+      guard(handles)
     }
   }
 
@@ -210,7 +219,8 @@ class Channel extends Listened {
   }
 
   #listenersChanged() {
-    if (this.#batch) process.nextTick(() => this.#pump())
+    this.#hasListener = this.listenerCount('message') > 0
+    if (this.#batch && !this.#isPumping) process.nextTick(() => this.#pump())
     this.#settled()
   }
 

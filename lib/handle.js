@@ -62,13 +62,17 @@ class Handle {
 
   // Has those of `handles` that are still open be closed when all of them are collected.
   static #guard(handles) {
-    const open = handles.filter((handle) => handle.#fd !== undefined)
+    const open = handles.filter(Handle.#isOpen)
     if (open.length === 0) return
     const custody = new Custody(open.map((handle) => handle.#fd))
     for (const [index, handle] of open.entries()) {
       handle.#custody = custody
       handle.#index = index
     }
+  }
+
+  static #isOpen(handle) {
+    return handle.#fd !== undefined
   }
 
   static {
@@ -121,7 +125,8 @@ class Handle {
 
   #giveUp() {
     this.#fd = undefined
-    this.#custody?.claim(this.#index)
+    if (this.#custody === undefined) return
+    this.#custody.claim(this.#index)
     this.#custody = undefined
   }
 }
@@ -133,16 +138,14 @@ function bareHandlesOf(descriptors, first, count) {
   return handles
 }
 
+// Handles of descriptors that were received together.
 function handlesOf(descriptors) {
   const handles = bareHandlesOf(descriptors, 0, descriptors.length)
   guard(handles)
   return handles
 }
 
-function handleOf(fd, name) {
-  const handle = new Handle(OWN, fd, name)
-  guard([handle])
-  return handle
-}
+// Of a descriptor that this process has made, or was started with: it may well be used by its number.
+const handleOf = (fd, name) => new Handle(OWN, fd, name)
 
 module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf }

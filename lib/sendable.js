@@ -2,8 +2,10 @@
 
 // What can be handed to another process: anything that has a descriptor.
 
+const net = require('node:net')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
+const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
 // A check: anything that has, or could have, a descriptor.
@@ -26,6 +28,11 @@ function descriptorOf(value, name) {
 // The same of anything, unless others could not go on with it. `index`: its place in a list of that name.
 function descriptorToSend(value, list, index) {
   if (value instanceof Handle) return value.fd
+  if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime()) {
+    // What is sent most often, in as few steps as can be.
+    const fd = value._handle?.fd
+    if (fd >= 0) return fd
+  }
   const name = index === undefined ? list : `${list}[${index}]`
   sendable(value, name)
   if (typeof value === 'object') {
@@ -37,10 +44,12 @@ function descriptorToSend(value, list, index) {
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
 function outlives(value, name) {
-  const path = value._pipeName
+  const path = otherRuntime() ? whereBound(value) : value._pipeName
   if (typeof path === 'string' && !path.startsWith('\0')) throw errors.unixServer(name, path)
   return value
 }
+
+const whereBound = (value) => ('_handle' in value ? value.address?.() : undefined)
 
 // A check: nothing of a stream is still in JavaScript, where others would not find it.
 function isUntouched(value, name) {

@@ -27,8 +27,38 @@ const PROCESSES = [
   'wait-ownership',
   'waitpid',
 ]
-const DENO = [...PROCESSES, 'session', 'spawn-daemon', 'spawn-daemon-readiness', 'terminal', 'unix']
-const BUN = [...DENO, 'systemd']
+// Deno's own functions for files take no descriptors, by which many tests of handles look at them.
+const CHANNELS = [
+  'channel',
+  'channel-alive',
+  'channel-close',
+  'channel-gone',
+  'channel-hostile-peers',
+  'channel-iterate',
+  'channel-read',
+  'channel-server-errors',
+  'channel-socket',
+  'send-fds-peer',
+  'wire-format-bytes',
+]
+const HANDLES = [
+  'channel-flow',
+  'channel-handles',
+  'channel-hostile-descriptors',
+  'channel-send',
+  'channel-send-refused',
+  'channel-server',
+  'channel-server-load',
+  'channel-thread',
+  'descriptors',
+  'fork-parent',
+  'handle',
+  'handles-load',
+  'send-fds',
+  'wire-format',
+]
+const DENO = [...PROCESSES, ...CHANNELS, 'session', 'spawn-daemon', 'spawn-daemon-readiness', 'terminal', 'unix']
+const BUN = [...DENO, ...HANDLES, 'systemd']
 
 const RUNTIMES = {
   'node@20': nodeTests,
