@@ -243,3 +243,24 @@ test('H2: the same to a channel: each message has its own handles', async (t) =>
     assert.deepEqual(identities(handles), wanted[index].map(identity))
   }
 })
+
+test('H3: a message that finds room while others wait resolves then, though nobody reads any more', async (t) => {
+  const [one, theirs] = bare(t, { serialization: 'raw' })
+  const piece = Buffer.alloc(8192)
+  const sent = []
+  const push = () => sent.push(watch(one.send(piece)))
+  // Each of these waits for its own turn, until the kernel has no more room.
+  do {
+    push()
+    await turns(1)
+  } while (sent.at(-1).settled)
+  const waiting = sent.length - 1
+  // Room for one, but too little for the kernel to tell.
+  assert.equal(recvFds(theirs, { maxLength: 16_384 }).data.length, 16_384)
+  await turns(10)
+  assert.equal(sent[waiting].settled, false)
+  for (let more = 0; more < 8; more++) push()
+  await turns(10)
+  assert.equal(sent[waiting].settled, true)
+  assert.equal(sent.at(-1).settled, false)
+})

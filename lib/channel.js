@@ -23,6 +23,8 @@ const QUEUED = 1
 const CROWDED = 3
 const FAILED = 4
 const BROKEN = 5
+// Beside one of these: some of it was sent.
+const DONE = 8
 
 // After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
 const CROWD_PAUSE = 2
@@ -90,7 +92,7 @@ class Channel extends Listened {
     if (state === SENT && this.#sends.size === 0) return Promise.resolve()
     const sent = this.#sends.add()
     if (state === QUEUED) this.#sending = state
-    else if (state !== this.#sending) this.#progress(state)
+    else if (state !== this.#sending) this.#progress(state & ~DONE)
     return sent
   }
 
@@ -131,6 +133,7 @@ class Channel extends Listened {
   }
 
   #tryAgain() {
+    clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.#flush(), CROWD_PAUSE)
     if (!this.#isRef) this.#retry.unref()
   }

@@ -70,6 +70,11 @@ impl Channel {
         self.outbox.done()
     }
 
+    /// Whether any were.
+    pub fn has_done(&self) -> bool {
+        self.outbox.has_done()
+    }
+
     /// Why a message could not be sent.
     pub fn failure(&mut self) -> Option<Error> {
         self.outbox.failure()

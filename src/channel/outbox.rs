@@ -98,6 +98,11 @@ impl Outbox {
         std::mem::take(&mut self.done)
     }
 
+    /// Whether any were, and others were not.
+    pub fn has_done(&self) -> bool {
+        self.done > 0
+    }
+
     /// Why the state is what it is.
     pub fn failure(&mut self) -> Option<Error> {
         self.failure.take()

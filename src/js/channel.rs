@@ -33,7 +33,7 @@ fn with_channel<T>(
 }
 
 /// Sends a message, or queues it, with duplicates of its descriptors. Throws where neither can be done. `now`: not to wait
-/// for others. Returns what has become of all that is queued (`SendState`).
+/// for others. Returns what has become of all that is queued.
 #[napi(catch_unwind)]
 pub fn send_message(
     env: Env,
@@ -50,9 +50,15 @@ pub fn send_message(
             Ok(())
         }
     };
-    let sent = with_channel(&env, reactor, token, |channel, _| channel.send(fds.unwrap_or(&[]), now, write))?;
-    sent?.or_throw(&env).map(number_of)
+    let (sent, has_done) = with_channel(&env, reactor, token, |channel, _| {
+        (channel.send(fds.unwrap_or(&[]), now, write), channel.has_done())
+    })?;
+    let state = number_of(sent?.or_throw(&env)?);
+    Ok(if has_done { state | DONE } else { state })
 }
+
+/// Set where some of what was queued was sent. In lib/channel.js, too.
+const DONE: u32 = 8;
 
 /// Sends what is queued, as far as there is room. Returns its state.
 #[napi(catch_unwind)]
