@@ -7,6 +7,8 @@ import fs from 'node:fs'
 import { adopted } from './helpers/adopted.mjs'
 import { isOpen, made } from './helpers/handles.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
+import { reports } from './helpers/report.mjs'
+import { fixture, runScript } from './helpers/run.mjs'
 
 const NODE = needs('Node.js', isNode)
 const LOCAL = { udp4: ['127.0.0.1', 'IPv4'], udp6: ['::1', 'IPv6'] }
@@ -77,4 +79,14 @@ test('H8: to close it closes the descriptor', NODE, async (t) => {
   socket.close()
   await once(socket, 'close')
   assert.equal(isOpen(fd), false)
+})
+
+test('H8: one that has the number of standard input is bound as before, receives and sends', NODE, async () => {
+  const { code, stdout, stderr } = await runScript(fixture('adopt-zero.mjs'))
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.deepEqual(reports(stdout), [
+    { fd: 0, kind: 'udp', samePort: true },
+    { received: 'to it', sent: 'from it', fromSamePort: true },
+    { left: false },
+  ])
 })

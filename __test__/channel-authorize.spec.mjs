@@ -1,15 +1,22 @@
 // H11: who is let in by a server of channels.
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { connectChannel, listenChannel } from '../index.js'
 import { AS_NOBODY, NOBODY, openCount, program, turns, words } from './helpers/channels.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { status } from './helpers/proc.mjs'
 import { until } from './helpers/until.mjs'
 
 const asNobody = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
+
+const userNamespace = needs(
+  'root, setpriv, and user namespaces',
+  isRoot && hasProgram('setpriv') && spawnSync('unshare', ['--user', 'true']).status === 0,
+)
 
 const OURSELVES = { pid: process.pid, uid: process.getuid(), gid: process.getgid() }
 
@@ -111,6 +118,21 @@ test('H11: who is let in is read from the first byte on', async (t) => {
   const { said } = await ended()
   // What it says is no JSON.
   assert.deepEqual([said, faults], [[{ outcome: 'read' }], ['ERR_PROCNATIVE_MESSAGE_INVALID']])
+})
+
+test('H11: where all users have one number, that of nobody, none is let in by default', userNamespace, async (t) => {
+  const at = path.join(temporary(t), 'socket')
+  const options = JSON.stringify({ mode: 0o666 })
+  const { child, said } = program(t, 'hostile-server.mjs', [at, options], { prefix: ['unshare', '--user'] })
+  await until(() => said.includes('listening'), 'it listens')
+  assert.equal(status(child.pid, 'Uid').split('\t')[0], '0')
+  for (const prefix of [AS_NOBODY, []]) {
+    const { ended } = program(t, 'channel-stranger.py', [at, path.join(temporary(t), 'sent')], { prefix })
+    const found = await ended()
+    assert.equal(found.code, 0)
+    assert.match(found.said[0].outcome, /^(ECONNRESET|EPIPE)$/)
+  }
+  assert.deepEqual(said, ['listening'])
 })
 
 for (const [title, authorize, fails] of [

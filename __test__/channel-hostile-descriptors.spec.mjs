@@ -2,8 +2,11 @@
 // has lost its channel.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { openCount, pair, peer, words } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
 import { AHEAD, CARRIER, frame, header, send, server } from './helpers/hostile-peer.mjs'
+import { until } from './helpers/until.mjs'
 
 const CUT = 'ERR_PROCNATIVE_MESSAGE_CUT'
 const LOST = 'ERR_PROCNATIVE_HANDLES_LOST'
@@ -88,4 +91,22 @@ test('H5: more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all
   }
   await one.attacked(send(frame('1', 5), 5), 'shut')
   assert.deepEqual(await one.ended(), { code: null, messages: 1, handles: 5 })
+})
+
+test('H6: a socket that is refused, and lingers when it is closed, does not hold up anybody', async (t) => {
+  const linger = 10
+  const [one, other] = pair(t)
+  const { end, told } = peer(t, 'channel-lingers.py', [linger])
+  await told('sent')
+  const before = openCount()
+  const start = performance.now()
+  const failed = once(end, 'error')
+  end.on('message', () => {})
+  assert.equal((await failed)[0].code, SURPLUS)
+  one.send('another')
+  assert.deepEqual(await words(t, other, 1), ['another'])
+  const took = (performance.now() - start) / 1000
+  assert.ok(took < linger / 2, `${took} s`)
+  // Nothing of its channel, nor of what it has passed.
+  await until(() => openCount() === before - 1, 'all is closed')
 })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { sendFds } from '../index.js'
-import { bare, events, files, openCount, pair, turns } from './helpers/channels.mjs'
+import { bare, events, files, openCount, pair, program, turns } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -184,3 +184,21 @@ test('H5: handles of what was read, and never asked for, are closed by destroy()
   one.destroy()
   assert.equal(openCount(), before - 2)
 })
+
+test('H14: several loops over one channel all throw at an error', async (t) => {
+  const [one, theirs] = bare(t)
+  const loops = numbers(3).map(() => some(one))
+  // One that is between one message and the next, too.
+  const iterator = one[Symbol.asyncIterator]()
+  sendFds(theirs, Buffer.alloc(8, 0x7f))
+  for (const { reason } of await Promise.allSettled(loops))
+    assert.equal(reason?.code, 'ERR_PROCNATIVE_MESSAGE_TOO_LONG')
+  await assert.rejects(iterator.next(), { code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' })
+})
+
+for (const how of ['break', 'return']) {
+  test(`H14: a loop that was left by '${how}' does not keep an error from 'error'`, async (t) => {
+    const { code, said } = await program(t, 'channel-left.mjs', [how]).ended()
+    assert.deepEqual([code, said], [0, [{ uncaught: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' }, { closed: true }]])
+  })
+}

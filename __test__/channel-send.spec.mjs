@@ -238,3 +238,15 @@ for (const how of ['exit', 'end']) {
     }
   })
 }
+
+for (const when of ['before', 'after']) {
+  test(`H2: two messages in a listener of 'exit' that was there ${when} the package: both arrive`, async (t) => {
+    const { end, ended } = peer(t, 'channel-exits.mjs', [when])
+    const found = await messages(t, end, 2)
+    assert.deepEqual(
+      found.map(({ message }) => message),
+      ['one', 'two'],
+    )
+    assert.deepEqual(await ended(), { code: 0, said: [] })
+  })
+}

@@ -25,6 +25,14 @@ function thread(t, how, count = 1) {
   return { worker, exit, ends }
 }
 
+function identityOrNone(fd) {
+  try {
+    return identity(fd)
+  } catch ({ code }) {
+    return code
+  }
+}
+
 function readToTheEnd(end) {
   return new Promise((resolve) => {
     end.on('close', resolve)
@@ -89,4 +97,17 @@ test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) =>
     const { code, said } = await program(t, 'channel-ends.mjs', [20]).ended()
     assert.deepEqual([code, said], [7, [{ channels: 20 }]])
   }
+})
+
+test('H13: the end of a worker closes nothing that has the numbers of what it has closed', onlyNode, async (t) => {
+  const worker = new Worker(new URL('./fixtures/channel-thread-closed.mjs', import.meta.url))
+  const exit = once(worker, 'exit')
+  t.after(() => worker.terminate())
+  await once(worker, 'message')
+  // More than it has had open.
+  const all = files(t, 40)
+  const before = all.map(identity)
+  worker.postMessage('end')
+  await exit
+  assert.deepEqual(all.map(identityOrNone), before)
 })

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { channel, socketpair } from '../index.js'
 import { messages, pair, words } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
+import { until } from './helpers/until.mjs'
 
 const MiB = 1 << 20
 
@@ -175,4 +177,37 @@ test('H3: a message sent in a listener goes back, 1,000 times', async (t) => {
   const next = messages(t, one, 1)
   other.send('the end')
   assert.equal((await next)[0].message, 'the end')
+})
+
+test("H6: 'advanced': what has its bytes of a message has nothing of another", async (t) => {
+  const [one, other] = pair(t, { serialization: 'advanced' })
+  const sent = [
+    { hello: 1 },
+    { data: new Uint8Array([1, 2, 3, 4]) },
+    { next: 'a SECRET of others' },
+    { data: Buffer.from('fives') },
+    { data: new Float64Array([0.5, 1.5]) },
+    { next: 3 },
+  ]
+  for (const message of sent) one.send(message)
+  const buffers = new Set()
+  const found = []
+  other.on('message', (message) => {
+    found.push(structuredClone(message))
+    if (!message.data) return
+    const { buffer } = message.data
+    assert.equal(Buffer.from(buffer).includes('SECRET'), false)
+    assert.equal(buffers.has(buffer), false)
+    buffers.add(buffer)
+    // What comes after that is unharmed.
+    structuredClone(message.data, { transfer: [buffer] })
+  })
+  const failed = once(other, 'error')
+  await Promise.race([until(() => found.length === sent.length), failed.then(([error]) => assert.fail(error))])
+  // structuredClone() knows nothing of Buffer.
+  const plain = sent.map(({ data, ...rest }) =>
+    Buffer.isBuffer(data) ? { data: new Uint8Array(data) } : data ? { data } : rest,
+  )
+  assert.deepEqual(found, plain)
+  assert.equal(buffers.size, 3)
 })

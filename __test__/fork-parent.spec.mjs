@@ -1,11 +1,12 @@
 // H11: parentChannel() where there is one, and where there only seems to be.
 
 import assert from 'node:assert/strict'
+import childProcess from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { channel, fork, parentChannel, socketpair, spawn } from '../index.js'
-import { messages, program, words } from './helpers/channels.mjs'
+import { listen, messages, program, words } from './helpers/channels.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { fixture, scriptCommand } from './helpers/run.mjs'
 
@@ -115,3 +116,29 @@ test('H11: spawn() can hand one to any program, as docs/wire-format.md has it', 
     assert.equal((await messages(t, one, 1))[0].message, 'there')
   }
 })
+
+for (const limits of ['', ':', 'Infinity:Infinity', '1e99:1e99', '-1:-1', '4294967297:4294967297']) {
+  test(`H11: limits of '${limits}' in the variable are what there is without any`, async (t) => {
+    const most = { length: 16 * 1024 * 1024, handles: 1024 }
+    for (const [more, code] of [
+      [{ length: most.length + 1, handles: 0 }, 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
+      [{ length: 1, handles: most.handles + 1 }, 'ERR_PROCNATIVE_TOO_MANY_HANDLES'],
+    ]) {
+      const [ours, theirs] = socketpair()
+      const one = channel(ours, { serialization: 'raw' })
+      const stdio = ['ignore', 'pipe', 'inherit', theirs.fd]
+      const marker = `3:${fs.fstatSync(theirs.fd).ino}:raw:${limits}`
+      const env = { ...process.env, PROCNATIVE_CHANNEL_FD: marker }
+      const child = childProcess.spawn(process.execPath, scriptCommand(fixture('channel-parent-counts.mjs')), {
+        stdio,
+        env,
+      })
+      theirs.close()
+      t.after(() => one.destroy())
+      const { ended } = listen(t, child)
+      for (const { length, handles } of [most, more])
+        one.send(Buffer.alloc(length), Array(handles).fill(2)).catch(() => {})
+      assert.deepEqual(await ended(), { code: 0, said: [most, { code }] })
+    }
+  })
+}

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { fork } from '../index.js'
-import { events, openCount } from './helpers/channels.mjs'
+import { events, limitedTo, openCount, program } from './helpers/channels.mjs'
 import { answer, forked } from './helpers/fork.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { fixture } from './helpers/run.mjs'
@@ -18,6 +18,13 @@ for (const [title, options, streams, fd] of [
   ["'ignore'", { stdio: 'ignore' }, [null, null, null], 4],
   ['an array', { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }, [null, 'readable', null], 4],
   ["an array with 'ipc' at the front", { stdio: ['ipc', 'pipe', 'inherit'] }, [null, 'readable', null], 3],
+  ["an array of 'ipc' alone", { stdio: ['ipc'] }, [null, 'readable', 'readable'], 3],
+  [
+    "an array that ends with 'ipc', in the place of stderr",
+    { stdio: ['ignore', 'pipe', 'ipc'] },
+    [null, 'readable', null],
+    3,
+  ],
   [
     'an array with more',
     { stdio: ['ignore', 'pipe', 'inherit', 'ignore', 'ipc', 'pipe'] },
@@ -87,4 +94,14 @@ test('H11: options in the place of arguments, which child_process would take, st
     },
     { code: 'ERR_INVALID_ARG_TYPE' },
   )
+})
+
+test('H9: a child for which there are not enough descriptors costs none', onlyNode, async (t) => {
+  const { code, said } = await program(t, 'fork-exhausted.mjs', [], { prefix: limitedTo(64) }).ended()
+  assert.equal(code, 0)
+  assert.deepEqual(
+    said.map(({ free, left }) => [free, left]),
+    [0, 1, 2, 0, 1, 2].map((free) => [free, 0]),
+  )
+  for (const { outcome } of said) assert.match(outcome, /^EMFILE/)
 })

@@ -136,3 +136,10 @@ test('E3: a link to a launcher is released once, whatever it is told', async () 
     { again: 'undefined', told: 'undefined' },
   ])
 })
+
+test('E3: a system call that fails at the end of the stack is an error', async () => {
+  const ended = await runScript(fixture('hostile-depth.mjs'))
+  assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
+  const [{ outcomes, ...rest }] = reports(ended.stdout)
+  assert.deepEqual([outcomes, rest], [Array(3).fill('RangeError'), { after: 'EBADF', isDeep: true }])
+})
