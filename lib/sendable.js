@@ -49,7 +49,8 @@ function outlives(value, name) {
   return value
 }
 
-const whereBound = (value) => ('_handle' in value ? value.address?.() : undefined)
+// As the other runtimes tell it.
+const whereBound = (value) => (Object(value) === value && '_handle' in value ? value.address?.() : undefined)
 
 // A check: nothing of a stream is still in JavaScript, where others would not find it.
 function isUntouched(value, name) {
