@@ -51,6 +51,10 @@ test('H10: also by whatever else has that number', (t) => {
   assert.equal(channel({ fd }), one)
   assert.equal(channel({ fd }), one)
   assert.equal(channel(ours), one)
+  // Of what owned it before, it has taken it over.
+  assert.throws(() => ours.fd, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
+  ours.close()
+  assert.ok(descriptors()[fd].startsWith('socket:'))
   assert.equal(one.closed, false)
 })
 

@@ -27,8 +27,12 @@ function channel(socket, options) {
   const known = byObject.get(sendable(socket, 'socket'))
   if (known && !known.channel.closed) return sameAs(known, wanted)
   const fd = descriptorOf(socket, 'socket')
-  // Whoever comes with its number.
-  if (byNumber.has(fd)) return sameAs(byNumber.get(fd), wanted)
+  // Whoever comes with its number; a Handle is not to close it any more.
+  if (byNumber.has(fd)) {
+    const same = sameAs(byNumber.get(fd), wanted)
+    if (socket instanceof Handle) socket.take()
+    return same
+  }
   if (native.kindOf(fd) !== 'unix-socket') {
     throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
   }
