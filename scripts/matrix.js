@@ -57,6 +57,7 @@ const HANDLES = [
   'handle',
   'handles-load',
   'send-fds',
+  'send-fds-refused',
   'wire-format',
 ]
 const DENO = [...PROCESSES, ...CHANNELS, 'session', 'spawn-daemon', 'spawn-daemon-readiness', 'terminal', 'unix']

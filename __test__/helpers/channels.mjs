@@ -8,7 +8,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { channel, recvFds, socketpair } from '../../index.js'
-import { temporary } from './harness.mjs'
 import { descriptors } from './proc.mjs'
 import { fixture, scriptCommand } from './run.mjs'
 import { PYTHON } from './spawned.mjs'
@@ -89,15 +88,7 @@ export function watch(promise) {
   return found
 }
 
-/** Files that differ, open for the time of the test. */
-export function files(context, count) {
-  const directory = temporary(context)
-  return Array.from({ length: count }, (_, index) => {
-    const fd = fs.openSync(path.join(directory, `file ${index}`), 'w+')
-    context.after(() => fs.closeSync(fd))
-    return fd
-  })
-}
+export { files } from './handles.mjs'
 
 /** What tells an open file or socket from another. */
 export function identity(fd) {

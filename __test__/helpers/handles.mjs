@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
+import path from 'node:path'
 import { recvFds, sendFds, socketpair } from '../../index.js'
+import { temporary } from './harness.mjs'
 import { fixture } from './run.mjs'
 
 // The runtime's own does not close what it has not opened, in Deno.
@@ -89,4 +91,17 @@ export function closedNumber() {
   a.close()
   b.close()
   return fd
+}
+
+export const AGAIN = { name: 'Error', code: 'EAGAIN', errno: -11 }
+
+/** Nothing waits to be received. */
+export const isEmpty = (socket) => assert.throws(() => recvFds(socket), { ...AGAIN, syscall: 'recvmsg' })
+
+/** Files of the test's own, each with an inode of its own. */
+export function files(context, count) {
+  const directory = temporary(context)
+  const fds = Array.from({ length: count }, (_, index) => fs.openSync(path.join(directory, String(index)), 'w+'))
+  context.after(() => fds.map((fd) => fs.closeSync(fd)))
+  return fds
 }
