@@ -9,7 +9,6 @@ import {
   frames,
   identities,
   identity,
-  limitedTo,
   messages,
   openCount,
   pair,
@@ -21,6 +20,7 @@ import {
 } from './helpers/channels.mjs'
 import { hasProgram, isRoot, needs, test } from './helpers/harness.mjs'
 import { stat } from './helpers/proc.mjs'
+import { limitedTo } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const MiB = 1 << 20

@@ -1,8 +1,9 @@
 // H2: what can't be sent for what others have in flight. Who waits for a slow reader is in channel-flow.spec.mjs.
 
 import assert from 'node:assert/strict'
-import { limitedTo, program } from './helpers/channels.mjs'
+import { program } from './helpers/channels.mjs'
 import { hasProgram, isRoot, needs, test } from './helpers/harness.mjs'
+import { limitedTo } from './helpers/run.mjs'
 
 const asAnother = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
 

@@ -17,7 +17,6 @@ import {
   frames,
   identities,
   identity,
-  limitedTo,
   messages,
   openCount,
   pair,
@@ -25,7 +24,7 @@ import {
   turns,
 } from './helpers/channels.mjs'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
-import { fixture } from './helpers/run.mjs'
+import { fixture, limitedTo } from './helpers/run.mjs'
 import { PYTHON } from './helpers/spawned.mjs'
 import { until } from './helpers/until.mjs'
 

@@ -5,9 +5,10 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
-import { limitedTo, program, turns, words } from './helpers/channels.mjs'
+import { program, turns, words } from './helpers/channels.mjs'
 import { needs, test } from './helpers/harness.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
+import { limitedTo } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { end, factsFrom, launch } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { allPids, isAlive, stat } from './helpers/proc.mjs'
-import { fixture, run } from './helpers/run.mjs'
+import { fixture, limitedTo, run } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const strace = needs('strace', hasProgram('strace'))
@@ -122,19 +122,24 @@ test(`D7: a daemon killed at any of ${POINTS} points makes the launcher throw, u
   assert.notEqual(outcomes.killed, 0)
 })
 
+/** As options of launch(). */
+function nodeLimitedTo(count) {
+  const [node, ...execArgv] = [...limitedTo(count), process.execPath]
+  return { node, execArgv }
+}
+
 test('E3: a launcher with 32 descriptors at the most starts a daemon', async (t) => {
-  const shell = ['-c', 'ulimit -n 32 && exec "$0" "$@"', process.execPath]
-  const { code, stderr } = await launch(t, {}, { node: 'bash', execArgv: shell })
+  const { code, stderr } = await launch(t, {}, nodeLimitedTo(32))
   assert.equal(code, 0, stderr)
 })
 
 test('E3: with too few descriptors a start says EMFILE, from where Node itself can start', async (t) => {
   const outcomes = { started: 0, refused: 0 }
   for (let limit = 16; limit < 40; limit++) {
-    const limited = ['-c', `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath]
-    if ((await run('bash', [...limited, fixture('plain.cjs')]).ended).code !== 0) continue
+    const { node, execArgv } = nodeLimitedTo(limit)
+    if ((await run(node, [...execArgv, fixture('plain.cjs')]).ended).code !== 0) continue
     const log = path.join(temporary(t), 'log')
-    const { code, stderr } = await run('bash', [...limited, fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
+    const { code, stderr } = await run(node, [...execArgv, fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
       .ended
     if (code === 0) {
       outcomes.started++
@@ -150,8 +155,7 @@ test('E3: with too few descriptors a start says EMFILE, from where Node itself c
 })
 
 test('E3: sixteen descriptors are kept with no more than 40', async (t) => {
-  const shell = ['-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath]
-  const { code, facts, stderr } = await launch(t, { keep: Array(16).fill(0) }, { node: 'bash', execArgv: shell })
+  const { code, facts, stderr } = await launch(t, { keep: Array(16).fill(0) }, nodeLimitedTo(40))
   assert.equal(code, 0, stderr)
   assert.equal(facts.daemon.kept.length, 16)
 })

@@ -8,7 +8,7 @@ import { close, closedNumber, flagsOf, inodeOf, isCloseOnExec, isOpen, pair, pos
 import { test } from './helpers/harness.mjs'
 import { descriptors } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './helpers/run.mjs'
 
 // One past it is no descriptor of any kind.
 const NOBODY = 2 ** 31 - 1
@@ -195,7 +195,7 @@ test('H12: where there are no descriptors left, openFds() is EMFILE', async () =
 /** What a call comes to where 0, 1, … descriptors can still be opened. */
 async function atTheLimit(name) {
   const program = [process.execPath, ...scriptCommand(fixture('descriptors-limit.mjs'), name)]
-  const { code, stdout, stderr } = await run('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...program]).ended
+  const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
   assert.equal(code, 0, stderr)
   return reports(stdout)
 }

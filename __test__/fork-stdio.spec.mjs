@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { fork } from '../index.js'
-import { events, limitedTo, openCount, program } from './helpers/channels.mjs'
+import { events, openCount, program } from './helpers/channels.mjs'
 import { answer, forked } from './helpers/fork.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
-import { fixture } from './helpers/run.mjs'
+import { fixture, limitedTo } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const onlyNode = needs('Node.js, whose child_process has its own channel', isNode)

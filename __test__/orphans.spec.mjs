@@ -8,7 +8,7 @@ import { end } from './helpers/daemon.mjs'
 import { hasProgram, isNode, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { Reaper, zombie } from './helpers/reaper.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, runScript } from './helpers/run.mjs'
+import { fixture, limitedTo, run, runScript } from './helpers/run.mjs'
 import { assertRight } from './helpers/storm.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -306,7 +306,7 @@ test('W6: it does not keep the event loop alive', NODE, async (t) => {
 })
 
 test('W6, E3: an orphan that ends while no descriptor can be opened is reaped', NODE, async (t) => {
-  const reaper = await Reaper.start(t, ['sh', '-c', 'ulimit -n 64; exec "$@"', 'sh'])
+  const reaper = await Reaper.start(t, limitedTo(64))
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exec sleep 1000')
   await reaper.call('exhaust')

@@ -11,7 +11,7 @@ import { flagsOf, inodeOf, pair, received } from './helpers/handles.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { descriptors } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const PYTHON = '/usr/bin/python3'
@@ -158,7 +158,7 @@ test(
     const user = 100_000 + process.pid
     const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
     const program = [process.execPath, ...scriptCommand(fixture('send-fds-flight.mjs'))]
-    const limited = ['sh', '-c', 'ulimit -n 64; exec "$@"', 'sh', ...program]
+    const limited = [...limitedTo(64), ...program]
     const { code, stdout, stderr } = await run(asUser[0], [...asUser.slice(1), ...limited]).ended
     assert.equal(code, 0, stderr)
     const [{ error, arrived, again }] = reports(stdout)

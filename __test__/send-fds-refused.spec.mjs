@@ -11,7 +11,7 @@ import { adopted } from './helpers/adopted.mjs'
 import { close, closedNumber, files, inodeOf, isEmpty, made, pair, received } from './helpers/handles.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './helpers/run.mjs'
 
 const NODE = needs('Node.js', isNode)
 const TYPES = ['stream', 'seqpacket', 'dgram']
@@ -162,7 +162,7 @@ test(
 for (const type of TYPES) {
   test(`H12: ${type}: what this process has no descriptors left for is closed, and \`truncated\` says so`, async () => {
     const program = [process.execPath, ...scriptCommand(fixture('send-fds-limit.mjs'), type)]
-    const { code, stdout, stderr } = await run('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...program]).ended
+    const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
     assert.deepEqual([code, stderr], [0, ''])
     assert.deepEqual(
       reports(stdout),

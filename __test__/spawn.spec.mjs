@@ -11,7 +11,7 @@ import { caller, exited, sleeper, started, told } from './helpers/children.mjs'
 import { hasProgram, isNode, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { children, exe, stat, status } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './helpers/run.mjs'
 import { environmentOf } from './helpers/spawned.mjs'
 import { state } from './helpers/state.mjs'
 
@@ -324,8 +324,7 @@ for (const [what, stdio, options] of [
     async () => {
       const most = 16
       const script = scriptCommand(fixture('spawn-exhausted.mjs'), JSON.stringify(stdio), most)
-      const { stdout, stderr } = await run('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, ...script])
-        .ended
+      const { stdout, stderr } = await run('env', [...limitedTo(64), process.execPath, ...script]).ended
       const rounds = reports(stdout)
       assert.equal(rounds.length, most + 1, stderr)
       const enough = rounds.findIndex(({ code }) => code === undefined)

@@ -7,7 +7,7 @@ import { caller, exited, killed, shell, told } from './helpers/children.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const MiB = 1 << 20
@@ -18,8 +18,7 @@ async function limited(descriptors, script, ...args) {
   // What V8 sets aside for young objects grows as it likes: not here, where one looks at the memory.
   const flags = isNode ? ['--expose-gc', '--max-semi-space-size=1'] : []
   const command = [process.execPath, ...flags, ...scriptCommand(fixture(script), ...args)]
-  const shell = ['-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh']
-  const { code, signal, stdout, stderr } = await run('sh', [...shell, ...command]).ended
+  const { code, signal, stdout, stderr } = await run('env', [...limitedTo(descriptors), ...command]).ended
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
   return reports(stdout)
 }

@@ -186,6 +186,3 @@ export function listen(context, child) {
 /** Debian's user without rights. */
 export const NOBODY = 65534
 export const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-
-/** Before a command: as many descriptors, at most. */
-export const limitedTo = (count) => ['sh', '-c', `ulimit -n ${count}; exec "$@"`, 'sh']

@@ -11,7 +11,7 @@ import { temporary } from './harness.mjs'
 import { files, noted } from './peer.mjs'
 import { descriptors, status } from './proc.mjs'
 import { reports } from './report.mjs'
-import { fixture, run, scriptCommand } from './run.mjs'
+import { fixture, limitedTo, run, scriptCommand } from './run.mjs'
 import { PYTHON } from './spawned.mjs'
 import { until } from './until.mjs'
 
@@ -53,8 +53,9 @@ export function attack(address, ...steps) {
 export async function server(t, options = {}, { most = LIMIT } = {}) {
   const address = path.join(temporary(t), 'channel')
   const command = scriptCommand(fixture('hostile-server.mjs'), address, JSON.stringify(options))
-  const shell = ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', most]
-  const { child, ended } = run('sh', [...shell, process.execPath, ...command], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const { child, ended } = run('env', [...limitedTo(most), process.execPath, ...command], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const said = []
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
   t.after(() => {

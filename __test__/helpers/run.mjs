@@ -16,6 +16,13 @@ export const scriptCommand = (script, ...args) => [
   ...args.map(String),
 ]
 
+/**
+ * Before a command: as many descriptors, at most. That the descriptors can be counted, none of them may be glibc's own for a
+ * moment: a thread for which it makes the ninth arena reads from a file how many processors there are, unless it is told
+ * beforehand how many arenas there may be.
+ */
+export const limitedTo = (count) => ['sh', '-c', `ulimit -n ${count}; MALLOC_ARENA_MAX=8 exec "$@"`, 'sh']
+
 /** Runs a program to its end. Its output is complete only once nobody holds it open any more. */
 export function run(program, args, { input, ...options } = {}) {
   const child = spawn(program, args.map(String), { stdio: 'pipe', ...options })
