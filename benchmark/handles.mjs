@@ -98,13 +98,13 @@ const LINES = {
 const channelLine = (channel) => ({
   send: (message, handles) => channel.send(message, handles),
   listen: (listener) => channel.on('message', listener),
-  async flood({ messages, batch = messages, message, handles }) {
+  async flood({ messages, batch, message, handles }) {
     for (let number = 0; number < messages; ) {
-      const sent = []
-      for (const end = Math.min(number + batch, messages); number < end; number++) {
-        sent.push(channel.send(message(number), handles(number)))
-      }
-      await Promise.all(sent)
+      const end = Math.min(number + (batch ?? messages), messages)
+      let sent
+      for (; number < end; number++) sent = channel.send(message(number), handles(number))
+      // They are sent in their order. Who does not send in batches does not wait, and nor do the others.
+      if (batch) await sent
     }
   },
 })
