@@ -7,8 +7,10 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { channel, Handle, listenUnix, socketpair } from '../index.js'
-import { files, identities, identity, messages, openCount, pair } from './helpers/channels.mjs'
+import { files, identities, identity, messages, openCount, pair, program } from './helpers/channels.mjs'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
+import { fixture } from './helpers/run.mjs'
+import { PYTHON } from './helpers/spawned.mjs'
 
 const onlyNode = needs('Node.js, whose sockets have descriptors', isNode)
 
@@ -201,3 +203,16 @@ test('H2: 10,000 messages with a handle each, as fast as they go, leave no descr
   await done
   assert.equal(openCount(), before)
 })
+
+const CLOSE_RANGE = 436
+const refused = [PYTHON, fixture('deny.py'), CLOSE_RANGE]
+for (const [where, prefix] of [
+  ['', []],
+  [', also where seccomp refuses close_range', refused],
+]) {
+  test(`H2: duplicates are closed, and nothing that was opened meanwhile${where}`, async (t) => {
+    const { code, said } = await program(t, 'channel-duplicates.mjs', [], { prefix }).ended()
+    assert.equal(code, 0)
+    assert.deepEqual(said, [{ arrived: 601, between: 86, stillOpen: 86, left: 0 }])
+  })
+}

@@ -189,18 +189,16 @@ class Channel extends Listened {
   }
 
   #deliver() {
-    const next = this.#take()
-    if (next === undefined) return
-    if (next.handles.length === 0) this.#tellMessage(next)
-    else this.#tellHandles(next)
-  }
-
-  #tellMessage(next) {
-    if (this.#readers.length > 0) this.#readers.shift().resolve({ value: next, done: false })
-    else this.emit('message', next.message, next.handles)
-  }
-
-  #tellHandles(next) {
+    const batch = this.#batch
+    let next
+    try {
+      next = batch.take()
+    } catch (error) {
+      this.#finish(errors.messageInvalid(error))
+      return
+    }
+    if (batch.isEmpty) this.#batch = undefined
+    if (next.handles.length === 0) return this.#tellMessage(next)
     // A copy: the list is the listener's.
     const handles = next.handles.slice()
     try {
@@ -211,14 +209,9 @@ class Channel extends Listened {
     }
   }
 
-  #take() {
-    try {
-      const next = this.#batch.take()
-      if (this.#batch.isEmpty) this.#batch = undefined
-      return next
-    } catch (error) {
-      this.#finish(errors.messageInvalid(error))
-    }
+  #tellMessage(next) {
+    if (this.#readers.length > 0) this.#readers.shift().resolve({ value: next, done: false })
+    else this.emit('message', next.message, next.handles)
   }
 
   #listenersChanged() {
@@ -372,15 +365,9 @@ class Channel extends Listened {
   }
 }
 
-// Read at once, so that one will do for all.
-const SINGLE = new Int32Array(1)
-
-// The descriptors of one thing to send, or of several.
+// The descriptor of one thing to send, or those of several.
 function descriptorsOf(handles) {
-  if (!Array.isArray(handles)) {
-    SINGLE[0] = descriptorToSend(handles, 'handles')
-    return SINGLE
-  }
+  if (!Array.isArray(handles)) return descriptorToSend(handles, 'handles')
   const fds = new Int32Array(handles.length)
   for (let index = 0; index < fds.length; index++) fds[index] = descriptorToSend(handles[index], 'handles', index)
   return fds

@@ -1,7 +1,7 @@
 //! Descriptors: are they open, which are, and opening what a daemon is given.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
@@ -11,6 +11,12 @@ use nix::sys::stat::Mode;
 use crate::error::{During, Error, Result};
 use crate::sys;
 
+/// How many descriptors the kernel's table has room for at first, as a rule.
+const TABLE: RawFd = 256;
+
+/// By what power of two it is made to grow. By itself it doubles, for which a process with threads waits some ten milliseconds.
+const GROWTH: u32 = 3;
+
 /// Fails with EBADF where `fd` is not open.
 pub fn require_open(fd: RawFd) -> Result<()> {
     fcntl::fcntl(sys::fd::borrow(fd), fcntl::FcntlArg::F_GETFD).during("fcntl").map(drop)
@@ -18,7 +24,18 @@ pub fn require_open(fd: RawFd) -> Result<()> {
 
 /// A close-on-exec duplicate.
 pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
-    sys::fd::duplicate(fd).during("fcntl")
+    sys::fd::duplicate(fd, 0).during("fcntl")
+}
+
+/// One of many duplicates.
+pub fn duplicate_among_many(fd: RawFd) -> Result<OwnedFd> {
+    let duplicate = duplicate(fd)?;
+    let count = duplicate.as_raw_fd() + 1;
+    if count >= TABLE && count.count_ones() == 1 && (count / TABLE).trailing_zeros().is_multiple_of(GROWTH) {
+        // Beyond what may be open, perhaps: then the kernel does it step by step.
+        drop(sys::fd::duplicate(fd, (count << GROWTH) - 1));
+    }
+    Ok(duplicate)
 }
 
 /// The inode number behind a descriptor.

@@ -196,7 +196,7 @@ impl Outbox {
     fn queue(&mut self, descriptors: &[RawFd], carriers: usize, length: usize) -> Result<()> {
         let before = self.descriptors.len();
         for &fd in descriptors {
-            match crate::fd::duplicate(fd) {
+            match crate::fd::duplicate_among_many(fd) {
                 Ok(duplicate) => self.descriptors.push_back(duplicate),
                 Err(error) => {
                     self.descriptors.truncate(before);
@@ -232,7 +232,7 @@ impl Outbox {
             };
             match self.transmit(socket, length, &descriptors) {
                 Ok(sent) => {
-                    self.descriptors.drain(..descriptors.len());
+                    sys::fd::close_all(self.descriptors.drain(..descriptors.len()));
                     self.under_way = length;
                     self.advance(sent);
                     alone = false;
@@ -255,7 +255,7 @@ impl Outbox {
     fn gather(&mut self, alone: bool) -> (usize, Vec<RawFd>, usize) {
         let (mut length, mut descriptors, mut count) = (0, 0, 0);
         for frame in &self.frames {
-            let fits = descriptors + frame.descriptors <= MAX_FDS && length + frame.length <= BYTES;
+            let fits = descriptors + frame.descriptors <= DESCRIPTORS && length + frame.length <= BYTES;
             if count > 0 && (alone || !fits) {
                 break;
             }

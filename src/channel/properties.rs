@@ -522,7 +522,7 @@ impl Connection {
         let numbers =
             (self.sent..self.sent + handles).map(|number| self.files[number % self.files.len()].as_raw_fd());
         let duplicates: Vec<OwnedFd> = if handles <= FEW {
-            numbers.clone().map(|number| sys::fd::duplicate(number).unwrap()).collect()
+            numbers.clone().map(|number| sys::fd::duplicate(number, 0).unwrap()).collect()
         } else {
             Vec::new()
         };

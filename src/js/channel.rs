@@ -1,3 +1,5 @@
+use std::slice;
+
 use napi::bindgen_prelude::{BufferSlice, Either, Either3, Int32Array, Uint32Array};
 use napi::{Env, JsString, Result};
 use napi_derive::napi;
@@ -40,7 +42,7 @@ pub fn send_message(
     reactor: u32,
     token: f64,
     payload: Either<JsString, &[u8]>,
-    fds: Option<&[i32]>,
+    fds: Option<Either<i32, &[i32]>>,
     now: bool,
 ) -> Result<u32> {
     let write = |bytes: &mut Vec<u8>| match payload {
@@ -50,9 +52,13 @@ pub fn send_message(
             Ok(())
         }
     };
-    let (sent, has_done) = with_channel(&env, reactor, token, |channel, _| {
-        (channel.send(fds.unwrap_or(&[]), now, write), channel.has_done())
-    })?;
+    let fds = match &fds {
+        None => &[],
+        Some(Either::A(fd)) => slice::from_ref(fd),
+        Some(Either::B(fds)) => *fds,
+    };
+    let (sent, has_done) =
+        with_channel(&env, reactor, token, |channel, _| (channel.send(fds, now, write), channel.has_done()))?;
     let state = number_of(sent?.or_throw(&env)?);
     Ok(if has_done { state | DONE } else { state })
 }

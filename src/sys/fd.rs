@@ -1,6 +1,6 @@
 //! Descriptors by number.
 
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -13,10 +13,10 @@ pub fn borrow(fd: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
-/// fcntl(F_DUPFD_CLOEXEC).
-pub fn duplicate(fd: RawFd) -> nix::Result<OwnedFd> {
+/// fcntl(F_DUPFD_CLOEXEC), onto a number from `least` on.
+pub fn duplicate(fd: RawFd, least: RawFd) -> nix::Result<OwnedFd> {
     // SAFETY: acts on the descriptor table only.
-    let new = Errno::result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
+    let new = Errno::result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
     // SAFETY: the kernel has just made it for us.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
@@ -39,6 +39,20 @@ pub fn memory_file(name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
 pub fn has_close_range() -> bool {
     // SAFETY: no descriptor has that number, so nothing is closed.
     unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) == 0 }
+}
+
+/// close(2) of many, by one close_range(2) wherever their numbers follow one another.
+pub fn close_all(descriptors: impl IntoIterator<Item = OwnedFd>) {
+    let mut numbers: Vec<_> = descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect();
+    numbers.sort_unstable();
+    for run in numbers.chunk_by(|&one, &next| next == one + 1) {
+        // SAFETY: each number in the range is one of those that were given to be closed.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, run[0], run[run.len() - 1], 0) };
+        if closed != 0 {
+            // As of a seccomp profile.
+            run.iter().copied().map(adopt).for_each(drop);
+        }
+    }
 }
 
 /// Takes over a descriptor by its number: one that was inherited, that a system call has just made, or that JavaScript gives
