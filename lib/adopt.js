@@ -52,7 +52,7 @@ const ADOPTERS = {
 }
 
 function adopt(fd) {
-  if (otherRuntime()) throw errors.runtime('adopt()', otherRuntime())
+  if (otherRuntime) throw errors.runtime('adopt()', otherRuntime)
   const kind = native.kindOf(fd)
   if (!Object.hasOwn(ADOPTERS, kind)) throw errors.notAdoptable(kind)
   return ADOPTERS[kind](fd)

@@ -36,6 +36,6 @@ function hasEnded({ exitCode, signalCode, spawnfile, pid }) {
 }
 
 // Node tells of all its children; Bun and Deno do not.
-const known = () => otherRuntime() === undefined
+const known = () => otherRuntime === undefined
 
 module.exports = { owned, known }

@@ -75,7 +75,7 @@ function daemonize(given) {
   const checked = validate.options(given, 'options', CHECKS)
   const options = { ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
   if (options.pidFile !== undefined) options.pidFile = path.resolve(options.pidFile)
-  const runtime = start.otherRuntime()
+  const runtime = start.otherRuntime
   if (runtime) throw errors.runtime('daemonize()', runtime)
   if (!native.isMainThread()) throw errors.workerThread('daemonize()')
   if (daemon) throw errors.alreadyDaemonized()

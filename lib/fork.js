@@ -37,7 +37,7 @@ const FORK_CHECKS = {
 }
 
 function fork(modulePath, args = [], options) {
-  if (otherRuntime() === 'deno') throw errors.runtime('fork()', otherRuntime())
+  if (otherRuntime === 'deno') throw errors.runtime('fork()', otherRuntime)
   if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
   validate.arrayOf(validate.text)(args, 'args')
   const { channel, ...given } = validate.options(options, 'options', FORK_CHECKS)

@@ -9,12 +9,9 @@ const adopt = () => require('./adopt.js')
 // Known to this package only, so that nobody makes a Handle of a descriptor that is somebody else's.
 const OWN = Symbol('owned descriptor')
 
-// What was claimed, among descriptors.
-const CLAIMED = -1
-
 // Descriptors that came together, and are closed when nobody has a handle of one any more.
 const collected = new FinalizationRegistry((descriptors) => {
-  for (const fd of descriptors) if (fd !== CLAIMED) closeUnclaimed(fd)
+  for (const fd of descriptors) closeUnclaimed(fd)
 })
 
 function closeUnclaimed(fd) {
@@ -29,19 +26,16 @@ function closeUnclaimed(fd) {
 
 // What the handles of some descriptors have in common: it is collected when they are.
 class Custody {
-  #descriptors
-  #left
+  #unclaimed
 
   constructor(descriptors) {
-    this.#descriptors = descriptors
-    this.#left = descriptors.length
-    collected.register(this, descriptors, this)
+    this.#unclaimed = new Set(descriptors)
+    collected.register(this, this.#unclaimed, this)
   }
 
-  claim(index) {
-    this.#descriptors[index] = CLAIMED
-    this.#left--
-    if (this.#left === 0) collected.unregister(this)
+  claim(fd) {
+    this.#unclaimed.delete(fd)
+    if (this.#unclaimed.size === 0) collected.unregister(this)
   }
 }
 
@@ -52,7 +46,6 @@ class Handle {
   #fd
   #name
   #custody
-  #index
 
   constructor(key, fd, name) {
     if (key !== OWN) throw errors().illegalConstructor()
@@ -60,23 +53,16 @@ class Handle {
     this.#name = name
   }
 
-  // Has those of `handles` that are still open be closed when all of them are collected.
-  static #guard(handles) {
-    const open = handles.filter(Handle.#isOpen)
-    if (open.length === 0) return
-    const custody = new Custody(open.map((handle) => handle.#fd))
-    for (const [index, handle] of open.entries()) {
-      handle.#custody = custody
-      handle.#index = index
-    }
-  }
-
-  static #isOpen(handle) {
-    return handle.#fd !== undefined
-  }
-
   static {
-    guard = (handles) => Handle.#guard(handles)
+    const isOpen = (handle) => handle.#fd !== undefined
+
+    // Has those of some handles that are still open be closed when all of them are collected.
+    guard = (handles) => {
+      const open = handles.filter(isOpen)
+      if (open.length === 0) return
+      const custody = new Custody(open.map((handle) => handle.#fd))
+      for (const handle of open) handle.#custody = custody
+    }
   }
 
   get fd() {
@@ -124,10 +110,9 @@ class Handle {
   }
 
   #giveUp() {
-    this.#fd = undefined
-    if (this.#custody === undefined) return
-    this.#custody.claim(this.#index)
+    this.#custody?.claim(this.#fd)
     this.#custody = undefined
+    this.#fd = undefined
   }
 }
 

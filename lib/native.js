@@ -25,4 +25,4 @@ try {
   throw errors().noBinary(path.dirname(__dirname), error)
 }
 
-if (!otherRuntime()) module.exports.useLibuv()
+if (!otherRuntime) module.exports.useLibuv()

@@ -57,7 +57,7 @@ function protect(pid) {
 }
 
 function requireMainThread(what) {
-  if (otherRuntime()) throw errors.runtime(what, otherRuntime())
+  if (otherRuntime) throw errors.runtime(what, otherRuntime)
   if (!native.isMainThread()) throw errors.workerThread(what)
 }
 

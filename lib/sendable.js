@@ -28,7 +28,7 @@ function descriptorOf(value, name) {
 // The same of anything, unless others could not go on with it. `index`: its place in a list of that name.
 function descriptorToSend(value, list, index) {
   if (value instanceof Handle) return value.fd
-  if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime()) {
+  if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime) {
     // What is sent most often, in as few steps as can be.
     const fd = value._handle?.fd
     if (fd >= 0) return fd
@@ -44,7 +44,7 @@ function descriptorToSend(value, list, index) {
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
 function outlives(value, name) {
-  const path = otherRuntime() ? whereBound(value) : value._pipeName
+  const path = otherRuntime ? whereBound(value) : value._pipeName
   if (typeof path === 'string' && !path.startsWith('\0')) throw errors.unixServer(name, path)
   return value
 }

@@ -58,7 +58,7 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
   if (parentDeathSignal !== undefined && !native.isMainThread()) {
     throw errors.workerThread('The option parentDeathSignal')
   }
-  if (stdio.includes('pipe') && otherRuntime()) throw errors.runtime("The stdio 'pipe'", otherRuntime())
+  if (stdio.includes('pipe') && otherRuntime) throw errors.runtime("The stdio 'pipe'", otherRuntime)
 }
 
 function ordersFor(file, args, { argv0, env, cwd, umask, user, group, stdio, session, ...rest }) {

@@ -42,7 +42,7 @@ function currentDirectory() {
 }
 
 // 'bun', 'deno', or undefined in Node.
-const otherRuntime = () => ['bun', 'deno'].find((name) => name in process.versions)
+const otherRuntime = ['bun', 'deno'].find((name) => name in process.versions)
 
 module.exports = {
   argv0: process.argv0,
