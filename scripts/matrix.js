@@ -98,9 +98,10 @@ function version(binary) {
 
 const wanted = process.argv.slice(2).filter((arg) => Object.hasOwn(RUNTIMES, arg))
 const given = process.argv.slice(2).filter((arg) => !Object.hasOwn(RUNTIMES, arg))
-const tests = path.join(root, '__test__')
-const all = fs.readdirSync(tests).filter((name) => name.endsWith('.spec.mjs'))
-const specs = given.length > 0 ? given : all.map((name) => path.join('__test__', name))
+const all = ['__test__', '__test__/documents'].flatMap((directory) =>
+  fs.readdirSync(path.join(root, directory)).map((name) => path.join(directory, name)),
+)
+const specs = given.length > 0 ? given : all.filter((name) => name.endsWith('.spec.mjs'))
 
 const results = []
 for (const name of wanted.length > 0 ? wanted : Object.keys(RUNTIMES)) {

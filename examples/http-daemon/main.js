@@ -16,6 +16,7 @@ const http = require('node:http')
 const os = require('node:os')
 const path = require('node:path')
 const { daemonize, daemonStatus, listenFds, notify, stopDaemon } = require('procnative')
+const { stat } = require('../shared/proc.js')
 
 const directory = process.env.DIRECTORY ?? path.join(os.tmpdir(), 'procnative-http-daemon')
 const log = path.join(directory, 'log')
@@ -74,12 +75,12 @@ function url(address) {
 
 function status() {
   const { pid } = daemonStatus(pidFile)
-  const stat = pid === null ? undefined : procStat(pid)
-  if (!stat) return fail('not running')
+  const found = pid === null ? undefined : stat(pid)
+  if (!found) return fail('not running')
   console.log(`pid       ${pid}`)
-  console.log(`parent    ${stat.ppid}`)
-  console.log(`session   ${stat.session}, whose leader ${procStat(stat.session) ? 'is there' : 'is gone'}`)
-  console.log(`terminal  ${stat.terminal === 0 ? 'none' : stat.terminal}`)
+  console.log(`parent    ${found.ppid}`)
+  console.log(`session   ${found.session}, whose leader ${stat(found.session) ? 'is there' : 'is gone'}`)
+  console.log(`terminal  ${found.terminal === '?' ? 'none' : found.terminal}`)
   console.log(`cwd       ${fs.readlinkSync(`/proc/${pid}/cwd`)}`)
   console.log(`log       ${log}`)
 }
@@ -96,17 +97,6 @@ async function stop() {
   const stopped = await stopDaemon(pidFile)
   if (!stopped) return fail('not running')
   console.log(`stopped ${stopped.pid}${stopped.killed ? ', which did not want to' : ''}`)
-}
-
-/** @param {number} pid */
-function procStat(pid) {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [, ppid, , session, terminal] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { ppid: Number(ppid), session: Number(session), terminal: Number(terminal) }
-  } catch {
-    return undefined
-  }
 }
 
 /** @param {string} message */
