@@ -199,8 +199,9 @@ test("H6: 'advanced': what has its bytes of a message has nothing of another", a
     assert.equal(Buffer.from(buffer).includes('SECRET'), false)
     assert.equal(buffers.has(buffer), false)
     buffers.add(buffer)
-    // What comes after that is unharmed.
-    structuredClone(message.data, { transfer: [buffer] })
+    // What comes after that is unharmed. Numbers of eight bytes that are not aligned are in a pool of Node's own, which
+    // can't be transferred.
+    if (!(message.data instanceof Float64Array)) structuredClone(message.data, { transfer: [buffer] })
   })
   const failed = once(other, 'error')
   await Promise.race([until(() => found.length === sent.length), failed.then(([error]) => assert.fail(error))])
