@@ -1,7 +1,6 @@
 // H9: the idiom of the tutorials: a master listens, and hands what it has to its workers, which serve without it.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -11,6 +10,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fork, listenUnix, sendHandle } from '../index.js'
 import { end } from './helpers/daemon.mjs'
+import { foster } from './helpers/foster.mjs'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { peer } from './helpers/peer.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
@@ -95,18 +95,15 @@ test('H9: a master ends as soon as it has handed over; its orphans serve', onlyN
   const [{ port, pids }] = reports(stdout)
   t.after(() => Promise.all(pids.map((pid) => end(pid))))
 
-  // Where this machine's orphans go: to init, or the nearest subreaper.
-  const orphan = spawnSync('sh', ['-c', 'sleep 1000 >/dev/null 2>&1 & echo $!'], { encoding: 'utf8' })
-  t.after(() => end(Number(orphan.stdout)))
-  const foster = stat(Number(orphan.stdout)).ppid
+  const parent = foster(t)
 
   // Connections wait in the listener's queue, for whoever comes first.
   for (const left = new Set(pids); left.size > 0; ) {
     const { pid, ppid } = await ask({ port })
     assert.ok(left.delete(pid))
     assert.equal(isAlive(master), false)
-    assert.equal(ppid, foster)
-    assert.equal(stat(pid).ppid, foster)
+    assert.equal(ppid, parent)
+    assert.equal(stat(pid).ppid, parent)
     await end(pid)
   }
   // A process that is dead may have threads that are not yet, and with them the socket.

@@ -1,11 +1,10 @@
 // D1 to D4, D23: spawnDaemon(): what the daemon is, and its options.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { getsid, spawnDaemon } from '../index.js'
-import { end } from './helpers/daemon.mjs'
+import { foster } from './helpers/foster.mjs'
 import { isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { descriptors, isAlive, stat, status } from './helpers/proc.mjs'
 import { fixture } from './helpers/run.mjs'
@@ -60,11 +59,8 @@ test('D1: opening a terminal without O_NOCTTY does not give the daemon one', asy
 })
 
 test('D1: the parent is init or the nearest subreaper at once, not the caller', async (t) => {
-  // Where this machine's orphans go.
-  const { stdout } = spawnSync('sh', ['-c', 'sleep 1000 >/dev/null 2>&1 & echo $!'], { encoding: 'utf8' })
-  t.after(() => end(Number(stdout)))
   const pid = await spawned(t, ...sleep)
-  assert.equal(stat(pid).ppid, stat(Number(stdout)).ppid)
+  assert.equal(stat(pid).ppid, foster(t))
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 

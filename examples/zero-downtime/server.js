@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 'use strict'
 
 // An HTTP server that replaces itself, and refuses nobody meanwhile:

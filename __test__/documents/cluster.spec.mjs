@@ -1,0 +1,119 @@
+// 001: both ways of cluster.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http from 'node:http'
+import { text } from 'node:stream/consumers'
+import { example } from '../helpers/example.mjs'
+import { isNode, needs, test } from '../helpers/harness.mjs'
+import { descriptors, isAlive, stat } from '../helpers/proc.mjs'
+import { until } from '../helpers/until.mjs'
+
+const onlyNode = needs('Node.js', isNode)
+const WORKERS = 4
+const CONNECTIONS = 100
+
+/** Runs the example to where it has asked itself; it serves on until its input ends. */
+async function cluster(t, ...ways) {
+  const program = example(t, 'cluster', ways.length === 1 ? ways : [])
+  const line = ' +worker (\\d+) +(\\d+).*\\n'
+  const tables = []
+  for (const way of ways) {
+    const table = `^${way}: http://127\\.0\\.0\\.1:(\\d+)/\\n${line.repeat(WORKERS)}`
+    const [, port, ...cells] = (await program.says(new RegExp(table, 'm'))).map(Number)
+    const workers = cells.filter((_, at) => at % 2 === 0)
+    const counts = cells.filter((_, at) => at % 2 === 1)
+    tables.push({ port, workers, counts })
+  }
+  const master = program.child.pid
+  const all = tables.flatMap(({ workers }) => workers)
+  assert.equal(new Set(all).size, WORKERS * ways.length)
+  for (const pid of all) assert.equal(stat(pid).ppid, master)
+  const ends = async () => {
+    program.child.stdin.end()
+    const { code, stderr } = await program.ended()
+    assert.equal(code, 0, stderr)
+    for (const pid of all) assert.equal(isAlive(pid), false)
+    for (const { port } of tables) await assert.rejects(ask(port), { code: 'ECONNREFUSED' })
+  }
+  return { master, tables, ends }
+}
+
+/** Who answers, as a pid. */
+async function ask(port) {
+  const [response] = await once(http.get({ host: '127.0.0.1', port, agent: false }), 'response')
+  return Number(await text(response))
+}
+
+const sum = (counts) => counts.reduce((all, count) => all + count, 0)
+
+// Sockets of TCP, by /proc/net/tcp: those that listen at a port, and those that are connected to or from it.
+function socketsAt(port) {
+  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = fs
+    .readFileSync('/proc/net/tcp', 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, remote]) => local === address || remote === address)
+    .map((fields) => ({ state: fields[3], link: `socket:[${fields[9]}]` }))
+  const links = (found) => found.map(({ link }) => link)
+  return {
+    listening: links(rows.filter(({ state }) => state === '0A')),
+    connected: links(rows.filter(({ state, link }) => state !== '0A' && link !== 'socket:[0]')),
+  }
+}
+
+const has = (pid, link) => Object.values(descriptors(pid)).includes(link)
+
+/** The processes that have the one socket which listens at a port; all connections of before are closed. */
+async function listeners(port, pids) {
+  const { listening } = socketsAt(port)
+  assert.equal(listening.length, 1)
+  await until(() => socketsAt(port).connected.length === 0, 'no connection is left open')
+  return pids.filter((pid) => has(pid, listening[0]))
+}
+
+test(
+  '001: cluster by round-robin: the master listens, and deals connections out evenly; workers answer',
+  onlyNode,
+  async (t) => {
+    const { master, tables, ends } = await cluster(t, 'round-robin')
+    const [{ port, workers, counts }] = tables
+    assert.deepEqual(counts, Array(WORKERS).fill(CONNECTIONS / WORKERS))
+    assert.deepEqual(await listeners(port, [master, ...workers]), [master])
+
+    // In turn: so it goes on after 100.
+    for (const worker of [...workers, ...workers]) assert.equal(await ask(port), worker)
+    await ends()
+  },
+)
+
+test(
+  '001: cluster by a shared socket: the master makes it, the workers accept on it, all on the same',
+  onlyNode,
+  async (t) => {
+    const { master, tables, ends } = await cluster(t, 'shared')
+    const [{ port, workers, counts }] = tables
+    assert.equal(sum(counts), CONNECTIONS)
+    assert.deepEqual(await listeners(port, [master, ...workers]), workers)
+    assert.ok(workers.includes(await ask(port)))
+    await ends()
+  },
+)
+
+test(
+  '001: in both ways a worker answers each connection; when the master is killed, no worker is left',
+  onlyNode,
+  async (t) => {
+    const { master, tables } = await cluster(t, 'round-robin', 'shared')
+    process.kill(master, 'SIGKILL')
+    for (const { port, workers, counts } of tables) {
+      assert.equal(sum(counts), CONNECTIONS)
+      for (const pid of workers) await until(() => !isAlive(pid), `${pid} has ended`)
+      await until(() => socketsAt(port).listening.length === 0, 'nobody listens')
+    }
+  },
+)

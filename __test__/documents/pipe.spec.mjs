@@ -1,0 +1,49 @@
+// What a worker prints is heard through a pipe, and only so.
+
+import assert from 'node:assert/strict'
+import { example } from '../helpers/example.mjs'
+import { test } from '../helpers/harness.mjs'
+import { descriptors, stat } from '../helpers/proc.mjs'
+
+test('003: a worker that is not connected prints unheard; through a pipe it is heard', async (t) => {
+  const { child, ended } = example(t, 'pipe')
+  child.stdin.end()
+  const { code, stdout, stderr } = await ended()
+  assert.equal(code, 0, stderr)
+
+  const said = (pid) => stdout.includes(`I am worker, PID: ${pid}\n`)
+  const [silent, heard] = ['not connected', 'connected'].map((how) => {
+    const [, parent, worker] = stdout.match(new RegExp(`^${how}: I am (\\d+), my worker is (\\d+)$`, 'm'))
+    assert.equal(Number(parent), child.pid)
+    return worker
+  })
+  assert.match(stdout, /^it exited with 0, and nobody has heard it$/m)
+  assert.ok(!said(silent))
+  assert.ok(said(heard))
+})
+
+test('003: worker | worker: one pipe from the one to the other, of which the parent has no end', async (t) => {
+  const { child, says, ended } = example(t, 'pipe')
+  const [first, second] = (await says(/^joined: (\d+) \| (\d+)$/m)).slice(1).map(Number)
+  for (const pid of [first, second]) assert.equal(stat(pid).ppid, child.pid)
+
+  const joint = descriptors(first)[1]
+  assert.match(joint, /^pipe:\[\d+\]$/)
+  assert.equal(descriptors(second)[0], joint)
+  assert.ok(!Object.values(descriptors(child.pid)).includes(joint))
+  // The one reads what the parent would, the other prints where the parent does.
+  assert.equal(descriptors(first)[0], descriptors(child.pid)[0])
+  assert.equal(descriptors(second)[1], descriptors(child.pid)[1])
+
+  await says(new RegExp(`^${second}: I am worker, PID: ${first}$`, 'm'))
+  child.stdin.write('a line\n')
+  await says(new RegExp(`^${second}: ${first}: a line$`, 'm'))
+
+  child.stdin.end()
+  const { code, stdout, stderr } = await ended()
+  assert.equal(code, 0, stderr)
+  for (const pid of [first, second]) {
+    assert.match(stdout, new RegExp(`^${pid} exited with 0$`, 'm'))
+    assert.equal(stat(pid), null)
+  }
+})

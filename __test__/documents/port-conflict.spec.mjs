@@ -1,0 +1,94 @@
+// Who listens on a port, by the kernel's own tables: /proc/net/tcp has the socket, /proc/PID/fd who has that open.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http from 'node:http'
+import { text } from 'node:stream/consumers'
+import { end } from '../helpers/daemon.mjs'
+import { example } from '../helpers/example.mjs'
+import { test } from '../helpers/harness.mjs'
+import { allPids, descriptors, stat } from '../helpers/proc.mjs'
+import { until } from '../helpers/until.mjs'
+
+/** Pids wrap around. */
+const sorted = (pids) => [...pids].sort((one, other) => one - other)
+
+test('003: port conflict: of four workers that open one port, one has it, and the others get EADDRINUSE', async (t) => {
+  const { pids, output, finish } = await shown(t)
+  const [, winner, port] = output.stdout.match(/^(\d+): listening on 127\.0\.0\.1:(\d+)$/m)
+  const losers = [...output.stdout.matchAll(/^(\d+): listen EADDRINUSE: address already in use 127\.0\.0\.1:(\d+)$/gm)]
+  assert.deepEqual([winner, ...losers.map(([, pid]) => pid)].map(Number), pids)
+  for (const [, , wanted] of losers) assert.equal(wanted, port)
+
+  assert.deepEqual(listeners(port).map(holders), [[Number(winner)]])
+  assert.equal(await ask(`http://127.0.0.1:${port}/`), Number(winner))
+  await finish()
+})
+
+test('003: port conflict: handed over, the one socket is of all four and not of the master; each serves', async (t) => {
+  const { pids, url, finish } = await shown(t)
+  assert.deepEqual(listeners(new URL(url).port).map(holders), [sorted(pids)])
+  for (const pid of pids) {
+    // Who can't answer leaves it to who can.
+    const others = pids.filter((other) => other !== pid)
+    for (const other of others) process.kill(other, 'SIGSTOP')
+    await until(() => others.every((other) => stat(other).state === 'T'), 'the others are stopped')
+    assert.equal(await ask(url), pid)
+    for (const other of others) process.kill(other, 'SIGCONT')
+  }
+  await finish()
+})
+
+/** The example, while its workers serve; and its end, where it shows that all of them do. */
+async function shown(t) {
+  const { child, says, all, ended, output } = example(t, 'port-conflict')
+  const [, url] = await says(/^(http:\S+) is served by .*\n/m)
+  const pids = all(/^worker process created, pid: (\d+) ppid: (\d+)$/gm).map(([, pid, ppid]) => {
+    assert.equal(Number(ppid), child.pid)
+    assert.equal(stat(pid).ppid, child.pid)
+    return Number(pid)
+  })
+  assert.equal(new Set(pids).size, 4)
+  // If the test fails, some may be stopped, and not hear of the end of the master.
+  t.after(() => Promise.all(pids.map((pid) => end(pid))))
+
+  async function finish() {
+    child.stdin.end()
+    const { code, stderr } = await ended()
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+    const answers = all(/^I am worker, pid: (\d+), ppid: (\d+) \(and was ended\)$/gm)
+    assert.deepEqual(sorted(answers.map(([, pid]) => Number(pid))), sorted(pids))
+    await assert.rejects(ask(url), { code: 'ECONNREFUSED' })
+  }
+  return { pids, url, output, finish }
+}
+
+/** The inodes of the sockets that listen on a port: proc_pid_net(5). */
+function listeners(port) {
+  const LISTEN = '0A'
+  return fs
+    .readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => state === LISTEN && Number.parseInt(local.split(':')[1], 16) === Number(port))
+    .map((fields) => fields[9])
+}
+
+/** The processes that have a socket open, as far as we may know. */
+function holders(inode) {
+  return allPids().filter((pid) => {
+    try {
+      return Object.values(descriptors(pid)).includes(`socket:[${inode}]`)
+    } catch (error) {
+      if (['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) return false
+      throw error
+    }
+  })
+}
+
+/** Who answers. */
+async function ask(url) {
+  const [response] = await once(http.get(url, { agent: false }), 'response')
+  return Number((await text(response)).match(/^I am worker, pid: (\d+), ppid: \d+\n$/)[1])
+}

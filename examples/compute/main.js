@@ -1,0 +1,62 @@
+'use strict'
+
+// What a long computation does to a server, and what a process of its own does about that:
+//
+//   node examples/compute/main.js
+//
+// Has server.js compute, first by itself and then in a child, and asks it for something else all the time, one request
+// after the other. Prints how many were answered while the computation ran, and how long the slowest took.
+//
+// The idea that this answers: JavaScript runs in one thread, so a computation holds up every other request; a process that
+// is forked for it uses another CPU, and tells the result by a message.
+
+const { once } = require('node:events')
+const http = require('node:http')
+const path = require('node:path')
+const { text } = require('node:stream/consumers')
+const { fork } = require('procnative')
+
+/** @param {string} url */
+async function ask(url) {
+  const [response] = await once(http.get(url, { agent: false }), 'response')
+  return (await text(response)).trim()
+}
+
+/** Asks for something else until a computation is over. @param {string} url @param {string} compute */
+async function measure(url, compute) {
+  let over = false
+  const count = ask(url + compute).finally(() => {
+    over = true
+  })
+  let during = 0
+  let slowest = 0
+  while (!over) {
+    const began = performance.now()
+    const answer = await ask(url)
+    slowest = Math.max(slowest, performance.now() - began)
+    if (answer !== 'computing: nobody') during++
+  }
+  const others = `${during} other requests were answered meanwhile, the slowest after ${slowest.toFixed()} ms`
+  return `GET ${compute.padEnd(13)} ${await count} primes; ${others}`
+}
+
+/** @param {import('procnative').Channel} channel @returns {Promise<string>} */
+async function firstMessage(channel) {
+  for await (const { message } of channel) return message
+  throw new Error('the server has ended before it served')
+}
+
+async function main() {
+  const server = fork(path.join(__dirname, 'server.js'), [], { env: { ...process.env, PORT: '0' } })
+  const exit = once(server, 'exit')
+  try {
+    const url = await firstMessage(server.handles)
+    const results = [await measure(url, '/compute-here'), await measure(url, '/compute')]
+    console.log(`\n${results.join('\n')}`)
+  } finally {
+    server.kill()
+    await exit
+  }
+}
+
+main()

@@ -1,0 +1,97 @@
+'use strict'
+
+// A daemon that dies leaves its children behind. They become orphans, init is their parent from then on, and nobody who
+// knows what they are for hears of them again. Here is what happens, and three cures: two by which a worker ends with its
+// master, and one by which it is passed on to a manager above, who hears of its end and starts another one.
+//
+//   node examples/orphans-cured/main.js
+//
+// On a terminal it waits for Enter after each step, so that you can look from another one.
+
+const path = require('node:path')
+const readline = require('node:readline')
+const { openProcess, setChildSubreaper, spawn, wait } = require('procnative')
+const { ps } = require('../shared/proc.js')
+
+const enter = lines(process.stdin)
+
+/** Lines, one at a time; undefined after the last. @param {NodeJS.ReadableStream} input */
+function lines(input) {
+  const iterator = readline.createInterface({ input })[Symbol.asyncIterator]()
+  return async () => (await iterator.next()).value
+}
+
+async function pause() {
+  if (process.stdin.isTTY) console.log('Enter…')
+  await enter()
+}
+
+/**
+ * Starts master.js or worker.js and waits until there is a worker, which ends with `input` at the latest.
+ *
+ * @param {string} file @param {string[]} args
+ */
+async function start(file, ...args) {
+  const child = spawn(process.execPath, [path.join(__dirname, file), ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [input, output] = /** @type {import('node:net').Socket[]} */ (child.stdio)
+  // A pidfd: it stands for this worker, whoever gets its number after it.
+  const worker = openProcess(Number(await lines(output)()))
+  return { child, worker, input }
+}
+
+/** Starts a master and its worker, and kills the master as a crash would. @param {string[]} cure */
+async function crash(...cure) {
+  const { child: master, worker, input } = await start('master.js', ...cure)
+  console.log(ps([process.pid, master.pid, worker.pid]))
+  await pause()
+  master.kill('SIGKILL')
+  await master.wait()
+  console.log(`master ${master.pid} was killed`)
+  return { worker, input }
+}
+
+async function orphan() {
+  console.log('Without a cure, the worker goes on, with another parent:')
+  const { worker, input } = await crash()
+  console.log(ps([worker.pid]))
+  await pause()
+  input.end()
+  await worker.wait()
+}
+
+/** @param {string} title @param {string} cure */
+async function together(title, cure) {
+  console.log(`\n${title}`)
+  const { worker } = await crash(cure)
+  await worker.wait()
+  console.log(`worker ${worker.pid} has ended`)
+  await pause()
+}
+
+async function manage() {
+  console.log('\nsetChildSubreaper(true) in a manager above, which is this process: the worker is passed on to it:')
+  setChildSubreaper(true)
+  const { worker } = await crash()
+  console.log(ps([process.pid, worker.pid]))
+  await pause()
+
+  worker.kill('SIGKILL')
+  // It is a child of ours now, so we hear how it ended. Of orphans that one does not know of, reapOrphans() tells.
+  const { pid, signal } = await wait(worker.pid)
+  console.log(`orphan ${pid} has ended, by ${signal}; I start another one:`)
+  const { child, input } = await start('worker.js')
+  console.log(ps([process.pid, child.pid]))
+  await pause()
+  input.end()
+  await child.wait()
+}
+
+async function main() {
+  await orphan()
+  await together("setParentDeathSignal('SIGTERM') in the worker, so that it ends with its master:", 'asks')
+  await together("spawn(…, { parentDeathSignal: 'SIGTERM' }) in the master, which does the same:", 'master')
+  await manage()
+  process.stdin.destroy()
+}
+
+main()

@@ -1,0 +1,44 @@
+'use strict'
+
+// How the command talks to the master: by a channel, on a Unix socket that only its own user can open.
+
+const { connectChannel, listenChannel } = require('procnative')
+const settings = require('./settings.js')
+
+/** Answers who asks, with what a command returns or throws. @param {Record<string, () => unknown>} commands */
+function answer(commands) {
+  return listenChannel(settings.control, {}, (channel) => {
+    // Who asks may be gone before the answer.
+    channel.on('error', (error) => console.error(error.message))
+    channel.on('message', async (/** @type {string} */ command) => {
+      const answered = await run(commands, command).then(
+        (result) => ({ result }),
+        (error) => ({ error: error.message }),
+      )
+      channel.send(answered).catch((error) => console.error(error.message))
+      channel.close()
+    })
+  })
+}
+
+/** @param {Record<string, () => unknown>} commands @param {string} command */
+async function run(commands, command) {
+  if (!Object.hasOwn(commands, command)) throw new Error(`no such command: ${command}`)
+  return commands[command]()
+}
+
+/** @param {string} command */
+async function ask(command) {
+  const channel = await connectChannel(settings.control).catch((error) => {
+    throw ['ENOENT', 'ECONNREFUSED'].includes(error.code) ? new Error('not running') : error
+  })
+  await channel.send(command)
+  for await (const { message } of channel) {
+    await channel.close()
+    if (message.error) throw new Error(message.error)
+    return message.result
+  }
+  throw new Error('it has ended without an answer')
+}
+
+module.exports = { answer, ask }
