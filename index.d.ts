@@ -366,7 +366,8 @@ export interface SpawnOptions {
    * Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
    *
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
-   *   sockets, which goes both ways. Node.js only.
+   *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
+   *   in the next one Node.js begins to read from it.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
@@ -757,7 +758,7 @@ export class Channel extends EventEmitter {
 
 /**
  * The channel of a connected Unix stream socket: one for each, however often it is asked for. It owns the descriptor
- * from here on; of a `net.Socket` it takes a duplicate, and destroys the socket.
+ * from here on, and makes it close-on-exec; of a `net.Socket` it takes a duplicate, and destroys the socket.
  *
  * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
  * @throws `EBADF`, `EMFILE`

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import { Channel, channel, socketpair } from '../index.js'
+import { Channel, channel, setCloseOnExec, socketpair } from '../index.js'
 import { sockets } from './helpers/channel-sockets.mjs'
 import { bare, events, files, messages, openCount, pair, turns, words } from './helpers/channels.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
@@ -71,6 +71,14 @@ test('H10: it owns the descriptor: nobody else closes it, and destroy() does', (
   assert.equal(one.closed, true)
   assert.equal(descriptors()[fd], undefined)
   assert.throws(() => channel(fd), { code: 'EBADF' })
+})
+
+test('H10: it is close-on-exec from then on, so that no child keeps it open', (t) => {
+  const fds = socketpair().map((handle) => handle.take())
+  for (const fd of fds) setCloseOnExec(fd, false)
+  const ends = fds.map((fd) => channel(fd))
+  t.after(() => ends.map((end) => end.destroy()))
+  assert.deepEqual(fds.map(isCloseOnExec), [true, true])
 })
 
 test('H10: a number that is used again is another channel', () => {

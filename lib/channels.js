@@ -37,6 +37,8 @@ function channel(socket, options) {
     throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
   }
   const made = isNodes(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
+  // A child that had it, too, would keep the peer from ever hearing of the end.
+  if (!isNodes(socket)) native.setCloseOnExec(fd, true)
   if (socket instanceof Handle) socket.take()
   if (typeof socket === 'object') byObject.set(socket, made)
   return made.channel

@@ -3,12 +3,10 @@
 // Joins the channel to the process that has started this one. main.js does that.
 
 const fs = require('node:fs')
-const { channel, setCloseOnExec } = require('procnative')
+const { channel } = require('procnative')
 
-const descriptor = Number(process.env.CHANNEL_FD)
-// It is for us. A child of ours would inherit it otherwise, as we did.
-setCloseOnExec(descriptor, true)
-const parent = channel(descriptor)
+// From here on it is for us only: a child of ours does not inherit it, as we did.
+const parent = channel(Number(process.env.CHANNEL_FD))
 
 parent.send({ hello: 'from Node.js' })
 parent.on('message', (message, [handle]) => {
