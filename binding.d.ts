@@ -330,7 +330,7 @@ export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Arra
  * Sends a message, or queues it, with duplicates of its descriptors. Throws where neither can be done. `now`: not to wait
  * for others. Returns what has become of all that is queued.
  */
-export declare function sendMessage(reactor: number, token: number, payload: string | Uint8Array, fds: Int32Array | undefined | null, now: boolean): number
+export declare function sendMessage(reactor: number, token: number, payload: string | Uint8Array, fds: number | Int32Array | undefined | null, now: boolean): number
 
 export declare function setChildSubreaper(enabled: boolean): void
 
