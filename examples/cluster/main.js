@@ -19,6 +19,7 @@ const net = require('node:net')
 const path = require('node:path')
 const { text } = require('node:stream/consumers')
 const { fork } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 
 /** @typedef {import('procnative').ChildProcessWithHandles} Worker */
 
@@ -85,8 +86,7 @@ async function main() {
   if (way && !all.includes(way)) throw new Error(`there are these ways: ${all.join(', ')}`)
   const stops = []
   for (const one of way ? [way] : all) stops.push(await serve(one))
-  if (process.stdin.isTTY) console.log('Ctrl-D ends it.')
-  for await (const _ of process.stdin);
+  await endOfInput('ends it')
   for (const stop of stops) await stop()
 }
 

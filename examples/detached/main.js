@@ -14,6 +14,7 @@
 const path = require('node:path')
 const { createInterface } = require('node:readline')
 const { openProcess, spawn } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 const { ps, stat } = require('../shared/proc.js')
 
 async function main() {
@@ -28,7 +29,7 @@ async function main() {
   const { ppid = 0 } = stat(pid) ?? {}
   console.log('\nThe parent has ended. The child goes on, and was given another one:')
   console.log(ps([ppid, pid]))
-  await endOfInput()
+  await endOfInput('ends it')
 
   // Whose child it is, does not matter to a signal, nor to a wait.
   child.kill()
@@ -40,11 +41,6 @@ async function main() {
 async function childOf({ stdio: [, stdout] }) {
   if (stdout) for await (const line of createInterface({ input: stdout })) return Number(line)
   throw new Error('it has no child')
-}
-
-async function endOfInput() {
-  if (process.stdin.isTTY) console.log('\nCtrl-D ends it.')
-  for await (const _ of process.stdin);
 }
 
 main()

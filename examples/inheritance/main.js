@@ -12,6 +12,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { channel, socketpair, spawn, spawnDaemon, wait } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 const { look, state } = require('./look.js')
 
 /** @typedef {import('procnative').Handle} Handle */
@@ -60,7 +61,7 @@ async function main() {
   }
   console.log(table(columns))
   const other = somebodyElse()
-  await endOfInput()
+  await endOfInput('ends them all')
 
   // Who has asked for it, hears of the end of any process, child or not.
   const [, ...children] = Object.values(columns)
@@ -109,11 +110,6 @@ function table(columns) {
         .trimEnd(),
     )
     .join('\n')
-}
-
-async function endOfInput() {
-  if (process.stdin.isTTY) console.log('\nCtrl-D ends them all.')
-  for await (const _ of process.stdin);
 }
 
 main()

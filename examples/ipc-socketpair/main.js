@@ -15,6 +15,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { channel, socketpair, spawn } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-ipc-'))
 const file = path.join(directory, 'letter')
@@ -50,17 +51,12 @@ async function main() {
   }
   console.log(`the letter is inode ${fs.statSync(file).ino}`)
 
-  await endOfInput()
+  await endOfInput('ends them')
   for (const { child, link } of workers) {
     link.close()
     await child.wait()
   }
   fs.rmSync(directory, { recursive: true })
-}
-
-async function endOfInput() {
-  if (process.stdin.isTTY) console.log('Ctrl-D ends them.')
-  for await (const _ of process.stdin);
 }
 
 main()

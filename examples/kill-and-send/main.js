@@ -12,6 +12,7 @@
 const { once } = require('node:events')
 const path = require('node:path')
 const { fork, spawn, waitpid } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 
 async function main() {
   const worker = fork(path.join(__dirname, 'worker.js'))
@@ -27,7 +28,7 @@ async function main() {
 
   const grep = spawn('grep', ['ssh'], { stdio: ['pipe', 'ignore', 'inherit'] })
   console.log(`grep ${grep.pid} waits for something to read`)
-  await endOfInput()
+  await endOfInput('goes on')
 
   // Who was killed by a signal has no exit code, since it did not come to exit.
   grep.kill('SIGHUP')
@@ -46,11 +47,6 @@ async function main() {
 /** @param {string} name @param {import('procnative').WaitStatus | null} status null is for those who don't wait */
 function tell(name, status) {
   console.log(`${name} ${status?.pid} ${status?.state}, exit code ${status?.exitCode}, signal ${status?.signal}`)
-}
-
-async function endOfInput() {
-  if (process.stdin.isTTY) console.log('Ctrl-D goes on.')
-  for await (const _ of process.stdin);
 }
 
 main()

@@ -9,22 +9,9 @@
 // On a terminal it waits for Enter after each step, so that you can look from another one.
 
 const path = require('node:path')
-const readline = require('node:readline')
 const { openProcess, setChildSubreaper, spawn, wait } = require('procnative')
+const { enter, lines } = require('../shared/input.js')
 const { ps } = require('../shared/proc.js')
-
-const enter = lines(process.stdin)
-
-/** Lines, one at a time; undefined after the last. @param {NodeJS.ReadableStream} input */
-function lines(input) {
-  const iterator = readline.createInterface({ input })[Symbol.asyncIterator]()
-  return async () => (await iterator.next()).value
-}
-
-async function pause() {
-  if (process.stdin.isTTY) console.log('Enter…')
-  await enter()
-}
 
 /**
  * Starts master.js or worker.js and waits until there is a worker, which ends with `input` at the latest.
@@ -43,7 +30,7 @@ async function start(file, ...args) {
 async function crash(...cure) {
   const { child: master, worker, input } = await start('master.js', ...cure)
   console.log(ps([process.pid, master.pid, worker.pid]))
-  await pause()
+  await enter()
   master.kill('SIGKILL')
   await master.wait()
   console.log(`master ${master.pid} was killed`)
@@ -54,7 +41,7 @@ async function orphan() {
   console.log('Without a cure, the worker goes on, with another parent:')
   const { worker, input } = await crash()
   console.log(ps([worker.pid]))
-  await pause()
+  await enter()
   input.end()
   await worker.wait()
 }
@@ -65,7 +52,7 @@ async function together(title, cure) {
   const { worker } = await crash(cure)
   await worker.wait()
   console.log(`worker ${worker.pid} has ended`)
-  await pause()
+  await enter()
 }
 
 async function manage() {
@@ -73,7 +60,7 @@ async function manage() {
   setChildSubreaper(true)
   const { worker } = await crash()
   console.log(ps([process.pid, worker.pid]))
-  await pause()
+  await enter()
 
   worker.kill('SIGKILL')
   // It is a child of ours now, so we hear how it ended. Of orphans that one does not know of, reapOrphans() tells.
@@ -81,7 +68,7 @@ async function manage() {
   console.log(`orphan ${pid} has ended, by ${signal}; I start another one:`)
   const { child, input } = await start('worker.js')
   console.log(ps([process.pid, child.pid]))
-  await pause()
+  await enter()
   input.end()
   await child.wait()
 }

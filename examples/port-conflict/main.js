@@ -18,6 +18,7 @@ const net = require('node:net')
 const path = require('node:path')
 const { text } = require('node:stream/consumers')
 const { fork } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 
 /** @typedef {import('procnative').ChildProcessWithHandles} Worker */
 
@@ -77,8 +78,7 @@ async function main() {
   for (const { pid } of workers) console.log(`worker process created, pid: ${pid} ppid: ${process.pid}`)
   await conflict(workers)
   const url = await cure(workers)
-  if (process.stdin.isTTY) console.log('Ask it as often as you like. Ctrl-D goes on.')
-  await once(process.stdin.resume(), 'end')
+  await endOfInput('goes on: ask it as often as you like')
   await askAll(url, workers)
 }
 

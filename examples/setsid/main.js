@@ -9,17 +9,9 @@
 // On a terminal it waits for Enter after each step, so that you can look from another one (ps -o pid,pgid,sid,tty,args).
 
 const path = require('node:path')
-const readline = require('node:readline')
 const { getpgid, getsid, spawn } = require('procnative')
+const { enter, lines } = require('../shared/input.js')
 const { ps, stat } = require('../shared/proc.js')
-
-const enter = lines(process.stdin)
-
-/** Lines, one at a time; undefined after the last. @param {NodeJS.ReadableStream} input */
-function lines(input) {
-  const iterator = readline.createInterface({ input })[Symbol.asyncIterator]()
-  return async () => (await iterator.next()).value
-}
 
 /** @param {number} pid */
 function show(pid) {
@@ -27,11 +19,6 @@ function show(pid) {
   console.log(`leads its session      ${getsid(pid) === pid ? 'yes' : 'no'}`)
   console.log(`leads its group        ${getpgid(pid) === pid ? 'yes' : 'no'}`)
   console.log(`controlling terminal   ${stat(pid)?.terminal}`)
-}
-
-async function pause() {
-  if (process.stdin.isTTY) console.log('Enter…')
-  await enter()
 }
 
 /** Has a child call setsid(), and shows it before and after. @param {import('procnative').SpawnOptions} options */
@@ -43,11 +30,11 @@ async function demonstrate(options) {
   const answer = lines(output)
   await answer()
   show(child.pid)
-  await pause()
+  await enter()
   input.write('now\n')
   console.log(`\n${await answer()}`)
   show(child.pid)
-  await pause()
+  await enter()
   input.end()
   await child.wait()
 }

@@ -9,8 +9,8 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const tty = require('node:tty')
 const { socketpair, spawn, spawnDaemon, wait } = require('procnative')
+const { endOfInput } = require('../shared/input.js')
 
 // The kernel names a directory by its real path, without symbolic links.
 const there = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'procnative-working-directory-'))
@@ -62,8 +62,7 @@ async function main() {
   process.chdir('/')
   console.log(`note, from ${process.cwd()}: ${read('note')}, but ${absolute}: ${read(absolute)}`)
 
-  if (tty.isatty(0)) console.log('Ctrl-D ends it')
-  await new Promise((resolve) => process.stdin.on('end', resolve).resume())
+  await endOfInput('ends it')
 
   const ends = [inherited.wait(), given.wait(), wait(daemon.pid)]
   ours.close()

@@ -11,16 +11,9 @@
 const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
-const readline = require('node:readline')
-const tty = require('node:tty')
 const { reapOrphans, setChildSubreaper, spawn, wait, waitpid } = require('procnative')
+const { enter } = require('../shared/input.js')
 const { ps, stat } = require('../shared/proc.js')
-
-const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const enter = () => {
-  if (tty.isatty(0)) console.log('(Enter)')
-  return lines.next()
-}
 
 /** @param {number} pid */
 const memory = (pid) => fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmSize:.*$/m)?.[0] ?? 'no VmSize'
