@@ -222,7 +222,7 @@ test('003: workers leave also when their master is killed, and free the port', N
 })
 
 test('003: restarts pause longer each time, and come to an end', NODE, async (t) => {
-  const supervisor = new Supervisor(t, { FAILS: 'after it serves', WORKERS: '1', CRASHES: '4' })
+  const supervisor = new Supervisor(t, { FAILS: 'at its job', JOB_EVERY: '10', WORKERS: '1', CRASHES: '4' })
   const { code, stdout, stderr } = await supervisor.run().ended()
   assert.equal(code, 1)
   assert.match(stderr, /more than 4 crashes in a minute: given up[\s\S]*no worker is left/)
