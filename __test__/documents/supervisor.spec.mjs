@@ -7,103 +7,12 @@ import http from 'node:http'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { program } from '../helpers/channels.mjs'
-import { end } from '../helpers/daemon.mjs'
-import { example } from '../helpers/example.mjs'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat, status } from '../helpers/proc.mjs'
-import { fixture } from '../helpers/run.mjs'
+import { connection, Supervisor, WORKERS } from '../helpers/supervisor.mjs'
 import { until } from '../helpers/until.mjs'
 
 const NODE = needs('Node.js', isNode)
-const WORKERS = 4
-
-class Supervisor {
-  #t
-
-  constructor(t, env = {}) {
-    this.#t = t
-    this.directory = temporary(t)
-    this.env = {
-      ...process.env,
-      ...{ DIRECTORY: this.directory, PORT: '0', WORKERS: String(WORKERS), APP: fixture('supervisor-app.cjs') },
-      ...env,
-    }
-    t.after(() => this.#end())
-  }
-
-  /** As a daemon, when every worker serves. */
-  static async start(t, env) {
-    const supervisor = new Supervisor(t, env)
-    assert.deepEqual(await supervisor.command('start'), { code: 0, stdout: '', stderr: '' })
-    return supervisor
-  }
-
-  /** In the foreground. */
-  run() {
-    return example(this.#t, 'supervisor', ['run'], { env: this.env })
-  }
-
-  async command(name) {
-    const { code, stdout, stderr } = await example(this.#t, 'supervisor', [name], { env: this.env }).ended()
-    return { code, stdout, stderr }
-  }
-
-  get log() {
-    return fs.readFileSync(path.join(this.directory, 'log'), 'utf8')
-  }
-
-  get master() {
-    return Number(fs.readFileSync(path.join(this.directory, 'pid'), 'utf8'))
-  }
-
-  get url() {
-    return this.log.match(/http:\S+/)[0]
-  }
-
-  /** What `status` says. */
-  async table() {
-    const { code, stdout, stderr } = await this.command('status')
-    assert.equal(code, 0, stderr)
-    const [, ...rows] = stdout.trimEnd().split('\n')
-    return rows.map((row) => {
-      const [role, pid, uptime, restarts, memory, state] = row.split(/ {2,}/)
-      return { role, pid: Number(pid), uptime, restarts: Number(restarts), memory: Number.parseFloat(memory), state }
-    })
-  }
-
-  /** The pids of those who serve, once there are as many as there should be, and nobody else. */
-  serving() {
-    return until(async () => {
-      const workers = (await this.table()).filter(({ role }) => role === 'worker')
-      const ready = workers.filter(({ state }) => state === 'ready').map(({ pid }) => pid)
-      return ready.length === WORKERS && workers.length === WORKERS && ready
-    }, 'all workers serve')
-  }
-
-  ask(where = '/', options) {
-    return ask(new URL(where, this.url), options)
-  }
-
-  async #end() {
-    const pids = fs.existsSync(path.join(this.directory, 'pid')) ? [this.master] : []
-    for (const pid of pids) await end(pid)
-  }
-}
-
-async function ask(url, { agent = false } = {}) {
-  const [response] = await once(http.get(url, { agent }), 'response')
-  return JSON.parse(await text(response))
-}
-
-/** A connection that is kept, to whichever worker, or to this one. */
-function connection(t, url, wanted) {
-  return until(async () => {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-    t.after(() => agent.destroy())
-    const { pid } = await ask(url, { agent })
-    return (wanted === undefined || pid === wanted) && { agent, pid }
-  }, 'it is connected')
-}
 
 const childrenOf = (pid) =>
   fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
@@ -210,50 +119,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT']) {
     }
   })
 }
-
-test('003: workers leave also when their master is killed, and free the port', NODE, async (t) => {
-  const supervisor = await Supervisor.start(t)
-  const workers = await supervisor.serving()
-  const { url } = supervisor
-  await end(supervisor.master)
-  for (const pid of workers) await until(() => !isAlive(pid), 'it has left')
-  // The last of its threads to end closes it.
-  await until(() => ask(url).catch(({ code }) => code === 'ECONNREFUSED'), 'the port is free')
-})
-
-test('003: restarts pause longer each time, and come to an end', NODE, async (t) => {
-  const supervisor = new Supervisor(t, { FAILS: 'at its job', JOB_EVERY: '10', WORKERS: '1', CRASHES: '4' })
-  const { code, stdout, stderr } = await supervisor.run().ended()
-  assert.equal(code, 1)
-  assert.match(stderr, /more than 4 crashes in a minute: given up[\s\S]*no worker is left/)
-  assert.deepEqual(
-    [...stdout.matchAll(/another one in (\d+) ms/g)].map(([, pause]) => Number(pause)),
-    [100, 200, 400, 800],
-  )
-  assert.equal([...stdout.matchAll(/worker process exited, pid: \d+, code 3/g)].length, 5)
-})
-
-test('003: a worker that can’t start has `start` fail, with the reason, and leaves nothing', NODE, async (t) => {
-  const supervisor = new Supervisor(t, { FAILS: 'at once' })
-  const { code, stderr } = await supervisor.command('start')
-  assert.equal(code, 1)
-  assert.match(stderr, /it does not even start|has ended before it served: code 1/)
-  await until(() => !isAlive(Number(supervisor.log.match(/ppid: (\d+)/)[1])), 'the master is gone')
-})
-
-test('003: a reload that can’t start its workers changes nothing', NODE, async (t) => {
-  const supervisor = new Supervisor(t)
-  const app = path.join(supervisor.directory, 'app.cjs')
-  fs.copyFileSync(fixture('supervisor-app.cjs'), app)
-  supervisor.env.APP = app
-  assert.equal((await supervisor.command('start')).code, 0)
-  const before = await supervisor.serving()
-  fs.writeFileSync(app, 'throw new Error()')
-  const { code, stderr } = await supervisor.command('reload')
-  assert.equal(code, 1)
-  assert.match(stderr, /has ended before it served: code 1/)
-  assert.deepEqual(await supervisor.serving(), before)
-})
 
 test('003: a job is done by exactly one worker, each time, and not always by the same', NODE, async (t) => {
   const supervisor = await Supervisor.start(t, { JOB_EVERY: '20' })

@@ -26,8 +26,8 @@ const { table } = require('./table.js')
 
 /** @type {Record<string, () => unknown>} */
 const commands = { start, run, status, reload, stop }
-const command = commands[process.argv[2]]
-if (command) Promise.resolve().then(command).catch(fail)
+const [name] = process.argv.slice(2)
+if (Object.hasOwn(commands, name)) Promise.resolve().then(commands[name]).catch(fail)
 else fail(new Error('usage: main.js start | run | status | reload | stop'))
 
 function start() {
@@ -61,7 +61,9 @@ async function reload() {
 }
 
 async function stop() {
-  const stopped = await stopDaemon(settings.pidFile, { timeout: settings.grace + 5000 })
+  // The master's, which may have been started with another one.
+  const grace = await ask('grace').catch(() => settings.grace)
+  const stopped = await stopDaemon(settings.pidFile, { timeout: grace + 5000 })
   if (!stopped) throw new Error('not running')
   console.log(`stopped ${stopped.pid}${stopped.killed ? ', which did not want to' : ''}`)
 }

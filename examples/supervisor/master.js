@@ -23,6 +23,8 @@ class Master {
   #members = new Set()
   #jobs = 0
   #isReloading = false
+  /** One reload after the other, and all of them after the start. @type {Promise<unknown>} */
+  #reloads = Promise.resolve()
   #isStopping = false
 
   /** @param {import('procnative').Daemon} daemon */
@@ -33,16 +35,28 @@ class Master {
   async start() {
     process.title = 'supervisor: master'
     for (const signal of ENDS) process.on(signal, () => this.#stop(signal))
-    process.on('SIGHUP', () => this.#hangUp())
 
     const listening = await listen()
     const hire = () => this.#hire(listening)
     const gaveUp = () => this.#gaveUp()
     this.#places = Array.from({ length: settings.workers }, () => new Place(hire, gaveUp))
-    // One that can't even start the first time will not later: whoever starts the master is told so.
-    await Promise.all(this.#places.map((place) => place.fill().serves))
-
-    await answer({ status: () => this.#status(), reload: () => this.#reload() })
+    const serving = Promise.all(this.#places.map((place) => place.fill().serves))
+    this.#reloads = serving.catch(() => {})
+    process.on('SIGHUP', () => this.#hangUp())
+    try {
+      await serving
+    } catch (error) {
+      // #stop() waits for them, and ends.
+      if (this.#isStopping) return
+      // One that can't even start the first time will not later: whoever starts the master is told so.
+      this.#close()
+      throw error
+    }
+    await answer({
+      status: () => this.#status(),
+      reload: () => this.#reload(),
+      grace: () => settings.grace,
+    })
     setInterval(() => this.#work(), settings.jobEvery)
     this.#daemon.ready()
   }
@@ -52,8 +66,8 @@ class Master {
     if (this.#isStopping) throw new Error('it is stopping')
     const member = new Member(listening)
     this.#members.add(member)
-    console.log(`worker process created, pid: ${member.pid} ppid: ${process.pid}`)
-    member.once('dying', () => console.log(`worker process is dying, pid: ${member.pid}`))
+    if (member.pid) console.log(`worker process created, pid: ${member.pid} ppid: ${process.pid}`)
+    member.once('leaving', () => console.log(`worker process is leaving, pid: ${member.pid}`))
     member.once('end', (how) => {
       this.#members.delete(member)
       console.log(`worker process exited, pid: ${member.pid}, ${how}`)
@@ -62,7 +76,8 @@ class Master {
   }
 
   #gaveUp() {
-    if (!this.#places.every(({ isGivenUp }) => isGivenUp)) return
+    // A reload may have somebody take a place yet.
+    if (this.#isReloading || !this.#places.every(({ isGivenUp }) => isGivenUp)) return
     console.error('no worker is left')
     process.exit(1)
   }
@@ -75,20 +90,31 @@ class Master {
     ready[this.#jobs % ready.length].send({ job: this.#jobs })
   }
 
-  /** One after the other, so that there are never fewer than there should be. */
-  async #reload() {
-    if (this.#isReloading) throw new Error('it is reloading already')
+  #reload() {
+    const reloaded = this.#reloads.then(() => this.#replaceAll())
+    this.#reloads = reloaded.catch(() => {})
+    return reloaded
+  }
+
+  /** One place after the other, so that there are never fewer workers than there should be. */
+  async #replaceAll() {
     this.#isReloading = true
     try {
       for (const place of this.#places) await place.replace()
     } finally {
       this.#isReloading = false
+      this.#gaveUp()
     }
   }
 
   /** As servers do: new logs, and new workers. */
   #hangUp() {
-    this.#daemon.reopenLogs()
+    try {
+      this.#daemon.reopenLogs()
+    } catch (error) {
+      // It goes on in the old ones.
+      console.error(/** @type {Error} */ (error).message)
+    }
     this.#reload().catch((error) => console.error(error.message))
   }
 
@@ -99,11 +125,15 @@ class Master {
     if (this.#isStopping) return
     this.#isStopping = true
     notify('STOPPING=1')
-    for (const place of this.#places) place.close()
+    this.#close()
     // They have their own way to end in good time.
     setTimeout(() => this.#kill(), settings.grace + 1000)
     await Promise.all([...this.#members].map(({ gone }) => gone))
     process.exit(0)
+  }
+
+  #close() {
+    for (const place of this.#places) place.close()
   }
 
   #kill() {
@@ -119,7 +149,12 @@ class Master {
       const place = this.#places.find((one) => one.member === member)
       return { role: 'worker', pid, uptime, restarts: place?.restarts ?? 0, memory, state }
     })
-    return [{ ...own, state: this.#isReloading ? 'reloading' : 'ready' }, ...members]
+    return [{ ...own, state: this.#state() }, ...members]
+  }
+
+  #state() {
+    if (this.#isStopping) return 'stopping'
+    return this.#isReloading ? 'reloading' : 'ready'
   }
 }
 

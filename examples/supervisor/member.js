@@ -6,11 +6,14 @@ const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { fork } = require('procnative')
+const settings = require('./settings.js')
 
-/** 'dying': it has failed, and ends when it has answered those that it has. 'end' (how): it is gone. */
+/** 'ready': it serves. 'leaving': by itself, as it has failed; it ends when it has answered those that it has. 'end' (how): it is gone. */
 class Member extends EventEmitter {
   #child
   #since = Date.now()
+  /** @type {NodeJS.Timeout | undefined} */
+  #limit
   /** @type {'starting' | 'ready' | 'leaving' | 'gone'} */
   state = 'starting'
   /** Resolves when it serves, rejects if it ends before. @type {Promise<void>} */
@@ -21,8 +24,10 @@ class Member extends EventEmitter {
   /** @param {import('procnative').Handle} listening what it is to serve on */
   constructor(listening) {
     super()
-    const child = fork(path.join(__dirname, 'worker.js'))
+    // The path as it is here: a relative one would be another there.
+    const child = fork(path.join(__dirname, 'worker.js'), [], { env: { ...process.env, APP: settings.app } })
     this.#child = child
+    this.#endWithin(settings.patience)
     this.serves = new Promise((resolve, reject) => {
       this.once('ready', resolve)
       this.once('end', (how) => reject(new Error(`worker ${this.pid} has ended before it served: ${how}`)))
@@ -57,13 +62,14 @@ class Member extends EventEmitter {
 
   /** @param {unknown} message @param {import('procnative').Handle} [handle] */
   send(message, handle) {
-    // Who has ended hears nothing any more, which 'end' tells.
+    // Who has ended hears nothing any more, which 'end' tells; who could not be started never did.
+    if (this.pid === undefined) return
     this.#child.handles.send(message, handle).catch((error) => console.error(`${this.pid}: ${error.message}`))
   }
 
   leave() {
     if (this.state === 'gone') return
-    this.state = 'leaving'
+    this.#isLeaving()
     this.send('leave')
   }
 
@@ -76,15 +82,28 @@ class Member extends EventEmitter {
   #hear(message) {
     if (message === 'ready' && this.state === 'starting') {
       this.state = 'ready'
+      clearTimeout(this.#limit)
       this.emit('ready')
-    } else if (message === 'dying') {
-      this.state = 'leaving'
-      this.emit('dying')
+    } else if (message === 'leaving' && (this.state === 'starting' || this.state === 'ready')) {
+      this.#isLeaving()
+      this.emit('leaving')
     }
+  }
+
+  #isLeaving() {
+    this.state = 'leaving'
+    this.#endWithin(settings.grace + 1000)
+  }
+
+  /** Who hangs hears nothing, and no timer of its own either. @param {number} milliseconds */
+  #endWithin(milliseconds) {
+    clearTimeout(this.#limit)
+    this.#limit = setTimeout(() => this.kill('SIGKILL'), milliseconds)
   }
 
   /** @param {string} how */
   #end(how) {
+    clearTimeout(this.#limit)
     this.state = 'gone'
     this.emit('end', how)
   }

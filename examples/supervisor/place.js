@@ -5,6 +5,9 @@
 const { Restarts } = require('./restarts.js')
 const settings = require('./settings.js')
 
+// How long to wait where there are no descriptors or no memory for a worker: that is no fault of its own.
+const SCARCE = 1000
+
 /** @typedef {InstanceType<typeof import('./member.js').Member>} Member */
 
 class Place {
@@ -54,9 +57,11 @@ class Place {
   /** @param {Member} member */
   #take(member) {
     this.member = member
-    // Who says that it has failed serves those that it has, and ends. Somebody else need not wait for that.
-    member.once('dying', () => this.#again(member))
+    // Who leaves serves those that it has, and ends. Somebody else need not wait for that.
+    member.once('leaving', () => this.#again(member))
     member.once('end', () => this.#again(member))
+    // That it serves, and that it has failed, may have been told at once.
+    if (member.state === 'leaving' || member.state === 'gone') this.#again(member)
     return member
   }
 
@@ -72,7 +77,19 @@ class Place {
     }
     console.log(`another one in ${pause} ms`)
     this.restarts++
-    this.#timer = setTimeout(() => this.fill(), pause)
+    this.#fillAfter(pause)
+  }
+
+  /** @param {number} pause */
+  #fillAfter(pause) {
+    this.#timer = setTimeout(() => {
+      try {
+        this.fill()
+      } catch (error) {
+        console.error(/** @type {Error} */ (error).message)
+        this.#fillAfter(SCARCE)
+      }
+    }, pause)
   }
 }
 
