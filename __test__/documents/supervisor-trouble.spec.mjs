@@ -100,7 +100,7 @@ test('003: a worker that hangs when it is to leave is killed', NODE, async (t) =
 })
 
 test('003: one that never comes to serve is killed; the reload fails, and the next one does not', NODE, async (t) => {
-  const supervisor = new Supervisor(t, { PATIENCE: '1000' })
+  const supervisor = new Supervisor(t, { PATIENCE: '4000' })
   supervisor.app('')
   assert.equal((await supervisor.command('start')).code, 0)
   const before = await supervisor.serving()
