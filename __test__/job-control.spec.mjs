@@ -1,8 +1,6 @@
 // P3: jobs of a shell, on a real terminal: groups, the foreground, and what is typed. And terminals of one's own.
 
 import assert from 'node:assert/strict'
-import { spawn as spawnChild } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { controllingTerminal } from '../index.js'
@@ -12,6 +10,7 @@ import { continued, exited, killed, started, stopped, told } from './helpers/chi
 import { end } from './helpers/daemon.mjs'
 import { temporary, test } from './helpers/harness.mjs'
 import { stat } from './helpers/proc.mjs'
+import { pty } from './helpers/pty.mjs'
 import { fixture } from './helpers/run.mjs'
 
 const [CTRL_C, CTRL_D, CTRL_Z] = ['\x03', '\x04', '\x1a']
@@ -184,21 +183,6 @@ for (const [what, file, options] of [
 }
 
 // ── A terminal of one's own ──
-
-/** A terminal that is nobody's: open here as `fd`. */
-async function pty(context) {
-  const keeper = spawnChild('python3', [fixture('job-pty.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const gone = once(keeper, 'close')
-  const name = String((await once(keeper.stdout, 'data'))[0]).trim()
-  const fd = fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NOCTTY)
-  context.after(() => {
-    fs.closeSync(fd)
-    keeper.stdin.end()
-    return gone
-  })
-  const tell = (line) => keeper.stdin.write(`${line}\n`)
-  return { name, fd, type: (keys) => tell(`type ${keys}`), hangUp: () => tell('hang up') }
-}
 
 /** A caller that is a child of this process. */
 async function child(context, options) {

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import fs from 'node:fs'
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { example } from '../helpers/example.mjs'
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { descriptors, isAlive, stat } from '../helpers/proc.mjs'
+import { socketsAt } from '../helpers/tcp.mjs'
 import { until } from '../helpers/until.mjs'
 
 const onlyNode = needs('Node.js', isNode)
@@ -47,24 +47,6 @@ async function ask(port) {
 }
 
 const sum = (counts) => counts.reduce((all, count) => all + count, 0)
-
-// Sockets of TCP, by /proc/net/tcp: those that listen at a port, and those that are connected to or from it.
-function socketsAt(port) {
-  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  const rows = fs
-    .readFileSync('/proc/net/tcp', 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, remote]) => local === address || remote === address)
-    .map((fields) => ({ state: fields[3], link: `socket:[${fields[9]}]` }))
-  const links = (found) => found.map(({ link }) => link)
-  return {
-    listening: links(rows.filter(({ state }) => state === '0A')),
-    connected: links(rows.filter(({ state, link }) => state !== '0A' && link !== 'socket:[0]')),
-  }
-}
 
 const has = (pid, link) => Object.values(descriptors(pid)).includes(link)
 

@@ -1,8 +1,6 @@
 // Of 000: what each step of init_daemon() is for, of one call that is all of them.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { end } from '../helpers/daemon.mjs'
@@ -10,6 +8,7 @@ import { example, examplePath } from '../helpers/example.mjs'
 import { foster } from '../helpers/foster.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { descriptors, isAlive, stat, status } from '../helpers/proc.mjs'
+import { pty } from '../helpers/pty.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -18,18 +17,6 @@ const PYTHON = needs('Node.js, python3', isNode && hasProgram('python3'))
 
 // What a Node process opens for itself: epoll sets, eventfds, and the pipes between its threads.
 const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
-
-/** A terminal that is nobody's. */
-async function freeTerminal(t) {
-  const keeper = spawn('python3', [fixture('job-pty.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const ended = once(keeper, 'exit')
-  t.after(() => {
-    keeper.stdin.end()
-    return ended
-  })
-  const [name] = await once(keeper.stdout.setEncoding('utf8'), 'data')
-  return name.trim()
-}
 
 /** daemon.js as it is started from a shell, and by what is before it. */
 async function launch(t, { prefix = [], args = [] } = {}) {
@@ -102,7 +89,7 @@ test(
   "000: init_daemon in one call: it gains no terminal by opening one that is nobody's, as a leader would",
   PYTHON,
   async (t) => {
-    const terminal = await freeTerminal(t)
+    const { name: terminal } = await pty(t)
     const { pid } = await launch(t, { args: [terminal] })
     assert.equal(stat(pid).tty, 0)
 
@@ -114,7 +101,7 @@ test(
 )
 
 test('000: the example starts the daemon, shows each step, stops it, and leaves nothing', PYTHON, async (t) => {
-  const terminal = await freeTerminal(t)
+  const { name: terminal } = await pty(t)
   const { child, says, ended } = example(t, 'init-daemon', [terminal])
   const [, pid, launcher] = (await says(/the daemon is (\d+); launcher (\d+) has ended/)).map(Number)
   t.after(() => end(pid))

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import fs from 'node:fs'
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { end } from '../helpers/daemon.mjs'
 import { example } from '../helpers/example.mjs'
 import { test } from '../helpers/harness.mjs'
 import { allPids, descriptors, stat } from '../helpers/proc.mjs'
+import { socketsAt } from '../helpers/tcp.mjs'
 import { until } from '../helpers/until.mjs'
 
 /** Pids wrap around. */
@@ -21,14 +21,14 @@ test('003: port conflict: of four workers that open one port, one has it, and th
   assert.deepEqual([winner, ...losers.map(([, pid]) => pid)].map(Number), pids)
   for (const [, , wanted] of losers) assert.equal(wanted, port)
 
-  assert.deepEqual(listeners(port).map(holders), [[Number(winner)]])
+  assert.deepEqual(socketsAt(port).listening.map(holders), [[Number(winner)]])
   assert.equal(await ask(`http://127.0.0.1:${port}/`), Number(winner))
   await finish()
 })
 
 test('003: port conflict: handed over, the one socket is of all four and not of the master; each serves', async (t) => {
   const { pids, url, finish } = await shown(t)
-  assert.deepEqual(listeners(new URL(url).port).map(holders), [sorted(pids)])
+  assert.deepEqual(socketsAt(new URL(url).port).listening.map(holders), [sorted(pids)])
   for (const pid of pids) {
     // Who can't answer leaves it to who can.
     const others = pids.filter((other) => other !== pid)
@@ -64,22 +64,11 @@ async function shown(t) {
   return { pids, url, output, finish }
 }
 
-/** The inodes of the sockets that listen on a port: proc_pid_net(5). */
-function listeners(port) {
-  const LISTEN = '0A'
-  return fs
-    .readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === LISTEN && Number.parseInt(local.split(':')[1], 16) === Number(port))
-    .map((fields) => fields[9])
-}
-
 /** The processes that have a socket open, as far as we may know. */
-function holders(inode) {
+function holders(link) {
   return allPids().filter((pid) => {
     try {
-      return Object.values(descriptors(pid)).includes(`socket:[${inode}]`)
+      return Object.values(descriptors(pid)).includes(link)
     } catch (error) {
       if (['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) return false
       throw error

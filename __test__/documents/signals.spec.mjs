@@ -9,7 +9,7 @@ import { exited, started, told } from '../helpers/children.mjs'
 import { example, examplePath } from '../helpers/example.mjs'
 import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
 import { status } from '../helpers/proc.mjs'
-import { fixture } from '../helpers/run.mjs'
+import { pty } from '../helpers/pty.mjs'
 
 const NUMBERS = { SIGTERM: 15, SIGKILL: 9, SIGINT: 2, SIGQUIT: 3, SIGHUP: 1, SIGSEGV: 11 }
 const HANDLER = examplePath('signals/child.js')
@@ -69,7 +69,7 @@ for (const [key, typed, signal] of [
   ['a hang-up', null, 'SIGHUP'],
 ]) {
   test(`002: signals: on a real terminal, ${key} is ${signal}`, needs('python3', hasProgram('python3')), async (t) => {
-    const { fd, type, hangUp } = await terminal(t)
+    const { fd, type, hangUp } = await pty(t)
     const options = { stdio: ['pipe', 'pipe', 'inherit'], controllingTerminal: fd }
     const child = started(t, process.execPath, [HANDLER, signal], options)
     const [stdin, stdout] = child.stdio
@@ -78,21 +78,6 @@ for (const [key, typed, signal] of [
     typed ? type(typed) : hangUp()
     assert.deepEqual(told(await child.wait()), exited(child.pid, 128 + NUMBERS[signal]))
   })
-}
-
-/** A terminal that is nobody's yet. */
-async function terminal(t) {
-  const keeper = spawnChild('python3', [fixture('job-pty.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const gone = once(keeper, 'close')
-  const [name] = await once(keeper.stdout.setEncoding('utf8'), 'data')
-  const fd = fs.openSync(name.trim(), fs.constants.O_RDWR | fs.constants.O_NOCTTY)
-  t.after(() => {
-    fs.closeSync(fd)
-    keeper.stdin.end()
-    return gone
-  })
-  const tell = (line) => keeper.stdin.write(`${line}\n`)
-  return { fd, type: (keys) => tell(`type ${keys}`), hangUp: () => tell('hang up') }
 }
 
 // ── The core ──

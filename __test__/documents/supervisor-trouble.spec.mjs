@@ -42,7 +42,8 @@ test('003: a worker that can’t start has `start` fail, with the reason, and le
   const { code, stderr } = await supervisor.command('start')
   assert.equal(code, 1)
   assert.match(stderr, /it does not even start|has ended before it served: code 1/)
-  await until(() => !isAlive(Number(supervisor.log.match(/ppid: (\d+)/)[1])), 'the master is gone')
+  const [, master] = supervisor.log.match(/ppid: (\d+)/)
+  for (const pid of [Number(master), ...supervisor.created]) await until(() => !isAlive(pid), 'it is gone')
 })
 
 test('003: a reload that can’t start its workers changes nothing', NODE, async (t) => {

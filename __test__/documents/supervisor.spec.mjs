@@ -155,7 +155,6 @@ test(
     const supervisor = await Supervisor.start(t, { ACCEPTED: accepted })
     const load = program(t, 'supervisor-load.mjs', [supervisor.url])
     const killed = new Set()
-    let reloads = 0
     const kill = () =>
       until(async () => {
         const ready = (await supervisor.table()).filter(({ role, state }) => role === 'worker' && state === 'ready')
@@ -169,7 +168,7 @@ test(
         }
         return killed.add(pid)
       }, 'one is killed')
-    for (; reloads < 10; reloads++) {
+    for (let reloads = 0; reloads < 10; reloads++) {
       const [reload] = await Promise.all([supervisor.command('reload'), kill()])
       assert.deepEqual(reload, { code: 0, stdout: 'reloaded\n', stderr: '' })
       await supervisor.serving()

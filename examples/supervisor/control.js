@@ -35,7 +35,7 @@ async function ask(command) {
   await channel.send(command)
   for await (const { message } of channel) {
     await channel.close()
-    if (message.error) throw new Error(message.error)
+    if ('error' in message) throw new Error(message.error)
     return message.result
   }
   throw new Error('it has ended without an answer')

@@ -55,9 +55,9 @@ class Member extends EventEmitter {
     return Date.now() - this.#since
   }
 
-  /** How much memory it has, in bytes; 0 when it is gone. */
+  /** How much memory it has, in bytes. */
   get memory() {
-    return this.state === 'gone' ? 0 : residentMemory(/** @type {number} */ (this.pid))
+    return residentMemory(/** @type {number} */ (this.pid))
   }
 
   /** @param {unknown} message @param {import('procnative').Handle} [handle] */

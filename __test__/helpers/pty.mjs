@@ -1,0 +1,21 @@
+// Real terminals.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { fixture } from './run.mjs'
+
+/** A terminal that is nobody's: open here as `fd`. */
+export async function pty(context) {
+  const keeper = spawn('python3', [fixture('job-pty.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(keeper, 'close')
+  const name = String((await once(keeper.stdout, 'data'))[0]).trim()
+  const fd = fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NOCTTY)
+  context.after(() => {
+    fs.closeSync(fd)
+    keeper.stdin.end()
+    return gone
+  })
+  const tell = (line) => keeper.stdin.write(`${line}\n`)
+  return { name, fd, type: (keys) => tell(`type ${keys}`), hangUp: () => tell('hang up') }
+}
