@@ -17,11 +17,11 @@ export const scriptCommand = (script, ...args) => [
 ]
 
 /**
- * Before a command: as many descriptors, at most. That the descriptors can be counted, none of them may be glibc's own for a
- * moment: a thread for which it makes the ninth arena reads from a file how many processors there are, unless it is told
- * beforehand how many arenas there may be.
+ * Before a command: as many descriptors, at most. That they can be counted, none of them may be glibc's own for a moment. Its malloc
+ * opens a file when it makes the ninth arena for a thread (how many processors there are), and another when it gives memory of a
+ * thread's arena back (vm.overcommit_memory): with one arena for all, it does neither.
  */
-export const limitedTo = (count) => ['sh', '-c', `ulimit -n ${count}; MALLOC_ARENA_MAX=8 exec "$@"`, 'sh']
+export const limitedTo = (count) => ['sh', '-c', `ulimit -n ${count}; MALLOC_ARENA_MAX=1 exec "$@"`, 'sh']
 
 /** Runs a program to its end. Its output is complete only once nobody holds it open any more. */
 export function run(program, args, { input, ...options } = {}) {
