@@ -184,17 +184,19 @@ test('D15: a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', async () => {
   assert.equal(message, 'ERR_PROCNATIVE_CLUSTER_WORKER')
 })
 
-test('D16: with --inspect the daemon has the port, and answers on it', async (t) => {
-  const port = await freePort()
-  const { facts, code, stderr } = await again(t, (at) => [
-    `--inspect=127.0.0.1:${port}`,
-    write(at, 'app.cjs', COMMONJS),
-  ])
-  assert.equal(code, 0, stderr)
-  const targets = await getJson(`http://127.0.0.1:${port}/json/list`)
-  assert.match(targets[0].title, new RegExp(`\\[${facts.pid}\\]|app\\.cjs`))
-  assert.equal(isAlive(facts.pid), true)
-})
+for (const [by, start] of [
+  ['--inspect', (port, app) => [`--inspect=127.0.0.1:${port}`, app(COMMONJS)]],
+  ['inspector.open()', (port, app) => [app(`require('node:inspector').open(${port}, '127.0.0.1'); ${COMMONJS}`)]],
+]) {
+  test(`D16: with ${by} the daemon has the port, and answers on it`, async (t) => {
+    const port = await freePort()
+    const { facts, code, stderr } = await again(t, (at) => start(port, (text) => write(at, 'app.cjs', text)))
+    assert.equal(code, 0, stderr)
+    const targets = await getJson(`http://127.0.0.1:${port}/json/list`)
+    assert.match(targets[0].title, new RegExp(`\\[${facts.pid}\\]|app\\.cjs`))
+    assert.equal(isAlive(facts.pid), true)
+  })
+}
 
 test('D16: a launcher that throws takes the port back', async () => {
   const port = await freePort()

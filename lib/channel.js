@@ -9,9 +9,9 @@ const { Iteration, OVER } = require('./iteration.js')
 const { Listened } = require('./listened.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
-const { descriptorToSend } = require('./sendable.js')
 const { Sends } = require('./sends.js')
 const serializations = require('./serialization.js')
+const { descriptorToSend } = require('./to-send.js')
 const turn = require('./turn.js')
 
 // Known to this package only, so that nobody makes a Channel of a socket that is somebody else's.

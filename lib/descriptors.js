@@ -3,7 +3,7 @@
 const errors = require('./errors.js')
 const { Handle, handleOf, handlesOf } = require('./handle.js')
 const native = require('./native.js')
-const { descriptorToSend } = require('./sendable.js')
+const { descriptorToSend } = require('./to-send.js')
 const validate = require('./validate.js')
 
 const MOST_FDS = 253

@@ -8,7 +8,6 @@ const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, output } = require('./orders.js')
-const { failure } = require('./outcome.js')
 const { descriptorOf } = require('./sendable.js')
 const start = require('./start.js')
 const systemd = require('./systemd.js')
@@ -25,7 +24,8 @@ function launch(options) {
   let outcome
   try {
     outcome = native.launch(orders)
-    if (!outcome.ready) throw failure(outcome, options)
+    // Loaded when there is something to say.
+    if (!outcome.ready) throw require('./outcome.js').failure(outcome, options)
   } catch (error) {
     takeBackInspector()
     throw error
@@ -68,12 +68,16 @@ function ordersFor(options) {
   }
 }
 
-function waitsForDebugger() {
-  return [...start.execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => /--inspect-(brk|wait)\b/.test(arg))
-}
+const isStartedWith = (option) => [...start.execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => option.test(arg))
+
+const waitsForDebugger = () => isStartedWith(/--inspect-(brk|wait)\b/)
+
+// By an option, or because the program has opened it. Its module takes longer to load than all of this file's.
+const mayHaveInspector = () => isStartedWith(/--inspect\b/) || process.moduleLoadList.includes('NativeModule inspector')
 
 // The daemon has the same --inspect, and the port must be free for it. Returns what takes it back.
 function giveUpInspector() {
+  if (!mayHaveInspector()) return () => {}
   const inspector = require('node:inspector')
   const url = inspector.url()
   if (url === undefined) return () => {}

@@ -2,7 +2,6 @@
 
 // What can be handed to another process: anything that has a descriptor.
 
-const net = require('node:net')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const { otherRuntime } = require('./start.js')
@@ -23,23 +22,6 @@ function descriptorOf(value, name) {
   // Node's own objects have -1 when they are closed, or -EBADF.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
   throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
-}
-
-// The same of anything, unless others could not go on with it. `index`: its place in a list of that name.
-function descriptorToSend(value, list, index) {
-  if (value instanceof Handle) return value.fd
-  if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime) {
-    // What is sent most often, in as few steps as can be.
-    const fd = value._handle?.fd
-    if (fd >= 0) return fd
-  }
-  const name = index === undefined ? list : `${list}[${index}]`
-  sendable(value, name)
-  if (typeof value === 'object') {
-    outlives(value, name)
-    isUntouched(value, name)
-  }
-  return descriptorOf(value, name)
 }
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
@@ -74,4 +56,4 @@ function datagramState(value) {
   return symbol && value[symbol]
 }
 
-module.exports = { datagramState, sendable, descriptorOf, descriptorToSend, isUntouched, outlives }
+module.exports = { datagramState, sendable, descriptorOf, isUntouched, outlives }

@@ -1,0 +1,45 @@
+'use strict'
+
+// daemonize() under a service manager.
+
+const fs = require('node:fs')
+const { identity } = require('./identity.js')
+const native = require('./native.js')
+const { descriptorOf } = require('./sendable.js')
+const start = require('./start.js')
+const systemd = require('./systemd.js')
+
+// Everything but the fork, the session and the redirection.
+function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
+  const before = start.currentDirectory()
+  const credentials = identity(user, group)
+  const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
+  const lock = pidFile === undefined ? undefined : require('./pid-file.js').lock(pidFile)
+  const kept = []
+  try {
+    for (const descriptor of descriptors) kept.push(native.duplicate(descriptor))
+    process.chdir(cwd)
+    if (credentials) native.takeOn(credentials)
+  } catch (error) {
+    if (before !== undefined) process.chdir(before)
+    for (const descriptor of kept) fs.closeSync(descriptor)
+    lock?.release()
+    throw error
+  }
+  process.umask(umask)
+  return {
+    ready,
+    foreground: true,
+    pidFile,
+    kept,
+    release() {
+      // A predecessor that hears of it makes the pid file name this process.
+      if (!systemd.ready()) lock?.write(process.pid)
+    },
+    reopen() {
+      // What it writes to is its manager's.
+    },
+  }
+}
+
+module.exports = { stayInForeground }
