@@ -1,0 +1,21 @@
+// The physical limit: small programs in C, which do nothing but the system calls.
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Compiles a group's limit.c, for as long as something is done with it; null where nothing compiles. */
+export async function withLimit(group, use) {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-bench-'))
+  try {
+    const program = path.join(directory, group)
+    const source = fileURLToPath(new URL(`./${group}/limit.c`, import.meta.url))
+    const { error, status } = spawnSync('cc', ['-O2', '-o', program, source], { stdio: 'inherit' })
+    if (error || status !== 0) console.log('SKIPPED, NOT MEASURED: C, as nothing compiles it')
+    return await use(error || status !== 0 ? null : program)
+  } finally {
+    fs.rmSync(directory, { recursive: true })
+  }
+}

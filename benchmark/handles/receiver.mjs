@@ -1,0 +1,30 @@
+// receiver.mjs KIND BYTES [FILE …]: counts messages of so many bytes and their descriptors, and closes these. Knows the files that
+// they are of, where it is told.
+
+import fs from 'node:fs'
+import { LINES } from './lines.mjs'
+import { openDescriptors } from './open.mjs'
+
+const [kind, bytes, ...files] = process.argv.slice(2)
+const line = LINES[kind].parent(Number(bytes))
+const inodes = files.map((file) => fs.statSync(file).ino)
+const NONE = { messages: 0, misplaced: 0, descriptors: 0, wrong: 0 }
+let account = { ...NONE }
+
+const isOf = ({ fd }, inode) => fs.fstatSync(fd).ino === inode
+
+line.listen((message, handles) => {
+  if (message === 'all?') {
+    line.send(account)
+    account = { ...NONE }
+  } else if (message === 'open?') line.send(openDescriptors())
+  else {
+    if (message.number !== account.messages++) account.misplaced++
+    account.descriptors += handles.length
+    for (const handle of handles) {
+      if (inodes.length > 0 && !isOf(handle, inodes[message.number % inodes.length])) account.wrong++
+      handle.close()
+    }
+  }
+})
+line.send(openDescriptors())

@@ -1,0 +1,3 @@
+'use strict'
+
+// Nothing: to require anything takes so long at least.

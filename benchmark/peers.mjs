@@ -1,0 +1,34 @@
+// The peers: what one could pick instead. Packages are installed beside the benchmark when it is first run.
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = path.dirname(fileURLToPath(import.meta.url))
+const require = createRequire(import.meta.url)
+
+export function installPeers() {
+  if (fs.existsSync(path.join(here, 'node_modules'))) return
+  const { status } = spawnSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
+  if (status !== 0) console.log('SKIPPED, NOT MEASURED: the peers that npm could not install')
+}
+
+/** Whether a package is there and loads; says so loudly where it does not. */
+export function hasPeer(name) {
+  try {
+    require(name)
+    return true
+  } catch {
+    console.log(`SKIPPED, NOT MEASURED: ${name}, which does not load here`)
+    return false
+  }
+}
+
+/** Whether Python is there that can pass descriptors. */
+export function hasPython() {
+  if (spawnSync('python3', ['-c', 'import socket; socket.send_fds']).status === 0) return true
+  console.log('SKIPPED, NOT MEASURED: Python, which is not there, or older than 3.9')
+  return false
+}

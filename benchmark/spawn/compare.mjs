@@ -1,0 +1,50 @@
+// What it costs to start a program, however much memory one has.
+
+import { fileURLToPath } from 'node:url'
+import { withLimit } from '../c.mjs'
+import { hasMemory } from '../machine.mjs'
+import { alternate, each, median, tails, told, toldByNode } from '../measure.mjs'
+import { Group } from '../report.mjs'
+
+const measured = fileURLToPath(new URL('./measured.mjs', import.meta.url))
+// Node.js has 50 MB itself. So many calls in each process: those of the peers take longer the more there is.
+const SIZES = [
+  { name: '50 MB', added: 0, calls: 101, times: 2 },
+  { name: '500 MB', added: 450, calls: 51, times: 20 },
+  { name: '2 GB', added: 2000, calls: 31, times: 100 },
+]
+const OWN_MEGABYTES = 50
+const KINDS = ['procnative', 'child_process.spawn', 'spawnSync']
+// How much longer a call may take at one size than at another.
+const FLAT = 1.3
+
+export async function compare(progress) {
+  const group = new Group('spawn', 'Starting a program')
+  const medians = []
+  await withLimit('spawn', async (limit) => {
+    for (const { name, added, calls, times } of SIZES) {
+      if (!hasMemory(added + 400, `the size ${name}`)) continue
+      const contenders = KINDS.map((kind) => ({ name: kind, measure: () => toldByNode(measured, kind, added, calls) }))
+      if (limit) {
+        contenders.push({ name: 'C posix_spawn', measure: () => told(limit, [added + OWN_MEGABYTES, calls]) })
+      }
+      const runs = await alternate(contenders, (text) => progress(`${name}, ${text}`))
+      const { 'C posix_spawn': _, ...loops } = runs
+      group.add({ name: `${name}: the call`, ...columns(runs, 0), target: { against: 'child_process.spawn', times } })
+      group.add({ name: `${name}: until the child has run`, ...columns(runs, 1) })
+      group.add({ name: `${name}: the event loop stands still`, ...columns(loops, 2) })
+      medians.push(median(group.scenes.at(-3).results.procnative))
+    }
+  })
+  const flat = Math.max(...medians) / Math.min(...medians)
+  group.addNote(
+    `From one size to the other, procnative's call takes ${flat.toFixed(2)}× as long at the most (target: at most ${FLAT}×: ${flat <= FLAT ? 'met' : '**missed**'}).`,
+  )
+  return group
+}
+
+/** One of the times of each call, as the scene of them. */
+function columns(runs, column) {
+  const times = each(runs, (calls) => calls.map((call) => call[column]))
+  return { unit: 'ms', results: each(times, median), tails: tails(times) }
+}

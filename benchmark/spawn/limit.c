@@ -1,0 +1,42 @@
+// limit MEGABYTES CALLS: posix_spawn() of /bin/true, with so much memory resident. Prints as JSON how long each call took and how
+// long it was until the child had ended, in milliseconds.
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) {
+    fprintf(stderr, "usage: %s MEGABYTES CALLS\n", argv[0]);
+    return 2;
+  }
+  size_t bytes = (size_t)atoi(argv[1]) << 20;
+  int calls = atoi(argv[2]);
+  // Touched, or it would not be resident.
+  char *hoard = malloc(bytes);
+  if (hoard == NULL) return 1;
+  memset(hoard, 1, bytes);
+  for (int call = 0; call < calls; call++) {
+    char *arguments[] = {"true", NULL};
+    pid_t pid;
+    double began = now();
+    if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environ) != 0) return 1;
+    double called = now() - began;
+    if (waitpid(pid, NULL, 0) != pid) return 1;
+    printf("%c[%f,%f]", call == 0 ? '[' : ',', called, now() - began);
+  }
+  printf("]\n");
+  // Used at the end, or the compiler may leave it out.
+  return hoard[bytes / 2] == 0;
+}

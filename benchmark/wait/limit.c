@@ -1,0 +1,131 @@
+// limit poll|epoll CHILDREN DEATHS: so many children that sleep, and a pidfd of each to wait by. Prints as JSON how long after its
+// kill() each death was known, of DEATHS one by one, each of which is replaced, and then of all in a burst, in milliseconds; and
+// how many megabytes the children take: {"spread":[0.05],"burst":[0.09],"megabytes":0.1}
+
+#define _GNU_SOURCE
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int count, epoll = -1;
+static pid_t *pids;
+// One for each child, at the place that it has in all these.
+static struct pollfd *polled;
+static double *killed;
+
+static void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+static double resident(void) {
+  long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) fail("/proc/self/statm");
+  fclose(file);
+  return pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
+static void start(int at) {
+  char *arguments[] = {"sleep", "1000", NULL};
+  if (posix_spawn(&pids[at], "/bin/sleep", NULL, NULL, arguments, environ) != 0) fail("posix_spawn");
+  int pidfd = syscall(SYS_pidfd_open, pids[at], 0);
+  if (pidfd < 0) fail("pidfd_open");
+  polled[at] = (struct pollfd){.fd = pidfd, .events = POLLIN};
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = at};
+  if (epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, pidfd, &event) < 0) fail("epoll_ctl");
+}
+
+// While its program is being loaded, it dies sooner.
+static void await_sleep(int at) {
+  char path[64], state;
+  snprintf(path, sizeof path, "/proc/%d/stat", pids[at]);
+  do {
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%*d (sleep) %c", &state) < 0) fail(path);
+    fclose(file);
+  } while (state != 'S');
+}
+
+static void end(int at) {
+  killed[at] = now();
+  if (kill(pids[at], SIGKILL) < 0) fail("kill");
+}
+
+static double bury(int at) {
+  siginfo_t status;
+  if (waitid(P_PIDFD, polled[at].fd, &status, WEXITED) < 0) fail("waitid");
+  double took = now() - killed[at];
+  close(polled[at].fd);
+  polled[at].fd = -1;
+  return took;
+}
+
+// Waits for what was killed: so many deaths.
+static void wait_for(int deaths, double *times) {
+  struct epoll_event events[1024];
+  while (deaths > 0) {
+    if (epoll >= 0) {
+      int ready = epoll_wait(epoll, events, 1024, -1);
+      for (int i = 0; i < ready; i++, deaths--) *times++ = bury(events[i].data.u32);
+    } else {
+      if (poll(polled, count, -1) < 0) fail("poll");
+      for (int at = 0; at < count; at++)
+        if (polled[at].fd >= 0 && polled[at].revents) *times++ = bury(at), deaths--;
+    }
+  }
+}
+
+static void print(const char *name, const double *times, int length) {
+  printf("\"%s\":[", name);
+  for (int i = 0; i < length; i++) printf("%s%f", i == 0 ? "" : ",", times[i]);
+  printf("],");
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) {
+    fprintf(stderr, "usage: %s poll|epoll CHILDREN DEATHS\n", argv[0]);
+    return 2;
+  }
+  count = atoi(argv[2]);
+  int deaths = atoi(argv[3]);
+  if (strcmp(argv[1], "epoll") == 0 && (epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
+  double before = resident();
+  pids = calloc(count, sizeof *pids);
+  polled = calloc(count, sizeof *polled);
+  killed = calloc(count, sizeof *killed);
+  for (int at = 0; at < count; at++) start(at);
+  for (int at = 0; at < count; at++) await_sleep(at);
+  double megabytes = resident() - before;
+  double *spread = calloc(deaths, sizeof *spread), *burst = calloc(count, sizeof *burst);
+  for (int death = 0; death < deaths; death++) {
+    int at = death % count;
+    end(at);
+    wait_for(1, &spread[death]);
+    start(at);
+    await_sleep(at);
+  }
+  for (int at = 0; at < count; at++) end(at);
+  wait_for(count, burst);
+  printf("{");
+  print("spread", spread, deaths);
+  print("burst", burst, count);
+  printf("\"threads\":0,\"megabytes\":%f}\n", megabytes);
+  return 0;
+}
