@@ -28,6 +28,7 @@ export function chart(title, scenes) {
     return `<rect x="${x.toFixed(1)}" y="34" width="12" height="12" fill="${colourOf(name)}"/>${text(x + 17, 44, name)}`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif" font-size="11" fill="#1e293b">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${text(10, 20, `${title} (logarithmic; medians, and their range)`, 'start', 14)}
 ${[...legend, ...parts].join('\n')}
