@@ -5,29 +5,16 @@
 //                                                      the receiver has told that it has all: [1.25,1.19]
 //   handles trip TRIPS                                 prints what each way there and back took, of a byte with a descriptor
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../limit.h"
+
 #define MOST 253
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
-}
 
 static void send_message(int to, char *data, size_t length, int descriptor, int count) {
   union {

@@ -2,19 +2,12 @@
 // long it was until the child had ended, in milliseconds.
 
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "../limit.h"
 
 extern char **environ;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
-}
 
 int main(int argc, char **argv) {
   if (argc != 3) {
@@ -25,15 +18,15 @@ int main(int argc, char **argv) {
   int calls = atoi(argv[2]);
   // Touched, or it would not be resident.
   char *hoard = malloc(bytes);
-  if (hoard == NULL) return 1;
+  if (hoard == NULL) fail("malloc");
   memset(hoard, 1, bytes);
   for (int call = 0; call < calls; call++) {
     char *arguments[] = {"true", NULL};
     pid_t pid;
     double began = now();
-    if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environ) != 0) return 1;
+    if ((errno = posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environ)) != 0) fail("posix_spawn");
     double called = now() - began;
-    if (waitpid(pid, NULL, 0) != pid) return 1;
+    if (waitpid(pid, NULL, 0) != pid) fail("waitpid");
     printf("%c[%f,%f]", call == 0 ? '[' : ',', called, now() - began);
   }
   printf("]\n");

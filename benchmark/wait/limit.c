@@ -6,14 +6,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../limit.h"
 
 extern char **environ;
 
@@ -22,17 +21,6 @@ static pid_t *pids;
 // One for each child, at the place that it has in all these.
 static struct pollfd *polled;
 static double *killed;
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
-}
 
 static double resident(void) {
   long pages = 0;
@@ -44,7 +32,7 @@ static double resident(void) {
 
 static void start(int at) {
   char *arguments[] = {"sleep", "1000", NULL};
-  if (posix_spawn(&pids[at], "/bin/sleep", NULL, NULL, arguments, environ) != 0) fail("posix_spawn");
+  if ((errno = posix_spawn(&pids[at], "/bin/sleep", NULL, NULL, arguments, environ)) != 0) fail("posix_spawn");
   int pidfd = syscall(SYS_pidfd_open, pids[at], 0);
   if (pidfd < 0) fail("pidfd_open");
   polled[at] = (struct pollfd){.fd = pidfd, .events = POLLIN};
