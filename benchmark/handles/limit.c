@@ -1,9 +1,9 @@
 // What the kernel does at most: messages with descriptors between two processes, one sendmsg() a message, one recvmsg(), and a
 // close() for each descriptor. Nothing is encoded, queued or promised.
 //
-//   handles flood MESSAGES DESCRIPTORS BYTES ROUNDS    prints what a round took, in milliseconds, from the first message until
-//                                                      the receiver has told that it has all: [1.25,1.19]
-//   handles trip TRIPS                                 prints what each way there and back took, of a byte with a descriptor
+//   limit flood MESSAGES DESCRIPTORS BYTES ROUNDS    prints what a round took, in milliseconds, from the first message until
+//                                                    the receiver has told that it has all: [1.25,1.19]
+//   limit trip TRIPS                                 prints what each way there and back took, of a byte with a descriptor
 
 #include <fcntl.h>
 #include <sched.h>
