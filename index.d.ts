@@ -222,8 +222,8 @@ export interface Daemon {
  * runs the program again in it, with the same arguments and options. Returns only there. The process that called,
  * the launcher, ends with 0 once the daemon is ready, without running its exit handlers; or this throws in it.
  *
- * In the daemon: cwd, umask and user as in the options; stdin is /dev/null; open are 0, 1, 2, the pid file and what
- * `keep` says;
+ * In the daemon: cwd, umask and user as in the options, which are those that the launcher was given: what this same call
+ * has as options in the daemon is not looked at. stdin is /dev/null; open are 0, 1, 2, the pid file and what `keep` says;
  * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
  * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
  *

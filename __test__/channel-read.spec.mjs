@@ -223,6 +223,7 @@ test('H14: a flood on one channel leaves the others, and the rest of the program
     one.send(number)
     const [answer] = await once(one, 'message')
     assert.equal(answer, number)
+    // A timer, which is the rest of the program.
     await new Promise((resolve) => setTimeout(resolve, 0))
   }
   assert.equal(flood.end.closed, false)

@@ -184,6 +184,15 @@ test('D15: a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', async () => {
   assert.equal(message, 'ERR_PROCNATIVE_CLUSTER_WORKER')
 })
 
+test('D15: the options are those that the launcher was given; what the daemon gives is not looked at', async (t) => {
+  const options = '{ stdout: process.env.LOG, cwd: process.env.PROCNATIVE_DAEMON ? 5 : process.cwd() }'
+  const { facts, code, stderr, directory } = await again(t, (at) => [
+    write(at, 'app.cjs', COMMONJS.replace('{ stdout: process.env.LOG }', options)),
+  ])
+  assert.equal(code, 0, stderr)
+  assert.equal(fs.readlinkSync(`/proc/${facts.pid}/cwd`), directory)
+})
+
 for (const [by, start] of [
   ['--inspect', (port, app) => [`--inspect=127.0.0.1:${port}`, app(COMMONJS)]],
   ['inspector.open()', (port, app) => [app(`require('node:inspector').open(${port}, '127.0.0.1'); ${COMMONJS}`)]],
