@@ -4,13 +4,14 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import { withLimit } from '../benchmark/c.mjs'
 import { contenders } from '../benchmark/daemon/contenders.mjs'
 import { withStarts } from '../benchmark/daemon/starts.mjs'
 import { undone } from '../benchmark/daemon/undone.mjs'
+import { withLimit } from '../benchmark/limit.mjs'
 import { alternate, median, quantile, REPETITIONS, tails, told, toldByNode } from '../benchmark/measure.mjs'
 import { markdown } from '../benchmark/page.mjs'
 import { Group } from '../benchmark/report.mjs'
+import { isMet } from '../benchmark/target.mjs'
 import { better } from '../benchmark/units.mjs'
 import { test } from './helpers/harness.mjs'
 import { root } from './helpers/run.mjs'
@@ -25,8 +26,6 @@ function group(scene) {
   made.add({ name: 'scene', unit: 'ms', ...scene })
   return made
 }
-
-const isMet = (scene) => group(scene).scenes[0].isMet
 
 test('docs/performance.md has the tables of what was measured last', () => {
   const page = fs.readFileSync(path.join(root, 'docs/performance.md'), 'utf8')
@@ -47,14 +46,14 @@ test('less time is better, and a higher rate', () => {
 
 test('a target is met at its edge, missed beyond, and not judged without the contender', () => {
   const target = { against: 'C', times: 2 }
-  assert.equal(isMet({ results: { procnative: [1, 9, 2], C: [4] }, target }), true)
-  assert.equal(isMet({ results: { procnative: [2.1], C: [4] }, target }), false)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [1, 9, 2], C: [4] }, target }), true)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [2.1], C: [4] }, target }), false)
   assert.equal(isMet({ unit: '/s', results: { procnative: [8], C: [4] }, target }), true)
   assert.equal(isMet({ unit: '/s', results: { procnative: [4], C: [8] }, target }), false)
-  assert.equal(isMet({ results: { procnative: [1] }, target }), undefined)
-  assert.equal(isMet({ results: { procnative: [3] }, target: { atMost: 3 } }), true)
-  assert.equal(isMet({ results: { procnative: [3.1] }, target: { atMost: 3 } }), false)
-  assert.equal(isMet({ results: { procnative: [3] } }), undefined)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [1] }, target }), undefined)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [3] }, target: { atMost: 3 } }), true)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [3.1] }, target: { atMost: 3 } }), false)
+  assert.equal(isMet({ unit: 'ms', results: { procnative: [3] } }), undefined)
 })
 
 test('a table says who was how much faster, and which targets were missed', () => {

@@ -12,12 +12,7 @@ export function chart(title, scenes) {
   const colourOf = (name) => COLOURS[contenders.indexOf(name) % COLOURS.length]
   const parts = []
   let y = TOP
-  // Where all have none, there is nothing to draw.
-  for (const scene of scenes.filter(({ results }) =>
-    Object.values(results)
-      .flat()
-      .some((value) => value > 0),
-  )) {
+  for (const scene of scenes.filter(hasAny)) {
     const { height, marks } = bars(scene, y, colourOf)
     parts.push(...marks)
     y += height + GAP
@@ -35,6 +30,9 @@ ${[...legend, ...parts].join('\n')}
 </svg>
 `
 }
+
+// Where all have none, there is nothing to draw.
+const hasAny = ({ results }) => Math.max(...Object.values(results).flat()) > 0
 
 function bars({ name, unit, results }, top, colourOf) {
   const { write } = UNITS[unit]

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs'
 import { median } from './measure.mjs'
+import { verdict } from './target.mjs'
 import { better, comparison, UNITS } from './units.mjs'
 
 const row = (cells) => `| ${cells.join(' | ')} |`
@@ -17,7 +18,8 @@ export function markdown({ machine, scenes, tables, notes }) {
   return blocks.map((lines) => lines.join('\n')).join('\n\n')
 }
 
-function rowsOf({ name, unit, results, tails = {}, target, isMet }) {
+function rowsOf(scene) {
+  const { name, unit, results, tails = {}, target } = scene
   const { write } = UNITS[unit]
   const ours = median(results.procnative)
   return Object.entries(results).map(([contender, values], at) => [
@@ -27,16 +29,8 @@ function rowsOf({ name, unit, results, tails = {}, target, isMet }) {
     `${write(Math.min(...values))} – ${write(Math.max(...values))}`,
     tails[contender] ? write(tails[contender]) : '',
     contender === 'procnative' ? '' : comparison(unit, better(unit, ours, median(values))),
-    contender === (target?.against ?? 'procnative') ? verdict(unit, target, isMet) : '',
+    contender === (target?.against ?? 'procnative') ? verdict(scene) : '',
   ])
-}
-
-function verdict(unit, target, isMet) {
-  if (target === undefined) return ''
-  const wanted = target.against
-    ? `${target.times >= 1 ? 'at least' : 'at most'} ${comparison(unit, target.times)}`
-    : `at most ${UNITS[unit].write(target.atMost)}`
-  return `${wanted}: ${isMet ? 'met' : '**missed**'}`
 }
 
 /** Writes a text between the two marks that a page has for it. */

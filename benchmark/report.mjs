@@ -1,11 +1,9 @@
-// What came of a group: its scenes with their values, whether the targets are met, and where all that is written.
+// What came of a group: its scenes with their values, and where all that is written.
 
 import fs from 'node:fs'
 import os from 'node:os'
 import { chart } from './chart.mjs'
-import { median } from './measure.mjs'
 import { markdown, replaceSection } from './page.mjs'
-import { better } from './units.mjs'
 
 const results = new URL('./results/', import.meta.url)
 const page = new URL('../docs/performance.md', import.meta.url)
@@ -23,7 +21,7 @@ export class Group {
    * be, { atMost }.
    */
   add(scene) {
-    this.scenes.push({ ...scene, isMet: isMet(scene) })
+    this.scenes.push(scene)
   }
 
   /** What is no figure: { title, columns, rows }. */
@@ -44,15 +42,6 @@ export class Group {
     fs.writeFileSync(new URL(`${name}.svg`, charts), chart(this.title, this.scenes))
     replaceSection(page, name, markdown(this))
   }
-}
-
-/** Undefined where there is no target, or nobody to compare with. */
-export function isMet({ unit, results, target }) {
-  if (target === undefined) return undefined
-  const ours = median(results.procnative)
-  if (target.atMost !== undefined) return ours <= target.atMost
-  const theirs = results[target.against]
-  return theirs && better(unit, ours, median(theirs)) >= target.times
 }
 
 const machine = () => ({

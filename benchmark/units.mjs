@@ -16,6 +16,7 @@ export const UNITS = {
   ms: { write: duration, isRate: false, better: 'faster', worse: 'slower' },
   '/s': { write: rate, isRate: true, better: 'faster', worse: 'slower' },
   MB: { write: (value) => `${value.toFixed(1)} MB`, isRate: false, better: 'less', worse: 'more' },
+  '×': { write: (value) => `${value.toFixed(2)}×`, isRate: false, better: 'less', worse: 'more' },
   '': { write: String, isRate: false, better: 'fewer', worse: 'more' },
 }
 

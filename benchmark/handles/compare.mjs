@@ -1,7 +1,7 @@
 // What messages with descriptors cost, what messages without any cost, and whether one of a million is lost.
 
 import { fileURLToPath } from 'node:url'
-import { withLimit } from '../c.mjs'
+import { withLimit } from '../limit.mjs'
 import { alternate, each, median, tails, told, toldByNode } from '../measure.mjs'
 import { hasPeer, hasPython } from '../peers.mjs'
 import { Group } from '../report.mjs'

@@ -12,9 +12,9 @@
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { openDescriptors } from '../growth.cjs'
 import { LINES } from './lines.mjs'
 import { listening } from './listening.mjs'
-import { openDescriptors } from './open.mjs'
 
 const receiver = fileURLToPath(new URL('./receiver.mjs', import.meta.url))
 

@@ -2,8 +2,8 @@
 // they are of, where it is told.
 
 import fs from 'node:fs'
+import { openDescriptors } from '../growth.cjs'
 import { LINES } from './lines.mjs'
-import { openDescriptors } from './open.mjs'
 
 const [kind, bytes, ...files] = process.argv.slice(2)
 const line = LINES[kind].parent(Number(bytes))

@@ -1,7 +1,7 @@
 // How long after a death one hears of it, and what it takes to wait.
 
 import { fileURLToPath } from 'node:url'
-import { withLimit } from '../c.mjs'
+import { withLimit } from '../limit.mjs'
 import { hasMemory } from '../machine.mjs'
 import { alternate, each, median, tails, told, toldByNode } from '../measure.mjs'
 import { Group } from '../report.mjs'

@@ -4,7 +4,7 @@
 
 import * as childProcess from 'node:child_process'
 import * as procnative from '../../index.js'
-import { growth } from '../growth.mjs'
+import { growth } from '../growth.cjs'
 import { SLEEP, settled, untilAsleep } from './sleepers.mjs'
 
 // Loads what there is to load, and has V8 compile.

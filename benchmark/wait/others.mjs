@@ -4,7 +4,7 @@
 import * as childProcess from 'node:child_process'
 import { once } from 'node:events'
 import * as procnative from '../../index.js'
-import { growth } from '../growth.mjs'
+import { growth } from '../growth.cjs'
 import { settled } from './sleepers.mjs'
 
 const [count] = process.argv.slice(2)
