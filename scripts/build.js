@@ -8,7 +8,7 @@ const os = require('node:os')
 const path = require('node:path')
 
 const root = path.dirname(__dirname)
-const TARGETS = { 'linux x64': 'linux-x64-gnu' }
+const TARGETS = { 'linux x64': 'linux-x64-gnu', 'linux arm64': 'linux-arm64-gnu' }
 
 function fail(message) {
   console.error(`procnative: ${message}`)
@@ -16,7 +16,10 @@ function fail(message) {
 }
 
 const platform = TARGETS[`${process.platform} ${process.arch}`]
-if (!platform) fail(`there is no build for ${process.platform} ${process.arch} yet; Linux on x64 is what works.`)
+if (!platform) fail(`there is no build for ${process.platform} ${process.arch}; Linux on x64 and arm64 is what works.`)
+if (!process.report.getReport().header.glibcVersionRuntime) {
+  fail('there is no build for musl yet; a Linux with glibc is what works.')
+}
 
 const cargo = process.env.CARGO ?? 'cargo'
 if (spawnSync(cargo, ['--version']).error) {

@@ -6,12 +6,10 @@
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
-const os = require('node:os')
 const path = require('node:path')
+const { installRuntime, version } = require('./runtimes.js')
 
 const root = path.dirname(__dirname)
-// Where every user of the tests can get at it, as nobody too.
-const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 // What needs none of Node's own internals. The others test daemonize(), or Node's ways with errors and modules. Deno's
 // servers have no descriptor, which the tests of what is handed over begin with.
@@ -78,24 +76,6 @@ function nodeTests(specs) {
 
 const only = (specs, names) => specs.filter((spec) => names.includes(path.basename(spec, '.spec.mjs')))
 
-function install(name) {
-  const directory = path.join(cache, name)
-  const binary = path.join(directory, 'node_modules/.bin', name.split('@')[0])
-  fs.mkdirSync(directory, { recursive: true })
-  // These packages fetch their binary in an install script, from the registry.
-  const scripts = { allowScripts: { node: true, bun: true, deno: true } }
-  fs.writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ private: true, ...scripts }))
-  const { status } = spawnSync('npm', ['install', '--no-package-lock', name], { cwd: directory, stdio: 'inherit' })
-  if (status !== 0 || !fs.existsSync(binary)) throw new Error(`${name} could not be installed`)
-  return binary
-}
-
-function version(binary) {
-  return spawnSync(binary, ['--version'], { encoding: 'utf8' })
-    .stdout.split('\n')[0]
-    .replace(/^deno /, '')
-}
-
 const wanted = process.argv.slice(2).filter((arg) => Object.hasOwn(RUNTIMES, arg))
 const given = process.argv.slice(2).filter((arg) => !Object.hasOwn(RUNTIMES, arg))
 const all = ['__test__', '__test__/documents'].flatMap((directory) =>
@@ -105,7 +85,7 @@ const specs = given.length > 0 ? given : all.filter((name) => name.endsWith('.sp
 
 const results = []
 for (const name of wanted.length > 0 ? wanted : Object.keys(RUNTIMES)) {
-  const binary = install(name)
+  const binary = installRuntime(name)
   console.log(`\n── ${name}: ${version(binary)}`)
   const { status } = spawnSync(binary, RUNTIMES[name](specs), { cwd: root, stdio: 'inherit' })
   results.push({ name, version: version(binary), passed: status === 0 })

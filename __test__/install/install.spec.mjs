@@ -1,0 +1,182 @@
+// The tarball as its users get it: installed into an empty project by each package manager, and used on each runtime.
+// Needs the registry, for the managers and runtimes; `npm run test:install`.
+
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { root } from '../helpers/run.mjs'
+import { add, BLOCKED, barePath, environment, install, installRuntime, MANAGERS } from './managers.mjs'
+
+const RUNTIMES = ['node@20', 'node@22', 'node@24', 'node@26', 'bun', 'deno']
+// What package managers run on: npm 12 needs 22.22 or newer.
+const MANAGED_BY = 'node@24'
+const PROGRAMS = ['use.cjs', 'use.mjs', 'compiled/typed-cjs.cjs', 'compiled/typed-esm.mjs']
+// The oldest whose @types/node is still made, and the one that we are developed with.
+const COMPILERS = ['typescript@5.9', 'typescript@7']
+
+const programs = path.join(root, '__test__/install/project')
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-install-'))
+after(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+// What can't be had is a loud skip here, and a failure in CI, where nobody reads what was skipped.
+function wanted(get) {
+  try {
+    return { value: get() }
+  } catch (error) {
+    if (process.env.CI) throw error
+    return { reason: `NOT TESTED: ${error.message.split('\n')[0]}` }
+  }
+}
+
+const runtimes = RUNTIMES.map((name) => ({ name, ...wanted(() => installRuntime(name)) }))
+const compilers = COMPILERS.map((name) => ({ name, ...wanted(() => install(name)) }))
+const node = runtimes.find(({ name }) => name === MANAGED_BY)
+const bin = barePath(directory, node.value ?? process.execPath)
+
+let tarball
+before(() => {
+  // Without its scripts: they would build it anew.
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
+  const [{ filename }] = Object.values(
+    JSON.parse(execFileSync('npm', pack, { cwd: root, encoding: 'utf8', stdio: 'pipe' })),
+  )
+  tarball = path.join(directory, filename)
+})
+
+function emptyProject(name, manager) {
+  const project = path.join(directory, name)
+  fs.mkdirSync(project)
+  fs.writeFileSync(
+    path.join(project, 'package.json'),
+    JSON.stringify({ name: 'empty', version: '1.0.0', private: true }),
+  )
+  manager.prepare?.(project)
+  return project
+}
+
+function run(binary, args, project, env = {}) {
+  return spawnSync(binary, args, { cwd: project, encoding: 'utf8', env: environment(bin, env) })
+}
+
+function works(binary, args, project, env) {
+  const { status, signal, stdout, stderr } = run(binary, args, project, env)
+  assert.deepEqual([status, signal, stderr], [0, null, ''])
+  const { session, exitCode } = JSON.parse(stdout)
+  assert.ok(session > 0)
+  assert.equal(exitCode, 7)
+}
+
+test('I2: what an install finds has no compiler', () => {
+  assert.deepEqual(fs.readdirSync(bin).sort(), ['node', 'sh'])
+})
+
+for (const [name, manager] of Object.entries(MANAGERS)) {
+  const { reason } = wanted(() => install(manager.package))
+  describe(`I2: ${name}`, { skip: reason }, () => {
+    let project
+
+    test('installs the tarball, with --ignore-scripts and without a compiler', () => {
+      project = emptyProject(`${name}, no scripts`, manager)
+      fs.cpSync(programs, project, { recursive: true })
+      add(manager, tarball, { project, bin, scripts: false })
+    })
+
+    test('has no script to run or to ask about', () => {
+      const other = emptyProject(`${name}, scripts`, manager)
+      assert.doesNotMatch(add(manager, tarball, { project: other, bin, scripts: true }), BLOCKED)
+    })
+
+    if (manager.plugAndPlay) return plugAndPlay(() => project)
+
+    for (const compiler of compilers) {
+      test(`${compiler.name} accepts a program of each kind`, { skip: compiler.reason }, () => {
+        if (!fs.existsSync(path.join(project, 'node_modules/@types/node'))) {
+          add(manager, '@types/node@20', { project, bin, scripts: false })
+        }
+        const { status, stdout } = run(
+          path.join(bin, 'node'),
+          [path.join(compiler.value, 'typescript/bin/tsc'), '-p', '.'],
+          project,
+        )
+        assert.equal(status, 0, stdout)
+      })
+    }
+
+    for (const runtime of runtimes) {
+      for (const program of PROGRAMS) {
+        test(`${runtime.name} runs ${program}`, { skip: runtime.reason }, () => {
+          works(runtime.value, [...(runtime.name === 'deno' ? ['run', '-A'] : []), program], project)
+        })
+      }
+    }
+  })
+}
+
+// Only Node.js knows it, by two hooks.
+function plugAndPlay(project) {
+  for (const runtime of runtimes.filter(({ name }) => name.startsWith('node'))) {
+    for (const program of ['use.cjs', 'use.mjs']) {
+      test(`${runtime.name} runs ${program}`, { skip: runtime.reason }, () => {
+        const hooks = ['--no-warnings', '-r', './.pnp.cjs', '--loader', './.pnp.loader.mjs']
+        works(runtime.value, [...hooks, program], project())
+      })
+    }
+  }
+}
+
+// What stands in for cargo: it sees to it that the sources are there, and has built what was taken away. What it makes is to
+// be put into place.
+const CARGO = (binary) => `#!/bin/sh
+test "$1" = --version && exit 0
+for name in Cargo.toml Cargo.lock build.rs src/lib.rs; do test -f "$name" || exit 1; done
+node -e 'fs.mkdirSync("target/release", { recursive: true }); fs.copyFileSync(process.argv[1], process.argv[2])' '${binary}' target/release/libprocnative.so
+`
+
+const npm = wanted(() => install(MANAGERS['npm 11'].package))
+
+test('I2: without a binary, the sentence that require() says names a command that builds it', {
+  skip: npm.reason,
+}, () => {
+  const manager = MANAGERS['npm 11']
+  const project = emptyProject('without a binary', manager)
+  add(manager, tarball, { project, bin, scripts: false })
+  const installed = path.join(project, 'node_modules/procnative')
+  const [binary] = fs.readdirSync(installed).filter((name) => name.endsWith('.node'))
+  const aside = path.join(directory, binary)
+  fs.renameSync(path.join(installed, binary), aside)
+
+  const script =
+    'try { require("procnative") } catch (error) { console.log(JSON.stringify([error.code, error.message])) }'
+  const [code, message] = JSON.parse(run(path.join(bin, 'node'), ['-e', script], project).stdout)
+  assert.equal(code, 'ERR_PROCNATIVE_NO_BINARY')
+  const [, command, where] = message.match(/`(.+)` in (.+) builds it with cargo\.$/)
+  assert.equal(where, fs.realpathSync(installed))
+
+  const builder = path.join(directory, 'builder')
+  fs.mkdirSync(builder)
+  fs.writeFileSync(path.join(builder, 'cargo'), CARGO(aside), { mode: 0o755 })
+  const built = run('/bin/sh', ['-c', command], where, { PATH: `${bin}:${builder}:${path.join(npm.value, '.bin')}` })
+  assert.equal(built.status, 0, built.stdout + built.stderr)
+  assert.deepEqual(run(path.join(bin, 'node'), ['-e', 'require("procnative")'], project).stderr, '')
+})
+
+for (const [name, command] of Object.entries({
+  'publint@0.3': ['publint/src/cli.js', '--strict'],
+  '@arethetypeswrong/cli@0.18': ['@arethetypeswrong/cli/dist/index.js'],
+})) {
+  const { value, reason } = wanted(() => install(name))
+  test(`I3: ${name.split('@').slice(0, -1).join('@')} finds nothing`, { skip: reason }, () => {
+    const [script, ...options] = command
+    const { status, stdout, stderr } = run(
+      path.join(bin, 'node'),
+      [path.join(value, script), tarball, ...options],
+      directory,
+    )
+    assert.equal(status, 0, stdout + stderr)
+    if (name.startsWith('publint')) assert.match(stdout, /All good!/)
+    else assert.match(stdout, /No problems found/)
+  })
+}
