@@ -66,11 +66,28 @@ export const allPids = () =>
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
 
+// The numbers of some fields of /proc/PID/stat.
+const STATE = 3
+const VSIZE = 23
+const ENV_START = 50
+const ENV_END = 51
+
 /** The pids of all processes, besides this one, that were started with `NAME=value` in their environment. */
 export function startedWith(name, value) {
-  return allPids().filter(
-    (pid) => pid !== process.pid && read(`/proc/${pid}/environ`)?.split('\0').includes(`${name}=${value}`),
-  )
+  return allPids().filter((pid) => pid !== process.pid && environment(pid)?.split('\0').includes(`${name}=${value}`))
+}
+
+/** Of a process that is in exec(2), it is read again: there is none in /proc until the kernel has copied the new one. */
+function environment(pid) {
+  for (;;) {
+    const text = read(`/proc/${pid}/environ`)
+    if (text !== '') return text
+    const fields = read(`/proc/${pid}/stat`)?.replace(/.*\) /s, '').split(' ')
+    if (fields === undefined) return null
+    const [size, start, end] = [VSIZE, ENV_START, ENV_END].map((number) => fields[number - STATE])
+    const hasNone = size === '0' || (start === end && start !== '0')
+    if (hasNone) return text
+  }
 }
 
 export const exe = (pid) => fs.readlinkSync(`/proc/${pid}/exe`)
