@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import fs from 'node:fs'
 import path from 'node:path'
 import { listenChannel } from '../index.js'
 import { needs, temporary, test } from './helpers/harness.mjs'
 import { files, noted, peer, received } from './helpers/peer.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, root, run, scriptCommand } from './helpers/run.mjs'
+import { fixture, run } from './helpers/run.mjs'
 import { PYTHON } from './helpers/spawned.mjs'
 
 const COUNTS = [0, 1, 253, 254, 1000]
@@ -165,21 +164,4 @@ test('H7: Python connects to listenChannel()', async (t) => {
   assert.deepEqual(first.inodes, first.message)
   assert.deepEqual(second, { message: [], inodes: [] })
   assert.equal((await ended).code, 0)
-})
-
-// Deno has no require() at first.
-const hasRequire = needs('Node.js or Bun', !('deno' in process.versions))
-
-test("H7: the page's program hands a channel to a worker in Python, as it stands", hasRequire, async (t) => {
-  const page = fs.readFileSync(path.join(root, 'docs/wire-format.md'), 'utf8')
-  const [, program] = page.match(/```js\n(.*?)```/s)
-  const directory = temporary(t)
-  fs.mkdirSync(path.join(directory, 'node_modules'))
-  fs.symlinkSync(root, path.join(directory, 'node_modules/procnative'))
-  fs.writeFileSync(path.join(directory, 'main.js'), program)
-  fs.copyFileSync(fixture('peer-worker.py'), path.join(directory, 'worker.py'))
-  const env = { ...process.env, PYTHONPATH: fixture(''), PYTHONDONTWRITEBYTECODE: '1' }
-  const { code, stdout, stderr } = await run(process.execPath, scriptCommand('main.js'), { cwd: directory, env }).ended
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-  assert.match(stdout, /hello: .from Python.*Handle/s)
 })

@@ -3,8 +3,8 @@
 
 const PATIENCE = 15_000
 
-export async function until(condition, what = condition.toString()) {
-  const deadline = Date.now() + PATIENCE
+export async function until(condition, what = condition.toString(), patience = PATIENCE) {
+  const deadline = Date.now() + patience
   for (;;) {
     const result = await condition()
     if (result) return result
