@@ -5,10 +5,11 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { test } from './helpers/harness.mjs'
+import { linksOf } from './helpers/pages.mjs'
 import { root } from './helpers/run.mjs'
 
 // A tenth above what they are: more is to be somebody's decision. The binary is four fifths of what is downloaded.
-const BUDGET = { binary: 1_270_000, packed: 790_000, unpacked: 1_950_000 }
+const BUDGET = { binary: 1_270_000, packed: 850_000, unpacked: 2_190_000 }
 
 // Without its scripts: they would build the addon anew, and it is loaded here.
 const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
@@ -33,8 +34,15 @@ test('I2: the tarball has every file that the package loads or declares, and non
   const { main, types } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
   const lib = fs.readdirSync(path.join(root, 'lib')).map((name) => `lib/${name}`)
   for (const name of [main, types, 'binding.js', 'LICENSE', 'README.md', ...lib]) assert.ok(names.includes(name), name)
-  const strange = names.filter((name) => /^(__test__|tests|benchmark|examples|target|node_modules|\.)/.test(name))
+  const strange = names.filter((name) => /^(__test__|tests|benchmark|target|node_modules|\.)/.test(name))
   assert.deepEqual(strange, [])
+})
+
+test('I2: no page in the tarball leads to a file that is not in it', () => {
+  for (const name of names.filter((name) => name.endsWith('.md'))) {
+    const targets = linksOf(fs.readFileSync(path.join(root, name), 'utf8'))
+    for (const target of targets) assert.ok(names.includes(path.join(path.dirname(name), target)), `${name}: ${target}`)
+  }
 })
 
 test('I2: the package has no script that package managers run, or block, at install', () => {
