@@ -144,6 +144,20 @@ test('H14: also where that came while the body was busy', async (t) => {
   }
 })
 
+test('H14: also where the loop is left then', async (t) => {
+  const [one, theirs] = bare(t)
+  const left = (async () => {
+    for await (const { message } of one) {
+      assert.equal(message, 7)
+      await until(() => one.closed)
+      break
+    }
+  })()
+  const good = [1, 0, 0, 0, 0, 0, 0, 0, 0x37]
+  sendFds(theirs, Buffer.from([...good, ...Array(8).fill(0x7f)]))
+  await assert.rejects(left, { code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' })
+})
+
 test('H14: also where destroy(error) was called by the body, or while it was busy', async (t) => {
   const error = new Error('enough')
   for (const busy of [0, 20]) {

@@ -50,6 +50,12 @@ class Iteration {
     this.end()
   }
 
+  // The last chance to hear of what went wrong since the last message.
+  leave() {
+    if (this.#failure) throw this.#takeFailure()
+    return this.end()
+  }
+
   end() {
     if (this.#isOver) return OVER
     this.#isOver = true
