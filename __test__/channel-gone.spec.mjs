@@ -1,7 +1,7 @@
 // H14: a peer that is gone, and what it has left.
 
 import assert from 'node:assert/strict'
-import { events, files, messages, openCount, pair, peer, turns } from './helpers/channels.mjs'
+import { bare, events, files, messages, openCount, pair, peer, turns } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
 import { stat } from './helpers/proc.mjs'
 import { until } from './helpers/until.mjs'
@@ -51,6 +51,24 @@ test('H3: of a peer that is killed, what waits is rejected with EPIPE, and its d
   assert.deepEqual(all, ['close'])
   // The child's pipes go when they please.
   assert.ok(openCount() < before)
+})
+
+test('H3: what is passed on to a peer that has died in the same turn is rejected, and nothing else comes of it', async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const [source, relay] = pair(t)
+    const [sink, theirs] = bare(t)
+    const failures = []
+    const send = () => sink.send(LONG).catch(({ code }) => failures.push(code))
+    const sent = numbers(20).map(send)
+    relay.on('message', () => sent.push(send()))
+    await turns(2)
+    source.send('go')
+    theirs.close()
+    await until(() => sent.length > 20)
+    await Promise.all(sent)
+    assert.deepEqual(failures, Array(21).fill('EPIPE'))
+    relay.destroy()
+  }
 })
 
 test('H14: who reads nothing notices the end of the peer all the same, where nothing is unread', async (t) => {

@@ -101,8 +101,9 @@ class Channel extends Listened {
     if (this.#sending === QUEUED) this.#flush()
   }
 
+  // A turn, or a timer, may come to it after all has failed.
   #flush() {
-    if (!this.#isClosed) this.#progress(native.flushChannel(reactor.open(), this.#token))
+    if (!this.#isClosed && this.#sending !== BROKEN) this.#progress(native.flushChannel(reactor.open(), this.#token))
   }
 
   // Of those that can't be sent, whatever else can.
@@ -313,7 +314,7 @@ class Channel extends Listened {
     this.#iterations.add(iteration)
     const iterator = {
       next: () => iteration.next(read),
-      return: async () => iteration.end(),
+      return: async () => iteration.leave(),
       [Symbol.asyncIterator]: () => iterator,
     }
     return iterator
