@@ -731,8 +731,8 @@ export class Channel extends EventEmitter {
   on(event: 'error', listener: (error: Error) => void): this
   on(event: string, listener: (...args: any[]) => void): this
   /**
-   * Messages until the channel is closed; throws what 'error' would tell. To leave the loop stops the reading, and leaves the
-   * channel open.
+   * Messages until the channel is closed; throws what 'error' would tell, also when the loop is left, if it has come by then.
+   * To leave the loop stops the reading, and leaves the channel open.
    */
   [Symbol.asyncIterator](): AsyncIterator<{ message: any; handles: Handle[] }>
   /** Stops the reading: the peer's `send()` soon waits. What was read already is kept. */
@@ -746,7 +746,8 @@ export class Channel extends EventEmitter {
   /**
    * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the
    * peer, too, has closed its end, as a `Channel` does of itself. Messages that come meanwhile are dropped, and their
-   * handles closed, unless somebody listens or iterates.
+   * handles closed, unless somebody listens or iterates, who is waited for: leave a loop over the channel before you await
+   * this, and {@link resume} one that is paused.
    */
   close(): Promise<void>
   /**

@@ -33,12 +33,16 @@ async function ask(command) {
     throw ['ENOENT', 'ECONNREFUSED'].includes(error.code) ? new Error('not running') : error
   })
   await channel.send(command)
-  for await (const { message } of channel) {
-    await channel.close()
-    if ('error' in message) throw new Error(message.error)
-    return message.result
-  }
-  throw new Error('it has ended without an answer')
+  const answer = await first(channel)
+  await channel.close()
+  if (answer === undefined) throw new Error('it has ended without an answer')
+  if ('error' in answer) throw new Error(answer.error)
+  return answer.result
+}
+
+/** @param {import('procnative').Channel} channel */
+async function first(channel) {
+  for await (const { message } of channel) return message
 }
 
 module.exports = { answer, ask }
