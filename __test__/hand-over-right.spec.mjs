@@ -56,6 +56,16 @@ test('D25: who has handed it over can’t do so again', async (t) => {
   assert.deepEqual(told[1].came, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: told[0].came })
 })
 
+test('D25: the number that a successor has had the file at is nothing to it when it has handed the file on', async (t) => {
+  const { pidFile } = await hold(t, 'handing on')
+  const refused = 'ERR_PROCNATIVE_ALREADY_RUNNING'
+  const file = `${pidFile}.told`
+  await until(() => fs.existsSync(file) && fs.readFileSync(file, 'utf8').endsWith('}'))
+  const { pid, ...told } = JSON.parse(fs.readFileSync(file, 'utf8'))
+  assert.deepEqual(told, { inWorker: refused, inCopy: refused, own: '/dev/null' })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+})
+
 test('D25: a predecessor that ends before its successor is ready leaves it the file', async (t) => {
   const { pidFile, told } = await hold(t, 'leave')
   const named = await until(() => {

@@ -43,14 +43,11 @@ function inherit(descriptor, file) {
   if (!native.inheritPidFile(descriptor, file)) throw errors.linkLost()
 }
 
-let accepted = false
-
 // Takes over the pid file that a predecessor has handed to this process, if it has and it is this one.
 function acceptHandedOver(file) {
-  const mark = accepted ? undefined : start.pidFileMark()
-  if (!mark) return
+  const { descriptor, inode } = start.pidFileMark() ?? {}
   const { ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {}
-  accepted = ino === mark.inode && native.inheritPidFile(mark.descriptor, file)
+  if (inode !== undefined && inode === ino) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

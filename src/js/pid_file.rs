@@ -7,6 +7,7 @@ use napi_derive::napi;
 use super::error::OrThrow;
 use super::promise;
 use crate::daemon::stop::{self, Stopped};
+use crate::pid_file::held::own_pid;
 use crate::pid_file::status::{self, Status};
 use crate::pid_file::{Locked, PATIENCE, PidFile, held};
 
@@ -40,7 +41,11 @@ pub struct StopOutcome {
 #[napi(catch_unwind, ts_return_type = "Promise<StopOutcome>")]
 pub fn stop_daemon(env: &Env, path: String, signal: i32, timeout: u32, kill: bool) -> Result<Object<'_>> {
     let timeout = Duration::from_millis(timeout.into());
-    promise::on_thread::<StopOutcome, _>(env, move || stop::stop(&path, signal, timeout, kill))
+    promise::on_thread(
+        env,
+        move || stop::stop(&path, signal, timeout, kill),
+        |_, stopped| Ok(StopOutcome::from(stopped)),
+    )
 }
 
 impl From<Stopped> for StopOutcome {
@@ -59,8 +64,19 @@ impl From<Stopped> for StopOutcome {
 #[napi(catch_unwind)]
 pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool> {
     let file = PidFile::inherited(descriptor, &path).or_throw(&env)?;
+    hold(&env, file)
+}
+
+/// The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so.
+#[napi(catch_unwind)]
+pub fn accept_pid_file(env: Env, descriptor: i32, inode: f64, path: String) -> Result<bool> {
+    let file = PidFile::handed_over(descriptor, inode as u64, &path).or_throw(&env)?;
+    hold(&env, file)
+}
+
+fn hold(env: &Env, file: Option<PidFile>) -> Result<bool> {
     let is_ours = file.is_some();
-    file.map_or(Ok(()), held::add).or_throw(&env)?;
+    file.map_or(Ok(()), held::add).or_throw(env)?;
     Ok(is_ours)
 }
 
@@ -99,8 +115,4 @@ pub fn write_pid_file(env: Env, pid: i32) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn release_pid_file(env: Env) -> Result<()> {
     held::release(own_pid()).or_throw(&env)
-}
-
-fn own_pid() -> i32 {
-    std::process::id() as i32
 }

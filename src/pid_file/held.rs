@@ -2,7 +2,6 @@
 //! those of daemons that it is starting. To have a descriptor of such a file is no right to hand it on; to stand here is.
 
 use std::io::Write;
-use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -90,7 +89,7 @@ pub fn lend(file: &Arc<PidFile>) -> Result<Option<Loan>> {
     Ok(Some(Loan(Arc::clone(file))))
 }
 
-fn own_pid() -> i32 {
+pub fn own_pid() -> i32 {
     std::process::id() as i32
 }
 
@@ -100,14 +99,6 @@ impl Loan {
         self.0.write(pid)?;
         held().retain(|entry| !Arc::ptr_eq(&entry.file, &self.0));
         Ok(())
-    }
-}
-
-impl Deref for Loan {
-    type Target = PidFile;
-
-    fn deref(&self) -> &PidFile {
-        &self.0
     }
 }
 

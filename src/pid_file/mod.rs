@@ -19,7 +19,7 @@ pub mod status;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -147,9 +147,22 @@ impl PidFile {
             return Ok(None);
         }
         fd::set_close_on_exec(named, true)?;
-        // Who started this process put it there for this, and what names it is read once.
+        // Who started this process put it there for this, and it is taken over once.
         let file = sys::fd::adopt(descriptor);
         Ok(Some(Self { file, path }))
+    }
+
+    /// The same, where it is the very file that a predecessor has handed to this process, once: later, the number may be
+    /// somebody else's.
+    pub fn handed_over(descriptor: RawFd, inode: u64, path: &str) -> Result<Option<Self>> {
+        static IS_TAKEN: Mutex<bool> = Mutex::new(false);
+        let mut is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_taken || fd::inode(sys::fd::borrow(descriptor)).ok() != Some(inode) {
+            return Ok(None);
+        }
+        let file = Self::inherited(descriptor, path)?;
+        *is_taken = file.is_some();
+        Ok(file)
     }
 
     /// Makes `pid` the one that the file names, by one write(2).
