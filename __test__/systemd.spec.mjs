@@ -326,6 +326,18 @@ test('D24: notify() is false without NOTIFY_SOCKET, and where nobody listens', a
   }
 })
 
+test(
+  'D14: READY=1 is heard also where signals come while the manager’s queue is full',
+  needs('python3 and Node.js', hasProgram(PYTHON) && isNode),
+  async () => {
+    const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
+    const program = [process.execPath, '-e', service, root]
+    const { stdout, stderr } = await run(PYTHON, [fixture('notify-interrupted.py'), ...program]).ended
+    assert.equal(stderr, '')
+    assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
+  },
+)
+
 test('D24, E2: notify() without a state is refused, also without NOTIFY_SOCKET', (t) => {
   withSocket(t, undefined)
   assert.throws(() => notify(), { code: 'ERR_INVALID_ARG_TYPE' })

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::socket::{
-    self, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sockopt,
-};
+use nix::sys::socket::{self, ControlMessage, MsgFlags, SockType, UnixAddr, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
 use crate::sys::{self, poll};
+use crate::unix;
 
 /// How long the manager may take to come to our message, as in sd_notify_barrier(3)'s callers.
 const BARRIER: Duration = Duration::from_secs(5);
@@ -54,23 +53,29 @@ fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) ->
         None => UnixAddr::new(path),
     }
     .map_err(|errno| failed("connect", errno, path))?;
-    let socket = datagram_socket()?;
+    let socket = unix::socket(SockType::Datagram)?;
     let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&numbers)];
     let control = if numbers.is_empty() { &[][..] } else { &rights[..] };
     let data = [IoSlice::new(state.as_bytes())];
-    let mut flags = MsgFlags::MSG_NOSIGNAL;
-    match patience {
-        Patience::None => flags |= MsgFlags::MSG_DONTWAIT,
-        Patience::Some => {
-            let timeout = TimeVal::seconds(BARRIER.as_secs() as i64);
-            socket::setsockopt(&socket, sockopt::SendTimeout, &timeout).during("setsockopt")?;
+    let deadline = Instant::now() + BARRIER;
+    loop {
+        let mut flags = MsgFlags::MSG_NOSIGNAL;
+        match patience {
+            Patience::None => flags |= MsgFlags::MSG_DONTWAIT,
+            // With a timeout, a signal ends the wait (signal(7)), however it is handled.
+            Patience::Some => {
+                let left = deadline.saturating_duration_since(Instant::now()).as_micros() as i64;
+                let timeout = TimeVal::microseconds(left.max(1));
+                socket::setsockopt(&socket, sockopt::SendTimeout, &timeout).during("setsockopt")?;
+            }
         }
-    }
-    match socket::sendmsg(socket.as_raw_fd(), &data, control, flags, Some(&address)) {
-        Ok(_) => Ok(true),
-        Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(false),
-        Err(errno) => Err(failed("sendmsg", errno, path)),
+        match socket::sendmsg(socket.as_raw_fd(), &data, control, flags, Some(&address)) {
+            Ok(_) => return Ok(true),
+            Err(Errno::EINTR) => {}
+            Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Ok(false),
+            Err(errno) => return Err(failed("sendmsg", errno, path)),
+        }
     }
 }
 
@@ -94,7 +99,7 @@ pub struct Heard {
 impl Receiver {
     /// Binds one to an abstract name of the kernel's choice: nothing of it stays in the file system, whatever happens.
     pub fn bind() -> Result<Self> {
-        let socket = datagram_socket()?;
+        let socket = unix::socket(SockType::Datagram)?;
         socket::setsockopt(&socket, sockopt::PassCred, &true).during("setsockopt")?;
         socket::bind(socket.as_raw_fd(), &UnixAddr::new_unnamed()).during("bind")?;
         let address: UnixAddr = socket::getsockname(socket.as_raw_fd()).during("getsockname")?;
@@ -130,11 +135,6 @@ impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-fn datagram_socket() -> Result<OwnedFd> {
-    let (kind, flags) = (SockType::Datagram, SockFlag::SOCK_CLOEXEC);
-    socket::socket(AddressFamily::Unix, kind, flags, None).during("socket")
 }
 
 fn failed(syscall: &'static str, errno: Errno, path: &str) -> Error {

@@ -3,14 +3,14 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{self, FcntlArg, OFlag};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
+use nix::sys::socket::SockType;
 use nix::unistd;
 
 use crate::error::{During, Result};
 use crate::identity::Identity;
 use crate::plan::{Job, Plan};
 use crate::spawn::{self, Child};
-use crate::{fd, sys};
+use crate::{ancillary, fd, sys};
 
 /// What a descriptor of the child's is to be.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +85,7 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
 /// The child's end and ours: of the standard streams each goes one way, others both.
 fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
     if target > 2 {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        return socket::socketpair(AddressFamily::Unix, SockType::Stream, None, flags).during("socketpair");
+        return ancillary::pair(SockType::Stream);
     }
     let (reads, writes) = unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
     Ok(if target == 0 { (reads, writes) } else { (writes, reads) })

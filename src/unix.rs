@@ -53,7 +53,7 @@ fn connect_with(address: &Address, flags: SockFlag) -> Result<OwnedFd> {
         Address::File(path) => UnixAddr::new(path.as_str()),
     };
     let unix = unix.during_path("connect", &name)?;
-    let socket = socket_of(SockType::Stream, flags)?;
+    let socket = socket_with(SockType::Stream, flags)?;
     loop {
         match socket::connect(socket.as_raw_fd(), &unix) {
             Err(Errno::EINTR) => {}
@@ -76,20 +76,20 @@ pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
 
 /// A listening stream socket.
 pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
-    let socket = socket_of(SockType::Stream, SockFlag::empty())?;
+    let listener = socket(SockType::Stream)?;
     match address {
         Address::Abstract(name) => {
             let unix = UnixAddr::new_abstract(name.as_bytes()).during("bind")?;
-            socket::bind(socket.as_raw_fd(), &unix).during_path("bind", &address.display()?)?;
+            socket::bind(listener.as_raw_fd(), &unix).during_path("bind", &address.display()?)?;
         }
         Address::File(path) => {
-            stat::fchmod(&socket, Mode::from_bits_truncate(mode)).during("fchmod")?;
-            bind(&socket, path)?;
+            stat::fchmod(&listener, Mode::from_bits_truncate(mode)).during("fchmod")?;
+            bind(&listener, path)?;
         }
     }
     let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
-    socket::listen(&socket, backlog).during("listen")?;
-    Ok(socket)
+    socket::listen(&listener, backlog).during("listen")?;
+    Ok(listener)
 }
 
 fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
@@ -119,7 +119,7 @@ fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
     if stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
         return Ok(false);
     }
-    let probe = socket_of(SockType::Datagram, SockFlag::empty())?;
+    let probe = socket(SockType::Datagram)?;
     Ok(socket::connect(probe.as_raw_fd(), address) == Err(Errno::ECONNREFUSED))
 }
 
@@ -146,6 +146,11 @@ fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
     }
 }
 
-fn socket_of(kind: SockType, flags: SockFlag) -> Result<OwnedFd> {
+/// A Unix socket.
+pub fn socket(kind: SockType) -> Result<OwnedFd> {
+    socket_with(kind, SockFlag::empty())
+}
+
+fn socket_with(kind: SockType, flags: SockFlag) -> Result<OwnedFd> {
     socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC | flags, None).during("socket")
 }

@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, sockopt};
+use nix::sys::socket::{self, MsgFlags, SockType, sockopt};
 
 use crate::error::{During, Result};
-use crate::{fd, sys};
+use crate::{ancillary, fd, sys};
 
 /// The longest message; a socket's send buffer is larger by default.
 pub const LONGEST: usize = 64 * 1024;
@@ -47,8 +47,7 @@ pub struct DaemonEnd(OwnedFd);
 
 /// Makes a link and puts `settings` into it.
 pub fn pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
-    let kind = (AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC);
-    let (ours, theirs) = socket::socketpair(kind.0, kind.1, None, kind.2).during("socketpair")?;
+    let (ours, theirs) = ancillary::pair(SockType::SeqPacket)?;
     send(&ours, settings.as_bytes())?;
     Ok((LauncherEnd(ours), theirs))
 }
