@@ -1,9 +1,10 @@
 // D21: daemonStatus(): what can be told of a pid file.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { daemonStatus } from '../index.js'
+import { daemonStatus, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import {
@@ -107,6 +108,21 @@ test('D21: a locked file that names who holds it is running, with that pid', pyt
   fs.writeFileSync(pidFile, `${holder.pid}\n`)
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: holder.pid })
 })
+
+test(
+  'D21: a daemon that has a dead file system open is told, and stopped, as any other',
+  needs('python3, root, unshare and /dev/fuse', isRoot && hasProgram('unshare') && fs.existsSync('/dev/fuse')),
+  async (t) => {
+    const pidFile = newPidFile(t)
+    const directory = temporary(t)
+    const script = [fixture('dead-mount.py'), directory, pidFile]
+    const { child, ended } = run('unshare', ['-m', '--propagation', 'private', 'python3', ...script])
+    t.after(() => ended)
+    await once(child.stdout, 'data')
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid: child.pid })
+    assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })
+  },
+)
 
 test('D21: daemonStatus() changes nothing: neither the file nor whose lock it is', python, async (t) => {
   const pidFile = newPidFile(t)

@@ -1,6 +1,7 @@
 //! Whether the daemon of a pid file runs, and which process it is.
 
 use std::ffi::CString;
+use std::fs::DirEntry;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
@@ -124,25 +125,26 @@ fn is_process(pid: i32) -> bool {
 /// proc_pid_fdinfo(5): each descriptor's locks are told with it.
 fn has_locked(pid: i32, file: &FileStat) -> io::Result<bool> {
     for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
-        let entry = entry?;
-        match stat::stat(&entry.path()) {
+        match is_lock_of(pid, &entry?, file) {
             // Closed since.
-            Err(Errno::ENOENT) => continue,
-            found => {
-                if !is_same(&found?, file) {
-                    continue;
-                }
-            }
-        }
-        let name = entry.file_name();
-        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy()))?;
-        let is_lock =
-            |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
-        if info.lines().any(is_lock) {
-            return Ok(true);
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(false) => {}
+            answer => return answer,
         }
     }
     Ok(false)
+}
+
+/// The file itself is looked at last, and only where it is a locked one: the file system of another may not answer any more.
+fn is_lock_of(pid: i32, entry: &DirEntry, file: &FileStat) -> io::Result<bool> {
+    let is_named = std::fs::read_link(entry.path())?.is_absolute();
+    if !is_named {
+        return Ok(false);
+    }
+    let info =
+        std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy()))?;
+    let is_lock = |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
+    Ok(info.lines().any(is_lock) && is_same(&stat::stat(&entry.path())?, file))
 }
 
 /// Whether a process was started before the file was last written, give or take what clocks are set by.
