@@ -19,6 +19,9 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Takes connections. Throws only where there would be none. */
 export declare function accept(reactor: number, token: number): Array<Connection>
 
+/** The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so. */
+export declare function acceptPidFile(descriptor: number, inode: number, path: string): boolean
+
 /** A user of the password database, with the groups that initgroups(3) would set for `gid` (its own if absent). */
 export interface Account {
   uid: number
@@ -58,8 +61,8 @@ export interface Connection {
   peer?: Peer
 }
 
-/** A connected Unix socket: at once, or promised where one has to wait for those who came before. */
-export declare function connectUnix(name: string, isAbstract: boolean): number | Promise<number>
+/** A connected Unix socket, the only one of a list: at once, or promised where one has to wait for those who came before. */
+export declare function connectUnix(name: string, isAbstract: boolean): Array<number> | Promise<Array<number>>
 
 export declare function controllingTerminal(): string | null
 
@@ -142,6 +145,9 @@ export interface Found {
 export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
+
+/** Whether its number is still its own: it was not reaped. */
+export declare function hasItsNumber(reactor: number, token: number): boolean
 
 /** Whether there are zombies among this process's children, of any thread's. */
 export declare function hasZombies(): boolean

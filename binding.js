@@ -779,6 +779,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.accept = nativeBinding.accept
+module.exports.acceptPidFile = nativeBinding.acceptPidFile
 module.exports.close = nativeBinding.close
 module.exports.closeSocket = nativeBinding.closeSocket
 module.exports.connectUnix = nativeBinding.connectUnix
@@ -796,6 +797,7 @@ module.exports.findZombies = nativeBinding.findZombies
 module.exports.flushChannel = nativeBinding.flushChannel
 module.exports.getpgid = nativeBinding.getpgid
 module.exports.getsid = nativeBinding.getsid
+module.exports.hasItsNumber = nativeBinding.hasItsNumber
 module.exports.hasZombies = nativeBinding.hasZombies
 module.exports.inheritPidFile = nativeBinding.inheritPidFile
 module.exports.inodeOf = nativeBinding.inodeOf

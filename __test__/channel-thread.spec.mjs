@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { channel, socketpair } from '../index.js'
+import { channel, connectChannel, listenChannel, socketpair } from '../index.js'
 import { files, identities, identity, messages, openCount, program, words } from './helpers/channels.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { threadsOfOurs } from './helpers/proc.mjs'
@@ -91,6 +91,49 @@ for (const [how, title, code] of [
     }
   })
 }
+
+/** A thread that ends in the midst of things: see channel-thread-ends.mjs. */
+function ending(t, workerData) {
+  const worker = new Worker(new URL('./fixtures/channel-thread-ends.mjs', import.meta.url), { workerData })
+  t.after(() => worker.terminate())
+  return { worker, exit: once(worker, 'exit') }
+}
+
+test('H13: a worker that ends when it has just called connectChannel() leaves no connection', onlyNode, async (t) => {
+  const name = `@procnative-${process.pid}`
+  let closed = 0
+  const server = await listenChannel(name, {}, (one) => {
+    one.on('message', () => {})
+    one.on('close', () => closed++)
+  })
+  t.after(() => server.close())
+  for (let round = 1; round <= 20; round++) {
+    const before = openCount()
+    assert.deepEqual(await ending(t, { how: 'connect', name }).exit, [6])
+    await until(() => closed === round, 'the server sees the end')
+    await until(() => openCount() === before, 'no descriptor is left')
+  }
+})
+
+test(
+  'H13: a worker that ends when it is told of the first of five connections leaves none of them',
+  onlyNode,
+  async (t) => {
+    for (let round = 0; round < 20; round++) {
+      const before = openCount()
+      const name = `@procnative-${process.pid}-${round}`
+      const gate = new Int32Array(new SharedArrayBuffer(4))
+      const { worker, exit } = ending(t, { how: 'serve', name, gate })
+      await once(worker, 'message')
+      const clients = await Promise.all(Array.from({ length: 5 }, () => connectChannel(name)))
+      Atomics.store(gate, 0, 1)
+      Atomics.notify(gate, 0)
+      await Promise.all(clients.map(readToTheEnd))
+      assert.deepEqual(await exit, [6])
+      await until(() => openCount() === before, 'no descriptor is left')
+    }
+  },
+)
 
 test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) => {
   for (let round = 0; round < 20; round++) {

@@ -178,6 +178,23 @@ test('W6: what was protected before reapOrphans() was called is not reaped', NOD
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
+test(
+  'W6: what was protected may be a process that one may not signal any more',
+  needs('Node.js and root', isNode && isRoot),
+  async (t) => {
+    const reaper = await Reaper.start(t)
+    const pid = await reaper.call('child', 'exec sleep 1000')
+    t.after(() => end(pid))
+    await reaper.call('protect', pid)
+    await reaper.call('become', 65534)
+    await reaper.call('protect', reaper.pid)
+    await reaper.call('reap', 'a')
+    await reaper.anotherReaped('a')
+    process.kill(pid, 'SIGKILL')
+    await until(() => reaper.all({ ended: pid }).length > 0)
+  },
+)
+
 test('W3, W6: an orphan that wait() observes is reaped, and both hear how it ended', NODE, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')

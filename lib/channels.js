@@ -84,7 +84,8 @@ const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
 async function connectChannel(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
   const checked = validate.options(options, 'options', CHECKS)
-  return open(await native.connectUnix(name, isAbstract), checked)
+  const [fd] = await native.connectUnix(name, isAbstract)
+  return open(fd, checked)
 }
 
 async function sendHandle(to, message, handles) {

@@ -95,7 +95,7 @@ function zombies() {
 
 function forgetWhatIsGone() {
   for (const [pid, watch] of protectedOnes) {
-    if (watch.signal(0)) continue
+    if (watch.hasItsNumber) continue
     watch.release()
     protectedOnes.delete(pid)
   }

@@ -70,6 +70,11 @@ class Watch {
     return this.#status !== undefined
   }
 
+  // Also of a process that one may not send a signal to.
+  get hasItsNumber() {
+    return native.hasItsNumber(reactor.open(), this.#token)
+  }
+
   // False if it is gone.
   signal(number) {
     return native.signalProcess(reactor.open(), this.#token, number)

@@ -22,5 +22,5 @@ pub fn notify_and_wait(env: Env, socket: String, state: String) -> Result<bool> 
 /// The same, on a thread.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
 pub fn notify_in_background(env: &Env, socket: String, state: String) -> Result<Object<'_>> {
-    promise::on_thread::<bool, _>(env, move || notify::notify_and_wait(&socket, &state))
+    promise::on_thread(env, move || notify::notify_and_wait(&socket, &state), |_, heard| Ok(heard))
 }

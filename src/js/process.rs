@@ -94,6 +94,12 @@ pub fn signal_process(env: Env, reactor: u32, token: f64, signal: i32) -> Result
     reactor::with(reactor, |reactor| reactor.processes.signal(token as Token, signal)).or_throw(&env)
 }
 
+/// Whether its number is still its own: it was not reaped.
+#[napi(catch_unwind)]
+pub fn has_its_number(env: Env, reactor: u32, token: f64) -> Result<bool> {
+    reactor::with(reactor, |reactor| Ok(reactor.processes.has_its_number(token as Token))).or_throw(&env)
+}
+
 /// Has a turn tell the end of a process.
 #[napi(catch_unwind)]
 pub fn watch_process(env: Env, reactor: u32, token: f64) -> Result<()> {

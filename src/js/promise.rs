@@ -12,14 +12,15 @@ use crate::reactor::thread;
 
 type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 
-/// Does `work` on a thread of its own, which ends with it, and returns the promise of its result. libuv's own threads
-/// are few, and files are read by them.
+/// Does `work` on a thread of its own, which ends with it, and returns the promise of what `convert` makes of its result, on
+/// this one. libuv's own threads are few, and files are read by them.
 pub fn on_thread<T, R>(
     env: &Env,
     work: impl FnOnce() -> error::Result<R> + Send + 'static,
+    convert: fn(&Env, R) -> Result<T>,
 ) -> Result<Object<'_>>
 where
-    T: ToNapiValue + From<R> + 'static,
+    T: ToNapiValue + 'static,
     R: Send + 'static,
 {
     let (to_thread, from_here) = mpsc::channel::<napi::JsDeferred<T, Settle<T>>>();
@@ -27,7 +28,7 @@ where
         // Without a promise there is nothing to do.
         let Ok(deferred) = from_here.recv() else { return };
         match panic::catch_unwind(AssertUnwindSafe(work)) {
-            Ok(result) => deferred.resolve(Box::new(move |env| result.map(T::from).or_throw(&env))),
+            Ok(result) => deferred.resolve(Box::new(move |env| convert(&env, result.or_throw(&env)?))),
             Err(_) => deferred.reject(napi::Error::from_reason("procnative: a thread panicked")),
         }
     })

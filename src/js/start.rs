@@ -34,15 +34,18 @@ pub struct DaemonOrders {
 pub fn start_daemon(env: &Env, orders: DaemonOrders) -> Result<Either<StartOutcome, Object<'_>>> {
     let deadline = Instant::now() + Duration::from_millis(orders.timeout.into());
     let pid_file = orders.pid_file.clone();
+    let told = |_: &Env, outcome| Ok(StartOutcome::from(outcome));
     match start::prepare(&orders.into()).or_throw(env)? {
         Started::AlreadyRunning { pid } => Ok(Either::A(Outcome::AlreadyRunning { pid }.into())),
-        Started::Contended => promise::on_thread::<StartOutcome, _>(env, move || {
-            let pid = pid_file.map_or(Ok(None), |path| start::already_running(&path))?;
-            Ok(Outcome::AlreadyRunning { pid })
-        })
-        .map(Either::B),
+        Started::Contended => {
+            let look = move || {
+                let pid = pid_file.map_or(Ok(None), |path| start::already_running(&path))?;
+                Ok(Outcome::AlreadyRunning { pid })
+            };
+            promise::on_thread(env, look, told).map(Either::B)
+        }
         Started::Prepared(daemon) => {
-            promise::on_thread::<StartOutcome, _>(env, move || daemon.run(deadline)).map(Either::B)
+            promise::on_thread(env, move || daemon.run(deadline), told).map(Either::B)
         }
     }
 }

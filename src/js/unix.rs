@@ -1,4 +1,4 @@
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
@@ -23,29 +23,21 @@ pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog
     owned::give(&env, vec![socket])
 }
 
-/// A descriptor, as the result of a promise.
-pub struct Descriptor(OwnedFd);
-
-/// A connected Unix socket: at once, or promised where one has to wait for those who came before.
-#[napi(catch_unwind, ts_return_type = "number | Promise<number>")]
-pub fn connect_unix(env: &Env, name: String, is_abstract: bool) -> Result<Either<i32, Object<'_>>> {
+/// A connected Unix socket, the only one of a list: at once, or promised where one has to wait for those who came before.
+#[napi(catch_unwind, ts_return_type = "Array<number> | Promise<Array<number>>")]
+pub fn connect_unix(env: &Env, name: String, is_abstract: bool) -> Result<Either<Vec<i32>, Object<'_>>> {
     let address = to_address(name, is_abstract);
+    let given = |env: &Env, socket| owned::give(env, vec![socket]);
     match unix::try_connect(&address) {
         Err(Error { errno: Errno::EAGAIN, .. }) => {
-            promise::on_thread::<i32, _>(env, move || unix::connect(&address).map(Descriptor)).map(Either::B)
+            promise::on_thread(env, move || unix::connect(&address), given).map(Either::B)
         }
-        result => result.or_throw(env).map(|socket| Either::A(socket.into_raw_fd())),
+        result => given(env, result.or_throw(env)?).map(Either::A),
     }
 }
 
 fn to_address(name: String, is_abstract: bool) -> Address {
     if is_abstract { Address::Abstract(name) } else { Address::File(name) }
-}
-
-impl From<Descriptor> for i32 {
-    fn from(descriptor: Descriptor) -> Self {
-        descriptor.0.into_raw_fd()
-    }
 }
 
 /// Takes over a listening socket, which a turn tells of when somebody connects. If that fails, it is as it was.
@@ -82,8 +74,9 @@ pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<Connection>> {
         let listener = reactor.sockets.listener(token as Token)?;
         accept_some(listener)
     });
-    let accepted = accepted.or_throw(&env)?;
-    Ok(accepted.into_iter().map(|(socket, peer)| Connection { fd: socket.into_raw_fd(), peer }).collect())
+    let (sockets, peers): (Vec<_>, Vec<_>) = accepted.or_throw(&env)?.into_iter().unzip();
+    let fds = owned::give(&env, sockets)?;
+    Ok(fds.into_iter().zip(peers).map(|(fd, peer)| Connection { fd, peer }).collect())
 }
 
 fn accept_some(listener: &OwnedFd) -> error::Result<Vec<(OwnedFd, Option<Peer>)>> {

@@ -74,6 +74,11 @@ impl Processes {
         }
     }
 
+    /// Whether it has its number, and nobody else can have it.
+    pub fn has_its_number(&self, token: Token) -> bool {
+        self.entries.get(&token).is_some_and(Entry::has_its_number)
+    }
+
     /// Has the end of a process be told by a turn.
     pub fn watch(&mut self, token: Token) -> Result<()> {
         if let Some(entry) = self.entries.get_mut(&token).filter(|entry| !entry.watched) {
