@@ -324,6 +324,24 @@ test('D20: a foreground start that fails later leaves no file, no lock and no de
   }
 })
 
+test(
+  'E3: also where the directory that it was called in may not be entered again, and it says why it failed',
+  needs('root and setpriv', isRoot && hasProgram('setpriv')),
+  async (t) => {
+    const pidFile = newPidFile(t)
+    const cwd = temporary(t)
+    fs.chmodSync(cwd, 0)
+    const options = JSON.stringify({ pidFile, cwd: '/no such directory', keep: [0, 1] })
+    const program = [...AS_NOBODY, process.execPath, fixture('foreground-failure.cjs'), options]
+    const { stdout, stderr } = await run(program[0], program.slice(1), { cwd }).ended
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, 'ENOENT')
+    assert.deepEqual(after, before)
+    assert.equal(fs.existsSync(pidFile), false)
+  },
+)
+
 test('E3: a foreground start that is refused for its pid file changes nothing', async (t) => {
   const directory = temporary(t)
   const running = path.join(directory, 'running')

@@ -16,14 +16,19 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const lock = pidFile === undefined ? undefined : require('./pid-file.js').lock(pidFile)
   const kept = []
+  const undo = [
+    () => lock?.release(),
+    () => {
+      for (const descriptor of kept) fs.closeSync(descriptor)
+    },
+  ]
   try {
     for (const descriptor of descriptors) kept.push(native.duplicate(descriptor))
     process.chdir(cwd)
+    if (before !== undefined) undo.push(() => process.chdir(before))
     if (credentials) native.takeOn(credentials)
   } catch (error) {
-    if (before !== undefined) process.chdir(before)
-    for (const descriptor of kept) fs.closeSync(descriptor)
-    lock?.release()
+    for (const step of undo.reverse()) attempt(step)
     throw error
   }
   process.umask(umask)
@@ -39,6 +44,15 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
     reopen() {
       // What it writes to is its manager's.
     },
+  }
+}
+
+// What is told of is why the rest was undone.
+function attempt(step) {
+  try {
+    step()
+  } catch {
+    // The directory that it was called in may not be entered again.
   }
 }
 
