@@ -73,6 +73,14 @@ test('D7: what is thrown need not be an error', async (t) => {
   assert.match(cause.message, /only text/)
 })
 
+test('D7: an error whose name and message are objects is told as what these look like', async (t) => {
+  const { code, cause } = await failure(t, {}, 'throw what is no text')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+  assert.equal(cause.name, "[ 'a', 'list' ]")
+  assert.match(cause.message, /^\{\s+body: 'x{1000,}/)
+  assert.equal(cause.code, 7)
+})
+
 test('D7: an error of any length and kind is told, and what can be told of it comes out', async (t) => {
   const { code, exitCode, cause } = await failure(t, {}, 'throw at length')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')

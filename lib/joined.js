@@ -47,16 +47,18 @@ function tellLauncher(link, error) {
   try {
     const { name, message, stack, code } = error instanceof Error ? error : { message: inspect(error) }
     const text = { name: clip(name), message: clip(message), stack: clip(stack ?? message) }
-    if (['string', 'number'].includes(typeof code)) text.code = clip(code)
+    if (typeof code === 'number') text.code = code
+    if (typeof code === 'string') text.code = clip(code)
     native.tellLauncher(link, JSON.stringify(text))
   } catch {
     // The launcher still learns of the end, and of what was written to standard error.
   }
 }
 
-// So that all of it fits into one message, whatever has to be escaped.
+// So that all of it fits into one message, whatever has to be escaped. What is no string can be of any size, or a cycle.
 function clip(value) {
-  return typeof value === 'string' ? value.slice(0, 2048) : value
+  if (value === undefined) return undefined
+  return (typeof value === 'string' ? value : inspect(value)).slice(0, 2048)
 }
 
 module.exports = { joinLauncher }
