@@ -140,6 +140,17 @@ const BY_HAND = {
   ],
 }
 
+test('E2: an option is read once: what was checked is what is used', () => {
+  let times = 0
+  const options = {
+    get backlog() {
+      return times++ === 0 ? 5 : 'five'
+    },
+  }
+  procnative.listenUnix(`@procnative-${process.pid}`, options).close()
+  assert.equal(times, 1)
+})
+
 test('E2: by hand: the code, the class and the words of a refusal', () => {
   for (const [call, [make, expected]] of Object.entries(BY_HAND)) assert.throws(make, expected, call)
 })

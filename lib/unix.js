@@ -9,11 +9,11 @@ const CHECKS = { mode: validate.fileMode, backlog: validate.count }
 
 function listenUnix(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
-  const { mode = 0o600, backlog = 511 } = validate.options(options, 'options', CHECKS)
-  if (isAbstract && options?.mode !== undefined) {
+  const { mode, backlog = 511 } = validate.options(options, 'options', CHECKS)
+  if (isAbstract && mode !== undefined) {
     throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
   }
-  const [fd] = native.listenUnix(name, isAbstract, mode, backlog)
+  const [fd] = native.listenUnix(name, isAbstract, mode ?? 0o600, backlog)
   return handleOf(fd)
 }
 

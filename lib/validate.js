@@ -105,7 +105,9 @@ function options(value, name, checks) {
   const checked = {}
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
-    if (value[key] !== undefined) checked[key] = checks[key](value[key], `${name}.${key}`)
+    // Read once: a getter may have another answer.
+    const given = value[key]
+    if (given !== undefined) checked[key] = checks[key](given, `${name}.${key}`)
   }
   return checked
 }
@@ -170,7 +172,6 @@ module.exports = {
   text,
   string,
   oneOf,
-  numberOrString,
   arrayOf,
   signal,
   signalOrNumber,
