@@ -362,8 +362,8 @@ export interface SpawnOptions {
   /** The child's environment, `PATH` for the search of `file` included. Default: `process.env`. */
   env?: Record<string, string | undefined>
   /**
-   * What the child's descriptors are to be, each at its index; those that are missing of the first three are 'pipe'.
-   * Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
+   * What the child's descriptors are to be, each at its index; what is missing, null or undefined is 'pipe' for the first
+   * three, and 'ignore' for others, as in child_process. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
    *
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
@@ -375,7 +375,7 @@ export interface SpawnOptions {
    * Of what becomes 0, 1 or 2, O_NONBLOCK is cleared, as child_process does it, for whoever else has it, too. All other
    * descriptors are closed in the child.
    */
-  stdio?: 'pipe' | 'ignore' | 'inherit' | ReadonlyArray<'pipe' | 'ignore' | 'inherit' | Sendable>
+  stdio?: 'pipe' | 'ignore' | 'inherit' | ReadonlyArray<'pipe' | 'ignore' | 'inherit' | Sendable | null | undefined>
   /** The child's file mode creation mask. Default: the caller's. */
   umask?: number
   /**
@@ -762,7 +762,7 @@ export class Channel extends EventEmitter {
  * from here on, and makes it close-on-exec; of a `net.Socket` it takes a duplicate, and destroys the socket.
  *
  * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
- * @throws `EBADF`, `EMFILE`
+ * @throws `ENOTCONN` for a socket that was never connected; `EBADF`, `EMFILE`
  */
 export function channel(socket: number | net.Socket | { readonly fd: number }, options?: ChannelOptions): Channel
 

@@ -97,6 +97,20 @@ test('P3: descriptors that keep their numbers, and those that change places, are
   }
 })
 
+test(
+  'P3: what is null, undefined or missing in stdio is a pipe for 0, 1 and 2, and nothing above',
+  onlyNode,
+  async (t) => {
+    for (const stdio of [[null, undefined, null, null, undefined], Array(5)]) {
+      const child = started(t, 'sh', ['-c', 'cat; readlink /proc/$$/fd/3 /proc/$$/fd/4'], { stdio })
+      assert.deepEqual(child.stdio.map(Boolean), [true, true, true, false, false])
+      child.stdio[0].end('through\n')
+      assert.equal(await text(child.stdio[1]), 'through\n/dev/null\n/dev/null\n')
+      await ended(child)
+    }
+  },
+)
+
 test('P3: stdio: [0, 2, 1] swaps output and errors', async () => {
   const { stdout, stderr, code } = await runScript(fixture('spawn-crossed.mjs'))
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'to 2\n', stderr: 'to 1\n', code: 0 })

@@ -87,13 +87,16 @@ function stdio(value, name) {
   return validate.arrayOf(stream)(value, name)
 }
 
-const stream = (value, name) => (typeof value === 'string' ? KINDS(value, name) : sendable(value, name))
+function stream(value, name) {
+  if (value === undefined || value === null) return undefined
+  return typeof value === 'string' ? KINDS(value, name) : sendable(value, name)
+}
 
 // Each descriptor of the child's: the first three are there in any case.
 function wholeStdio(given = 'pipe') {
   if (typeof given === 'string') return [given, given, given]
   const length = Math.max(3, given.length)
-  return Array.from({ length }, (_, index) => given[index] ?? 'pipe')
+  return Array.from({ length }, (_, index) => given[index] ?? (index < 3 ? 'pipe' : 'ignore'))
 }
 
 function streamFor(wanted, index) {
