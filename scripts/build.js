@@ -50,14 +50,12 @@ const library = path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'targe
 const addon = path.join(root, `procnative.${platform}.node`)
 // Ends in .node, or it could not be loaded; renamed at the end, so that a running process keeps its own.
 const temporary = path.join(root, `procnative.build-${process.pid}.node`)
-try {
-  fs.copyFileSync(library, temporary)
-  const loaded = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).getsid(0)', temporary], {
-    encoding: 'utf8',
-  })
-  if (loaded.status !== 0) fail(`the addon was built but cannot be loaded:\n${loaded.stderr}`)
-  fs.renameSync(temporary, addon)
-} finally {
-  fs.rmSync(temporary, { force: true })
+fs.copyFileSync(library, temporary)
+const load = ['-e', 'require(process.argv[1]).getsid(0)', temporary]
+const loaded = spawnSync(process.execPath, load, { encoding: 'utf8' })
+if (loaded.status !== 0) {
+  fs.rmSync(temporary)
+  fail(`the addon was built but cannot be loaded:\n${loaded.stderr}`)
 }
+fs.renameSync(temporary, addon)
 console.log(`procnative: built ${path.basename(addon)}`)
