@@ -7,7 +7,7 @@ const errors = require('./errors.js')
 
 const NO_JSON = 'something that JSON has'
 
-// What a toJSON() throws is its own.
+// What a toJSON() throws is its own, unless it is a TypeError, as JSON's own errors are.
 function stringify(message) {
   try {
     return JSON.stringify(message)

@@ -4,7 +4,8 @@
 //! Rust ones → the module of the subject makes the system calls → [`error::Error`] names the one that failed
 //! → `js/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
 //!
-//! `unsafe` stands in [`sys`] (one libc call a function) and [`spawn`] (what runs between clone and exec).
+//! `unsafe` stands in [`sys`] (one libc call a function), in [`spawn`] (what runs between clone and exec), and where libuv
+//! and Node-API have no safe names: `reactor/uv.rs`, `js/event_loop.rs`, `js/text.rs`.
 
 // Without Node there are no exports, so nothing uses what they would.
 #![cfg_attr(test, allow(dead_code))]
