@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::socket::{self, sockopt};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode};
 
 use crate::error::{During, Error, Result};
 use crate::sys;
@@ -41,6 +41,11 @@ pub fn duplicate_among_many(fd: RawFd) -> Result<OwnedFd> {
 /// The inode number behind a descriptor.
 pub fn inode(fd: impl AsFd) -> Result<u64> {
     nix::sys::stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
+}
+
+/// Whether they are of the same file.
+pub fn is_same(one: &FileStat, other: &FileStat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 /// The highest descriptor this process has open.

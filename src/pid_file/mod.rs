@@ -194,7 +194,7 @@ impl PidFile {
 
     /// Whether it is that file.
     fn is(&self, stat: &FileStat) -> bool {
-        stat::fstat(&self.file).is_ok_and(|own| is_same(&own, stat))
+        stat::fstat(&self.file).is_ok_and(|own| fd::is_same(&own, stat))
     }
 
     pub fn path(&self) -> &CString {
@@ -254,12 +254,8 @@ fn is_at(file: &OwnedFd, path: &CString) -> Result<bool> {
     let ours = stat::fstat(file).during_path("fstat", path)?;
     match stat::lstat(path.as_c_str()) {
         Err(Errno::ENOENT) => Ok(false),
-        result => result.during_path("lstat", path).map(|theirs| is_same(&ours, &theirs)),
+        result => result.during_path("lstat", path).map(|theirs| fd::is_same(&ours, &theirs)),
     }
-}
-
-fn is_same(one: &FileStat, other: &FileStat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 fn is_regular(stat: &FileStat) -> bool {

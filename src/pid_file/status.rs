@@ -9,10 +9,10 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{self, FileStat, Mode};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{self, SysconfVar};
+use nix::unistd::{self, SysconfVar, Uid};
 
 use super::lock::{self, Holder};
-use super::{FLAGS, PATIENCE, is_same, read_pid};
+use super::{FLAGS, PATIENCE, read_pid};
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
 use crate::{fd, proc_stat};
@@ -100,7 +100,7 @@ pub(super) fn at(path: &CString) -> Result<Status> {
 /// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
 /// be gone, and whoever can write to the file, as a daemon can that runs as another user, can write any.
 fn holds(pid: i32, file: &FileStat) -> Result<bool> {
-    if !is_process(pid) {
+    if !may_be_of(pid, file) {
         return Ok(false);
     }
     match has_locked(pid, file) {
@@ -115,10 +115,15 @@ fn holds(pid: i32, file: &FileStat) -> Result<bool> {
     }
 }
 
-/// Whether that is a process's number, and not only a thread's.
-fn is_process(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/status"))
-        .is_ok_and(|status| status.lines().any(|line| line == format!("Tgid:\t{pid}")))
+/// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
+/// pass its lock on to anybody who takes descriptors: of a stranger's file only a process of the stranger's own is believed.
+fn may_be_of(pid: i32, file: &FileStat) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let owner = Uid::from_raw(file.st_uid);
+    let is_strangers = !owner.is_root() && owner != Uid::effective();
+    let is_owners = field("Uid:").split_whitespace().all(|uid| uid == owner.to_string());
+    field("Tgid:\t") == pid.to_string() && (!is_strangers || is_owners)
 }
 
 /// proc_pid_fdinfo(5): each descriptor's locks are told with it.
@@ -129,7 +134,7 @@ fn has_locked(pid: i32, file: &FileStat) -> io::Result<bool> {
             // Closed since.
             Err(Errno::ENOENT) => continue,
             found => {
-                if !is_same(&found?, file) {
+                if !fd::is_same(&found?, file) {
                     continue;
                 }
             }
