@@ -5,6 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const errors = require('./errors.js')
+const { isInode } = require('./marked.js')
 const native = require('./native.js')
 const start = require('./start.js')
 const validate = require('./validate.js')
@@ -50,7 +51,7 @@ function acceptHandedOver(file) {
   const mark = accepted ? undefined : start.pidFileMark()
   if (!mark) return
   const { ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {}
-  accepted = ino === mark.inode && native.inheritPidFile(mark.descriptor, file)
+  accepted = ino === mark.inode && isInode(mark.descriptor, ino) && native.inheritPidFile(mark.descriptor, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }
