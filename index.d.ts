@@ -318,7 +318,8 @@ export function spawnDaemon(
 
 /**
  * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that it names, if it is that
- * one which has the lock; null where none runs, while one is being started, and where that can't be told.
+ * one which has the lock and, where the file is another user's and not root's, a process of that user's; null where none
+ * runs, while one is being started, and where that can't be told.
  *
  * Takes no lock, waits for nothing, and changes nothing.
  *
@@ -664,7 +665,7 @@ export class Handle {
    * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
    */
   take(): number
-  /** close(2). Does nothing once taken or closed. */
+  /** close(2), at once, also of a socket that is set to linger. Does nothing once taken or closed. */
   close(): void
   [Symbol.dispose](): void
 }

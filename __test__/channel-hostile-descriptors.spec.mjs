@@ -96,7 +96,7 @@ test('H5: more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all
 test('H6: a socket that is refused, and lingers when it is closed, does not hold up anybody', async (t) => {
   const linger = 10
   const [one, other] = pair(t)
-  const { end, told } = peer(t, 'channel-lingers.py', [linger])
+  const { end, told } = peer(t, 'channel-lingers.py', [linger, 0])
   await told('sent')
   const before = openCount()
   const start = performance.now()

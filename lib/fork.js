@@ -5,6 +5,7 @@
 const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./channels.js')
 const errors = require('./errors.js')
+const { isInode } = require('./marked.js')
 const native = require('./native.js')
 const { channelMark, otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
@@ -67,9 +68,6 @@ function wholeStdio({ stdio, silent }) {
   return [each, each, each, 'ipc']
 }
 
-// The largest number that a descriptor can have.
-const MOST = 2 ** 31 - 1
-
 let parent
 
 function parentChannel() {
@@ -81,7 +79,7 @@ function parentChannel() {
 function joinParent() {
   const [descriptor, inode, serialization, maxMessageLength, maxHandles] = channelMark()?.split(':') ?? []
   const fd = Number(descriptor)
-  if (!isSocket(fd, Number(inode))) return null
+  if (!isInode(fd, Number(inode)) || native.kindOf(fd) !== 'unix-socket') return null
   // Not for our children.
   native.setCloseOnExec(fd, true)
   return open(fd, {
@@ -100,17 +98,6 @@ function checked(option) {
   } catch {
     // Whoever has written that gets what there is without it (docs/wire-format.md).
     return {}
-  }
-}
-
-// Whether it is the very socket, and not what somebody else has put there.
-function isSocket(fd, inode) {
-  if (!Number.isInteger(fd) || fd < 0 || fd > MOST) return false
-  try {
-    return native.inodeOf(fd) === inode && native.kindOf(fd) === 'unix-socket'
-  } catch (error) {
-    if (error.code === 'EBADF') return false
-    throw error
   }
 }
 

@@ -13,13 +13,23 @@ function failure(outcome, { pidFile, readyTimeout: timeout, ready }) {
   return errors.daemonExited({ ...told, ready, exitCode, signal: signal === undefined ? null : signalName(signal) })
 }
 
-// The error that ended the daemon, made anew from what it told of it.
+// The error that ended the daemon, made anew from what it told of it: by then it may be somebody else's, who tells anything.
 function cause(trouble) {
   if (trouble === undefined) return undefined
-  const { message, stack, ...rest } = JSON.parse(trouble)
-  const error = Object.assign(new Error(message), rest)
-  error.stack = stack
-  return error
+  const told = asObject(trouble)
+  const known = TOLD.filter((property) => ['string', 'number'].includes(typeof told[property]))
+  const { message, ...rest } = Object.fromEntries(known.map((property) => [property, told[property]]))
+  return Object.assign(new Error(message), rest)
+}
+
+const TOLD = ['name', 'message', 'stack', 'code']
+
+function asObject(text) {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return { message: text }
+  }
 }
 
 module.exports = { failure }

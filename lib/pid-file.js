@@ -5,6 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const errors = require('./errors.js')
+const { isInode } = require('./marked.js')
 const native = require('./native.js')
 const start = require('./start.js')
 const validate = require('./validate.js')
@@ -47,7 +48,7 @@ function inherit(descriptor, file) {
 function acceptHandedOver(file) {
   const { descriptor, inode } = start.pidFileMark() ?? {}
   const { ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {}
-  if (inode !== undefined && inode === ino) native.acceptPidFile(descriptor, inode, file)
+  if (inode !== undefined && inode === ino && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

@@ -7,8 +7,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
 
 use crate::error::{During, Error, Result};
-use crate::sys;
 use crate::sys::socket::{Ancillary, Credentials};
+use crate::{fd, sys};
 
 /// A message, or a part of a stream.
 pub struct Received {
@@ -40,10 +40,10 @@ pub fn receive(socket: BorrowedFd<'_>, max_length: usize, max_fds: usize) -> Res
     if length == 0 && descriptors.is_empty() && credentials.is_none() && is_at_end(socket)? {
         return Ok(None);
     }
-    let surplus = descriptors.len() > max_fds;
-    descriptors.truncate(max_fds);
+    let surplus = descriptors.split_off(max_fds.min(descriptors.len()));
     data.shrink_to_fit();
-    let truncated = data_cut || descriptors_cut || surplus;
+    let truncated = data_cut || descriptors_cut || !surplus.is_empty();
+    surplus.into_iter().for_each(fd::discard);
     Ok(Some(Received { data, descriptors, truncated, credentials }))
 }
 

@@ -1,12 +1,12 @@
 //! Descriptors: are they open, which are, and opening what a daemon is given.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::socket::{self, sockopt};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode};
 
 use crate::error::{During, Error, Result};
 use crate::sys;
@@ -43,6 +43,11 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
     nix::sys::stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
 }
 
+/// Whether they are of the same file.
+pub fn is_same(one: &FileStat, other: &FileStat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
 /// The highest descriptor this process has open.
 pub fn highest_open() -> Result<RawFd> {
     Ok(numbers()?.into_iter().max().unwrap_or(2))
@@ -64,16 +69,26 @@ pub fn numbers() -> Result<Vec<RawFd>> {
     Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// close(2). Linux closes it also where an error comes of that.
+/// close(2), at once. Linux closes it also where an error comes of that.
 pub fn close(fd: RawFd) -> Result<()> {
+    let _ = stop_lingering(sys::fd::borrow(fd));
     nix::unistd::close(fd).during("close")
 }
 
-/// close(2) of what a stranger has sent: not for as long as that has set the socket to linger.
+/// The same of what nobody wants to hear of.
 pub fn discard(fd: OwnedFd) {
-    let at_once = libc::linger { l_onoff: 0, l_linger: 0 };
-    // Of what is no socket, this comes to nothing.
-    let _ = socket::setsockopt(&fd, sockopt::Linger, &at_once);
+    let _ = stop_lingering(fd.as_fd());
+}
+
+/// Whoever has sent a socket may have set it to linger: its close would wait for as long. Of what is no socket, this comes to
+/// nothing; and who listens hands the option on to its connections, but does not linger.
+fn stop_lingering(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    if socket::getsockopt(&fd, sockopt::Linger)?.l_linger != 0
+        && !socket::getsockopt(&fd, sockopt::AcceptConn)?
+    {
+        socket::setsockopt(&fd, sockopt::Linger, &libc::linger { l_onoff: 0, l_linger: 0 })?;
+    }
+    Ok(())
 }
 
 /// Whether exec closes a descriptor.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 
+use nix::sys::stat;
+
 use crate::error::{During, Result};
 use crate::{fd, sys};
 
@@ -48,10 +50,11 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        if let Self::Created(_, path) = self
-            && !path.is_empty()
+        // Somebody may have put another into its place meanwhile; or removed it, which comes to the same.
+        if let Self::Created(file, path) = self
+            && let (Ok(ours), Ok(theirs)) = (stat::fstat(&*file), stat::lstat(path.as_str()))
+            && fd::is_same(&ours, &theirs)
         {
-            // Somebody else may have removed it meanwhile, which comes to the same.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -115,7 +118,7 @@ impl Stderr {
 
 /// The length of a regular file; 0 for all else, which therefore has no tail.
 fn length(opened: &Opened) -> u64 {
-    let stat = nix::sys::stat::fstat(sys::fd::borrow(opened.number()));
+    let stat = stat::fstat(sys::fd::borrow(opened.number()));
     stat.ok()
         .filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
         .map_or(0, |stat| stat.st_size as u64)

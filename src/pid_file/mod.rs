@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{self, FileStat, Mode};
 use nix::sys::uio;
-use nix::unistd;
+use nix::unistd::{self, Uid};
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
@@ -116,6 +116,13 @@ impl PidFile {
             match lock::set(&file, lock::FIRST_BYTE) {
                 // Somebody may have removed it, or put another into its place, while we were at it.
                 Ok(()) if is_at(&file, &path)? => {
+                    // What a stranger has left behind, and may have open, would be believed of nobody but the stranger.
+                    if attempts > 0 && is_strangers(&stat::fstat(&file).during_path("fstat", &path)?) {
+                        attempts -= 1;
+                        if unistd::unlink(path.as_c_str()).is_ok() {
+                            continue;
+                        }
+                    }
                     shut_out_readers(&file, &path)?;
                     return Ok(Locked::Taken(Claim(Some(Self { file, path }))));
                 }
@@ -207,7 +214,7 @@ impl PidFile {
 
     /// Whether it is that file.
     fn is(&self, stat: &FileStat) -> bool {
-        stat::fstat(&self.file).is_ok_and(|own| is_same(&own, stat))
+        stat::fstat(&self.file).is_ok_and(|own| fd::is_same(&own, stat))
     }
 
     pub fn path(&self) -> &CString {
@@ -267,12 +274,14 @@ fn is_at(file: &OwnedFd, path: &CString) -> Result<bool> {
     let ours = stat::fstat(file).during_path("fstat", path)?;
     match stat::lstat(path.as_c_str()) {
         Err(Errno::ENOENT) => Ok(false),
-        result => result.during_path("lstat", path).map(|theirs| is_same(&ours, &theirs)),
+        result => result.during_path("lstat", path).map(|theirs| fd::is_same(&ours, &theirs)),
     }
 }
 
-fn is_same(one: &FileStat, other: &FileStat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+/// Whether it belongs to neither us nor root.
+fn is_strangers(stat: &FileStat) -> bool {
+    let owner = Uid::from_raw(stat.st_uid);
+    !owner.is_root() && owner != Uid::effective()
 }
 
 fn is_regular(stat: &FileStat) -> bool {

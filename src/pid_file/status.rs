@@ -13,7 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{self, SysconfVar};
 
 use super::lock::{self, Holder};
-use super::{FLAGS, PATIENCE, is_same, read_pid};
+use super::{FLAGS, PATIENCE, is_strangers, read_pid};
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
 use crate::{fd, proc_stat};
@@ -101,7 +101,7 @@ pub(super) fn at(path: &CString) -> Result<Status> {
 /// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
 /// be gone, and whoever can write to the file, as a daemon can that runs as another user, can write any.
 fn holds(pid: i32, file: &FileStat) -> Result<bool> {
-    if !is_process(pid) {
+    if !may_be_of(pid, file) {
         return Ok(false);
     }
     match has_locked(pid, file) {
@@ -116,10 +116,13 @@ fn holds(pid: i32, file: &FileStat) -> Result<bool> {
     }
 }
 
-/// Whether that is a process's number, and not only a thread's.
-fn is_process(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/status"))
-        .is_ok_and(|status| status.lines().any(|line| line == format!("Tgid:\t{pid}")))
+/// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
+/// pass its lock on to anybody who takes descriptors: of a stranger's file only a process of the stranger's own is believed.
+fn may_be_of(pid: i32, file: &FileStat) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let is_owners = field("Uid:").split_whitespace().all(|uid| uid == file.st_uid.to_string());
+    field("Tgid:\t") == pid.to_string() && (!is_strangers(file) || is_owners)
 }
 
 /// proc_pid_fdinfo(5): each descriptor's locks are told with it.
@@ -144,7 +147,7 @@ fn is_lock_of(pid: i32, entry: &DirEntry, file: &FileStat) -> io::Result<bool> {
     let info =
         std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy()))?;
     let is_lock = |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
-    Ok(info.lines().any(is_lock) && is_same(&stat::stat(&entry.path())?, file))
+    Ok(info.lines().any(is_lock) && fd::is_same(&stat::stat(&entry.path())?, file))
 }
 
 /// Whether a process was started before the file was last written, give or take what clocks are set by.

@@ -1,0 +1,18 @@
+// Another user, without rights, who means harm: programs that do it, under that user.
+
+import { spawn } from 'node:child_process'
+import { listen } from './channels.mjs'
+import { hasProgram, isRoot, needs } from './harness.mjs'
+import { AS_NOBODY } from './pid-file.mjs'
+import { fixture } from './run.mjs'
+import { PYTHON } from './spawned.mjs'
+
+/** Options of a test that needs another user. */
+export const anotherUser = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
+
+/** Runs a fixture in Python as another user, or as `prefix` says, until the test ends. */
+export function hostile(context, script, args, { prefix = AS_NOBODY, stdio = [] } = {}) {
+  const [file, ...rest] = [...prefix, PYTHON, fixture(script), ...args].map(String)
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit', ...stdio] })
+  return { child, ...listen(context, child) }
+}
