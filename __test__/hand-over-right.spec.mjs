@@ -77,6 +77,14 @@ test('D25: the number that a successor has had the file at is nothing to it when
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
+test('D25: a successor that is not ready yet can’t hand on what is its predecessor’s still', async (t) => {
+  const { pidFile, told } = await hold(t, 'hasty')
+  const [{ pid, came: successor }] = told
+  const refused = JSON.parse(fs.readFileSync(`${pidFile}.told`, 'utf8'))
+  assert.deepEqual(refused, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
+})
+
 test('D25: a predecessor that ends before its successor is ready leaves it the file', async (t) => {
   const { pidFile, told } = await hold(t, 'leave')
   const named = await until(() => {
