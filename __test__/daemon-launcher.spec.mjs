@@ -39,6 +39,17 @@ test('D9: a launcher that dies before the daemon has called daemonize() takes it
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
+test('D9: daemonize() with the launcher gone ends the daemon, though its death signal was undone', async (t) => {
+  const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
+  const { child, ended } = run(process.execPath, [fixture('hesitant.cjs'), log, go])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  assert.equal(isAlive(pid), true)
+  fs.writeFileSync(go, '')
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
 const capabilities = isRoot && hasProgram('setcap')
 test(
   'D9: and so where node has a capability, which undoes the death signal',
