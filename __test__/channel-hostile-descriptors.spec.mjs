@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { openCount, pair, peer, words } from './helpers/channels.mjs'
+import { sendFds } from '../index.js'
+import { bare, files, openCount, pair, peer, words } from './helpers/channels.mjs'
 import { test } from './helpers/harness.mjs'
 import { AHEAD, CARRIER, frame, header, send, server } from './helpers/hostile-peer.mjs'
 import { until } from './helpers/until.mjs'
@@ -91,6 +92,21 @@ test('H5: more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all
   }
   await one.attacked(send(frame('1', 5), 5), 'shut')
   assert.deepEqual(await one.ended(), { code: null, messages: 1, handles: 5 })
+})
+
+test('H6: handles that nobody announced are closed at once, though who listens has paused before the error', async (t) => {
+  const [one, theirs] = bare(t)
+  const fds = files(t, 3)
+  const before = openCount()
+  const failed = once(one, 'error')
+  const came = []
+  one.on('message', (message) => came.push(message) && one.pause())
+  sendFds(theirs, Buffer.concat([frame('1'), frame('2')]), fds)
+  await until(() => came.length > 0, 'the first has come')
+  assert.equal(openCount(), before)
+  one.resume()
+  assert.equal((await failed)[0].code, SURPLUS)
+  assert.deepEqual(came, [1, 2])
 })
 
 test('H6: a socket that is refused, and lingers when it is closed, does not hold up anybody', async (t) => {

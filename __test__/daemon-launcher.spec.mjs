@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { end, factsFrom, failure, firstLine, launch } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { start } from './helpers/pid-file.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -35,6 +36,17 @@ test('D9: a launcher that dies before the daemon has called daemonize() takes it
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
   child.kill('SIGKILL')
   await ended
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
+test('D9: daemonize() with the launcher gone ends the daemon, though its death signal was undone', async (t) => {
+  const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
+  const { child, ended } = run(process.execPath, [fixture('hesitant.cjs'), log, go])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  assert.equal(isAlive(pid), true)
+  fs.writeFileSync(go, '')
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
@@ -73,11 +85,27 @@ test('D9: ready() with the launcher gone ends the daemon', async (t) => {
 })
 
 test('D9: a daemon outlives the launcher from readiness on', async (t) => {
-  const { facts } = await launch(t)
-  assert.equal(isAlive(facts.pid), true)
-  const death = await runScript(fixture('death-signal.cjs'), [facts.pid])
-  assert.equal(death.code, 0, death.stderr)
+  const pidFile = path.join(temporary(t), 'pid')
+  const { pid } = await start(t, { pidFile })
+  // The launcher's SIGKILL, if there was one, has come before this, which has the daemon remove its file.
+  await end(pid, 'SIGUSR2')
+  assert.equal(fs.existsSync(pidFile), false)
 })
+
+test(
+  'D9: the death signal is cleared before READY is written: a launcher ends as soon as it has read that',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const [log, trace] = ['log', 'trace'].map((name) => path.join(temporary(t), name))
+    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'end']
+    const { code, stderr } = await run('strace', ['-f', '-qq', '-o', trace, '-e', 'trace=prctl,sendto', ...node]).ended
+    assert.equal(code, 0, stderr)
+    const { pid } = firstLine(log)
+    const lines = fs.readFileSync(trace, 'utf8').split('\n')
+    const own = lines.filter((line) => line.startsWith(`${pid} `)).join('\n')
+    assert.match(own, /PR_SET_PDEATHSIG, SIGKILL\).*\n.*PR_SET_PDEATHSIG, 0\) += 0\n.*sendto\(\d+, "R", 1, /)
+  },
+)
 
 for (const [what, options, pattern] of [
   [

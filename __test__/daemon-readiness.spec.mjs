@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { end, factsFrom, failure, firstLine, launch } from './helpers/daemon.mjs'
 import { isRoot, needs, temporary, test } from './helpers/harness.mjs'
-import { isAlive } from './helpers/proc.mjs'
+import { isAlive, stat, status } from './helpers/proc.mjs'
 import { fixture, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -47,6 +47,23 @@ test('D6: a daemon that has done its work and ended before the launcher looked w
   const { code, facts } = await launch(t, {}, { behaviour: 'end' })
   assert.equal(code, 0)
   await until(() => !isAlive(facts.pid))
+})
+
+test('D6: so was one that has caught an error before', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const options = JSON.stringify({ stdout: log, ready: 'manual' })
+  const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options, 'catch at SIGUSR2, be ready and end'])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon is there')
+  const SIGUSR2 = 1n << 11n
+  await until(() => BigInt(`0x${status(pid, 'SigCgt')}`) & SIGUSR2, 'it has a handler')
+  child.kill('SIGSTOP')
+  const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
+  await until(() => threads().every((thread) => thread?.state === 'T'), 'the launcher is stopped')
+  process.kill(pid, 'SIGUSR2')
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  child.kill('SIGCONT')
+  const { code, stderr } = await ended
+  assert.equal(code, 0, stderr)
 })
 
 for (const behaviour of ['throw', 'reject']) {

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { daemonStatus, listenUnix, spawnDaemon, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
 import { temporary, test } from './helpers/harness.mjs'
-import { descriptors } from './helpers/proc.mjs'
+import { descriptors, isAlive } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, root, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -40,6 +40,17 @@ test('D25: after a successor that failed, the next one takes the file over', asy
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: told[2].came })
 })
 
+test("D25: a successor that has the file by ready: 'exec', and then calls daemonize(), has it name its daemon", async (t) => {
+  const { pidFile, told } = await hold(t, 'launching')
+  const [{ came: launcher }] = told
+  const named = await until(() => {
+    const { pid } = daemonStatus(pidFile)
+    return pid !== launcher && pid
+  }, 'the file names the daemon')
+  await until(() => !isAlive(launcher), 'its launcher has ended')
+  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${named}\n`)
+})
+
 test('D25: of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNING', async (t) => {
   const { pidFile, told } = await hold(t, 'two')
   const [{ pid, came }] = told
@@ -64,6 +75,14 @@ test('D25: the number that a successor has had the file at is nothing to it when
   const { pid, ...told } = JSON.parse(fs.readFileSync(file, 'utf8'))
   assert.deepEqual(told, { inWorker: refused, inCopy: refused, own: '/dev/null' })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+})
+
+test('D25: a successor that is not ready yet can’t hand on what is its predecessor’s still', async (t) => {
+  const { pidFile, told } = await hold(t, 'hasty')
+  const [{ pid, came: successor }] = told
+  const refused = JSON.parse(fs.readFileSync(`${pidFile}.told`, 'utf8'))
+  assert.deepEqual(refused, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
 })
 
 test('D25: a predecessor that ends before its successor is ready leaves it the file', async (t) => {

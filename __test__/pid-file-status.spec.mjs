@@ -101,6 +101,14 @@ test('D21: a locked file that names who asks is running, and its pid not known',
   assert.deepEqual(answer, { value: { running: true, pid: null } })
 })
 
+test('D21: a locked file that names a thread of who holds it is running, and its pid not known', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await start(t, { pidFile })
+  const thread = fs.readdirSync(`/proc/${pid}/task`).find((id) => Number(id) !== pid)
+  fs.writeFileSync(pidFile, `${thread}\n`)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
+})
+
 test('D21: a locked file that names who holds it is running, with that pid', python, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)

@@ -85,6 +85,17 @@ for (const foreground of [false, true]) {
     assert.throws(() => daemonStatus(pidFile), expected)
   })
 
+  test(`D20: a hard link is EMLINK, and what it is a name of is left alone${where}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const other = path.join(path.dirname(pidFile), 'other')
+    fs.writeFileSync(other, 'precious', { mode: 0o644 })
+    fs.linkSync(other, pidFile)
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'EMLINK', syscall: 'open', path: pidFile })
+    assert.equal(read(other), 'precious')
+    assert.equal(mode(other), 0o644)
+    assert.equal(fs.statSync(other).nlink, 2)
+  })
+
   for (const [what, make, options, code] of [
     ['a FIFO', (at) => run('mkfifo', [at]).ended, needs('mkfifo', hasProgram('mkfifo')), 'EINVAL'],
     ['a device', (at) => run('mknod', [at, 'c', '1', '3']).ended, root, 'EINVAL'],

@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { daemonStatus, notify, spawnDaemon, stopDaemon } from '../index.js'
-import { end } from './helpers/daemon.mjs'
+import { end, firstLine } from './helpers/daemon.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { children, descriptors, isAlive, startedWith, stat } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
@@ -221,6 +221,32 @@ for (const [how, step, expected] of [
 test('D23: one that says READY=1 and ends at once was ready', async (t) => {
   for (let i = 0; i < 10; i++) assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
 })
+
+test(
+  'D23: one that has said READY=1 after other things, and has ended, was ready, however late the caller hears of it',
+  needs('mkfifo, and a runtime that has -e', hasProgram('mkfifo') && !('deno' in process.versions)),
+  async (t) => {
+    const directory = temporary(t)
+    const [fifo, log] = ['fifo', 'log'].map((name) => path.join(directory, name))
+    spawnSync('mkfifo', [fifo])
+    const args = [fixture('notifies.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
+    const call = [PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log] }]
+    const script = `
+      const { spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../index.js'))})
+      const say = ({ pid, code }) => console.log(JSON.stringify({ pid, code }))
+      spawnDaemon(...${JSON.stringify(call)}).then(say, say)`
+    const { child, ended } = run(process.execPath, ['-e', script])
+    const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon tells its pid')
+    child.kill('SIGSTOP')
+    const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
+    await until(() => threads().every((thread) => thread?.state === 'T'), 'the caller is stopped')
+    fs.writeFileSync(fifo, '')
+    await until(() => !isAlive(pid), 'the daemon has ended')
+    child.kill('SIGCONT')
+    const { stdout, stderr } = await ended
+    assert.deepEqual(reports(stdout), [{ pid }], stderr)
+  },
+)
 
 test(
   'D23: the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none',

@@ -179,6 +179,31 @@ test('D21: while daemons come and go, neither status nor stop names one that is 
   }
 })
 
+test(
+  'D21: who is the daemon no longer when its pidfd is open is not signalled, and who is by then is stopped',
+  needs('strace and python3', hasProgram('strace') && hasProgram('python3')),
+  async (t) => {
+    const pidFile = newPidFile(t)
+    const [old, next] = [locker(t), locker(t)]
+    const holds = async (one) => {
+      await one.lock(pidFile, 'write')
+      fs.writeFileSync(pidFile, `${one.pid}\n`)
+    }
+    await holds(old)
+    // Whoever opens a pidfd is stopped when it has got that.
+    const trace = path.join(temporary(t), 'trace')
+    const hold = ['-e', 'trace=pidfd_open', '-e', 'inject=pidfd_open:signal=SIGSTOP:when=1']
+    const asked = askElsewhere(['strace', '-f', '-o', trace, ...hold], 'stopDaemon', pidFile)
+    const held = () => fs.existsSync(trace) && read(trace).match(/^(\d+) +--- stopped by SIGSTOP/m)
+    const [, stopped] = await until(held, 'it is held')
+    await old.unlock(pidFile)
+    await holds(next)
+    process.kill(Number(stopped), 'SIGCONT')
+    assert.deepEqual(await asked, { value: { pid: next.pid, killed: false } })
+    assert.equal(isAlive(old.pid), true)
+  },
+)
+
 test('D21: one that is being started is waited for, and then stopped', strace, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')

@@ -186,6 +186,17 @@ test('W2: waitpid(-pgid) is refused while there is one in that group, and no oth
   assert.deepEqual(told(waitpid(-ours.pid)), killed(ours.pid, 'SIGINT'))
 })
 
+const readsSyscalls = fs.existsSync('/proc/self/syscall') && process.arch === 'x64'
+
+test(
+  'W2: and where one comes into that group while waitpid(-pgid) waits',
+  needs('Node.js, python3 and /proc/PID/syscall', isNode && hasProgram('python3') && readsSyscalls),
+  async () => {
+    const { stdout, stderr } = await runScript(fixture('wait-joins.mjs'))
+    assert.deepEqual(reports(stdout), [{ code: CODE, isIts: true }, { exit: [23, null] }], stderr)
+  },
+)
+
 // ── Threads ──
 
 test(

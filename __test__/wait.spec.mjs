@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
-import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { openProcess, wait, waitpid } from '../index.js'
 import { exited, grandchild, isStatus, killed, shell, sleeper, told, unknown } from './helpers/children.mjs'
 import { end } from './helpers/daemon.mjs'
 import { isNode, isRoot, needs, test } from './helpers/harness.mjs'
 import { isAlive, stat } from './helpers/proc.mjs'
+import { countedTurns } from './helpers/reactor.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run, scriptCommand } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -91,16 +91,7 @@ test(
     const tracer = spawn('python3', [fixture('wait-traces.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
     const gone = once(tracer, 'close')
     await once(tracer.stdout, 'data')
-    const native = createRequire(import.meta.url)('../lib/native.js')
-    const { turn } = native
-    let turns = 0
-    native.turn = (...args) => {
-      turns++
-      return turn(...args)
-    }
-    t.after(() => {
-      native.turn = turn
-    })
+    const turns = countedTurns(t)
     let isTold = false
     const waiting = wait(pid).finally(() => {
       isTold = true
@@ -109,7 +100,7 @@ test(
     await isZombie(pid)
     for (let i = 0; i < 1000; i++) await new Promise(setImmediate)
     assert.equal(isTold, false)
-    assert.ok(turns < 10, `${turns} turns`)
+    assert.ok(turns() < 10, `${turns()} turns`)
     tracer.stdin.end('\n')
     assert.deepEqual(told(await waiting), killed(pid, 'SIGKILL'))
     await gone
