@@ -135,9 +135,11 @@ test('H6: a message may be as long as `maxMessageLength` says', async (t) => {
 
 const circular = {}
 circular.self = circular
+let deep = []
+for (let depth = 0; depth < 100_000; depth++) deep = [deep]
 
 for (const [serialization, values, message] of [
-  ['json', [undefined, () => {}, Symbol('none'), 12n, circular], 'next'],
+  ['json', [undefined, () => {}, Symbol('none'), 12n, circular, deep], 'next'],
   ['advanced', [() => {}, Symbol('none'), { inner: () => {} }], 'next'],
   ['raw', [undefined, null, 'text', 1, [1], new ArrayBuffer(1), new Uint16Array(1), {}], Buffer.from('next')],
 ]) {

@@ -12,7 +12,9 @@ function stringify(message) {
   try {
     return JSON.stringify(message)
   } catch (error) {
-    throw error instanceof TypeError ? errors.invalidArgType('message', NO_JSON, message, error) : error
+    // A cycle or a bigint, or that no string is so long and no stack so deep.
+    const isJsonsOwn = error instanceof TypeError || error instanceof RangeError
+    throw isJsonsOwn ? errors.invalidArgType('message', NO_JSON, message, error) : error
   }
 }
 
