@@ -2,6 +2,7 @@
 
 // From messages to what is sent, a string or bytes, and back.
 
+const { isUint8Array } = require('node:util/types')
 const v8 = require('node:v8')
 const errors = require('./errors.js')
 
@@ -46,7 +47,7 @@ const advanced = {
 const raw = {
   isText: false,
   encode(message) {
-    if (!(message instanceof Uint8Array)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
+    if (!isUint8Array(message)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
     return message
   },
   // A copy: others have come in the same buffer.
