@@ -17,7 +17,10 @@ function sendFds(socket, data, fds = []) {
   const to = socketOf(socket)
   if (!isUint8Array(data)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
   if (!Array.isArray(fds)) throw errors.invalidArgType('fds', 'an array', fds)
-  const descriptors = Int32Array.from({ length: fds.length }, (_, index) => descriptorToSend(fds[index], 'fds', index))
+  const descriptors = new Int32Array(
+    // An array first: of holes there can be more than there is memory.
+    Array.from({ length: fds.length }, (_, index) => descriptorToSend(fds[index], 'fds', index)),
+  )
   // The kernel would drop them, and say nothing.
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
     throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)
