@@ -6,8 +6,8 @@ import { getter, hostile } from './hostile.mjs'
 // Of which one can look at the properties without anybody's being told.
 function isPlain(value) {
   if (typeof value !== 'object' || value === null || isProxy(value) || value === process.env) return false
-  // Nor what others have: a class's prototype, the object that ends reapOrphans().
-  if (Object.hasOwn(value, 'constructor') || Object.hasOwn(value, 'stop')) return false
+  // Nor what others have: a class's prototype, what ends reapOrphans(), an iterator.
+  if (['constructor', 'stop', 'next'].some((key) => Object.hasOwn(value, key))) return false
   return [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))
 }
 
@@ -48,7 +48,11 @@ function add(world, container, key, value) {
   else replace(world, container, key)
 }
 
+// Long ones are read one by one through it, for minutes.
+const LONGEST = 10_000
+
 function wrap(world, container, key, value) {
+  if (isPlain(value) && value.length > LONGEST) return
   world.note('a proxy')
   world.isExotic = true
   set(container, key, { value: new Proxy(Object(value), {}), writable: true })

@@ -18,8 +18,9 @@ const nothing = () => []
 const isFunction = (value) => typeof value === 'function'
 
 /**
- * `{ name, valid(world), self(world), invoke(self, args) }` of each. A method has a `kind`, of which its `this` is to be; where
- * `isExotic`, the language itself refuses some arguments: as names of events, and constructors that are called.
+ * `{ name, valid(world), self(world), invoke(self, args) }` of each. A method has a `kind`, of which its `this` is to be, and none
+ * else can be where it `isBound`. Where it `isExotic`, the language itself refuses some arguments: as names of events, or all of
+ * them, as of constructors that are called.
  */
 export function targetsOf(procnative) {
   const targets = []
@@ -28,7 +29,10 @@ export function targetsOf(procnative) {
     else targets.push(functionTarget(name, procnative[name]))
   }
   for (const [kind, keys] of Object.entries(RETURNED)) {
-    for (const key of keys) targets.push(methodTarget(kind, key, (self, args) => Reflect.apply(self[key], self, args)))
+    for (const key of keys) {
+      const invoke = (self, args) => Reflect.apply(self[key], self, args)
+      targets.push({ ...methodTarget(kind, key, invoke), isBound: true })
+    }
   }
   return targets
 }

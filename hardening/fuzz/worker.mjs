@@ -74,7 +74,7 @@ function chooseArguments(target) {
 
 function chooseSelf(target) {
   if (target.isExotic) world.isExotic = true
-  if (random.chance(0.9)) return target.self(world)
+  if (target.isBound || random.chance(0.9)) return target.self(world)
   world.isExotic = true
   world.note('this:')
   return hostile(world)

@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { isProxy } from 'node:util/types'
 import { DESCRIPTORS } from './rules.mjs'
 import { Thrown } from './shape.mjs'
 
@@ -129,6 +130,8 @@ export class World {
 
   /** Keeps what a call has returned, and what is in it. */
   keep(value) {
+    // That was `this`, and is returned as such.
+    if (isProxy(value)) return value
     const kind = this.#kindOf(value)
     if (kind !== undefined) this.#add(kind, value)
     else if (Array.isArray(value)) for (const one of value) this.keep(one)
