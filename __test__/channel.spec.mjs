@@ -135,11 +135,20 @@ test('H6: a message may be as long as `maxMessageLength` says', async (t) => {
 
 const circular = {}
 circular.self = circular
+let deep = []
+for (let depth = 0; depth < 100_000; depth++) deep = [deep]
+
+// Of the class, and no array.
+const NO_BYTES = [new Proxy(new Uint8Array(1), {}), Object.create(Uint8Array.prototype)]
 
 for (const [serialization, values, message] of [
-  ['json', [undefined, () => {}, Symbol('none'), 12n, circular], 'next'],
+  ['json', [undefined, () => {}, Symbol('none'), 12n, circular, deep], 'next'],
   ['advanced', [() => {}, Symbol('none'), { inner: () => {} }], 'next'],
-  ['raw', [undefined, null, 'text', 1, [1], new ArrayBuffer(1), new Uint16Array(1), {}], Buffer.from('next')],
+  [
+    'raw',
+    [...NO_BYTES, undefined, null, 'text', 1, [1], new ArrayBuffer(1), new Uint16Array(1), {}],
+    Buffer.from('next'),
+  ],
 ]) {
   test(`E2: '${serialization}': what can't be sent is ERR_INVALID_ARG_TYPE, and the channel goes on`, async (t) => {
     const [one, other] = pair(t, { serialization })

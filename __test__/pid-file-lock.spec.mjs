@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { daemonStatus } from '../index.js'
+import { daemonStatus, spawnDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
 import { hasProgram, needs, temporary, test } from './helpers/harness.mjs'
 import {
@@ -254,3 +254,20 @@ test(
     }
   },
 )
+
+// A daemon's lock outlives it for a moment, if another child of who has started it was cloned then and has not come to its exec.
+for (const [what, start] of [
+  ['that of one that has ended', 0],
+  ['for a start that comes to nothing', 1],
+]) {
+  test(`D20: spawnDaemon() waits for a lock of nobody, ${what}, and starts when it is let go`, python, async (t) => {
+    const pidFile = newPidFile(t)
+    const { lock, unlock } = locker(t)
+    await lock(pidFile, 'write', 0, start)
+    const started = spawnDaemon('sleep', ['1000'], { pidFile })
+    await unlock(pidFile)
+    const { pid } = await started
+    t.after(() => end(pid))
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  })
+}

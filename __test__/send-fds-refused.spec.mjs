@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { listenUnix, recvFds, sendFds } from '../index.js'
+import { channel, listenUnix, recvFds, sendFds } from '../index.js'
 import { adopted } from './helpers/adopted.mjs'
 import { close, closedNumber, files, inodeOf, isEmpty, made, pair, received } from './helpers/handles.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
@@ -17,6 +17,25 @@ const NODE = needs('Node.js', isNode)
 const TYPES = ['stream', 'seqpacket', 'dgram']
 const NOTHING = Buffer.alloc(0)
 const byte = Buffer.from('.')
+
+// ── What is no argument ──
+
+test('E2: what is only of the class of Uint8Array is no `data`', (t) => {
+  const [a] = pair(t)
+  for (const data of [new Proxy(byte, {}), Object.create(Uint8Array.prototype)])
+    assert.throws(() => sendFds(a, data), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+})
+
+test('E2: 2**32-1 holes are no descriptors, and no memory is taken for them', async (t) => {
+  const [a, b] = pair(t)
+  const holes = Array(2 ** 32 - 1)
+  const end = channel(b)
+  t.after(() => end.destroy())
+  const before = process.memoryUsage().arrayBuffers
+  assert.throws(() => sendFds(a, byte, holes), { code: 'ERR_INVALID_ARG_TYPE' })
+  await assert.rejects(end.send('message', holes), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 30)
+})
 
 // ── What is no socket, or not connected ──
 

@@ -369,9 +369,10 @@ class Channel extends Listened {
 // The descriptor of one thing to send, or those of several.
 function descriptorsOf(handles) {
   if (!Array.isArray(handles)) return descriptorToSend(handles, 'handles')
-  const fds = new Int32Array(handles.length)
-  for (let index = 0; index < fds.length; index++) fds[index] = descriptorToSend(handles[index], 'handles', index)
-  return fds
+  const fds = []
+  for (let index = 0; index < handles.length; index++) fds.push(descriptorToSend(handles[index], 'handles', index))
+  // Only now: of holes there can be more than there is memory.
+  return new Int32Array(fds)
 }
 
 // `forget` is called when the descriptor is another one's to have.

@@ -1,5 +1,6 @@
 'use strict'
 
+const { isUint8Array } = require('node:util/types')
 const errors = require('./errors.js')
 const { Handle, handleOf, handlesOf } = require('./handle.js')
 const native = require('./native.js')
@@ -14,9 +15,12 @@ const socketpair = (type = 'stream') => native.socketpair(PAIRS(type, 'type')).m
 
 function sendFds(socket, data, fds = []) {
   const to = socketOf(socket)
-  if (!(data instanceof Uint8Array)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
+  if (!isUint8Array(data)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
   if (!Array.isArray(fds)) throw errors.invalidArgType('fds', 'an array', fds)
-  const descriptors = Int32Array.from({ length: fds.length }, (_, index) => descriptorToSend(fds[index], 'fds', index))
+  const descriptors = new Int32Array(
+    // An array first: of holes there can be more than there is memory.
+    Array.from({ length: fds.length }, (_, index) => descriptorToSend(fds[index], 'fds', index)),
+  )
   // The kernel would drop them, and say nothing.
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
     throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)

@@ -2,17 +2,20 @@
 
 // From messages to what is sent, a string or bytes, and back.
 
+const { isUint8Array } = require('node:util/types')
 const v8 = require('node:v8')
 const errors = require('./errors.js')
 
 const NO_JSON = 'something that JSON has'
 
-// What a toJSON() throws is its own, unless it is a TypeError, as JSON's own errors are.
+// What a toJSON() throws is its own, unless it looks like JSON's: a TypeError for a cycle or a bigint, a RangeError where no
+// string is so long and no stack so deep.
 function stringify(message) {
   try {
     return JSON.stringify(message)
   } catch (error) {
-    throw error instanceof TypeError ? errors.invalidArgType('message', NO_JSON, message, error) : error
+    const isJsonsOwn = error instanceof TypeError || error instanceof RangeError
+    throw isJsonsOwn ? errors.invalidArgType('message', NO_JSON, message, error) : error
   }
 }
 
@@ -44,7 +47,7 @@ const advanced = {
 const raw = {
   isText: false,
   encode(message) {
-    if (!(message instanceof Uint8Array)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
+    if (!isUint8Array(message)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
     return message
   },
   // A copy: others have come in the same buffer.

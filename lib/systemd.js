@@ -18,7 +18,8 @@ const MANAGER_VARIABLE = 'PROCNATIVE_NOTIFY_SOCKET'
 // The descriptors that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
 function inheritedDescriptors() {
   if (process.env.LISTEN_PID !== String(process.pid)) return []
-  const end = FIRST_DESCRIPTOR + Number.parseInt(process.env.LISTEN_FDS, 10)
+  // What only begins with a number is none: those would be somebody else's descriptors.
+  const end = FIRST_DESCRIPTOR + (/^\d+$/.test(process.env.LISTEN_FDS) ? Number(process.env.LISTEN_FDS) : 0)
   const descriptors = []
   for (let fd = FIRST_DESCRIPTOR; fd < end; fd++) {
     native.inodeOf(fd)

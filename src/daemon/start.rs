@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::notify::Receiver;
 use crate::pid_file::held::{self, Loan};
 use crate::pid_file::status::{self, Status};
-use crate::pid_file::{Claim, Locked, PidFile};
+use crate::pid_file::{Claim, Locked, PATIENCE, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
 use crate::sys::poll;
@@ -47,8 +47,6 @@ pub enum Started {
     AlreadyRunning {
         pid: Option<i32>,
     },
-    /// The pid file is that of another one, which takes a while to tell: see [`already_running`].
-    Contended,
     Prepared(Box<Prepared>),
 }
 
@@ -61,6 +59,11 @@ pub struct Prepared {
     stderr: Stderr,
     receiver: Option<Receiver>,
     pid_file: Option<Given>,
+    /// The pid file, where that is locked, but nobody can be told to be its daemon yet: one that is being started, or has
+    /// ended, may be gone in a moment.
+    contended: Option<String>,
+    /// The first descriptor that is free in it.
+    next: RawFd,
 }
 
 /// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
@@ -82,29 +85,51 @@ enum Given {
 /// Opens files, locks the pid file, and duplicates descriptors: those that were given may be closed as soon as this has
 /// returned. Waits for nothing.
 pub fn prepare(orders: &Orders) -> Result<Started> {
-    let Some(path) = &orders.pid_file else { return prepare_with(orders, None, None) };
-    let locked = PidFile::lock(path, Duration::ZERO)?;
-    let loan = match &locked {
-        Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(*pid) }),
-        Locked::Running(None) | Locked::Starting => return Ok(Started::Contended),
-        Locked::Taken(_) => None,
-        Locked::Held(file) => match held::lend(file)? {
-            None => return Ok(Started::Contended),
-            loan => loan,
-        },
+    let Some(path) = &orders.pid_file else {
+        return Ok(Started::Prepared(Box::new(prepare_without_pid_file(orders)?)));
     };
-    prepare_with(orders, Some(locked), loan)
+    let locked = match PidFile::lock(path, Duration::ZERO)? {
+        Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(pid) }),
+        locked => Lock::of(locked)?,
+    };
+    let mut prepared = prepare_without_pid_file(orders)?;
+    match locked {
+        Some(lock) => prepared.give(lock)?,
+        None => prepared.contended = Some(path.clone()),
+    }
+    Ok(Started::Prepared(Box::new(prepared)))
 }
 
-/// The daemon of a pid file, once it is known.
-pub fn already_running(path: &str) -> Result<Option<i32>> {
-    match status::settled(path)? {
+/// A lock that a daemon can be given.
+struct Lock {
+    locked: Locked,
+    loan: Option<Loan>,
+}
+
+impl Lock {
+    /// None if it is another one's, or lent to one.
+    fn of(locked: Locked) -> Result<Option<Self>> {
+        let loan = match &locked {
+            Locked::Running(_) | Locked::Starting => return Ok(None),
+            Locked::Taken(_) => None,
+            Locked::Held(file) => match held::lend(file)? {
+                None => return Ok(None),
+                loan => loan,
+            },
+        };
+        Ok(Some(Self { locked, loan }))
+    }
+}
+
+/// The daemon of a pid file, if that can be told.
+fn running(path: &str) -> Result<Option<i32>> {
+    match status::of(path)? {
         Status::Running(pid) => Ok(pid),
         Status::Starting | Status::Stopped => Ok(None),
     }
 }
 
-fn prepare_with(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> Result<Started> {
+fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
     let mut opened = Vec::with_capacity(orders.stdio.len());
     for output in &orders.stdio {
         opened.push(match output {
@@ -135,23 +160,32 @@ fn prepare_with(orders: &Orders, locked: Option<Locked>, loan: Option<Loan>) -> 
         plan.place_owned(fd::duplicate(source)?, target)?;
     }
     let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
-    if let Some(locked) = &locked {
-        plan.inherit_pid_file(locked, next)?;
-        if let Some(file) = locked.file() {
-            plan.own_pid_variable(&held::marker(file, next)?)?;
-        }
-    }
-    let pid_file = match locked {
-        Some(Locked::Taken(claim)) => Some(Given::Own(claim)),
-        _ => loan.map(Given::Lent),
-    };
-    Ok(Started::Prepared(Box::new(Prepared { plan, opened, stderr, receiver, pid_file })))
+    Ok(Prepared { plan, opened, stderr, receiver, pid_file: None, contended: None, next })
 }
 
 impl Prepared {
+    fn give(&mut self, Lock { locked, loan }: Lock) -> Result<()> {
+        self.plan.inherit_pid_file(&locked, self.next)?;
+        if let Some(file) = locked.file() {
+            self.plan.own_pid_variable(&held::marker(file, self.next)?)?;
+        }
+        self.pid_file = match locked {
+            Locked::Taken(claim) => Some(Given::Own(claim)),
+            _ => loan.map(Given::Lent),
+        };
+        Ok(())
+    }
+
     /// Starts the daemon, and waits until it is ready.
-    pub fn run(self, deadline: Instant) -> Result<Outcome> {
-        let Self { mut plan, mut opened, mut stderr, receiver, pid_file } = self;
+    pub fn run(mut self, timeout: Duration) -> Result<Outcome> {
+        if let Some(path) = self.contended.take() {
+            match Lock::of(PidFile::lock(&path, PATIENCE)?)? {
+                Some(lock) => self.give(lock)?,
+                None => return Ok(Outcome::AlreadyRunning { pid: running(&path)? }),
+            }
+        }
+        let deadline = Instant::now() + timeout;
+        let Self { mut plan, mut opened, mut stderr, receiver, pid_file, .. } = self;
         let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
         // It runs: from here on, the logs are its own.
         opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);

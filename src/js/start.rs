@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
@@ -32,20 +32,12 @@ pub struct DaemonOrders {
 /// Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised.
 #[napi(catch_unwind, ts_return_type = "StartOutcome | Promise<StartOutcome>")]
 pub fn start_daemon(env: &Env, orders: DaemonOrders) -> Result<Either<StartOutcome, Object<'_>>> {
-    let deadline = Instant::now() + Duration::from_millis(orders.timeout.into());
-    let pid_file = orders.pid_file.clone();
-    let told = |_: &Env, outcome| Ok(StartOutcome::from(outcome));
+    let timeout = Duration::from_millis(orders.timeout.into());
     match start::prepare(&orders.into()).or_throw(env)? {
         Started::AlreadyRunning { pid } => Ok(Either::A(Outcome::AlreadyRunning { pid }.into())),
-        Started::Contended => {
-            let look = move || {
-                let pid = pid_file.map_or(Ok(None), |path| start::already_running(&path))?;
-                Ok(Outcome::AlreadyRunning { pid })
-            };
-            promise::on_thread(env, look, told).map(Either::B)
-        }
         Started::Prepared(daemon) => {
-            promise::on_thread(env, move || daemon.run(deadline), told).map(Either::B)
+            let run = move || daemon.run(timeout);
+            promise::on_thread(env, run, |_, outcome| Ok(StartOutcome::from(outcome))).map(Either::B)
         }
     }
 }

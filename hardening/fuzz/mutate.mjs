@@ -1,0 +1,62 @@
+// Arguments, and what is changed in them.
+
+import { isProxy } from 'node:util/types'
+import { getter, hostile } from './hostile.mjs'
+
+// Of which one can look at the properties without anybody's being told.
+function isPlain(value) {
+  if (typeof value !== 'object' || value === null || isProxy(value) || value === process.env) return false
+  // Nor what others have: a class's prototype, what ends reapOrphans(), an iterator.
+  if (['constructor', 'stop', 'next'].some((key) => Object.hasOwn(value, key))) return false
+  return [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))
+}
+
+// Every place within arguments that something else can be put into.
+function placesIn(container, depth = 0) {
+  return Object.keys(container).flatMap((key) => {
+    const { value } = Object.getOwnPropertyDescriptor(container, key)
+    const within = depth < 3 && isPlain(value) ? placesIn(value, depth + 1) : []
+    return [{ container, key }, ...within]
+  })
+}
+
+/** Changes one thing. */
+export function mutate(world, args) {
+  const { random } = world
+  const places = placesIn(args)
+  if (places.length === 0 || random.chance(0.1)) return args.push(hostile(world))
+  const { container, key } = random.pick(places)
+  const { value } = Object.getOwnPropertyDescriptor(container, key)
+  // What an argument itself is, nobody asks a getter for.
+  const changes = container === args ? [replace, replace, add, wrap] : [replace, replace, access, access, add, wrap]
+  const change = random.pick(changes)
+  world.note(`at ${key}:`)
+  change(world, container, key, value)
+}
+
+// Not where that is frozen.
+const set = (container, key, descriptor) =>
+  Reflect.defineProperty(container, key, { enumerable: true, configurable: true, ...descriptor })
+
+const replace = (world, container, key) => set(container, key, { value: hostile(world), writable: true })
+
+const access = (world, container, key, value) => set(container, key, { get: getter(world, value) })
+
+// Something that does not belong there.
+function add(world, container, key, value) {
+  if (isPlain(value)) set(value, world.random.pick(['fuzz', '__proto__', 'signal', '5']), { value: hostile(world) })
+  else replace(world, container, key)
+}
+
+// Long ones are read one by one through it, for minutes.
+const LONGEST = 10_000
+
+function wrap(world, container, key, value) {
+  if (isPlain(value) && value.length > LONGEST) return
+  world.note('a proxy')
+  world.isExotic = true
+  set(container, key, { value: new Proxy(Object(value), {}), writable: true })
+}
+
+/** Arguments of no kind. */
+export const anyArguments = (world) => Array.from({ length: world.random.below(5) }, () => hostile(world))

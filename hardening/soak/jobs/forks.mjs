@@ -1,0 +1,32 @@
+// Children with a channel that come and go.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { fork, sendHandle, socketpair } from '../../../index.js'
+
+const ECHO = fileURLToPath(new URL('../programs/echo.mjs', import.meta.url))
+
+export function forks({ tally }) {
+  return {
+    async round() {
+      const child = fork(ECHO)
+      const pair = socketpair()
+      tally.out('messages')
+      tally.out('descriptors', 2)
+      const answered = once(child.handles, 'message')
+      await sendHandle(child, 'both', pair)
+      const [message, handles] = await answered
+      assert.equal(message, 'both')
+      tally.came('messages')
+      tally.came('descriptors', handles.length)
+      // What was sent is what has come back: it ends when all of one end are closed.
+      for (const handle of [pair[0], handles[0]]) handle.close()
+      const exit = once(child, 'exit')
+      await child.handles.close()
+      child.disconnect()
+      assert.deepEqual(await tally.awaited("'exit' events", exit), [0, null])
+      for (const handle of [pair[1], handles[1]]) handle.close()
+    },
+  }
+}

@@ -1,0 +1,34 @@
+// What was sent out, and what of it has come: by name. What comes and is wrong is an error where it comes.
+
+export class Tally {
+  #counts = new Map()
+
+  out(name, count = 1) {
+    this.#of(name).out += count
+  }
+
+  came(name, count = 1) {
+    this.#of(name).came += count
+  }
+
+  /** What a promise brings, counted on both sides. */
+  async awaited(name, promise) {
+    this.out(name)
+    const value = await promise
+    this.came(name)
+    return value
+  }
+
+  get total() {
+    return [...this.#counts.values()].reduce((sum, { out }) => sum + out, 0)
+  }
+
+  get entries() {
+    return [...this.#counts].map(([name, counts]) => ({ name, ...counts }))
+  }
+
+  #of(name) {
+    if (!this.#counts.has(name)) this.#counts.set(name, { out: 0, came: 0 })
+    return this.#counts.get(name)
+  }
+}
