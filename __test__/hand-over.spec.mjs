@@ -122,7 +122,7 @@ function assertInOrder(seen, pids) {
   assert.equal(places.at(-1), pids.length - 1)
 }
 
-test('D25: the content changes at READY, not before, and not by what another process says', async (t) => {
+test('D25: the content does not change before READY, nor by what another process says', async (t) => {
   const directory = temporary(t)
   const [fifo, told] = ['fifo', 'told'].map((name) => path.join(directory, name))
   await run('mkfifo', [fifo]).ended

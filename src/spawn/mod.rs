@@ -11,6 +11,8 @@ mod guard;
 mod process;
 mod shared;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 pub use bind::bind_unmasked;
 pub use daemon::{Daemon, Kinship, daemon};

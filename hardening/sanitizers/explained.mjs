@@ -1,0 +1,12 @@
+// Tests that can't pass with an addon that needs a runtime preloaded, each with the reason. No report is excused here.
+
+const CLEANED = 'the environment that it gives has no LD_PRELOAD, and so the runtime is not there that the addon needs'
+
+/** By title. */
+export const EXPLAINED = {
+  'D17: a daemon that cleans its environment before it loads procnative is one daemon': CLEANED,
+  'D17: a daemon that cleans its environment after it loads procnative is one daemon': CLEANED,
+  'H11: the variables that are given are the child’s, and its channel is another one': CLEANED,
+  'D9: and so where node has a capability, which undoes the death signal':
+    'a program with capabilities is run without LD_PRELOAD',
+}
