@@ -114,16 +114,23 @@ impl PidFile {
         loop {
             let file = open_or_create(&path)?;
             match lock::set(&file, lock::FIRST_BYTE) {
-                // Somebody may have removed it, or put another into its place, while we were at it.
-                Ok(()) if is_at(&file, &path)? => {
-                    shut_out_readers(&file, &path)?;
-                    return Ok(Locked::Taken(Claim(Some(Self { file, path }))));
+                Ok(()) => {
+                    let ready = is_at(&file, &path).and_then(|at| match at {
+                        true => shut_out_readers(&file, &path).map(|()| true),
+                        // Somebody has removed it, or put another into its place, while we were at it.
+                        false => Ok(false),
+                    });
+                    let claim = Claim(Some(Self { file, path: path.clone() }));
+                    if ready? {
+                        return Ok(Locked::Taken(claim));
+                    }
                 }
-                Ok(()) | Err(Errno::EAGAIN | Errno::EACCES) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    if let Some(file) = held::find(&stat::fstat(&file).during_path("fstat", &path)?) {
+                        return Ok(Locked::Held(file));
+                    }
+                }
                 Err(errno) => return Err(errno).during_path("fcntl", &path),
-            }
-            if let Some(file) = held::find(&stat::fstat(&file).during_path("fstat", &path)?) {
-                return Ok(Locked::Held(file));
             }
             match status::at(&path)? {
                 Status::Running(Some(pid)) => return Ok(Locked::Running(Some(pid))),
@@ -231,7 +238,7 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
         }
         match fd::open(path, OFlag::O_RDWR | FLAGS | create, Mode::from_bits_truncate(MODE)) {
             Err(Error { errno: Errno::EEXIST, .. }) => {}
-            result => break result?,
+            result => return result,
         }
     };
     let stat = stat::fstat(&file).during_path("fstat", path)?;
