@@ -102,12 +102,21 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
         Err(Error { errno: Errno::EEXIST, .. }) => (open(&path, flags, mode)?, false),
         result => (result?, true),
     };
-    if created {
-        // The caller's own umask has been at it.
-        nix::sys::stat::fchmod(&fd, mode).during("fchmod")?;
-    }
-    fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl")?;
+    prepare_log(&fd, created.then_some(mode)).inspect_err(|_| {
+        if created {
+            // The error to tell of is the first one.
+            let _ = nix::unistd::unlink(path.as_c_str());
+        }
+    })?;
     Ok((fd, created))
+}
+
+fn prepare_log(fd: &OwnedFd, mode: Option<Mode>) -> Result<()> {
+    if let Some(mode) = mode {
+        // The caller's own umask has been at it.
+        nix::sys::stat::fchmod(fd, mode).during("fchmod")?;
+    }
+    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl").map(drop)
 }
 
 /// open(2), close-on-exec.
