@@ -1,0 +1,28 @@
+// Daemons of scenarios.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { isAlive } from '../../__test__/helpers/proc.mjs'
+import { eventually } from './eventually.mjs'
+import { Consequence } from './told.mjs'
+
+const program = fileURLToPath(new URL('programs/daemon.mjs', import.meta.url))
+
+/** Has programs/daemon.mjs be launched. Whatever it has written is there, when its launcher has ended well. */
+export async function launched(options, way = '', prefix = [], env = {}) {
+  const [file, ...args] = [...prefix, process.execPath, program, JSON.stringify(options), way]
+  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Consequence('the launcher has failed')
+}
+
+/** Ends a daemon, whatever it was told before. */
+export async function end(pid) {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error
+  }
+  await eventually(() => !isAlive(pid))
+}

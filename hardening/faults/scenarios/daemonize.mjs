@@ -1,0 +1,31 @@
+// A daemon with everything: a pid file, logs, which it opens anew, a socket that it keeps; asked after and stopped.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, stopDaemon } from '../../../index.js'
+import { eventually } from '../eventually.mjs'
+import { end, launched } from '../launching.mjs'
+import { Refusal } from '../told.mjs'
+
+export default async function daemonize({ directory, after }) {
+  const [stdout, stderr, pidFile] = ['stdout', 'stderr', 'pid'].map((name) => path.join(directory, name))
+  after(() => {
+    for (const file of [stdout, stderr].filter(hasRun)) fs.rmSync(file)
+  })
+  await launched({ cwd: directory, umask: 0o77, stdout, stderr, pidFile, keep: [1], ready: 'manual' }, 'ready')
+  const pid = Number(fs.readFileSync(pidFile, 'utf8'))
+  // One that was killed leaves its pid file.
+  after(() => fs.rmSync(pidFile, { force: true }))
+  after(() => end(pid))
+  const { running, pid: told } = daemonStatus(pidFile)
+  if (!running || told !== pid) throw new Refusal(`${running}, ${told}`)
+  process.kill(pid, 'SIGHUP')
+  await eventually(() => fs.readFileSync(stdout, 'utf8').includes('reopened') || !fs.existsSync(pidFile))
+  assert.equal((await stopDaemon(pidFile))?.pid, pid)
+  assert.equal(daemonStatus(pidFile).running, false)
+  assert.equal(fs.existsSync(pidFile), false)
+}
+
+// Its logs are the daemon's from when it runs.
+const hasRun = (log) => fs.existsSync(log) && fs.statSync(log).size > 0
