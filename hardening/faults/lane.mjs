@@ -41,6 +41,8 @@ async function run(job) {
   const env = { ...process.env, ...settings(job, place) }
   const child = spawn(process.execPath, [SCRIPT, job.scenario, place('files')], {
     env,
+    // Whatever it kills, it is not us.
+    detached: true,
     stdio: ['ignore', output, output],
   })
   fs.closeSync(output)

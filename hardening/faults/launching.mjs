@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isAlive } from '../../__test__/helpers/proc.mjs'
 import { eventually } from './eventually.mjs'
@@ -15,6 +16,13 @@ export async function launched(options, way = '', prefix = [], env = {}) {
   const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Consequence('the launcher has failed')
+}
+
+/** The daemon that a pid file names. */
+export function named(pidFile) {
+  const pid = fs.existsSync(pidFile) ? Number.parseInt(fs.readFileSync(pidFile, 'utf8'), 10) : Number.NaN
+  if (Number.isNaN(pid)) throw new Consequence('there is no daemon')
+  return pid
 }
 
 /** Ends a daemon, whatever it was told before. */

@@ -3,14 +3,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fixture } from '../../../__test__/helpers/run.mjs'
-import { end, launched } from '../launching.mjs'
-import { Consequence } from '../told.mjs'
+import { end, launched, named } from '../launching.mjs'
 
 export default async function daemonizeUser({ directory, after }) {
   const pidFile = path.join(directory, 'pid')
   await launched({ user: 'nobody', pidFile }, '', ['python3', fixture('service-manager.py')], { TMPDIR: directory })
-  if (!fs.existsSync(pidFile)) throw new Consequence('the launcher has failed')
-  const pid = Number(fs.readFileSync(pidFile, 'utf8'))
+  const pid = named(pidFile)
   after(() => fs.rmSync(pidFile, { force: true }))
   await end(pid)
 }

@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { daemonStatus, stopDaemon } from '../../../index.js'
 import { eventually } from '../eventually.mjs'
-import { end, launched } from '../launching.mjs'
+import { end, launched, named } from '../launching.mjs'
 import { Refusal } from '../told.mjs'
 
 export default async function daemonize({ directory, after }) {
@@ -14,7 +14,7 @@ export default async function daemonize({ directory, after }) {
     for (const file of [stdout, stderr].filter(hasRun)) fs.rmSync(file)
   })
   await launched({ cwd: directory, umask: 0o77, stdout, stderr, pidFile, keep: [1], ready: 'manual' }, 'ready')
-  const pid = Number(fs.readFileSync(pidFile, 'utf8'))
+  const pid = named(pidFile)
   // One that was killed leaves its pid file.
   after(() => fs.rmSync(pidFile, { force: true }))
   after(() => end(pid))

@@ -6,8 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fixture } from '../../../__test__/helpers/run.mjs'
-import { end } from '../launching.mjs'
-import { Consequence } from '../told.mjs'
+import { end, named } from '../launching.mjs'
 
 const program = fileURLToPath(new URL('../programs/predecessor.mjs', import.meta.url))
 
@@ -19,7 +18,6 @@ export default async function handOver({ directory, after }) {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   await once(manager, 'exit')
-  if (!fs.existsSync(pidFile)) throw new Consequence('the predecessor has failed')
   after(() => fs.rmSync(pidFile, { force: true }))
-  await end(Number(fs.readFileSync(pidFile, 'utf8')))
+  await end(named(pidFile))
 }

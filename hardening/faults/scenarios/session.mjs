@@ -8,10 +8,8 @@ const program = fileURLToPath(new URL('../programs/session.mjs', import.meta.url
 
 export default async function session({ after }) {
   const child = spawn(process.execPath, [program], { stdio: ['ignore', 'inherit', 'inherit'] })
-  after(() => {
-    child.kill('SIGKILL')
-    child.close()
-  })
+  after(() => child.close())
+  after(() => child.kill('SIGKILL'))
   const { exitCode } = await child.wait()
   if (exitCode !== 0) throw new Consequence('the process has failed')
 }

@@ -12,10 +12,10 @@ export default async function spawned({ directory, after }) {
   const started = (...args) => {
     const child = spawn(...args)
     after(() => {
-      child.kill('SIGKILL')
-      child.close()
       for (const stream of child.stdio) stream?.destroy()
     })
+    after(() => child.close())
+    after(() => child.kill('SIGKILL'))
     return child
   }
 

@@ -12,10 +12,8 @@ export default async function terminal({ after }) {
   const { fd } = await pty({ after })
   const started = (file, args, options) => {
     const child = spawn(file, args, { stdio: [fd, 'inherit', 'inherit'], ...options })
-    after(() => {
-      child.kill('SIGKILL')
-      child.close()
-    })
+    after(() => child.close())
+    after(() => child.kill('SIGKILL'))
     return child.wait()
   }
   const leader = await started('sh', ['-c', '"$1" "$2"; exit $?', 'sh', process.execPath, program], {

@@ -9,10 +9,8 @@ import { Refusal } from '../told.mjs'
 export default async function waiting({ after }) {
   const started = () => {
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
-    after(() => {
-      child.kill('SIGKILL')
-      child.close()
-    })
+    after(() => child.close())
+    after(() => child.kill('SIGKILL'))
     return child
   }
   const synchronous = started()
