@@ -16,11 +16,13 @@ const EXCUSES = [
   { scenario: 'worker', calls: ['pthread_create', 'poll', 'epoll_wait'], of: /^left: {"descriptors":\[\],"threads":0/ },
   // listenUnix() replaces a file only where it has found out that nobody has it: else it is in use.
   { calls: ['open', 'connect', 'unlink'], of: /bind '.*\/dead'$/ },
+  // A daemon's logs are its own from when it has begun, also where it was killed since nobody could wait for it.
+  { calls: ['poll', 'recv', 'recvmsg'], of: /^left the file (stdout|stderr|log)$/ },
   // An empty file that could not be locked may be another one's by now.
   { calls: ['F_OFD_SETLK'], of: /^left the file (pid|other)$/ },
   // At its exit, a daemon says on standard error why its pid file is still there, or has emptied it.
   { said: /the pid file could not be removed/, of: /^left the file pid$/ },
-  { calls: ['unlink'], errnos: ['EACCES', 'EPERM', 'EROFS'], of: /^left the file (pid|other)$/ },
+  { calls: ['unlink', 'lstat', 'fstat'], errnos: ['EACCES', 'EPERM', 'EROFS'], of: /^left the file (pid|other)$/ },
 ]
 
 /** Complaints about a case, those apart that have a reason. */

@@ -18,6 +18,11 @@ export async function launched(options, way = '', prefix = [], env = {}) {
   if (code !== 0) throw new Consequence('the launcher has failed')
 }
 
+/** Removes logs that a daemon has written to: they are its own from when it runs. */
+export function removeLogs(...logs) {
+  for (const log of logs) if (fs.existsSync(log) && fs.statSync(log).size > 0) fs.rmSync(log)
+}
+
 /** The daemon that a pid file names. */
 export function named(pidFile) {
   const pid = fs.existsSync(pidFile) ? Number.parseInt(fs.readFileSync(pidFile, 'utf8'), 10) : Number.NaN

@@ -5,14 +5,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { daemonStatus, stopDaemon } from '../../../index.js'
 import { eventually } from '../eventually.mjs'
-import { end, launched, named } from '../launching.mjs'
+import { end, launched, named, removeLogs } from '../launching.mjs'
 import { Refusal } from '../told.mjs'
 
 export default async function daemonize({ directory, after }) {
   const [stdout, stderr, pidFile] = ['stdout', 'stderr', 'pid'].map((name) => path.join(directory, name))
-  after(() => {
-    for (const file of [stdout, stderr].filter(hasRun)) fs.rmSync(file)
-  })
+  after(() => removeLogs(stdout, stderr))
   await launched({ cwd: directory, umask: 0o77, stdout, stderr, pidFile, keep: [1], ready: 'manual' }, 'ready')
   const pid = named(pidFile)
   // One that was killed leaves its pid file.
@@ -26,6 +24,3 @@ export default async function daemonize({ directory, after }) {
   assert.equal(daemonStatus(pidFile).running, false)
   assert.equal(fs.existsSync(pidFile), false)
 }
-
-// Its logs are the daemon's from when it runs.
-const hasRun = (log) => fs.existsSync(log) && fs.statSync(log).size > 0

@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { daemonStatus, listenUnix, spawnDaemon, stopDaemon } from '../../../index.js'
-import { end } from '../launching.mjs'
+import { end, removeLogs } from '../launching.mjs'
 
 const service = fileURLToPath(new URL('../programs/service.mjs', import.meta.url))
 
@@ -19,6 +19,7 @@ export default async function spawnDaemons({ directory, after }) {
   after(() => end(plain.pid))
   assert.equal((await stopDaemon(other, { signal: 'SIGCONT', timeout: 100 })).pid, plain.pid)
 
+  after(() => removeLogs(log))
   const { pid } = await spawnDaemon(process.execPath, [service], {
     cwd: directory,
     stdio: ['ignore', log, log],
@@ -26,7 +27,6 @@ export default async function spawnDaemons({ directory, after }) {
     ready: 'notify',
     listen: { web: listening },
   })
-  after(() => fs.rmSync(log, { force: true }))
   after(() => fs.rmSync(pidFile, { force: true }))
   after(() => end(pid))
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
