@@ -91,7 +91,9 @@ async function inLanes(jobs, done) {
 async function plan(scenario) {
   const { facts, complaints } = await inLane(lanes[0], { scenario })
   const errors = facts.told.filter((line) => line.error).map(({ error }) => error.stack)
-  if (complaints.length + errors.length > 0) return { broken: [...complaints, ...errors, facts.output] }
+  if (complaints.length + errors.length > 0) {
+    return { broken: [...complaints, ...errors, facts.output], places: new Set(), cases: [] }
+  }
   const calls = [...new Set(facts.calls)].map((call) => {
     const [, name, place, count] = call.match(/^(.*)\+(.*)#(.*)$/)
     return { call, name, place, count: Number(count) }
@@ -111,42 +113,41 @@ async function plan(scenario) {
 
 async function runAll() {
   const rows = []
-  const failures = []
-  for (const scenario of scenarios) {
-    const { broken, places, cases } = await plan(scenario)
-    if (broken) {
-      failures.push({ scenario, complaints: broken })
-      continue
-    }
-    const row = {
-      scenario,
-      places,
-      cases: cases.length,
-      absorbed: 0,
-      reported: 0,
-      excused: 0,
-      'not reached': 0,
-      failed: 0,
-    }
-    let count = 0
-    await inLanes(cases, (job, { outcome, complaints }) => {
-      row[complaints.length > 0 ? 'failed' : outcome]++
-      if (complaints.length > 0) failures.push({ ...job, complaints })
-      progress(`${scenario}: ${++count} of ${cases.length}, ${row.failed} failed`)
-    })
-    progress(`${scenario}: ${cases.length} done, ${row.failed} failed\n`)
-    rows.push(row)
-  }
+  for (const scenario of scenarios) rows.push(await runScenario(scenario))
   table(rows)
-  for (const { scenario, call, errnos, complaints } of grouped(failures)) {
-    const repeat = call
-      ? `npm run test:faults -- ${scenario} --case '${call}=${errnos[0]}'   ${placeOf(call)}`
-      : scenario
-    console.log(`\n${repeat}`)
-    if (errnos.length > 1) console.log(`  and ${errnos.slice(1).join(', ')}`)
-    for (const complaint of complaints) console.log(`  ${complaint}`)
+  return rows.some(({ failed }) => failed > 0) ? 1 : 0
+}
+
+async function runScenario(scenario) {
+  const { broken, places, cases } = await plan(scenario)
+  const row = {
+    scenario,
+    places,
+    cases: cases.length,
+    absorbed: 0,
+    reported: 0,
+    excused: 0,
+    'not reached': 0,
+    failed: 0,
   }
-  return failures.length > 0 ? 1 : 0
+  if (broken) {
+    console.log(`${scenario} fails by itself\n  ${broken.join('\n  ')}`)
+    return { ...row, failed: 1 }
+  }
+  const failures = []
+  let count = 0
+  await inLanes(cases, (job, { outcome, complaints }) => {
+    row[complaints.length > 0 ? 'failed' : outcome]++
+    if (complaints.length > 0) failures.push({ ...job, complaints })
+    progress(`${scenario}: ${++count} of ${cases.length}, ${row.failed} failed`)
+  })
+  progress(`${scenario}: ${cases.length} done, ${row.failed} failed\n`)
+  for (const { call, errnos, complaints } of grouped(failures)) {
+    console.log(`  npm run test:faults -- ${scenario} --case '${call}=${errnos[0]}'   ${placeOf(call)}`)
+    if (errnos.length > 1) console.log(`    and ${errnos.slice(1).join(', ')}`)
+    for (const complaint of complaints) console.log(`    ${complaint}`)
+  }
+  return row
 }
 
 // A call that fails with each of several numbers is one failure; the words are those of the first.
@@ -162,7 +163,7 @@ function grouped(failures) {
 
 async function list() {
   for (const scenario of scenarios) {
-    const { broken, places = [], cases = [] } = await plan(scenario)
+    const { broken, places, cases } = await plan(scenario)
     console.log(`${scenario}: ${broken?.join('\n') ?? `${places.size} call sites, ${cases.length} cases`}`)
     for (const place of places) console.log(`  ${place.padEnd(28)} ${placeOf(`${place}#`)}`)
   }
