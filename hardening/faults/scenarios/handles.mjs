@@ -27,7 +27,7 @@ export default async function handles({ directory, after }) {
   const exit = once(piped, 'exit')
   after(() => exit)
   after(() => piped.stdout.destroy())
-  const unix = listenUnix('\0procnative-faults')
+  const unix = listenUnix(`\0procnative-faults-${process.pid}`)
   after(() => unix.close())
 
   const [one, other] = socketpair('seqpacket')
