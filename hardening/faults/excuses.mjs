@@ -20,6 +20,8 @@ const EXCUSES = [
   { calls: ['open', 'connect', 'unlink'], of: /bind '.*\/dead'$/ },
   // A daemon's logs are its own from when it has begun, also where it was killed since nobody could wait for it.
   { calls: ['poll', 'recv', 'recvmsg'], of: /^left the file (stdout|stderr|log)$/ },
+  // A launcher has both ends when it sends its settings: that the other one is gone was made up.
+  { calls: ['send'], errnos: ['ECONNRESET', 'EPIPE'], of: /EAGAIN.*, recv$/ },
   // An empty file that could not be locked may be another one's by now.
   { calls: ['F_OFD_SETLK'], of: /^left the file (pid|other)$/ },
   // At its exit, a daemon says on standard error why its pid file is still there, or has emptied it.

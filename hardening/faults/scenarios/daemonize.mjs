@@ -20,7 +20,9 @@ export default async function daemonize({ directory, after }) {
   if (!running || told !== pid) throw new Refusal(`${running}, ${told}`)
   process.kill(pid, 'SIGHUP')
   await eventually(() => fs.readFileSync(stdout, 'utf8').includes('reopened') || !fs.existsSync(pidFile))
-  assert.equal((await stopDaemon(pidFile))?.pid, pid)
+  const stopped = await stopDaemon(pidFile)
+  if (stopped === null) throw new Refusal('it does not run')
+  assert.equal(stopped.pid, pid)
   assert.equal(daemonStatus(pidFile).running, false)
   assert.equal(fs.existsSync(pidFile), false)
 }
