@@ -8,7 +8,7 @@ const { CHECKS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
-const { listenUnix } = require('./unix.js')
+const { addressOf, listenUnix } = require('./unix.js')
 const validate = require('./validate.js')
 
 // Known to this package only, so that nobody makes a ChannelServer of a socket that is somebody else's.
@@ -61,8 +61,18 @@ class ChannelServer extends EventEmitter {
   }
 
   #welcome(fd, peer) {
-    if (this.#isClosed || !this.#isAuthorized(peer)) native.close(fd)
-    else this.emit('connection', open(fd, this.#options))
+    if (this.#isClosed || !this.#isAuthorized(peer)) {
+      native.close(fd)
+      return
+    }
+    let channel
+    try {
+      channel = open(fd, this.#options)
+    } catch (error) {
+      this.#complain(error)
+      return
+    }
+    this.emit('connection', channel)
   }
 
   #isAuthorized(peer) {
@@ -115,13 +125,15 @@ function strangers() {
   return known
 }
 
-function serverOf(handle, ...rest) {
+function serverOf(handle, path, ...rest) {
   try {
-    const server = new ChannelServer(OWN, handle.fd, ...rest)
+    const server = new ChannelServer(OWN, handle.fd, path, ...rest)
     handle.take()
     return server
   } catch (error) {
     handle.close()
+    // Nobody has heard of it.
+    if (!addressOf(path).isAbstract) fs.rmSync(path, { force: true })
     throw error
   }
 }

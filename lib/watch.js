@@ -83,13 +83,14 @@ class Watch {
   // Nobody will ask any more; who waits already, still hears of the end.
   release() {
     if (this.#isReleased || this.hasEnded) return
-    this.#isReleased = true
     if (this.#waiters.size === 0) this.#forget()
+    // Only now: what has failed can be tried again.
+    this.#isReleased = true
   }
 
   #forget() {
-    reactor.forget(this.#token)
     native.releaseProcess(reactor.open(), this.#token)
+    reactor.forget(this.#token)
   }
 }
 

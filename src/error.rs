@@ -21,10 +21,10 @@ impl Error {
         Self { syscall, errno: Errno::last(), path: None }
     }
 
-    /// A failed open of the standard library's.
-    pub fn of_open(error: &std::io::Error, path: &CStr) -> Self {
+    /// Of the standard library's.
+    pub fn of_io(syscall: &'static str, error: &std::io::Error, path: &CStr) -> Self {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        Self { syscall: "open", errno, path: Some(path.to_owned()) }
+        Self { syscall, errno, path: Some(path.to_owned()) }
     }
 }
 

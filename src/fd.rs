@@ -1,7 +1,11 @@
 //! Descriptors: are they open, which are, and opening what a daemon is given.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
@@ -64,9 +68,29 @@ pub fn open_numbers() -> Result<Vec<RawFd>> {
 
 /// The descriptors that this process had open when it looked.
 pub fn numbers() -> Result<Vec<RawFd>> {
-    let directory =
-        std::fs::read_dir("/proc/self/fd").map_err(|error| Error::of_open(&error, c"/proc/self/fd"))?;
-    Ok(directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    let names = list(c"/proc/self/fd")?;
+    Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+}
+
+/// The names in a directory.
+pub fn list(path: &CStr) -> Result<Vec<OsString>> {
+    let entries = std::fs::read_dir(as_path(path)).map_err(|error| Error::of_io("open", &error, path))?;
+    entries
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<std::io::Result<_>>()
+        .map_err(|error| Error::of_io("getdents64", &error, path))
+}
+
+/// What a file says, which may be no UTF-8.
+pub fn read(path: &CStr) -> Result<String> {
+    let mut file = File::open(as_path(path)).map_err(|error| Error::of_io("open", &error, path))?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(|error| Error::of_io("read", &error, path))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn as_path(path: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 
 /// close(2), at once. Linux closes it also where an error comes of that.
@@ -117,12 +141,21 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
         Err(Error { errno: Errno::EEXIST, .. }) => (open(&path, flags, mode)?, false),
         result => (result?, true),
     };
-    if created {
-        // The caller's own umask has been at it.
-        nix::sys::stat::fchmod(&fd, mode).during("fchmod")?;
-    }
-    fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl")?;
+    prepare_log(&fd, created.then_some(mode)).inspect_err(|_| {
+        if created {
+            // The error to tell of is the first one.
+            let _ = nix::unistd::unlink(path.as_c_str());
+        }
+    })?;
     Ok((fd, created))
+}
+
+fn prepare_log(fd: &OwnedFd, mode: Option<Mode>) -> Result<()> {
+    if let Some(mode) = mode {
+        // The caller's own umask has been at it.
+        nix::sys::stat::fchmod(fd, mode).during("fchmod")?;
+    }
+    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl").map(drop)
 }
 
 /// open(2), close-on-exec.

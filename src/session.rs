@@ -6,8 +6,8 @@ use nix::sys::signal::Signal;
 use nix::sys::stat;
 use nix::unistd::{self, Pid};
 
-use crate::error::{During, Error, Result};
-use crate::{proc_stat, sys};
+use crate::error::{During, Result};
+use crate::{fd, proc_stat, sys};
 
 /// setsid(2)
 pub fn setsid() -> Result<i32> {
@@ -74,11 +74,8 @@ pub fn is_main_thread() -> bool {
 
 /// The path of the controlling terminal, from its device number in /proc/self/stat.
 pub fn controlling_terminal() -> Result<Option<String>> {
-    // The kernel makes this file up at each read, which can't fail; opening it can.
-    let stat =
-        std::fs::read("/proc/self/stat").map_err(|error| Error::of_open(&error, c"/proc/self/stat"))?;
-    // The program's name may be anything, also no UTF-8.
-    Ok(terminal_device(&String::from_utf8_lossy(&stat)).map(|(major, minor)| device_path(major, minor)))
+    let stat = fd::read(c"/proc/self/stat")?;
+    Ok(terminal_device(&stat).map(|(major, minor)| device_path(major, minor)))
 }
 
 /// Major and minor number of field 7, tty_nr; None without a terminal.

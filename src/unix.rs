@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{self, Mode};
 use nix::unistd;
@@ -76,6 +76,7 @@ pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
 
 /// A listening stream socket.
 pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
+    let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
     let listener = socket(SockType::Stream)?;
     match address {
         Address::Abstract(name) => {
@@ -87,8 +88,12 @@ pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
             bind(&listener, path)?;
         }
     }
-    let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
-    socket::listen(&listener, backlog).during("listen")?;
+    socket::listen(&listener, backlog).during("listen").inspect_err(|_| {
+        if let Address::File(path) = address {
+            // The error to tell of is the first one.
+            let _ = std::fs::remove_file(path);
+        }
+    })?;
     Ok(listener)
 }
 
@@ -108,14 +113,20 @@ fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
     if lock.is_none() || !is_dead(&file, &address)? {
         return Err(taken);
     }
-    unistd::unlink(file.as_c_str()).during_path("unlink", &file)?;
+    match unistd::unlink(file.as_c_str()) {
+        Err(Errno::ENOENT) => {}
+        result => result.during_path("unlink", &file)?,
+    }
     bind()
 }
 
-/// Whether there is a socket at `path` that no process has any more. To connect a datagram socket to one is not felt
-/// there, and refused for its type if it is another; it also finds one that does not listen yet.
+/// Whether there is a socket at `path` that no process has any more, or nothing by now. To connect a datagram socket to
+/// one is not felt there, and refused for its type if it is another; it also finds one that does not listen yet.
 fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
-    let stat = stat::lstat(path.as_c_str()).during_path("lstat", path)?;
+    let stat = match stat::lstat(path.as_c_str()) {
+        Err(Errno::ENOENT) => return Ok(true),
+        result => result.during_path("lstat", path)?,
+    };
     if stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
         return Ok(false);
     }
@@ -124,7 +135,7 @@ fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
 }
 
 /// Locks the directory of `path` against others who do. None where it may not be read, or somebody keeps it locked.
-fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
+fn lock_directory(path: &Path) -> Result<Option<sys::fd::Locked>> {
     let parent = match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -136,7 +147,7 @@ fn lock_directory(path: &Path) -> Result<Option<Flock<OwnedFd>>> {
     };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+        match sys::fd::Locked::try_lock(directory) {
             Ok(lock) => return Ok(Some(lock)),
             Err((same, Errno::EWOULDBLOCK)) if Instant::now() < deadline => directory = same,
             Err((_, Errno::EWOULDBLOCK)) => return Ok(None),

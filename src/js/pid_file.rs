@@ -98,7 +98,7 @@ pub fn lock_pid_file(env: Env, path: String) -> Result<PidFileLock> {
         Locked::Held(_) => (false, true, None),
         Locked::Taken(claim) => {
             claim.file().map_or(Ok(()), |file| file.write(own_pid())).or_throw(&env)?;
-            claim.keep().map_or(Ok(()), held::add).or_throw(&env)?;
+            claim.keep().into_iter().for_each(held::add_own);
             (true, false, None)
         }
     };

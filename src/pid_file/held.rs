@@ -33,12 +33,21 @@ fn held() -> MutexGuard<'static, Vec<Entry>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From here on it is this process's, and is let go of when that exits.
+/// One that was inherited: from here on it is this process's, and is let go of when that exits.
 pub fn add(file: PidFile) -> Result<()> {
     let handed = !file.names(own_pid())?;
+    keep(file, handed);
+    Ok(())
+}
+
+/// The same with one that this process has locked and written.
+pub fn add_own(file: PidFile) {
+    keep(file, false);
+}
+
+fn keep(file: PidFile, handed: bool) {
     sys::process::at_exit_once(let_go_at_exit);
     held().push(Entry { file: Arc::new(file), handed, lent: false });
-    Ok(())
 }
 
 /// After the last of the program's own exit handlers: until then, it runs.

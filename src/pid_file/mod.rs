@@ -114,23 +114,19 @@ impl PidFile {
         loop {
             let file = open_or_create(&path)?;
             match lock::set(&file, lock::FIRST_BYTE) {
-                // Somebody may have removed it, or put another into its place, while we were at it.
-                Ok(()) if is_at(&file, &path)? => {
-                    // What a stranger has left behind, and may have open, would be believed of nobody but the stranger.
-                    if attempts > 0 && is_strangers(&stat::fstat(&file).during_path("fstat", &path)?) {
-                        attempts -= 1;
-                        if unistd::unlink(path.as_c_str()).is_ok() {
-                            continue;
-                        }
+                Ok(()) => {
+                    let is_ours = make_ours(&file, &path);
+                    let claim = Claim(Some(Self { file, path: path.clone() }));
+                    if is_ours? {
+                        return Ok(Locked::Taken(claim));
                     }
-                    shut_out_readers(&file, &path)?;
-                    return Ok(Locked::Taken(Claim(Some(Self { file, path }))));
                 }
-                Ok(()) | Err(Errno::EAGAIN | Errno::EACCES) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    if let Some(file) = held::find(&stat::fstat(&file).during_path("fstat", &path)?) {
+                        return Ok(Locked::Held(file));
+                    }
+                }
                 Err(errno) => return Err(errno).during_path("fcntl", &path),
-            }
-            if let Some(file) = held::find(&stat::fstat(&file).during_path("fstat", &path)?) {
-                return Ok(Locked::Held(file));
             }
             match status::at(&path)? {
                 Status::Running(Some(pid)) => return Ok(Locked::Running(Some(pid))),
@@ -238,7 +234,7 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
         }
         match fd::open(path, OFlag::O_RDWR | FLAGS | create, Mode::from_bits_truncate(MODE)) {
             Err(Error { errno: Errno::EEXIST, .. }) => {}
-            result => break result?,
+            result => return result,
         }
     };
     let stat = stat::fstat(&file).during_path("fstat", path)?;
@@ -250,6 +246,20 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
         return Err(Errno::EMLINK).during_path("open", path);
     }
     Ok(file)
+}
+
+/// False where the locked file is not at `path`: somebody has removed it, or put another into its place, while we were at it;
+/// or it was a stranger's, and removed for that: whoever has it open could go on to lock it, and to name anybody.
+fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
+    if !is_at(file, path)? {
+        return Ok(false);
+    }
+    let is_removed = is_strangers(&stat::fstat(file).during_path("fstat", path)?)
+        && unistd::unlink(path.as_c_str()).is_ok();
+    if !is_removed {
+        shut_out_readers(file, path)?;
+    }
+    Ok(!is_removed)
 }
 
 /// Gives a file that is ours the mode it would have been created with.

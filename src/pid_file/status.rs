@@ -1,13 +1,12 @@
 //! Whether the daemon of a pid file runs, and which process it is.
 
 use std::ffi::CString;
-use std::fs::DirEntry;
-use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, FileStat, Mode};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{self, SysconfVar};
@@ -101,36 +100,40 @@ pub(super) fn at(path: &CString) -> Result<Status> {
 /// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
 /// be gone, and whoever can write to the file, as a daemon can that runs as another user, can write any.
 fn holds(pid: i32, file: &FileStat) -> Result<bool> {
-    if !may_be_of(pid, file) {
+    if !unless_gone(may_be_of(pid, file))? {
         return Ok(false);
     }
-    match has_locked(pid, file) {
-        Ok(answer) => Ok(answer),
-        Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)) {
-            Errno::ENOENT | Errno::ESRCH => Ok(false),
-            // It has more rights than we have, or we may not trace it: its age must do, for it was there when the
-            // number was written.
-            Errno::EACCES | Errno::EPERM => Ok(is_as_old_as(pid, file)),
-            _ => Err(Error::of_open(&error, &c_string(&format!("/proc/{pid}/fd"))?)),
-        },
+    match unless_gone(has_locked(pid, file)) {
+        // It has more rights than we have, or we may not trace it: its age must do, for it was there when the
+        // number was written.
+        Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(is_as_old_as(pid, file)),
+        result => result,
+    }
+}
+
+/// Of a process that is gone while we look, nothing holds.
+fn unless_gone(answer: Result<bool>) -> Result<bool> {
+    match answer {
+        Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => Ok(false),
+        result => result,
     }
 }
 
 /// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
 /// pass its lock on to anybody who takes descriptors: of a stranger's file only a process of the stranger's own is believed.
-fn may_be_of(pid: i32, file: &FileStat) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+fn may_be_of(pid: i32, file: &FileStat) -> Result<bool> {
+    let status = fd::read(&c_string(&format!("/proc/{pid}/status"))?)?;
     let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     let is_owners = field("Uid:").split_whitespace().all(|uid| uid == file.st_uid.to_string());
-    field("Tgid:\t") == pid.to_string() && (!is_strangers(file) || is_owners)
+    Ok(field("Tgid:\t") == pid.to_string() && (!is_strangers(file) || is_owners))
 }
 
 /// proc_pid_fdinfo(5): each descriptor's locks are told with it.
-fn has_locked(pid: i32, file: &FileStat) -> io::Result<bool> {
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
-        match is_lock_of(pid, &entry?, file) {
+fn has_locked(pid: i32, file: &FileStat) -> Result<bool> {
+    for number in fd::list(&c_string(&format!("/proc/{pid}/fd"))?)? {
+        match is_lock_of(pid, &number.to_string_lossy(), file) {
             // Closed since.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(Error { errno: Errno::ENOENT, .. }) => {}
             Ok(false) => {}
             answer => return answer,
         }
@@ -139,15 +142,17 @@ fn has_locked(pid: i32, file: &FileStat) -> io::Result<bool> {
 }
 
 /// The file itself is looked at last, and only where it is a locked one: the file system of another may not answer any more.
-fn is_lock_of(pid: i32, entry: &DirEntry, file: &FileStat) -> io::Result<bool> {
-    let is_named = std::fs::read_link(entry.path())?.is_absolute();
+fn is_lock_of(pid: i32, number: &str, file: &FileStat) -> Result<bool> {
+    let path = c_string(&format!("/proc/{pid}/fd/{number}"))?;
+    let is_named =
+        fcntl::readlink(path.as_c_str()).during_path("readlink", &path)?.as_bytes().starts_with(b"/");
     if !is_named {
         return Ok(false);
     }
-    let info =
-        std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy()))?;
+    let info = fd::read(&c_string(&format!("/proc/{pid}/fdinfo/{number}"))?)?;
     let is_lock = |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
-    Ok(info.lines().any(is_lock) && fd::is_same(&stat::stat(&entry.path())?, file))
+    Ok(info.lines().any(is_lock)
+        && fd::is_same(&stat::stat(path.as_c_str()).during_path("stat", &path)?, file))
 }
 
 /// Whether a process was started before the file was last written, give or take what clocks are set by.
@@ -160,7 +165,7 @@ fn is_as_old_as(pid: i32, file: &FileStat) -> bool {
 
 /// Field 22, starttime, is in ticks since the machine was started.
 fn age(pid: i32) -> Option<Duration> {
-    let stat = String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/stat")).ok()?).into_owned();
+    let stat = fd::read(&c_string(&format!("/proc/{pid}/stat")).ok()?).ok()?;
     let ticks: u64 = proc_stat::field(&stat, 22)?.parse().ok()?;
     let per_second = unistd::sysconf(SysconfVar::CLK_TCK).ok()?? as u64;
     let up = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);

@@ -101,16 +101,15 @@ impl Processes {
 
     /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
     pub fn release(&mut self, token: Token) -> Result<()> {
-        match self.entries.get_mut(&token) {
-            Some(entry) if entry.claim.is_some() => {
-                entry.given_up = true;
-                self.watch(token)
-            }
-            _ => {
-                self.remove(token);
-                Ok(())
-            }
+        if self.entries.get(&token).is_none_or(|entry| entry.claim.is_none()) {
+            self.remove(token);
+            return Ok(());
         }
+        self.watch(token)?;
+        if let Some(entry) = self.entries.get_mut(&token) {
+            entry.given_up = true;
+        }
+        Ok(())
     }
 
     /// What becomes of it when its environment has ended: children that were given up are still reaped, by a thread that

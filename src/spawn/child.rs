@@ -26,6 +26,7 @@ pub enum Step {
     SetGroup,
     ControllingTerminal,
     Foreground,
+    Fcntl,
     Duplicate,
     CloseRange,
     Access,
@@ -371,7 +372,7 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
             // SAFETY: fcntl and dup2 act on this process's own descriptor table.
             let copy = unsafe { libc::fcntl(one.source, libc::F_DUPFD_CLOEXEC, highest.wrapping_add(1)) };
             if copy < 0 {
-                return Err(Step::Duplicate);
+                return Err(Step::Fcntl);
             }
             last = Move { source: one.source, target: copy };
         }
@@ -379,15 +380,15 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
     }
     for one in &*moves {
         // SAFETY: as above. dup2 clears close-on-exec, but does nothing at all where both are the same.
-        let done = unsafe {
+        let (done, step) = unsafe {
             if one.source == one.target {
-                libc::fcntl(one.source, libc::F_SETFD, 0)
+                (libc::fcntl(one.source, libc::F_SETFD, 0), Step::Fcntl)
             } else {
-                libc::dup2(one.source, one.target)
+                (libc::dup2(one.source, one.target), Step::Duplicate)
             }
         };
         if done < 0 {
-            return Err(Step::Duplicate);
+            return Err(step);
         }
     }
     Ok(())

@@ -135,7 +135,9 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
         unknown => {
             if report.pid != 0 {
                 // SAFETY: the daemon has run, so the kernel had put a new descriptor there, into our table.
-                drop(unsafe { OwnedFd::from_raw_fd(report.pidfd) });
+                let pidfd = unsafe { OwnedFd::from_raw_fd(report.pidfd) };
+                // It may live, and nobody would hear of it.
+                let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
             }
             // One that is dying, in the memory that it was lent, keeps that.
             std::mem::forget((memory, stack, daemon_stack));

@@ -93,6 +93,7 @@ pub fn step_failed(report: &Report, plan: &Plan) -> Error {
         Step::SetGroup => ("setpgid", None),
         Step::ControllingTerminal => ("ioctl", None),
         Step::Foreground => ("tcsetpgrp", None),
+        Step::Fcntl => ("fcntl", None),
         Step::Duplicate => ("dup2", None),
         Step::CloseRange => ("close_range", None),
         Step::Access => ("chdir", plan.enterable.as_ref().map(|one| &one.named)),

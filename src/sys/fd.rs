@@ -1,6 +1,6 @@
 //! Descriptors by number.
 
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -52,6 +52,28 @@ pub fn close_all(descriptors: impl IntoIterator<Item = OwnedFd>) {
             // As of a seccomp profile.
             run.iter().copied().map(adopt).for_each(drop);
         }
+    }
+}
+
+/// An exclusive flock(2), until this is dropped. nix's own panics where it can't be undone.
+pub struct Locked(OwnedFd);
+
+impl Locked {
+    /// EWOULDBLOCK, and the descriptor, where somebody else has it.
+    pub fn try_lock(fd: OwnedFd) -> Result<Self, (OwnedFd, Errno)> {
+        // SAFETY: numbers only.
+        match Errno::result(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+            Ok(_) => Ok(Self(fd)),
+            Err(errno) => Err((fd, errno)),
+        }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Not left to the close: a child that is on its way to exec may have the description too.
+        // SAFETY: numbers only.
+        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
     }
 }
 

@@ -1,0 +1,55 @@
+// case.mjs SCENARIO DIRECTORY: runs a scenario in a process of its own, and tells which errors have come to JavaScript, and what
+// is left behind when all has been cleaned up.
+
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import { children, descriptors, threads } from '../../__test__/helpers/proc.mjs'
+import { eventually } from './eventually.mjs'
+import { tellEnd, tellError, tellLeft } from './told.mjs'
+
+const [name, directory] = process.argv.slice(2)
+const { default: scenario } = await import(`./scenarios/${name}.mjs`)
+
+// libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
+await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
+await once(net.connect('\0nobody'), 'error')
+
+const snapshot = () => ({ descriptors: descriptors(), threads: threads(), children: children() })
+
+const isPassing = (what) => what.endsWith('/fd') || what === '/proc/sys/vm/overcommit_memory'
+
+function leftovers(before) {
+  const after = snapshot()
+  const left = Object.entries(after.descriptors).filter(
+    ([fd, what]) => before.descriptors[fd] !== what && !isPassing(what),
+  )
+  // A thread's reactor stays open.
+  const reactor = left.findIndex(([, what]) => what === 'anon_inode:[eventpoll]')
+  if (reactor >= 0) left.splice(reactor, 1)
+  return {
+    descriptors: left.map((one) => one.join(' is ')),
+    threads: Math.max(0, after.threads - before.threads),
+    children: after.children.filter((pid) => !before.children.includes(pid)),
+  }
+}
+
+const isNothing = ({ descriptors, threads, children }) => descriptors.length + threads + children.length === 0
+
+const before = snapshot()
+const cleanups = []
+process.on('uncaughtException', (error) => tellError(error, true))
+try {
+  await scenario({ directory, after: (cleanup) => cleanups.unshift(cleanup) })
+} catch (error) {
+  tellError(error)
+}
+for (const cleanup of cleanups) {
+  try {
+    await cleanup()
+  } catch (error) {
+    tellError(error)
+  }
+}
+if (!(await eventually(() => isNothing(leftovers(before))))) tellLeft(leftovers(before))
+tellEnd()

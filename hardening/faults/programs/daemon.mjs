@@ -1,0 +1,22 @@
+// daemon.mjs OPTIONS [ready | foreground]: becomes a daemon, and opens its logs anew on SIGHUP.
+
+import fs from 'node:fs'
+import { daemonize } from '../../../index.js'
+import { told } from '../told.mjs'
+
+const [options, way] = process.argv.slice(2)
+
+process.on('SIGTERM', () => process.exit())
+// In its logs, that it has run: they are its own then, whatever comes after.
+for (const fd of [1, 2]) fs.writeSync(fd, 'it runs\n')
+await told(() => {
+  const daemon = daemonize(JSON.parse(options))
+  process.on('SIGHUP', () =>
+    told(() => {
+      daemon.reopenLogs()
+      console.log('reopened')
+    }),
+  )
+  if (way === 'ready') daemon.ready()
+  setInterval(() => {}, 1000)
+})

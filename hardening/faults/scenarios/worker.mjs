@@ -1,0 +1,22 @@
+// A worker thread that ends with children which it does not wait for: one that it has given up, and one that it has not.
+
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { isAlive } from '../../../__test__/helpers/proc.mjs'
+import { waitpid } from '../../../index.js'
+import { eventually } from '../eventually.mjs'
+
+const program = fileURLToPath(new URL('../programs/thread.mjs', import.meta.url))
+
+export default async function worker({ after }) {
+  const thread = new Worker(program)
+  after(() => thread.terminate())
+  const [{ error, pids }] = await once(thread, 'message')
+  await thread.terminate()
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  // Of those that were not given up, this thread is the parent now.
+  for (const pid of error ? pids : pids.slice(0, 1)) waitpid(pid, { force: true })
+  if (error) throw Object.assign(new Error(error.message), error)
+  await eventually(() => !isAlive(pids[1]))
+}
