@@ -340,7 +340,8 @@ export interface StopDaemonOptions {
 
 /**
  * Stops the daemon of a pid file and waits for its end. It is signalled through a pidfd, after it was seen to hold the
- * file's lock: never a stranger who was given its number.
+ * file's lock: never a stranger who was given its number. The lock may outlive it by milliseconds, where another thread of
+ * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
  *
  * @returns null if none runs; else its pid, and whether it took SIGKILL
  * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`

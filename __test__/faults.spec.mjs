@@ -5,7 +5,8 @@ import { hasProgram, isNode, needs, test } from './helpers/harness.mjs'
 import { root, runScript } from './helpers/run.mjs'
 
 test('E1: each system call of a scenario that fails once comes out as an error, and leaves nothing', {
-  ...needs('Node.js and a C compiler, cc', isNode && hasProgram('cc')),
+  // The shim knows system calls that have no function by their numbers there.
+  ...needs('Node.js, x64 and a C compiler, cc', isNode && process.arch === 'x64' && hasProgram('cc')),
 }, async () => {
   const { code, stdout, stderr } = await runScript('hardening/faults/faults.mjs', ['descriptors', '--commonest'], {
     cwd: root,

@@ -363,8 +363,6 @@ for (const [what, code, ...call] of [
   ['no signal as `parentDeathSignal`', 'ERR_INVALID_ARG_VALUE', 'true', [], { parentDeathSignal: 'SIGNONE' }],
   ['what `stdio` does not know', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: 'pipes' }],
   ['a file’s name in `stdio`', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: ['ignore', '/dev/null'] }],
-  ['a hole in `stdio`', 'ERR_INVALID_ARG_TYPE', 'true', [], { stdio: Array(4) }],
-  ['null in `stdio`', 'ERR_INVALID_ARG_TYPE', 'true', [], { stdio: [null] }],
 ]) {
   test(`E2: ${what} is ${code}, and nothing is started`, () => {
     assert.equal(refusal(...call).code, code)

@@ -10,7 +10,7 @@ import { listenUnix, notify, spawnDaemon } from '../index.js'
 import { end, firstLine } from './helpers/daemon.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, runScript } from './helpers/run.mjs'
+import { fixture, root, run, runScript } from './helpers/run.mjs'
 import { environmentOf, hasOpen, PYTHON, rejection, spawned } from './helpers/spawned.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -328,7 +328,7 @@ test('D24: notify() is false without NOTIFY_SOCKET, and where nobody listens', a
 
 test(
   'D14: READY=1 is heard also where signals come while the manager’s queue is full',
-  needs('python3 and Node.js', hasProgram(PYTHON) && isNode),
+  needs('python3 and Node.js', hasProgram('python3') && isNode),
   async () => {
     const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
     const program = [process.execPath, '-e', service, root]

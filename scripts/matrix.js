@@ -38,6 +38,8 @@ const CHANNELS = [
   'channel-reentrant',
   'channel-server-errors',
   'channel-socket',
+  'security-linger',
+  'security-unix',
   'send-fds-peer',
   'wire-format-bytes',
 ]
@@ -54,6 +56,7 @@ const HANDLES = [
   'fork-parent',
   'handle',
   'handles-load',
+  'security-channel',
   'send-fds',
   'send-fds-refused',
   'wire-format',
