@@ -10,3 +10,9 @@ export const EXPLAINED = {
   'D9: and so where node has a capability, which undoes the death signal':
     'a program with capabilities is run without LD_PRELOAD',
 }
+
+/** By file: those whose other programs it would be that can't do with a runtime preloaded. */
+export const LEFT_OUT = {
+  'docs.spec.mjs': 'curl comes to a standstill in setlocale(3)',
+  'faults.spec.mjs': 'it has a library of its own to preload',
+}
