@@ -666,7 +666,10 @@ export class Handle {
    * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
    */
   take(): number
-  /** close(2), at once, also of a socket that is set to linger. Does nothing once taken or closed. */
+  /**
+   * close(2), at once: a socket's SO_LINGER, by which its sender could have it wait, is turned off. Does nothing once taken
+   * or closed.
+   */
   close(): void
   [Symbol.dispose](): void
 }
