@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { daemonStatus, listenUnix, spawnDaemon, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
+import { release } from './helpers/fifo.mjs'
 import { temporary, test } from './helpers/harness.mjs'
 import { descriptors, isAlive } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
@@ -131,7 +132,7 @@ test('D23: what was handed over is closed in the caller while it waits', async (
   socket.close()
   await until(() => !Object.values(descriptors()).includes(link), 'nothing leads to it here')
   // Only now it becomes ready.
-  fs.writeFileSync(fifo, '')
+  await release(fifo)
   const { pid } = await started
   t.after(() => end(pid))
 })

@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { daemonStatus, spawnDaemon, stopDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
+import { release } from './helpers/fifo.mjs'
 import { temporary, test } from './helpers/harness.mjs'
 import { isAlive } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
@@ -134,7 +135,7 @@ test('D25: the content does not change before READY, nor by what another process
   await until(() => fs.existsSync(told) && content(told).endsWith('\n'))
   assert.equal(content(pidFile), `${pid}\n`)
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
-  fs.writeFileSync(fifo, '')
+  await release(fifo)
   await until(() => said().some(({ failed }) => failed))
 })
 

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { daemonStatus, notify, spawnDaemon, stopDaemon } from '../index.js'
 import { end, firstLine } from './helpers/daemon.mjs'
+import { release } from './helpers/fifo.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { children, descriptors, isAlive, startedWith, stat } from './helpers/proc.mjs'
 import { reports } from './helpers/report.mjs'
@@ -123,7 +124,7 @@ test("D23: ready: 'notify' resolves only after READY=1", needs('mkfifo', hasProg
   // The loop goes on turning meanwhile.
   await until(() => ++turns > 1000)
   assert.equal(resolved, false)
-  fs.writeFileSync(fifo, '')
+  await release(fifo)
   assert.deepEqual(await started, { pid })
   assert.equal(said().length, 2)
 })
@@ -240,7 +241,7 @@ test(
     child.kill('SIGSTOP')
     const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
     await until(() => threads().every((thread) => thread?.state === 'T'), 'the caller is stopped')
-    fs.writeFileSync(fifo, '')
+    await release(fifo)
     await until(() => !isAlive(pid), 'the daemon has ended')
     child.kill('SIGCONT')
     const { stdout, stderr } = await ended

@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { end } from '../helpers/daemon.mjs'
+import { release } from '../helpers/fifo.mjs'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
 import { fixture } from '../helpers/run.mjs'
@@ -113,7 +114,8 @@ test('003: one that never comes to serve is killed; the reload fails, and the ne
 })
 
 test('003: a reload that is asked for during another comes after it', NODE, async (t) => {
-  const supervisor = new Supervisor(t)
+  // However long it takes to ask: it is not to be killed for that.
+  const supervisor = new Supervisor(t, { PATIENCE: '60000' })
   const { directory, hangs } = supervisor
   supervisor.app('')
   assert.equal((await supervisor.command('start')).code, 0)
@@ -127,7 +129,7 @@ test('003: a reload that is asked for during another comes after it', NODE, asyn
   await until(() => fs.existsSync(log), 'the second is asked for')
   assert.equal((await supervisor.table()).length, 1 + WORKERS + 1)
   supervisor.app('')
-  fs.writeFileSync(path.join(directory, 'fifo'), '')
+  await release(path.join(directory, 'fifo'))
   assert.equal((await first).stdout, 'reloaded\n')
   await until(() => supervisor.created.length === 2 * WORKERS - 1, 'and then the second')
   assert.equal(

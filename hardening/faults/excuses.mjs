@@ -20,6 +20,8 @@ const EXCUSES = [
   { calls: ['open', 'connect', 'unlink'], of: /bind '.*\/dead'$/ },
   // A daemon's logs are its own from when it has begun, also where it was killed since nobody could wait for it.
   { calls: ['poll', 'recv', 'recvmsg'], of: /^left the file (stdout|stderr|log)$/ },
+  // Nobody had reset it: this end is closed for that, and then its peer, which is there, is told so.
+  { scenario: 'channel', calls: ['recvmsg'], errnos: ['ECONNRESET'], of: /EPIPE.*, sendmsg$/ },
   // A launcher has both ends when it sends its settings: that the other one is gone was made up.
   { calls: ['send'], errnos: ['ECONNRESET', 'EPIPE'], of: /EAGAIN.*, recv$/ },
   // An empty file that could not be locked may be another one's by now.
