@@ -125,7 +125,7 @@ test(
     const directory = temporary(t)
     const script = [fixture('dead-mount.py'), directory, pidFile]
     const { child, ended } = run('unshare', ['-m', '--propagation', 'private', 'python3', ...script])
-    t.after(() => ended)
+    t.after(() => end(child.pid).then(() => ended))
     await once(child.stdout, 'data')
     assert.deepEqual(daemonStatus(pidFile), { running: true, pid: child.pid })
     assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })

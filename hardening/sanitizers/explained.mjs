@@ -9,6 +9,8 @@ export const EXPLAINED = {
   'H11: the variables that are given are the child’s, and its channel is another one': CLEANED,
   'D9: and so where node has a capability, which undoes the death signal':
     'a program with capabilities is run without LD_PRELOAD',
+  'W4: 5000 children that end in a burst: 5000 right statuses':
+    'it has a limit of memory, of which the runtime has its part',
 }
 
 /** By file: those whose other programs it would be that can't do with a runtime preloaded. */
