@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { end } from '../helpers/daemon.mjs'
-import { release } from '../helpers/fifo.mjs'
+import { opened } from '../helpers/fifo.mjs'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
 import { fixture } from '../helpers/run.mjs'
@@ -123,13 +123,14 @@ test('003: a reload that is asked for during another comes after it', NODE, asyn
   supervisor.app(hangs)
   const first = supervisor.command('reload')
   await until(() => supervisor.created.length === WORKERS + 1, 'the first has begun')
+  const gate = await opened(path.join(directory, 'fifo'))
   const log = path.join(directory, 'log')
   fs.renameSync(log, `${log}.1`)
   process.kill(supervisor.master, 'SIGHUP')
   await until(() => fs.existsSync(log), 'the second is asked for')
   assert.equal((await supervisor.table()).length, 1 + WORKERS + 1)
   supervisor.app('')
-  await release(path.join(directory, 'fifo'))
+  fs.closeSync(gate)
   assert.equal((await first).stdout, 'reloaded\n')
   await until(() => supervisor.created.length === 2 * WORKERS - 1, 'and then the second')
   assert.equal(

@@ -5,15 +5,19 @@ import { until } from './until.mjs'
 
 const { O_WRONLY, O_NONBLOCK } = fs.constants
 
-/** Opens the other end. Not by an open that waits, which would be for ever if whoever reads is gone. */
-export function release(fifo) {
+/** Opens the other end when somebody is there, who then waits until it is closed. An open that waits might do so for ever. */
+export function opened(fifo) {
   return until(() => {
     try {
-      fs.closeSync(fs.openSync(fifo, O_WRONLY | O_NONBLOCK))
-      return true
+      return fs.openSync(fifo, O_WRONLY | O_NONBLOCK)
     } catch (error) {
       if (error.code !== 'ENXIO') throw error
-      return false
+      return undefined
     }
   }, 'somebody reads from the FIFO')
+}
+
+/** Lets whoever is there, or comes, go on. */
+export async function release(fifo) {
+  fs.closeSync(await opened(fifo))
 }
