@@ -34,7 +34,7 @@ for (const [what, file, args] of [
   ['sleep', ...sleep],
   ['sh', 'sh', ['-c', 'kill -STOP $$']],
   ['python3', PYTHON, ['-c', 'import signal; signal.pause()']],
-  ['node', process.execPath, ['-e', 'setInterval(() => {}, 2 ** 30)']],
+  ['node', process.execPath, ['deno' in process.versions ? 'eval' : '-e', 'setInterval(() => {}, 2 ** 30)']],
 ]) {
   test(`D1, D23: ${what} becomes a daemon: sid != pid, pgid == sid, no process has pid == sid, no terminal`, async (t) => {
     const pid = await spawned(t, file, args)

@@ -72,7 +72,9 @@ export async function startForeground(context, options, { how, script = 'ending.
 export async function refusal(context, options, { how, prefix = [], ...more } = {}) {
   const log = logOf(context, options)
   const [program, ...args] = command('attempt.cjs', { stdout: log, ...options }, how, prefix)
-  const { stdout, stderr, code } = await run(program, args, more).ended
+  // It counts descriptors: see limitedTo().
+  const env = { ...(more.env ?? process.env), MALLOC_ARENA_MAX: '1' }
+  const { stdout, stderr, code } = await run(program, args, { ...more, env }).ended
   // What was started against expectation is not to stay.
   if (stdout === '' && code === 0) factsFrom(context, log)
   assert.notEqual(stdout, '', `the start did not fail: ${stderr}`)
