@@ -96,7 +96,7 @@ fn as_path(path: &CStr) -> &Path {
 /// close(2), at once. Linux closes it also where an error comes of that.
 pub fn close(fd: RawFd) -> Result<()> {
     let _ = stop_lingering(sys::fd::borrow(fd));
-    nix::unistd::close(fd).during("close")
+    sys::fd::close(fd).during("close")
 }
 
 /// The same of what nobody wants to hear of.

@@ -27,6 +27,12 @@ pub fn replace(target: RawFd, source: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::dup2(source, target) }).map(drop)
 }
 
+/// close(2) without the C library, where it is a cancellation point: with threads around, that takes a third of its time.
+pub fn close(fd: RawFd) -> nix::Result<()> {
+    // SAFETY: acts on the descriptor table only; that nobody else has the number, only its owner can know.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close, fd) }).map(drop)
+}
+
 /// memfd_create(2), close-on-exec.
 pub fn memory_file(name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
     // SAFETY: `name` is a C string.
