@@ -1,6 +1,6 @@
 //! Channels and listening sockets in the set. By levels: what is not received in one turn is told again in the next.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ struct Entry {
 
 pub struct Sockets {
     set: Arc<Epoll>,
-    entries: HashMap<Token, Entry>,
+    entries: BTreeMap<Token, Entry>,
     /// What channels receive into, one after the other.
     buffer: Vec<u8>,
 }
 
 impl Sockets {
     pub fn new(set: Arc<Epoll>) -> Self {
-        Self { set, entries: HashMap::new(), buffer: Vec::new() }
+        Self { set, entries: BTreeMap::new(), buffer: Vec::new() }
     }
 
     /// If that fails, its descriptor stays open, for whoever has it.
