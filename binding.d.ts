@@ -49,9 +49,6 @@ export interface ChildOrders {
   parentDeathSignal?: number
 }
 
-/** close(2). In a worker, Node's own would warn of a descriptor that it has not opened. */
-export declare function close(descriptor: number): void
-
 /** Closes a channel, or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 
@@ -120,6 +117,9 @@ export interface Ended {
   status: WaitStatus
 }
 
+/** Sends what the turn has left. Returns the state of all. */
+export declare function endTurn(reactor: number, token: number): number
+
 /** _exit(2) */
 export declare function exitNow(code: number): void
 
@@ -155,14 +155,17 @@ export declare function hasZombies(): boolean
 /** Messages, and how the stream has ended, if it has. */
 export interface Incoming {
   /**
-   * All messages in one string or buffer, with other things in between; or one by one, where they are text of which some
-   * is not ASCII, and nothing for what is no UTF-8.
+   * The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
+   * UTF-8, and nothing for that. Bytes in one buffer, with other things in between.
    */
   content?: string | Array<string | undefined | null> | Buffer
-  /** Of each message: where it begins, its length, how many descriptors are its. */
+  /** Another number each time, that no peer can know. */
+  between: number
+  /** Of each message: where in such a buffer it begins, its length, how many descriptors are its. */
   frames: Uint32Array
   /** JavaScript's from here on. */
   fds: Int32Array
+  isCut: boolean
   end?: string
 }
 
@@ -331,12 +334,6 @@ export interface ResourceUsage {
 
 /** One sendmsg. */
 export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
-
-/**
- * Sends a message, or queues it, with duplicates of its descriptors. Throws where neither can be done. `now`: not to wait
- * for others. Returns what has become of all that is queued.
- */
-export declare function sendMessage(reactor: number, token: number, payload: string | Uint8Array, fds: number | Int32Array | undefined | null, now: boolean): number
 
 export declare function setChildSubreaper(enabled: boolean): void
 

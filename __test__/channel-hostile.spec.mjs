@@ -19,6 +19,8 @@ const ofLength = (length) =>
     .fill('"', length - 1)
 const nested = (depth) => '['.repeat(depth) + ']'.repeat(depth)
 const deep = 1_000_000
+// Received together, and read together as far as they can be.
+const together = (...payloads) => send(Buffer.concat(payloads.map((payload) => frame(payload))))
 
 /** What a channel that was treated like this has told: the error's code, or null, and how many messages before. */
 const REFUSED = [
@@ -37,7 +39,15 @@ const REFUSED = [
   ['invalid JSON', INVALID, 0, [send(frame('{"a":1'))]],
   ['invalid JSON after messages, with a handle', INVALID, 2, [send(frame('1'), 0, 2), send(frame('nul', 1), 1)]],
   ['two JSON texts in a frame', INVALID, 0, [send(frame('1 2'))]],
+  ['two values in a frame', INVALID, 0, [send(frame('1,2'))]],
   ['no JSON text in a frame', INVALID, 0, [send(frame(''))]],
+  ['no JSON text in any of two frames', INVALID, 0, [together('', '')]],
+  ['one value in two frames', INVALID, 0, [together('[1', '2]')]],
+  ['one text in two frames', INVALID, 0, [together('"a', 'b"')]],
+  ['three values in three frames, but not one in each', INVALID, 0, [together('1,2', '[3', '4]')]],
+  ['five, for what one could put between', INVALID, 1, [together('1', '2,3,4', '[5', '6]', '7')]],
+  ['an end and a beginning in a frame', INVALID, 2, [together('1', '2', '3],[4', '5')]],
+  ['no UTF-8 after messages', INVALID, 2, [together('1', '"ü"', Buffer.from('22ff22', 'hex'), '4')]],
   ['what is JavaScript and no JSON', INVALID, 0, [send(frame('undefined'))]],
   ['invalid UTF-8', INVALID, 0, [send(frame(Buffer.from('22ff22', 'hex')))]],
   ['UTF-8 that is cut', INVALID, 0, [send(frame(Buffer.from('22e282', 'hex')))]],
@@ -81,6 +91,8 @@ const ALLOWED = [
       .map((slice) => (slice === 'last' ? send(frame('1', MANY), 12) : send(header(0, CARRIER + AHEAD), 253)))
       .concat('shut'),
   ],
+  ['null among others', 3, 0, [together('1', 'null', '3'), 'shut']],
+  ['white space around each', 3, 0, [together(' 1\n', '\t[ 2 ]\r\n', ' "3" '), 'shut']],
   ['no byte at all', 0, 0, ['shut']],
   ['a message, and gone', 1, 0, [send(frame('1')), 'close']],
 ]

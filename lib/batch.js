@@ -2,59 +2,101 @@
 
 // Messages that were received together, to be taken one by one.
 
-const { bareHandlesOf } = require('./handle.js')
+const { bareHandlesOf, guard, isOpen } = require('./handle.js')
 const native = require('./native.js')
 
 // Of each message: where it begins, its length, how many descriptors are its.
 const FIELDS = 3
+const COUNT = 2
 
 class Batch {
-  #content
+  // Each has a step to itself.
+  #messages
+  #step
+  #decode
   #frames
   #fds
-  #decode
+  #handles
   #at = 0
-  #fd = 0
+  // Of those that were taken last.
+  #first = 0
+  #end = 0
 
-  constructor({ content, frames, fds }, decode) {
-    this.#content = content
+  constructor({ content, between, frames, fds }, decode) {
+    const parsed = typeof content === 'string' ? parseAll(content, between, frames.length / FIELDS) : undefined
+    this.#messages = parsed ?? payloadsOf(content, between, frames)
+    this.#step = parsed ? 2 : 1
+    this.#decode = parsed ? itself : (payload) => decode(payload ?? notText())
     this.#frames = frames
     this.#fds = fds
-    this.#decode = decode
+    this.#handles = bareHandlesOf(fds)
   }
 
   get isEmpty() {
-    return this.#at === this.#frames.length
+    return FIELDS * this.#at === this.#frames.length
   }
 
-  // The next message and its handles, which are to be guarded. What throws, has taken nothing.
+  // The next one. What throws, has taken nothing.
+  get message() {
+    return this.#decode(this.#messages[this.#step * this.#at])
+  }
+
+  // The handles of the next message, which thereby has had its turn.
   take() {
-    const message = this.#decode(this.#payload())
-    const count = this.#frames[this.#at + 2]
-    const handles = bareHandlesOf(this.#fds, this.#fd, count)
-    this.#at += FIELDS
-    this.#fd += count
-    return { message, handles }
+    this.guard()
+    this.#end += this.#frames[FIELDS * this.#at++ + COUNT]
+    return this.#handles.slice(this.#first, this.#end)
   }
 
-  #payload() {
-    const content = this.#content
-    if (Array.isArray(content)) return content[this.#at / FIELDS] ?? notText()
-    const start = this.#frames[this.#at]
-    const end = start + this.#frames[this.#at + 1]
-    return typeof content === 'string' ? content.slice(start, end) : content.subarray(start, end)
+  // Those that were taken last. Most are taken over or closed by now: to guard one takes longer than to receive it.
+  guard() {
+    let open
+    while (this.#first < this.#end) {
+      const handle = this.#handles[this.#first]
+      // From here on, it may be collected.
+      this.#handles[this.#first++] = undefined
+      if (!isOpen(handle)) continue
+      open ??= []
+      open.push(handle)
+    }
+    if (open !== undefined) guard(open)
   }
 
   // Closes the handles of what was not taken.
   discard() {
-    native.discard(this.#fds.subarray(this.#fd))
-    this.#at = this.#frames.length
-    this.#fd = this.#fds.length
+    native.discard(this.#fds.subarray(this.#end))
+    this.#at = this.#frames.length / FIELDS
   }
+}
+
+// All at once, which takes half as long as one by one: messages, and `between` after each but the last. Undefined where one of
+// them is not JSON, or more than that.
+function parseAll(content, between, count) {
+  let parsed
+  try {
+    parsed = JSON.parse(content)
+  } catch {
+    return undefined
+  }
+  if (parsed.length !== 2 * count - 1) return undefined
+  for (let at = 1; at < parsed.length; at += 2) if (parsed[at] !== between) return undefined
+  return parsed
+}
+
+function payloadsOf(content, between, frames) {
+  if (typeof content === 'string') return content.slice(1, -1).split(`,${between},`)
+  if (Array.isArray(content)) return content
+  const payloads = []
+  for (let at = 0; at < frames.length; at += FIELDS) {
+    payloads.push(content.subarray(frames[at], frames[at] + frames[at + 1]))
+  }
+  return payloads
 }
 
 function notText() {
   throw new TypeError('The message is not UTF-8')
 }
+
+const itself = (message) => message
 
 module.exports = { Batch }

@@ -3,11 +3,12 @@
 // The channel of a socket: one, however often it is asked for.
 
 const { isDeepStrictEqual } = require('node:util')
-const { Channel, channelOf, descriptorsOf } = require('./channel.js')
+const { Channel, channelOf } = require('./channel.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const native = require('./native.js')
 const { descriptorOf, isUntouched, sendable } = require('./sendable.js')
+const { descriptorsToSend } = require('./to-send.js')
 const { addressOf } = require('./unix.js')
 const validate = require('./validate.js')
 
@@ -90,7 +91,7 @@ async function connectChannel(path, options) {
 
 async function sendHandle(to, message, handles) {
   // First of all, since to ask for its channel changes a socket.
-  if (handles !== undefined) descriptorsOf(handles)
+  descriptorsToSend(handles, 'handles')
   return channelTo(to).send(message, handles)
 }
 

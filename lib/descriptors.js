@@ -4,7 +4,7 @@ const { isUint8Array } = require('node:util/types')
 const errors = require('./errors.js')
 const { Handle, handleOf, handlesOf } = require('./handle.js')
 const native = require('./native.js')
-const { descriptorToSend } = require('./to-send.js')
+const { listToSend } = require('./to-send.js')
 const validate = require('./validate.js')
 
 const MOST_FDS = 253
@@ -17,10 +17,7 @@ function sendFds(socket, data, fds = []) {
   const to = socketOf(socket)
   if (!isUint8Array(data)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
   if (!Array.isArray(fds)) throw errors.invalidArgType('fds', 'an array', fds)
-  const descriptors = new Int32Array(
-    // An array first: of holes there can be more than there is memory.
-    Array.from({ length: fds.length }, (_, index) => descriptorToSend(fds[index], 'fds', index)),
-  )
+  const descriptors = listToSend(fds, 'fds')
   // The kernel would drop them, and say nothing.
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
     throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)

@@ -39,6 +39,7 @@ class Custody {
   }
 }
 
+let isOpen
 let guard
 
 // Owns a descriptor.
@@ -54,14 +55,12 @@ class Handle {
   }
 
   static {
-    const isOpen = (handle) => handle.#fd !== undefined
+    isOpen = (handle) => handle.#fd !== undefined
 
-    // Has those of some handles that are still open be closed when all of them are collected.
+    // Has handles be closed when all of them are collected.
     guard = (handles) => {
-      const open = handles.filter(isOpen)
-      if (open.length === 0) return
-      const custody = new Custody(open.map((handle) => handle.#fd))
-      for (const handle of open) handle.#custody = custody
+      const custody = new Custody(handles.map((handle) => handle.#fd))
+      for (const handle of handles) handle.#custody = custody
     }
   }
 
@@ -116,21 +115,21 @@ class Handle {
   }
 }
 
-// Handles that are yet to be guarded, some of a list of descriptors.
-function bareHandlesOf(descriptors, first, count) {
+// Handles that are yet to be guarded.
+function bareHandlesOf(descriptors) {
   const handles = []
-  for (let index = first; index < first + count; index++) handles.push(new Handle(OWN, descriptors[index]))
+  for (let index = 0; index < descriptors.length; index++) handles.push(new Handle(OWN, descriptors[index]))
   return handles
 }
 
 // Handles of descriptors that were received together.
 function handlesOf(descriptors) {
-  const handles = bareHandlesOf(descriptors, 0, descriptors.length)
-  guard(handles)
+  const handles = bareHandlesOf(descriptors)
+  if (handles.length > 0) guard(handles)
   return handles
 }
 
 // Of a descriptor that this process has made, or was started with: it may well be used by its number.
 const handleOf = (fd, name) => new Handle(OWN, fd, name)
 
-module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf }
+module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf, isOpen }

@@ -20,7 +20,8 @@ function load() {
 }
 
 try {
-  module.exports = load()
+  // A copy: V8 is quicker to find a function in that than in what Node-API has put together one by one.
+  module.exports = { ...load() }
 } catch (error) {
   throw errors().noBinary(path.dirname(__dirname), error)
 }

@@ -5,8 +5,6 @@
 // So many that are done with are let go of at once.
 const SLACK = 1024
 
-let settle
-
 class Sends {
   #waiting = []
   #first = 0
@@ -15,11 +13,9 @@ class Sends {
     return this.#waiting.length - this.#first
   }
 
-  // A promise for the next message.
-  add() {
-    const promise = new Promise(capture)
-    this.#waiting.push(settle)
-    return promise
+  // Has a new promise be one of the next message.
+  add = (resolve, reject) => {
+    this.#waiting.push({ resolve, reject })
   }
 
   resolve(count = this.size) {
@@ -42,11 +38,6 @@ class Sends {
     }
     return next
   }
-}
-
-// One function for all: to make one for each promise takes longer.
-function capture(resolve, reject) {
-  settle = { resolve, reject }
 }
 
 module.exports = { Sends }

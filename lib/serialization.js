@@ -6,19 +6,6 @@ const { isUint8Array } = require('node:util/types')
 const v8 = require('node:v8')
 const errors = require('./errors.js')
 
-const NO_JSON = 'something that JSON has'
-
-// What a toJSON() throws is its own, unless it looks like JSON's: a TypeError for a cycle or a bigint, a RangeError where no
-// string is so long and no stack so deep.
-function stringify(message) {
-  try {
-    return JSON.stringify(message)
-  } catch (error) {
-    const isJsonsOwn = error instanceof TypeError || error instanceof RangeError
-    throw isJsonsOwn ? errors.invalidArgType('message', NO_JSON, message, error) : error
-  }
-}
-
 function serialize(message) {
   try {
     return v8.serialize(message)
@@ -30,12 +17,22 @@ function serialize(message) {
 const json = {
   isText: true,
   encode(message) {
-    const text = stringify(message)
-    if (text === undefined) throw errors.invalidArgType('message', NO_JSON, message)
-    return text
+    try {
+      const text = JSON.stringify(message)
+      if (text !== undefined) return text
+    } catch (error) {
+      throw isJsons(error) ? notJson(message, error) : error
+    }
+    throw notJson(message)
   },
   decode: JSON.parse,
 }
+
+// What a toJSON() throws is its own, unless it looks like JSON's: a TypeError for a cycle or a bigint, a RangeError where no
+// string is so long and no stack so deep.
+const isJsons = (error) => error instanceof TypeError || error instanceof RangeError
+
+const notJson = (message, error) => errors.invalidArgType('message', 'something that JSON has', message, error)
 
 const advanced = {
   isText: false,

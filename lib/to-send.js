@@ -7,6 +7,19 @@ const { Handle } = require('./handle.js')
 const { descriptorOf, isUntouched, outlives, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
 
+// The descriptor of one thing to send, or those of several.
+function descriptorsToSend(value, name) {
+  if (value === undefined) return undefined
+  return Array.isArray(value) ? listToSend(value, name) : descriptorToSend(value, name)
+}
+
+function listToSend(list, name) {
+  const fds = []
+  for (let index = 0; index < list.length; index++) fds.push(descriptorToSend(list[index], name, index))
+  // Only now: of holes there can be more than there is memory.
+  return new Int32Array(fds)
+}
+
 // The descriptor of anything sendable, unless others could not go on with it. `index`: its place in a list of that name.
 function descriptorToSend(value, list, index) {
   if (value instanceof Handle) return value.fd
@@ -24,4 +37,4 @@ function descriptorToSend(value, list, index) {
   return descriptorOf(value, name)
 }
 
-module.exports = { descriptorToSend }
+module.exports = { descriptorsToSend, listToSend }

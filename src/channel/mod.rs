@@ -26,6 +26,8 @@ pub struct Channel {
     socket: OwnedFd,
     inbox: Inbox,
     outbox: Outbox,
+    /// Whether something was sent in this turn: what follows goes together, at its end.
+    is_in_turn: bool,
     is_read: bool,
     /// Whether the other end has stopped sending, which is not told again until what it has sent is read.
     knows_end: bool,
@@ -39,6 +41,7 @@ impl Channel {
             socket,
             inbox: Inbox::new(limits),
             outbox: Outbox::new(),
+            is_in_turn: false,
             is_read: false,
             knows_end: false,
             is_hung_up: false,
@@ -50,14 +53,25 @@ impl Channel {
         self.socket
     }
 
-    /// See [`Outbox::send`].
+    /// See [`Outbox::send`]. Tells also whether it was the first in a turn, which is to be ended then.
     pub fn send<E>(
         &mut self,
         descriptors: &[RawFd],
-        now: bool,
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Result<State>, E> {
-        self.outbox.send(self.socket.as_fd(), descriptors, now, write)
+    ) -> std::result::Result<Result<(State, bool)>, E> {
+        let is_first = !self.is_in_turn;
+        let sent = self.outbox.send(self.socket.as_fd(), descriptors, is_first, write)?;
+        self.is_in_turn |= sent.is_ok();
+        Ok(sent.map(|state| (state, is_first)))
+    }
+
+    /// Sends what the turn has left.
+    pub fn end_turn(&mut self) -> State {
+        self.is_in_turn = false;
+        match self.outbox.state() {
+            State::Queued => self.flush(),
+            state => state,
+        }
     }
 
     /// Sends what is queued, as far as there is room.

@@ -1,11 +1,13 @@
+use std::hash::{BuildHasher, RandomState};
 use std::slice;
 
-use napi::bindgen_prelude::{BufferSlice, Either, Either3, Int32Array, Uint32Array};
-use napi::{Env, JsString, Result};
+use napi::bindgen_prelude::{BufferSlice, Either3, Int32Array, Uint32Array};
+use napi::{Env, JsString, Result, ValueType};
 use napi_derive::napi;
 
+use super::call::{Arguments, Function};
 use super::error::OrThrow;
-use super::{owned, reactor, text};
+use super::{owned, reactor};
 use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
 use crate::error;
 use crate::reactor::Token;
@@ -34,37 +36,51 @@ fn with_channel<T>(
     reactor::with(reactor, |reactor| reactor.sockets.with_channel(token as Token, work)).or_throw(env)
 }
 
-/// Sends a message, or queues it, with duplicates of its descriptors. Throws where neither can be done. `now`: not to wait
-/// for others. Returns what has become of all that is queued.
-#[napi(catch_unwind)]
-pub fn send_message(
-    env: Env,
-    reactor: u32,
-    token: f64,
-    payload: Either<JsString, &[u8]>,
-    fds: Option<Either<i32, &[i32]>>,
-    now: bool,
-) -> Result<u32> {
-    let write = |bytes: &mut Vec<u8>| match payload {
-        Either::A(string) => text::append(string, bytes),
-        Either::B(data) => {
-            bytes.extend_from_slice(data);
+/// Sends a message, or queues it, with duplicates of its descriptors: reactor, token, a string or Uint8Array, and no
+/// descriptor, one, or an Int32Array of them. Throws where neither can be done. Returns what has become of all that is queued.
+pub struct SendMessage;
+
+impl Function for SendMessage {
+    const NAME: &'static str = "sendMessage";
+    type Output = u32;
+
+    fn call(env: Env, [reactor, token, payload, fds]: Arguments<'_>) -> Result<u32> {
+        let write = |bytes: &mut Vec<u8>| -> Result<()> {
+            if !payload.append_to(bytes)? {
+                bytes.extend_from_slice(payload.elements()?);
+            }
             Ok(())
-        }
-    };
-    let fds = match &fds {
-        None => &[],
-        Some(Either::A(fd)) => slice::from_ref(fd),
-        Some(Either::B(fds)) => *fds,
-    };
-    let (sent, has_done) =
-        with_channel(&env, reactor, token, |channel, _| (channel.send(fds, now, write), channel.has_done()))?;
-    let state = number_of(sent?.or_throw(&env)?);
-    Ok(if has_done { state | DONE } else { state })
+        };
+        let one;
+        let fds = match fds.kind()? {
+            ValueType::Undefined => &[],
+            ValueType::Number => {
+                one = fds.number()?;
+                slice::from_ref(&one)
+            }
+            _ => fds.elements()?,
+        };
+        let (sent, has_done) = with_channel(&env, reactor.number()?, token.number()?, |channel, _| {
+            (channel.send(fds, write), channel.has_done())
+        })?;
+        let (state, is_first) = sent?.or_throw(&env)?;
+        let done = if has_done { DONE } else { 0 };
+        let first = if is_first { FIRST } else { 0 };
+        Ok(number_of(state) | done | first)
+    }
 }
 
 /// Set where some of what was queued was sent. In lib/channel.js, too.
 const DONE: u32 = 8;
+
+/// Set where the turn is to be ended, once. There, too.
+const FIRST: u32 = 16;
+
+/// Sends what the turn has left. Returns the state of all.
+#[napi(catch_unwind)]
+pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<u32> {
+    with_channel(&env, reactor, token, |channel, _| channel.end_turn()).map(number_of)
+}
 
 /// Sends what is queued, as far as there is room. Returns its state.
 #[napi(catch_unwind)]
@@ -106,13 +122,16 @@ pub fn read_channel(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()>
 /// Messages, and how the stream has ended, if it has.
 #[napi(object, object_from_js = false)]
 pub struct Incoming<'env> {
-    /// All messages in one string or buffer, with other things in between; or one by one, where they are text of which some
-    /// is not ASCII, and nothing for what is no UTF-8.
+    /// The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
+    /// UTF-8, and nothing for that. Bytes in one buffer, with other things in between.
     pub content: Option<Either3<JsString<'env>, Vec<Option<String>>, BufferSlice<'env>>>,
-    /// Of each message: where it begins, its length, how many descriptors are its.
+    /// Another number each time, that no peer can know.
+    pub between: u32,
+    /// Of each message: where in such a buffer it begins, its length, how many descriptors are its.
     pub frames: Uint32Array,
     /// JavaScript's from here on.
     pub fds: Int32Array,
+    pub is_cut: bool,
     pub end: Option<&'static str>,
 }
 
@@ -129,29 +148,48 @@ pub fn receive_messages(env: &Env, reactor: u32, token: f64, is_text: bool) -> R
 }
 
 fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> Result<Incoming<'env>> {
-    let Batch { messages, descriptors, end } = batch;
+    let Batch { messages, descriptors, is_cut, end } = batch;
+    let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
     let first = messages.first().map_or(0, |message| message.start);
+    let between = unknowable();
     let content = match messages.last() {
         None => None,
-        Some(last) => {
-            let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
-            let all = &bytes[first..last.start + last.length as usize];
-            Some(if !is_text {
-                Either3::C(BufferSlice::copy_from(env, all)?)
-            } else if messages.iter().all(|message| payload(message).is_ascii()) {
-                // Each of what is in between is one character, too.
-                Either3::A(env.create_string_latin1(all)?)
-            } else {
-                let texts = messages.iter().map(|one| str::from_utf8(payload(one)).ok().map(str::to_owned));
-                Either3::B(texts.collect())
+        Some(_) if is_text => {
+            let texts = messages.iter().map(|one| str::from_utf8(payload(one)).ok());
+            Some(match texts.clone().collect::<Option<Vec<_>>>() {
+                Some(texts) => Either3::A(env.create_string(array_of(&texts, between))?),
+                None => Either3::B(texts.map(|text| text.map(str::to_owned)).collect()),
             })
+        }
+        Some(last) => {
+            let all = &bytes[first..last.start + last.length as usize];
+            Some(Either3::C(BufferSlice::copy_from(env, all)?))
         }
     };
     let numbers = |one: &Message| [(one.start - first) as u32, one.length, one.handles];
     let frames = messages.iter().flat_map(numbers).collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
     let fds = owned::give(env, descriptors)?.into();
-    Ok(Incoming { content, frames, fds, end: end.map(name_of) })
+    Ok(Incoming { content, between, frames, fds, is_cut, end: end.map(name_of) })
+}
+
+/// A number of six digits.
+fn unknowable() -> u32 {
+    100_000 + (RandomState::new().hash_one(()) % 900_000) as u32
+}
+
+/// One JSON array of texts that are JSON, or pretend to be: their sender could have made two of one, or one of two, were it
+/// not for what stands between them.
+fn array_of(texts: &[&str], between: u32) -> String {
+    let between = format!(",{between},");
+    let length = texts.iter().map(|text| text.len() + between.len()).sum();
+    let mut array = String::with_capacity(length);
+    for text in texts {
+        array.push_str(if array.is_empty() { "[" } else { &between });
+        array.push_str(text);
+    }
+    array.push(']');
+    array
 }
 
 /// In lib/channel.js, too.

@@ -5,6 +5,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use nix::sys::socket::SockType;
 
+use super::call::{Arguments, Function};
 use super::error::OrThrow;
 use super::owned;
 use crate::ancillary::Received;
@@ -30,11 +31,18 @@ pub fn set_close_on_exec(env: Env, descriptor: i32, yes: bool) -> Result<()> {
     fd::set_close_on_exec(sys::fd::borrow(descriptor), yes).or_throw(&env)
 }
 
-/// close(2). In a worker, Node's own would warn of a descriptor that it has not opened.
-#[napi(catch_unwind)]
-pub fn close(env: Env, descriptor: i32) -> Result<()> {
-    owned::disown(descriptor);
-    fd::close(descriptor).or_throw(&env)
+/// close(2) of a descriptor. In a worker, Node's own would warn of one that it has not opened.
+pub struct Close;
+
+impl Function for Close {
+    const NAME: &'static str = "close";
+    type Output = ();
+
+    fn call(env: Env, [descriptor, ..]: Arguments<'_>) -> Result<()> {
+        let descriptor = descriptor.number()?;
+        owned::disown(descriptor);
+        fd::close(descriptor).or_throw(&env)
+    }
 }
 
 /// close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern.

@@ -1,6 +1,7 @@
 //! The only files that name napi: each function here turns JavaScript values into plain Rust ones, calls the
 //! module of its subject, and turns the result back. Shapes were checked in lib/.
 
+mod call;
 mod channel;
 mod daemon;
 mod error;
@@ -15,6 +16,16 @@ mod promise;
 mod reactor;
 mod session;
 mod start;
-mod text;
 mod unix;
 mod wait;
+
+use napi::Result;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+
+/// What is called too often for napi-rs to export it.
+#[napi(module_exports)]
+pub fn export(mut exports: Object<'_>) -> Result<()> {
+    call::export::<channel::SendMessage>(&mut exports)?;
+    call::export::<fd::Close>(&mut exports)
+}
