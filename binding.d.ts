@@ -161,11 +161,10 @@ export interface Incoming {
   content?: string | Array<string | undefined | null> | Buffer
   /** Another number each time, that no peer can know. */
   between: number
-  /** Of each message: where in such a buffer it begins, its length, how many descriptors are its. */
+  /** Of each message: where in the string or buffer it begins, its length there, how many descriptors are its. */
   frames: Uint32Array
   /** JavaScript's from here on. */
   fds: Int32Array
-  isCut: boolean
   end?: string
 }
 

@@ -47,6 +47,7 @@ const REFUSED = [
   ['three values in three frames, but not one in each', INVALID, 0, [together('1,2', '[3', '4]')]],
   ['five, for what one could put between', INVALID, 1, [together('1', '2,3,4', '[5', '6]', '7')]],
   ['an end and a beginning in a frame', INVALID, 2, [together('1', '2', '3],[4', '5')]],
+  ['invalid JSON after a message that is not ASCII', INVALID, 1, [together('"ü😀"', '[3', '"ß"')]],
   ['no UTF-8 after messages', INVALID, 2, [together('1', '"ü"', Buffer.from('22ff22', 'hex'), '4')]],
   ['what is JavaScript and no JSON', INVALID, 0, [send(frame('undefined'))]],
   ['invalid UTF-8', INVALID, 0, [send(frame(Buffer.from('22ff22', 'hex')))]],

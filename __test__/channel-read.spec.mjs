@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { files, messages, openCount, pair, peer, turns, words } from './helpers/channels.mjs'
+import { files, messages, openCount, pair, peer, program, turns, words } from './helpers/channels.mjs'
 import { isNode, needs, test } from './helpers/harness.mjs'
+import { limitedTo } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, index) => from + index)
@@ -209,6 +210,11 @@ test('H14: an uncaught error in a listener loses none of the messages that follo
 })
 
 // ── One among others ──
+
+test('H5: a flood does not overrun a listener that closes handles a moment later', async (t) => {
+  const { said } = await program(t, 'channel-async-listener.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
+  assert.deepEqual(said, [{ come: 6, error: null }])
+})
 
 test('H14: a flood on one channel leaves the others, and the rest of the program, their turn', async (t) => {
   const flood = peer(t, 'channel-floods.mjs')

@@ -5,6 +5,8 @@
 const { bareHandlesOf, guard, isOpen } = require('./handle.js')
 const native = require('./native.js')
 
+const { parse } = JSON
+
 // Of each message: where it begins, its length, how many descriptors are its.
 const FIELDS = 3
 const COUNT = 2
@@ -24,7 +26,7 @@ class Batch {
 
   constructor({ content, between, frames, fds }, decode) {
     const parsed = typeof content === 'string' ? parseAll(content, between, frames.length / FIELDS) : undefined
-    this.#messages = parsed ?? payloadsOf(content, between, frames)
+    this.#messages = parsed ?? payloadsOf(content, frames)
     this.#step = parsed ? 2 : 1
     this.#decode = parsed ? itself : (payload) => decode(payload ?? notText())
     this.#frames = frames
@@ -44,6 +46,8 @@ class Batch {
   // The handles of the next message, which thereby has had its turn.
   take() {
     this.guard()
+    // From here on, it may be collected.
+    this.#messages[this.#step * this.#at] = undefined
     this.#end += this.#frames[FIELDS * this.#at++ + COUNT]
     return this.#handles.slice(this.#first, this.#end)
   }
@@ -53,7 +57,7 @@ class Batch {
     let open
     while (this.#first < this.#end) {
       const handle = this.#handles[this.#first]
-      // From here on, it may be collected.
+      // It may be collected now.
       this.#handles[this.#first++] = undefined
       if (!isOpen(handle)) continue
       open ??= []
@@ -74,7 +78,7 @@ class Batch {
 function parseAll(content, between, count) {
   let parsed
   try {
-    parsed = JSON.parse(content)
+    parsed = parse(content)
   } catch {
     return undefined
   }
@@ -83,12 +87,12 @@ function parseAll(content, between, count) {
   return parsed
 }
 
-function payloadsOf(content, between, frames) {
-  if (typeof content === 'string') return content.slice(1, -1).split(`,${between},`)
+function payloadsOf(content, frames) {
   if (Array.isArray(content)) return content
   const payloads = []
   for (let at = 0; at < frames.length; at += FIELDS) {
-    payloads.push(content.subarray(frames[at], frames[at] + frames[at + 1]))
+    const [start, end] = [frames[at], frames[at] + frames[at + 1]]
+    payloads.push(typeof content === 'string' ? content.slice(start, end) : content.subarray(start, end))
   }
   return payloads
 }

@@ -28,9 +28,6 @@ const DONE = 8
 // And: the turn is to be ended.
 const FIRST = 16
 
-// Of so many descriptors as the native half receives at once, how often in a turn: the others are to have theirs.
-const BATCHES = 4
-
 // After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
 const CROWD_PAUSE = 2
 
@@ -109,7 +106,8 @@ class Channel extends Listened {
     if (reached === SENT && this.#sends.size === 0) return Promise.resolve()
     const sent = new Promise(this.#sends.add)
     if (reached === QUEUED && !(state & DONE)) this.#sending = QUEUED
-    else this.#progress(reached)
+    // Else nothing has changed but the turn: what is tried again in a moment, is not to be put off.
+    else if ((state & ~FIRST) !== this.#sending) this.#progress(reached)
     return sent
   }
 
@@ -169,23 +167,19 @@ class Channel extends Listened {
 
   #ready(receive, send) {
     if (send) this.#flush()
-    for (let left = BATCHES; receive && left > 0; left--) receive = this.#receive()
+    if (receive && !this.#isClosed) this.#receive()
   }
 
-  // Whether there may be more, for those who have taken all of this.
   #receive() {
-    if (this.#isClosed) return false
-    let incoming
     try {
-      incoming = native.receiveMessages(this.#reactor, this.#token, this.#isText)
+      const incoming = native.receiveMessages(this.#reactor, this.#token, this.#isText)
+      if (incoming.frames.length > 0) this.#batch = new Batch(incoming, this.#decode)
+      this.#end ??= incoming.end
     } catch (error) {
       this.#finish(error)
-      return false
+      return
     }
-    if (incoming.frames.length > 0) this.#batch = new Batch(incoming, this.#decode)
-    this.#end ??= incoming.end
     this.#pump()
-    return incoming.isCut && this.#isRead
   }
 
   // Hands out what there is, to whoever takes it.

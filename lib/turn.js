@@ -15,7 +15,16 @@ function atEnd(work) {
 }
 
 function end() {
-  for (const work of waiting.splice(0)) work()
+  const failures = []
+  for (const work of waiting.splice(0)) {
+    try {
+      work()
+    } catch (error) {
+      // The others' is to be done all the same.
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
 }
 
 process.on('exit', () => {

@@ -30,8 +30,6 @@ pub enum End {
 pub struct Batch {
     pub messages: Vec<Message>,
     pub descriptors: Vec<OwnedFd>,
-    /// Whether so many descriptors were enough, and there may be more.
-    pub is_cut: bool,
     pub end: Option<End>,
 }
 
@@ -76,9 +74,8 @@ impl Inbox {
             self.decoder.reject();
         }
         let (messages, arrived) = self.decoder.take();
-        let descriptors: Vec<_> = arrived.into_iter().filter_map(|mut one| one.0.take()).collect();
-        let is_cut = descriptors.len() >= DESCRIPTORS;
-        Ok(Batch { messages, descriptors, is_cut, end })
+        let descriptors = arrived.into_iter().filter_map(|mut one| one.0.take()).collect();
+        Ok(Batch { messages, descriptors, end })
     }
 
     /// Lets go of the bytes of a batch, and gives the buffer back.

@@ -65,9 +65,14 @@ impl Channel {
         Ok(sent.map(|state| (state, is_first)))
     }
 
+    /// What is sent next, is the first in a turn.
+    pub fn forget_turn(&mut self) {
+        self.is_in_turn = false;
+    }
+
     /// Sends what the turn has left.
     pub fn end_turn(&mut self) -> State {
-        self.is_in_turn = false;
+        self.forget_turn();
         match self.outbox.state() {
             State::Queued => self.flush(),
             state => state,

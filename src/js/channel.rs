@@ -127,11 +127,10 @@ pub struct Incoming<'env> {
     pub content: Option<Either3<JsString<'env>, Vec<Option<String>>, BufferSlice<'env>>>,
     /// Another number each time, that no peer can know.
     pub between: u32,
-    /// Of each message: where in such a buffer it begins, its length, how many descriptors are its.
+    /// Of each message: where in the string or buffer it begins, its length there, how many descriptors are its.
     pub frames: Uint32Array,
     /// JavaScript's from here on.
     pub fds: Int32Array,
-    pub is_cut: bool,
     pub end: Option<&'static str>,
 }
 
@@ -148,48 +147,64 @@ pub fn receive_messages(env: &Env, reactor: u32, token: f64, is_text: bool) -> R
 }
 
 fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> Result<Incoming<'env>> {
-    let Batch { messages, descriptors, is_cut, end } = batch;
+    let Batch { messages, descriptors, end } = batch;
     let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
     let first = messages.first().map_or(0, |message| message.start);
     let between = unknowable();
-    let content = match messages.last() {
-        None => None,
+    let (content, places) = match messages.last() {
+        None => (None, Vec::new()),
         Some(_) if is_text => {
             let texts = messages.iter().map(|one| str::from_utf8(payload(one)).ok());
-            Some(match texts.clone().collect::<Option<Vec<_>>>() {
-                Some(texts) => Either3::A(env.create_string(array_of(&texts, between))?),
-                None => Either3::B(texts.map(|text| text.map(str::to_owned)).collect()),
-            })
+            if let Some(texts) = texts.clone().collect::<Option<Vec<_>>>() {
+                let (array, places) = array_of(&texts, between);
+                (Some(Either3::A(env.create_string(array)?)), places)
+            } else {
+                let list = texts.map(|text| text.map(str::to_owned)).collect();
+                (Some(Either3::B(list)), vec![(0, 0); messages.len()])
+            }
         }
         Some(last) => {
             let all = &bytes[first..last.start + last.length as usize];
-            Some(Either3::C(BufferSlice::copy_from(env, all)?))
+            let places = messages.iter().map(|one| (one.start - first, one.length as usize));
+            (Some(Either3::C(BufferSlice::copy_from(env, all)?)), places.collect())
         }
     };
-    let numbers = |one: &Message| [(one.start - first) as u32, one.length, one.handles];
-    let frames = messages.iter().flat_map(numbers).collect::<Vec<_>>().into();
+    let numbers =
+        messages.iter().zip(places).map(|(one, (start, length))| [start as u32, length as u32, one.handles]);
+    let frames = numbers.flatten().collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
     let fds = owned::give(env, descriptors)?.into();
-    Ok(Incoming { content, between, frames, fds, is_cut, end: end.map(name_of) })
+    Ok(Incoming { content, between, frames, fds, end: end.map(name_of) })
 }
 
-/// A number of six digits.
+/// A number of nine digits: V8 reads longer ones as others than integers, which takes longer.
 fn unknowable() -> u32 {
-    100_000 + (RandomState::new().hash_one(()) % 900_000) as u32
+    100_000_000 + (RandomState::new().hash_one(()) % 900_000_000) as u32
 }
 
 /// One JSON array of texts that are JSON, or pretend to be: their sender could have made two of one, or one of two, were it
-/// not for what stands between them.
-fn array_of(texts: &[&str], between: u32) -> String {
+/// not for what stands between them. And where each begins, and its length, as JavaScript counts.
+fn array_of(texts: &[&str], between: u32) -> (String, Vec<(usize, usize)>) {
     let between = format!(",{between},");
     let length = texts.iter().map(|text| text.len() + between.len()).sum();
     let mut array = String::with_capacity(length);
+    let mut places = Vec::with_capacity(texts.len());
+    let mut end = 0;
     for text in texts {
-        array.push_str(if array.is_empty() { "[" } else { &between });
+        let before = if array.is_empty() { "[" } else { &between };
+        array.push_str(before);
         array.push_str(text);
+        let (start, length) = (end + before.len(), units(text));
+        places.push((start, length));
+        end = start + length;
     }
     array.push(']');
-    array
+    (array, places)
+}
+
+/// How long a string of JavaScript's that is.
+fn units(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 
 /// In lib/channel.js, too.

@@ -72,7 +72,13 @@ impl Sockets {
         let Some(entry) = self.entries.get_mut(&token) else { return gone() };
         let Socket::Channel(channel) = &mut entry.socket else { return gone() };
         let result = work(channel, &mut self.buffer);
-        entry.register(&self.set, token)?;
+        if let Err(error) = entry.register(&self.set, token) {
+            // Who hears of this, not of the result, does not know that there is a turn to be ended.
+            if let Socket::Channel(channel) = &mut entry.socket {
+                channel.forget_turn();
+            }
+            return Err(error);
+        }
         Ok(result)
     }
 
