@@ -165,6 +165,7 @@ export interface Incoming {
   frames: Uint32Array
   /** JavaScript's from here on. */
   fds: Int32Array
+  isCut: boolean
   end?: string
 }
 

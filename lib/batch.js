@@ -20,6 +20,7 @@ class Batch {
   #fds
   #handles
   #at = 0
+  #isKept = false
   // Of those that were taken last.
   #first = 0
   #end = 0
@@ -38,16 +39,23 @@ class Batch {
     return FIELDS * this.#at === this.#frames.length
   }
 
-  // The next one. What throws, has taken nothing.
+  // Whether somebody has left a handle open.
+  get isKept() {
+    return this.#isKept
+  }
+
+  // The next one, once. What throws, has taken nothing.
   get message() {
-    return this.#decode(this.#messages[this.#step * this.#at])
+    const at = this.#step * this.#at
+    const message = this.#decode(this.#messages[at])
+    // It may be collected when its listeners let go of it.
+    this.#messages[at] = undefined
+    return message
   }
 
   // The handles of the next message, which thereby has had its turn.
   take() {
     this.guard()
-    // From here on, it may be collected.
-    this.#messages[this.#step * this.#at] = undefined
     this.#end += this.#frames[FIELDS * this.#at++ + COUNT]
     return this.#handles.slice(this.#first, this.#end)
   }
@@ -57,13 +65,15 @@ class Batch {
     let open
     while (this.#first < this.#end) {
       const handle = this.#handles[this.#first]
-      // It may be collected now.
+      // This, too.
       this.#handles[this.#first++] = undefined
       if (!isOpen(handle)) continue
       open ??= []
       open.push(handle)
     }
-    if (open !== undefined) guard(open)
+    if (open === undefined) return
+    this.#isKept = true
+    guard(open)
   }
 
   // Closes the handles of what was not taken.

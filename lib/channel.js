@@ -28,6 +28,9 @@ const DONE = 8
 // And: the turn is to be ended.
 const FIRST = 16
 
+// Of so many descriptors as the native half receives at once, how often in a turn: the others are to have theirs.
+const BATCHES = 4
+
 // After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
 const CROWD_PAUSE = 2
 
@@ -167,19 +170,24 @@ class Channel extends Listened {
 
   #ready(receive, send) {
     if (send) this.#flush()
-    if (receive && !this.#isClosed) this.#receive()
+    for (let left = BATCHES; receive && left > 0; left--) receive = this.#receive()
   }
 
+  // Whether there may be more, and nobody keeps what has come: who closes it later, is to have a turn for that.
   #receive() {
+    if (this.#isClosed) return false
+    let incoming
     try {
-      const incoming = native.receiveMessages(this.#reactor, this.#token, this.#isText)
+      incoming = native.receiveMessages(this.#reactor, this.#token, this.#isText)
       if (incoming.frames.length > 0) this.#batch = new Batch(incoming, this.#decode)
-      this.#end ??= incoming.end
     } catch (error) {
       this.#finish(error)
-      return
+      return false
     }
+    this.#end ??= incoming.end
+    const batch = this.#batch
     this.#pump()
+    return incoming.isCut && this.#isRead && !batch.isKept
   }
 
   // Hands out what there is, to whoever takes it.

@@ -30,6 +30,8 @@ pub enum End {
 pub struct Batch {
     pub messages: Vec<Message>,
     pub descriptors: Vec<OwnedFd>,
+    /// Whether so many descriptors were enough, and there may be more.
+    pub is_cut: bool,
     pub end: Option<End>,
 }
 
@@ -74,8 +76,9 @@ impl Inbox {
             self.decoder.reject();
         }
         let (messages, arrived) = self.decoder.take();
-        let descriptors = arrived.into_iter().filter_map(|mut one| one.0.take()).collect();
-        Ok(Batch { messages, descriptors, end })
+        let descriptors: Vec<_> = arrived.into_iter().filter_map(|mut one| one.0.take()).collect();
+        let is_cut = descriptors.len() >= DESCRIPTORS;
+        Ok(Batch { messages, descriptors, is_cut, end })
     }
 
     /// Lets go of the bytes of a batch, and gives the buffer back.

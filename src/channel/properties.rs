@@ -563,7 +563,7 @@ impl Connection {
     /// Receives what there is, and compares.
     fn receive(&mut self) -> Option<End> {
         let Some(piece) = self.piece else {
-            let Batch { messages, descriptors, end } = self
+            let Batch { messages, descriptors, end, .. } = self
                 .inbox
                 .receive(self.receiver.as_fd(), &mut self.buffer)
                 .map_err(|error| error.errno)

@@ -131,6 +131,7 @@ pub struct Incoming<'env> {
     pub frames: Uint32Array,
     /// JavaScript's from here on.
     pub fds: Int32Array,
+    pub is_cut: bool,
     pub end: Option<&'static str>,
 }
 
@@ -147,7 +148,7 @@ pub fn receive_messages(env: &Env, reactor: u32, token: f64, is_text: bool) -> R
 }
 
 fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> Result<Incoming<'env>> {
-    let Batch { messages, descriptors, end } = batch;
+    let Batch { messages, descriptors, is_cut, end } = batch;
     let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
     let first = messages.first().map_or(0, |message| message.start);
     let between = unknowable();
@@ -174,7 +175,7 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> 
     let frames = numbers.flatten().collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
     let fds = owned::give(env, descriptors)?.into();
-    Ok(Incoming { content, between, frames, fds, end: end.map(name_of) })
+    Ok(Incoming { content, between, frames, fds, is_cut, end: end.map(name_of) })
 }
 
 /// A number of nine digits: V8 reads longer ones as others than integers, which takes longer.
