@@ -224,7 +224,8 @@ test(
     process.kill(child.pid, 'SIGCONT')
     await child.told({ caught: 'SIGUSR1' })
     await asked
-    assert.ok(line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'))
+    // It is strace that writes it.
+    await until(() => line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'), 'prctl(2) was called')
   },
 )
 
