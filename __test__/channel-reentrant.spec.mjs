@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { files, pair, program, turns, watch } from './helpers/channels.mjs'
-import { test } from './helpers/harness.mjs'
+import { isNode, needs, test } from './helpers/harness.mjs'
+import { run } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 test("H14: a listener that throws does not keep other channels from 'close'", async (t) => {
@@ -60,4 +62,16 @@ test('H14: what came before close() is kept for a listener that pauses, until it
     found,
     [0, 1, 2, 3, 4].map((number) => [number, 1]),
   )
+})
+
+test('H2: what fails at the end of a turn keeps no other channel from its own', needs('Node.js', isNode), async () => {
+  const turn = JSON.stringify(fileURLToPath(new URL('../lib/turn.js', import.meta.url)))
+  const script = `
+    const { atEnd } = require(${turn})
+    process.on('unhandledRejection', ({ message }) => console.log(message))
+    atEnd(() => { throw new Error('failed') })
+    atEnd(() => console.log('done'))
+  `
+  const { stdout, code } = await run(process.execPath, ['-e', script]).ended
+  assert.deepEqual([code, stdout], [0, 'done\nfailed\n'])
 })

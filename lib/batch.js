@@ -5,14 +5,12 @@
 const { bareHandlesOf, guard, isOpen } = require('./handle.js')
 const native = require('./native.js')
 
-const { parse } = JSON
-
 // Of each message: where it begins, its length, how many descriptors are its.
 const FIELDS = 3
 const COUNT = 2
 
 class Batch {
-  // Each has a step to itself.
+  // Or their payloads. From one to the next it is a step.
   #messages
   #step
   #decode
@@ -26,7 +24,8 @@ class Batch {
   #end = 0
 
   constructor({ content, between, frames, fds }, decode) {
-    const parsed = typeof content === 'string' ? parseAll(content, between, frames.length / FIELDS) : undefined
+    const count = frames.length / FIELDS
+    const parsed = typeof content === 'string' ? parseAll(content, between, count, decode) : undefined
     this.#messages = parsed ?? payloadsOf(content, frames)
     this.#step = parsed ? 2 : 1
     this.#decode = parsed ? itself : (payload) => decode(payload ?? notText())
@@ -65,7 +64,7 @@ class Batch {
     let open
     while (this.#first < this.#end) {
       const handle = this.#handles[this.#first]
-      // This, too.
+      // It may be collected when its listeners let go of it.
       this.#handles[this.#first++] = undefined
       if (!isOpen(handle)) continue
       open ??= []
@@ -85,10 +84,10 @@ class Batch {
 
 // All at once, which takes half as long as one by one: messages, and `between` after each but the last. Undefined where one of
 // them is not JSON, or more than that.
-function parseAll(content, between, count) {
+function parseAll(content, between, count, decode) {
   let parsed
   try {
-    parsed = parse(content)
+    parsed = decode(content)
   } catch {
     return undefined
   }
