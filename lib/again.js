@@ -3,11 +3,48 @@
 // How to run this program again.
 
 const fs = require('node:fs')
+const { isBuiltin } = require('node:module')
 const errors = require('./errors.js')
 const start = require('./start.js')
 
 // The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
 function command() {
+  return {
+    program: executable(),
+    argv: [start.argv0, ...(isSingleExecutable() ? typedArguments() : nodeArguments())],
+    // Where we are is where the child is anyway, also if that has no path any more.
+    directory: start.directory === start.currentDirectory() ? undefined : start.directory,
+  }
+}
+
+// In a single executable application process.argv[1] repeats argv0, in place of a script. Node.js 20.0 to 20.11 has no
+// node:sea.
+const isSingleExecutable = () => isBuiltin('node:sea') && require('node:sea').isSea()
+
+// Returns the arguments of a single executable application as it was started. process.execArgv is not among them: Node
+// takes those options from the application's configuration, or from `--node-options=…`, which process.argv lacks.
+function typedArguments() {
+  const given = start.argv.slice(2)
+  const typed = commandLine().slice(1)
+  const rest = typed.filter((arg) => !arg.startsWith('--node-options='))
+  const isIntact = [typed, rest].some(
+    (args) => args.length === given.length && args.every((arg, i) => arg === given[i]),
+  )
+  return isIntact ? typed : given
+}
+
+// Returns the arguments of execve(2), argv0 included. A new process.title overwrites them.
+function commandLine() {
+  try {
+    return fs.readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
+  } catch {
+    // Without /proc, process.argv is all there is.
+    return []
+  }
+}
+
+// Returns Node's options, the script and its arguments. Throws where there is no script to run again.
+function nodeArguments() {
   const script = start.argv[1]
   const evaluated = start.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
   if (start.execArgv.some((arg) => arg === '-i' || arg === '--interactive')) throw errors.repl()
@@ -15,13 +52,8 @@ function command() {
     // The name under which Node keeps code that did not come from a file.
     throw process._eval === undefined && script === undefined ? errors.repl() : errors.stdinScript()
   }
-  return {
-    program: executable(),
-    // After -e, what looks like an option would be one.
-    argv: [start.argv0, ...start.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)],
-    // Where we are is where the child is anyway, also if that has no path any more.
-    directory: start.directory === start.currentDirectory() ? undefined : start.directory,
-  }
+  // After -e, what looks like an option would be one.
+  return [...start.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)]
 }
 
 // The binary that is running, not the one that an upgrade has put into its place.
