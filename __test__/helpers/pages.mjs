@@ -28,7 +28,16 @@ import { until } from './until.mjs'
 
 const MARK = 'PROCNATIVE_PAGE'
 const TYPES = 'tsc --noEmit --strict --module nodenext --target es2023 --types node'
-const PROGRAMS = ['curl', 'ps', 'python3', 'script', 'systemd-analyze', 'systemd-socket-activate', 'unshare']
+const PROGRAMS = [
+  'curl',
+  'logrotate',
+  'ps',
+  'python3',
+  'script',
+  'systemd-analyze',
+  'systemd-socket-activate',
+  'unshare',
+]
 
 const node = { run: (name) => `node ${name}`, check: (name) => `node --check ${name}`, isProgram: true }
 
@@ -44,6 +53,7 @@ const LANGUAGES = {
   sh: { extension: 'sh', run: (name) => `sh -e ${name}`, check: (name) => `sh -n ${name}`, isProgram: true },
   json: { extension: 'json', run: (name) => `node -e 'require("./${name}")'` },
   ini: { extension: 'service', run: (name) => `systemd-analyze verify ./${name}` },
+  conf: { extension: 'conf', run: (name) => `! logrotate --debug ${name} 2>&1 | grep '^error'` },
   dockerfile: { extension: 'dockerfile', check: () => 'true' },
   console: {},
   text: {},
@@ -164,7 +174,7 @@ export async function runBlock(t, block, blocks, patience) {
 /** The pages' words for where and who, made those of a test: its own directories, a port that is free, its own Node.js. */
 function localized(text, { directory, port }) {
   return text
-    .replaceAll(/(?<![\w.])\/(run|srv|var)\//g, `${directory}/$1/`)
+    .replaceAll(/(?<![\w.])\/(run|srv|var)(?=[/'])/g, `${directory}/$1`)
     .replaceAll('8080', port)
     .replaceAll('/usr/bin/node', process.execPath)
     .replaceAll(/user: '(app|node)'/g, "user: 'nobody'")
