@@ -419,6 +419,9 @@ export declare function unwatchProcess(reactor: number, token: number): void
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
 
+/** Compared with that of the JavaScript, where the two may not come from one package. */
+export declare function version(): string
+
 /** A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet. */
 export interface WaitAnswer {
   status?: WaitStatus

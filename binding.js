@@ -851,6 +851,7 @@ module.exports.throwFailure = nativeBinding.throwFailure
 module.exports.turn = nativeBinding.turn
 module.exports.unwatchProcess = nativeBinding.unwatchProcess
 module.exports.useLibuv = nativeBinding.useLibuv
+module.exports.version = nativeBinding.version
 module.exports.waitpid = nativeBinding.waitpid
 module.exports.watchListener = nativeBinding.watchListener
 module.exports.watchProcess = nativeBinding.watchProcess

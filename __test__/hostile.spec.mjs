@@ -6,7 +6,7 @@ import { test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run, runScript, scriptCommand } from './helpers/run.mjs'
 
-const binding = createRequire(import.meta.url)('../binding.js')
+const binding = createRequire(import.meta.url)('../lib/native.js')
 
 // What each call is to come to; for the rest, any error will do.
 const ANY = undefined

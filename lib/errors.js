@@ -64,13 +64,48 @@ exports.illegalConstructor = () => withCode(new TypeError('Illegal constructor')
 exports.platform = (platform) =>
   withCode(new Error(`procnative runs on Linux; this is ${platform}.`), 'ERR_PROCNATIVE_PLATFORM')
 
-exports.noBinary = (directory, cause) =>
-  withCode(
-    new Error(`procnative has no binary for this machine; \`npm run build\` in ${directory} builds it with cargo.`, {
-      cause,
-    }),
-    'ERR_PROCNATIVE_NO_BINARY',
+exports.NO_BINARY = 'ERR_PROCNATIVE_NO_BINARY'
+
+const noBinary = (reason, cause) =>
+  withCode(new Error(`procnative can't load its binary: ${reason}.`, cause && { cause }), exports.NO_BINARY)
+
+exports.addonsDisabled = (by, cause) =>
+  noBinary(
+    by === 'permission'
+      ? 'Node.js runs with its permission model. Add --allow-addons'
+      : 'Node.js runs with --no-addons. Remove that option',
+    cause,
   )
+
+exports.noBinaryFor = (here, known) => noBinary(`there is none for ${here}, only for ${known.join(' and ')}`)
+
+exports.noBinaryIn = (directory, name, cause) =>
+  noBinary(
+    `procnative.${name}.node is missing, and no package @procnative/binding-${name} is installed. ` +
+      `Install procnative with its optional dependencies, or \`npm run build\` in ${directory} builds it with cargo`,
+    cause,
+  )
+
+exports.noBinaryInBundle = (name, cause) =>
+  noBinary(
+    `this bundle comes without procnative.${name}.node. Mark procnative as external, or name a copy of that file in ` +
+      'PROCNATIVE_BINARY. See docs/guides/bundlers.md of procnative',
+    cause,
+  )
+
+exports.binaryForAnother = (file, its, here, cause) =>
+  noBinary(`${file} is for ${its}, and this Node.js is for ${here}`, cause)
+
+exports.binaryOfVersion = (from, found, version) =>
+  noBinary(`${from} is of procnative ${found ?? '(no version)'}, and the JavaScript is of procnative ${version}`)
+
+exports.binaryUnloadable = (directory, cause) => {
+  const [reason] = cause.message.split('\n')
+  const cure = directory ? `. \`npm run build\` in ${directory} builds it with cargo` : ''
+  return noBinary(`${reason}${cure}`, cause)
+}
+
+exports.binaryPath = (value) => noBinary(`PROCNATIVE_BINARY must be an absolute path. Received ${inspect(value)}`)
 
 exports.runtime = (what, runtime) =>
   withCode(new Error(`${what} needs Node.js; this is ${runtime}`), 'ERR_PROCNATIVE_RUNTIME')

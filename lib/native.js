@@ -1,29 +1,27 @@
 'use strict'
 
-// The native half, or one sentence on why there is none.
+// The native half. Throws one sentence where it can't be loaded.
 
-const path = require('node:path')
 const { otherRuntime } = require('./start.js')
 
-// Loaded when there is something to say.
+// Loaded lazily: only errors need these, and machines other than most.
 const errors = () => require('./errors.js')
+const loadBinary = (carried) => require('./binary.js').loadBinary(carried)
 
 if (process.platform !== 'linux') throw errors().platform(process.platform)
 
 function load() {
+  // An application must be able to name another binary, also where this one is there.
+  if (process.env.PROCNATIVE_BINARY || process.arch !== 'x64') return loadBinary()
   try {
-    // What most machines need stands beside us. To try it takes half as long as to find out what this one needs.
+    // The binary that this package carries. Bundlers find it because its name is spelled out.
     return require('../procnative.linux-x64-gnu.node')
-  } catch {
-    return require('../binding.js')
+  } catch (error) {
+    return loadBinary(error)
   }
 }
 
-try {
-  // A copy: V8 is quicker to find a function in that than in what Node-API has put together one by one.
-  module.exports = { ...load() }
-} catch (error) {
-  throw errors().noBinary(path.dirname(__dirname), error)
-}
+// A copy: V8 is quicker to find a function in that than in what Node-API has put together one by one.
+module.exports = { ...load() }
 
 if (!otherRuntime) module.exports.useLibuv()

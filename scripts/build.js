@@ -6,20 +6,18 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { BINARIES, machine } = require('../lib/binary.js')
 
 const root = path.dirname(__dirname)
-const TARGETS = { 'linux x64': 'linux-x64-gnu', 'linux arm64': 'linux-arm64-gnu' }
 
 function fail(message) {
   console.error(`procnative: ${message}`)
   process.exit(1)
 }
 
-const platform = TARGETS[`${process.platform} ${process.arch}`]
-if (!platform) fail(`there is no build for ${process.platform} ${process.arch}; Linux on x64 and arm64 is what works.`)
-if (!process.report.getReport().header.glibcVersionRuntime) {
-  fail('there is no build for musl yet; a Linux with glibc is what works.')
-}
+const here = machine()
+const platform = BINARIES[here]?.name
+if (!platform) fail(`there is no build for ${here}, only for ${Object.keys(BINARIES).join(' and ')}.`)
 
 const cargo = process.env.CARGO ?? 'cargo'
 if (spawnSync(cargo, ['--version']).error) {

@@ -29,3 +29,9 @@ pub fn export(mut exports: Object<'_>) -> Result<()> {
     call::export::<channel::SendMessage>(&mut exports)?;
     call::export::<fd::Close>(&mut exports)
 }
+
+/// Compared with that of the JavaScript, where the two may not come from one package.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

@@ -1,0 +1,96 @@
+'use strict'
+
+// Finds the binary where it is not the one that this package carries.
+
+const fs = require('node:fs')
+const { createRequire } = require('node:module')
+const path = require('node:path')
+const { version } = require('../package.json')
+
+// Loaded lazily: only errors need these.
+const errors = () => require('./errors.js')
+const noBinary = () => require('./no-binary.js')
+
+// A bundle of ECMAScript modules has no __filename.
+const self = typeof __filename === 'undefined' ? process.execPath : __filename
+
+// Webpack warns of each name that `require` does not find, but not of this function's. @vercel/nft follows both.
+const load = createRequire(self)
+
+// Every binary that exists: platform, architecture and C library, and the name of its file and package. The name of the
+// package is spelled out for @vercel/nft.
+const BINARIES = {
+  'linux-x64-glibc': { name: 'linux-x64-gnu', fromPackage: () => load('@procnative/binding-linux-x64-gnu') },
+  'linux-arm64-glibc': { name: 'linux-arm64-gnu', fromPackage: () => load('@procnative/binding-linux-arm64-gnu') },
+}
+
+/** Returns the key of the running Node.js in BINARIES. Takes some ms, because Node tells its C library in a report only. */
+function machine() {
+  const { excludeNetwork } = process.report
+  // Otherwise the report has the names of all interfaces looked up.
+  process.report.excludeNetwork = true
+  const { glibcVersionRuntime } = process.report.getReport().header
+  process.report.excludeNetwork = excludeNetwork
+  return [process.platform, process.arch, glibcVersionRuntime ? 'glibc' : 'musl'].join('-')
+}
+
+/** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: why the carried one failed. */
+function loadBinary(carried) {
+  const named = process.env.PROCNATIVE_BINARY
+  return named && !isSecure() ? loadNamed(named) : loadFound(carried)
+}
+
+// Whether the kernel runs this process with rights that its caller lacks (AT_SECURE of getauxval(3): set-user-ID, or
+// capabilities of the file). Node ignores NODE_OPTIONS then. The kernel may hide the vector from such a process.
+function isSecure() {
+  const AT_SECURE = 23n
+  try {
+    const vector = new BigUint64Array(new Uint8Array(fs.readFileSync('/proc/self/auxv')).buffer)
+    return vector.some((value, at) => at % 2 === 0 && value === AT_SECURE && vector[at + 1] !== 0n)
+  } catch {
+    return true
+  }
+}
+
+function loadNamed(file) {
+  if (!path.isAbsolute(file)) throw errors().binaryPath(file)
+  try {
+    return checked(open(file), file)
+  } catch (error) {
+    throw noBinary().whyNotNamed(file, error)
+  }
+}
+
+// As `require` does, but whatever the file is called.
+function open(file) {
+  const addon = { exports: {} }
+  process.dlopen(addon, file)
+  return addon.exports
+}
+
+// A copy of a binary may be of another version than this file.
+function checked(exports, from) {
+  const found = exports.version?.()
+  if (found !== version) throw errors().binaryOfVersion(from, found, version)
+  return exports
+}
+
+const fileOf = (name) => path.join(path.dirname(self), '..', `procnative.${name}.node`)
+
+// Tries every file and package for this architecture. A binary for the other C library fails to load, and does no harm.
+// So only errors need to know which C library this is.
+function loadFound(carried) {
+  const failures = carried ? [{ error: carried, key: 'linux-x64-glibc', file: fileOf('linux-x64-gnu') }] : []
+  for (const [key, { name, fromPackage }] of Object.entries(BINARIES)) {
+    if (!key.startsWith(`${process.platform}-${process.arch}-`)) continue
+    const file = fileOf(name)
+    try {
+      return fs.existsSync(file) ? load(file) : checked(fromPackage(), `@procnative/binding-${name}`)
+    } catch (error) {
+      failures.push({ error, key, file })
+    }
+  }
+  throw noBinary().whyNone(failures)
+}
+
+module.exports = { BINARIES, loadBinary, machine, self }
