@@ -55,7 +55,7 @@ export declare function closeSocket(reactor: number, token: number): void
 /** A connection, and who has made it. */
 export interface Connection {
   fd: number
-  peer?: Peer
+  peer: Peer | null
 }
 
 /** A connected Unix socket, the only one of a list: at once, or promised where one has to wait for those who came before. */
@@ -93,7 +93,7 @@ export declare function daemonStatus(path: string): DaemonStatus
 export interface DaemonStatus {
   running: boolean
   /** Null where that can't be told. */
-  pid?: number
+  pid: number | null
 }
 
 /** close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern. */
@@ -158,7 +158,7 @@ export interface Incoming {
    * The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
    * UTF-8, and nothing for that. Bytes in one buffer, with other things in between.
    */
-  content?: string | Array<string | undefined | null> | Buffer
+  content: string | Array<string | undefined | null> | Buffer | null
   /** Another number each time, that no peer can know. */
   between: number
   /** Of each message: where in the string or buffer it begins, its length there, how many descriptors are its. */
@@ -166,7 +166,7 @@ export interface Incoming {
   /** JavaScript's from here on. */
   fds: Int32Array
   isCut: boolean
-  end?: string
+  end: string | null
 }
 
 /**
@@ -290,7 +290,7 @@ export declare function peerOf(descriptor: number): Peer | null
 export interface PidFileLock {
   taken: boolean
   held: boolean
-  pid?: number
+  pid: number | null
 }
 
 /** Whether a turn tells when there is something to receive. */
@@ -304,7 +304,7 @@ export interface ReceivedMessage {
   data: Buffer
   fds: Int32Array
   truncated: boolean
-  credentials?: Peer
+  credentials: Peer | null
 }
 
 /** Receives what there is, up to a limit. */
@@ -378,18 +378,18 @@ export interface StartOutcome {
   alreadyRunning: boolean
   late: boolean
   killed: boolean
-  pid?: number
-  exitCode?: number
-  signal?: number
-  trouble?: string
-  stderr?: string
+  pid: number | null
+  exitCode: number | null
+  signal: number | null
+  trouble: string | null
+  stderr: string | null
 }
 
 export declare function stopDaemon(path: string, signal: number, timeout: number, kill: boolean): Promise<StopOutcome>
 
 /** How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is. */
 export interface StopOutcome {
-  pid?: number
+  pid: number | null
   killed: boolean
   late: boolean
   unknown: boolean
@@ -424,8 +424,8 @@ export declare function version(): string
 
 /** A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet. */
 export interface WaitAnswer {
-  status?: WaitStatus
-  owned?: number
+  status: WaitStatus | null
+  owned: number | null
 }
 
 /** Which states to wait for, and how. */
@@ -443,10 +443,10 @@ export declare function waitpid(pid: number, flags: WaitFlags, owned?: OwnedChil
 export interface WaitStatus {
   pid: number
   state: string
-  exitCode?: number
-  signal?: number
+  exitCode: number | null
+  signal: number | null
   coreDumped: boolean
-  usage?: ResourceUsage
+  usage: ResourceUsage | null
 }
 
 /** Whether a turn tells of it. */

@@ -29,7 +29,7 @@ function lazy(subject, name) {
     implementation ??= subject()[name]
     return implementation(...args)
   }
-  return Object.defineProperty(call, 'name', { value: name })
+  return Object.defineProperty(call, 'name', { __proto__: null, value: name })
 }
 
 const classes = {
@@ -42,7 +42,7 @@ const classes = {
 // A promise, whatever comes in between: to load a file takes a descriptor, too.
 function lazyPromise(subject, name) {
   const call = lazy(subject, name)
-  return Object.defineProperty(async (...args) => call(...args), 'name', { value: name })
+  return Object.defineProperty(async (...args) => call(...args), 'name', { __proto__: null, value: name })
 }
 
 // One by one: it is by these words that `import { setsid } from 'procnative'` finds its names.
@@ -88,4 +88,5 @@ exports.Channel = undefined
 exports.ChannelServer = undefined
 exports.Handle = undefined
 exports.Process = undefined
-for (const name of Object.keys(classes)) Object.defineProperty(exports, name, { get: classes[name], enumerable: true })
+for (const name of Object.keys(classes))
+  Object.defineProperty(exports, name, { __proto__: null, get: classes[name], enumerable: true })

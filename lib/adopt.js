@@ -20,14 +20,14 @@ function server(fd) {
   return adopted
 }
 
-const socket = (fd) => new net.Socket({ fd, readable: true, writable: true })
+const socket = (fd) => new net.Socket({ __proto__: null, fd, readable: true, writable: true })
 
-const pipe = (fd) => new net.Socket({ fd, ...native.waysOf(fd) })
+const pipe = (fd) => new net.Socket({ __proto__: null, fd, ...native.waysOf(fd) })
 
 function udp(fd) {
   const adopted = dgram.createSocket(native.isIpv6(fd) ? 'udp6' : 'udp4')
   // Exclusive: without asking a cluster's primary. Of 0 it would think that it is none.
-  adopted.bind({ fd: fd === 0 ? native.duplicate(fd) : fd, exclusive: true })
+  adopted.bind({ __proto__: null, fd: fd === 0 ? native.duplicate(fd) : fd, exclusive: true })
   if (fd === 0) native.close(fd)
   const state = datagramState(adopted)
   if (state.handle.getpeername({}) === 0) state.connectState = CONNECTED

@@ -52,7 +52,7 @@ class ChannelServer extends EventEmitter {
     }
     for (const { fd, peer } of connections) {
       try {
-        this.#welcome(fd, peer ?? null)
+        this.#welcome(fd, peer)
       } catch (error) {
         // A listener's. The other connections are not to suffer for it.
         process.nextTick(reactor.rethrow, error)
@@ -142,7 +142,7 @@ async function listenChannel(path, options, listener) {
   const given = validate.options(options, 'options', SERVER_CHECKS)
   const { mode, authorize = isOursOrRoot, ...channelOptions } = given
   if (listener !== undefined) validate.callback(listener, 'listener')
-  const handle = listenUnix(path, { mode })
+  const handle = listenUnix(path, { __proto__: null, mode })
   const server = serverOf(handle, path, authorize, channelOptions)
   if (listener) server.on('connection', listener)
   return server

@@ -45,7 +45,7 @@ class Channel extends Listened {
   #sending = SENT
   #retry
   #batch
-  #end
+  #end = null
   #readers = []
   #iterations = new Set()
   #hasListener = false
@@ -248,7 +248,7 @@ class Channel extends Listened {
   #settled() {
     if (this.#isClosed) return
     if (this.#isEnding && this.#batch && !this.#isWanted()) this.#drop()
-    if (this.#end !== undefined && !this.#batch) {
+    if (this.#end !== null && !this.#batch) {
       this.#endRead()
       if (this.#isClosed) return
     }
@@ -258,7 +258,7 @@ class Channel extends Listened {
     }
     // Where both ends close, each has to read for the other to be rid of what is queued.
     const isRead = this.#isTaken() || this.#closing !== undefined
-    this.#read(isRead && !this.#batch && this.#end === undefined)
+    this.#read(isRead && !this.#batch && this.#end === null)
     this.#hold(this.#isRef && (this.#isRead || this.#closing !== undefined || this.#sends.size > 0))
   }
 

@@ -7,6 +7,7 @@ const { Channel, channelOf } = require('./channel.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const native = require('./native.js')
+const { has } = require('./own.js')
 const { descriptorOf, isUntouched, sendable } = require('./sendable.js')
 const { descriptorsToSend } = require('./to-send.js')
 const { addressOf } = require('./unix.js')
@@ -17,7 +18,7 @@ const CHECKS = {
   maxMessageLength: validate.count,
   maxHandles: validate.amount,
 }
-const DEFAULTS = { serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
+const DEFAULTS = { __proto__: null, serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
 
 // By descriptor, and by the object that it came with.
 const byNumber = new Map()
@@ -45,7 +46,7 @@ function channel(socket, options) {
   return made.channel
 }
 
-const isNodes = (socket) => typeof socket === 'object' && '_handle' in socket
+const isNodes = (socket) => typeof socket === 'object' && has(socket, '_handle')
 
 // Of a duplicate, so that libuv reads no more of it.
 function fromNode(socket, fd, options) {
@@ -62,7 +63,7 @@ function sameAs({ channel, options }, wanted) {
   throw errors.invalidArgValue('options', 'must be what the channel of this socket was opened with', wanted)
 }
 
-const withDefaults = (options) => ({ ...DEFAULTS, ...options })
+const withDefaults = (options) => ({ __proto__: null, ...DEFAULTS, ...options })
 
 function remember(fd, options = DEFAULTS) {
   const made = { channel: channelOf(fd, options, () => byNumber.delete(fd)), options }
@@ -98,7 +99,7 @@ async function sendHandle(to, message, handles) {
 function channelTo(to) {
   if (to instanceof Channel) return to
   if (typeof to === 'object' && to?.handles instanceof Channel) return to.handles
-  if (typeof to === 'number' || (typeof to === 'object' && to !== null && '_handle' in to)) return channel(to)
+  if (typeof to === 'number' || (typeof to === 'object' && to !== null && has(to, '_handle'))) return channel(to)
   throw errors.invalidArgType('to', 'a channel, a child of fork(), a socket, or the descriptor of one', to)
 }
 

@@ -31,7 +31,7 @@ const DEFAULTS = {
 // What daemonize() was given, checked, and what it takes for the rest.
 function daemonOptions(given) {
   const checked = validate.options(given, 'options', CHECKS)
-  const options = { ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
+  const options = { __proto__: null, ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
   if (options.pidFile !== undefined) options.pidFile = path.resolve(options.pidFile)
   return options
 }

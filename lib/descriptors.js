@@ -31,7 +31,7 @@ function recvFds(socket, options) {
   const received = native.recvFds(from, maxLength, maxFds)
   if (received === null) return null
   const { data, fds, truncated, credentials } = received
-  return { data, handles: handlesOf(fds), truncated, credentials: credentials ?? null }
+  return { data, handles: handlesOf(fds), truncated, credentials }
 }
 
 function socketOf(socket) {

@@ -195,6 +195,7 @@ exports.notAdoptable = (kind) =>
   )
 
 const ADVICE = {
+  __proto__: null,
   file: 'use its fd with node:fs',
   directory: "use its fd with node:fs, as a path below '/proc/self/fd'",
   'character-device': 'use its fd with node:fs',
@@ -205,9 +206,10 @@ const ADVICE = {
 const ANY_ADVICE = 'take() its fd for a native addon, or hand it on'
 
 exports.handleCollected = (fd, kind) =>
-  Object.assign(
+  withCode(
     new Error(`Descriptor ${fd} (${kind}) was closed when its Handle was collected: adopt(), take() or close() it`),
-    { name: 'Warning', code: 'PROCNATIVE_HANDLE_COLLECTED' },
+    'PROCNATIVE_HANDLE_COLLECTED',
+    { name: 'Warning' },
   )
 
 exports.channelClosed = () => withCode(new Error('This channel was closed before'), 'ERR_PROCNATIVE_CHANNEL_CLOSED')
@@ -253,7 +255,7 @@ exports.handlesLost = peerFault(
 function startFailure(code, what, { stderr, cause }, properties) {
   const said = stderr === '' ? '' : `. It wrote:\n${stderr.trimEnd()}`
   const error = withCode(new Error(what + said, cause && { cause }), code, properties)
-  return Object.defineProperty(error, 'stderr', { value: stderr, configurable: true, writable: true })
+  return Object.defineProperty(error, 'stderr', { __proto__: null, value: stderr, configurable: true, writable: true })
 }
 
 // What a daemon has to do to be ready.

@@ -7,6 +7,7 @@ const { CHECKS, DEFAULTS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const { isInode } = require('./marked.js')
 const native = require('./native.js')
+const { own } = require('./own.js')
 const { channelMark, otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
@@ -41,9 +42,10 @@ function fork(modulePath, args = [], options) {
   if (otherRuntime === 'deno') throw errors.runtime('fork()', otherRuntime)
   if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
   validate.arrayOf(validate.text)(args, 'args')
-  const { channel, ...given } = validate.options(options, 'options', FORK_CHECKS)
-  const channelOptions = { ...DEFAULTS, ...channel }
-  const stdio = wholeStdio(given)
+  const { channel, ...rest } = validate.options(options, 'options', FORK_CHECKS)
+  const given = { __proto__: null, ...rest }
+  const channelOptions = { __proto__: null, ...DEFAULTS, ...channel }
+  const stdio = wholeStdio(given.stdio, given.silent)
   const [ours, theirs] = native.socketpair('stream')
   let handles
   try {
@@ -51,8 +53,8 @@ function fork(modulePath, args = [], options) {
     const { serialization, maxMessageLength, maxHandles } = channelOptions
     const marker = [stdio.length, native.inodeOf(theirs), serialization, maxMessageLength, maxHandles].join(':')
     const env = { ...(given.env ?? process.env), [MARKER]: marker }
-    const child = childProcess.fork(modulePath, args, { ...given, env, stdio: [...stdio, theirs] })
-    return Object.defineProperty(child, 'handles', { value: handles, enumerable: true })
+    const child = childProcess.fork(modulePath, args, { __proto__: null, ...given, env, stdio: [...stdio, theirs] })
+    return Object.defineProperty(child, 'handles', { __proto__: null, value: handles, enumerable: true })
   } catch (error) {
     handles?.destroy()
     throw error
@@ -62,8 +64,8 @@ function fork(modulePath, args = [], options) {
 }
 
 // What child_process.fork() makes of `stdio` and `silent`.
-function wholeStdio({ stdio, silent }) {
-  if (Array.isArray(stdio)) return Array.from({ length: Math.max(3, stdio.length) }, (_, index) => stdio[index])
+function wholeStdio(stdio, silent) {
+  if (Array.isArray(stdio)) return Array.from({ length: Math.max(3, stdio.length) }, (_, index) => own(stdio, index))
   const each = stdio ?? (silent ? 'pipe' : 'inherit')
   return [each, each, each, 'ipc']
 }

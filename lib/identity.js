@@ -9,12 +9,12 @@ function identity(user, group) {
   if (user === undefined && group === undefined) return undefined
   const gid = typeof group === 'string' ? native.findGroup(group) : group
   if (gid === null) throw errors.unknownCredential('Group', group)
-  if (user === undefined) return { gid }
+  if (user === undefined) return { __proto__: null, gid }
   const account = native.findUser(user, gid)
   if (account) return account
   if (typeof user === 'string') throw errors.unknownCredential('User', user)
   if (gid === undefined) throw errors.groupNeeded(user)
-  return { uid: user, gid, groups: [gid] }
+  return { __proto__: null, uid: user, gid, groups: [gid] }
 }
 
 module.exports = { identity }

@@ -14,7 +14,7 @@ function joinLauncher() {
   const joined = descriptor > 2 ? native.joinLauncher(descriptor, inode) : null
   // To launch another daemon from a daemon whose link was closed would go on for ever.
   if (!joined) throw require('./errors.js').linkLost()
-  return becomeDaemon({ link: joined.link, next: descriptor + 1, ...JSON.parse(joined.settings) })
+  return becomeDaemon({ __proto__: null, link: joined.link, next: descriptor + 1, ...JSON.parse(joined.settings) })
 }
 
 // What follows the link is the pid file, if there is one, and then what is kept.

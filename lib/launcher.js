@@ -7,6 +7,7 @@ const again = require('./again.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
+const { variable } = require('./own.js')
 const { environment, output } = require('./orders.js')
 const { descriptorOf } = require('./sendable.js')
 const start = require('./start.js')
@@ -42,8 +43,9 @@ function ordersFor(options) {
   const cwd = path.resolve(options.cwd)
   const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
   return {
+    __proto__: null,
     ...again.command(),
-    ...environment(process.env, { pidVariables: systemd.PID_VARIABLES }),
+    ...environment(process.env, systemd.PID_VARIABLES),
     cwd,
     umask: options.umask,
     identity: identity(options.user, options.group),
@@ -68,7 +70,7 @@ function ordersFor(options) {
   }
 }
 
-const isStartedWith = (option) => [...start.execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => option.test(arg))
+const isStartedWith = (option) => [...start.execArgv, variable('NODE_OPTIONS') ?? ''].some((arg) => option.test(arg))
 
 const waitsForDebugger = () => isStartedWith(/--inspect-(brk|wait)\b/)
 

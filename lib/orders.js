@@ -3,16 +3,17 @@
 // What every start is told, in the native half's terms.
 
 const path = require('node:path')
+const { own } = require('./own.js')
 
 // What execvp(3) takes for an absent PATH.
 const STANDARD_PATH = '/bin:/usr/bin'
 
 // Where a program without a slash is looked for.
-const searchPath = (env) => env.PATH ?? STANDARD_PATH
+const searchPath = (env) => own(env, 'PATH') ?? STANDARD_PATH
 
 // An environment as NAME=value, and which variables that name this process are to name the new one. `without` are left
 // out.
-function environment(env, { pidVariables = [], without = [] } = {}) {
+function environment(env, pidVariables = [], without = []) {
   const ownPid = []
   const variables = []
   // One pass: process.env asks the system for each.

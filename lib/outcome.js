@@ -3,26 +3,27 @@
 // How a start went, as the native half tells it, made into what is thrown.
 
 const errors = require('./errors.js')
+const { own } = require('./own.js')
 const { signalName } = require('./signals.js')
 
 function failure(outcome, { pidFile, readyTimeout: timeout, ready }) {
-  const { exitCode = null, signal, killed, pid = null, stderr } = outcome
+  const { exitCode, signal, killed, pid, stderr } = outcome
   if (outcome.alreadyRunning) return errors.alreadyRunning({ pid, pidFile })
   const told = { stderr, cause: cause(outcome.trouble) }
   if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed })
-  return errors.daemonExited({ ...told, ready, exitCode, signal: signal === undefined ? null : signalName(signal) })
+  return errors.daemonExited({ ...told, ready, exitCode, signal: signal === null ? null : signalName(signal) })
 }
 
 // The error that ended the daemon, made anew from what it told of it: by then it may be somebody else's, who tells anything.
 function cause(trouble) {
-  if (trouble === undefined) return undefined
+  if (trouble === null) return undefined
   const told = asObject(trouble)
-  const known = TOLD.filter((property) => ['string', 'number'].includes(typeof told[property]))
-  const { message, ...rest } = Object.fromEntries(known.map((property) => [property, told[property]]))
-  return Object.assign(new Error(message), rest)
+  const error = new Error(isTold(told, 'message') ? told.message : undefined)
+  for (const name of ['name', 'stack', 'code']) if (isTold(told, name)) error[name] = told[name]
+  return error
 }
 
-const TOLD = ['name', 'message', 'stack', 'code']
+const isTold = (told, name) => ['string', 'number'].includes(typeof own(told, name))
 
 function asObject(text) {
   try {

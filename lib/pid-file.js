@@ -13,7 +13,7 @@ const validate = require('./validate.js')
 const STOP_CHECKS = { signal: validate.signal, timeout: validate.milliseconds, kill: validate.boolean }
 
 function daemonStatus(pidFile) {
-  const { running, pid = null } = native.daemonStatus(validate.string(pidFile, 'pidFile'))
+  const { running, pid } = native.daemonStatus(validate.string(pidFile, 'pidFile'))
   return { running, pid }
 }
 
@@ -24,13 +24,13 @@ async function stopDaemon(pidFile, options) {
   const { pid, killed, late, unknown } = await native.stopDaemon(file, signal, timeout, kill)
   if (unknown) throw errors.holderUnknown(file)
   if (late) throw errors.stopTimeout({ pid, timeout, kill })
-  return pid === undefined ? null : { pid, killed }
+  return pid === null ? null : { pid, killed }
 }
 
 // Locks a file for this process, which may have been handed it: then it names the predecessor until this one is ready.
 function lock(file) {
   acceptHandedOver(file)
-  const { taken, held, pid = null } = native.lockPidFile(file)
+  const { taken, held, pid } = native.lockPidFile(file)
   if (!taken && !held) throw errors.alreadyRunning({ pid, pidFile: file })
   return {
     write: native.writePidFile,
@@ -46,9 +46,11 @@ function inherit(descriptor, file) {
 
 // Takes over the pid file that a predecessor has handed to this process, if it has and it is this one.
 function acceptHandedOver(file) {
-  const { descriptor, inode } = start.pidFileMark() ?? {}
-  const { ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {}
-  if (inode !== undefined && inode === ino && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
+  const mark = start.pidFileMark()
+  if (mark === undefined) return
+  const { descriptor, inode } = mark
+  const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false })
+  if (found?.ino === inode && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

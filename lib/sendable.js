@@ -4,6 +4,7 @@
 
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
+const { has } = require('./own.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
@@ -45,9 +46,9 @@ function isUntouched(value, name) {
 // What bears the `fd` of a value: the value itself (Handle, FileHandle), or the libuv handle inside Node's own
 // servers and sockets, which is null before they are open and after they are closed.
 function carrier(value) {
-  if ('fd' in value) return value
-  if ('addMembership' in value) return datagramState(value)?.handle ?? {}
-  return '_handle' in value ? (value._handle ?? {}) : undefined
+  if (has(value, 'fd')) return value
+  if (has(value, 'addMembership')) return datagramState(value)?.handle ?? {}
+  return has(value, '_handle') ? (value._handle ?? {}) : undefined
 }
 
 // dgram keeps its handle behind a symbol; its old `_handle` warns.

@@ -8,6 +8,7 @@ const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, output, searchPath } = require('./orders.js')
 const { failure } = require('./outcome.js')
+const { own } = require('./own.js')
 const { acceptHandedOver } = require('./pid-file.js')
 const { descriptorOf, outlives, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
@@ -31,6 +32,7 @@ async function spawnDaemon(file, args = [], given) {
   validate.string(file, 'file')
   const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
   const options = {
+    __proto__: null,
     argv0: file,
     cwd: '/',
     env: process.env,
@@ -47,7 +49,8 @@ async function spawnDaemon(file, args = [], given) {
   return { pid: outcome.pid }
 }
 
-function ordersFor(file, args, { listen: sockets, ...options }) {
+function ordersFor(file, args, options) {
+  const sockets = options.listen
   const stdio = outputs(options.stdio)
   if (sockets.length > 0 && stdio.length > 3) {
     throw errors.invalidArgValue('options.stdio', 'must end at 2: what listens comes next', options.stdio)
@@ -55,6 +58,7 @@ function ordersFor(file, args, { listen: sockets, ...options }) {
   const pidFile = options.pidFile === undefined ? undefined : path.resolve(options.pidFile)
   if (pidFile !== undefined) acceptHandedOver(pidFile)
   return {
+    __proto__: null,
     program: file,
     path: searchPath(options.env),
     argv: [options.argv0, ...args],
@@ -75,8 +79,8 @@ function surroundings({ env, pidFile, ready }, sockets) {
   const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
   if (ready === 'notify') without.push('NOTIFY_SOCKET', systemd.MANAGER_VARIABLE)
   const pidVariables = pidFile === undefined ? [] : ['WATCHDOG_PID']
-  const made = environment(env, { pidVariables, without })
-  if (ready === 'notify') made.environment.push(`${systemd.MANAGER_VARIABLE}=${env.NOTIFY_SOCKET ?? ''}`)
+  const made = environment(env, pidVariables, without)
+  if (ready === 'notify') made.environment.push(`${systemd.MANAGER_VARIABLE}=${own(env, 'NOTIFY_SOCKET') ?? ''}`)
   if (sockets.length === 0) return made
   made.ownPid.push('LISTEN_PID')
   made.environment.push(`LISTEN_FDS=${sockets.length}`)
@@ -87,7 +91,7 @@ function surroundings({ env, pidFile, ready }, sockets) {
 
 function outputs(stdio) {
   const given = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
-  return Array.from({ length: Math.max(3, given.length) }, (_, index) => output(given[index] ?? 'ignore', index))
+  return Array.from({ length: Math.max(3, given.length) }, (_, index) => output(own(given, index) ?? 'ignore', index))
 }
 
 // A check of `stdio`.

@@ -4,6 +4,7 @@ const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, searchPath } = require('./orders.js')
+const { own } = require('./own.js')
 const { processOf } = require('./process.js')
 const watches = require('./watch.js')
 const { descriptorOf, sendable } = require('./sendable.js')
@@ -30,7 +31,7 @@ const CHECKS = {
 function spawn(file, args = [], given) {
   validate.string(file, 'file')
   const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
-  const options = { argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
+  const options = { __proto__: null, argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
   const net = options.stdio.includes('pipe') && require('node:net')
@@ -61,8 +62,10 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
   if (stdio.includes('pipe') && otherRuntime) throw errors.runtime("The stdio 'pipe'", otherRuntime)
 }
 
-function ordersFor(file, args, { argv0, env, cwd, umask, user, group, stdio, session, ...rest }) {
+function ordersFor(file, args, options) {
+  const { argv0, env, cwd, umask, user, group, stdio, session, controllingTerminal } = options
   return {
+    __proto__: null,
     program: file,
     path: searchPath(env),
     argv: [argv0, ...args],
@@ -71,11 +74,11 @@ function ordersFor(file, args, { argv0, env, cwd, umask, user, group, stdio, ses
     umask,
     identity: identity(user, group),
     stdio: stdio.map(streamFor),
-    session: session === true || rest.controllingTerminal !== undefined,
-    processGroup: rest.processGroup,
-    controllingTerminal: rest.controllingTerminal,
-    foreground: rest.foreground,
-    parentDeathSignal: rest.parentDeathSignal,
+    session: session === true || controllingTerminal !== undefined,
+    processGroup: options.processGroup,
+    controllingTerminal,
+    foreground: options.foreground,
+    parentDeathSignal: options.parentDeathSignal,
   }
 }
 
@@ -96,7 +99,7 @@ function stream(value, name) {
 function wholeStdio(given = 'pipe') {
   if (typeof given === 'string') return [given, given, given]
   const length = Math.max(3, given.length)
-  return Array.from({ length }, (_, index) => given[index] ?? (index < 3 ? 'pipe' : 'ignore'))
+  return Array.from({ length }, (_, index) => own(given, index) ?? (index < 3 ? 'pipe' : 'ignore'))
 }
 
 function streamFor(wanted, index) {
@@ -111,7 +114,7 @@ function sockets(net, pipes) {
   try {
     for (const [index, fd] of pipes.entries()) {
       const ways = { readable: index !== 0, writable: index === 0 || index > 2 }
-      made.push(typeof fd === 'number' ? new net.Socket({ fd, ...ways }) : null)
+      made.push(typeof fd === 'number' ? new net.Socket({ __proto__: null, fd, ...ways }) : null)
       if (typeof fd === 'number') native.disown(fd)
     }
     return made

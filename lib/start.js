@@ -4,11 +4,12 @@
 // its environment before it calls daemonize().
 
 const fs = require('node:fs')
+const { variable } = require('./own.js')
 
 // Not for this process's children: DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a
 // predecessor for the pid file (src/pid_file/held.rs); and what fork() has left, of which lib/fork.js knows the fields.
 const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
-const left = Object.fromEntries(MARKERS.map((name) => [name, process.env[name]]))
+const left = Object.fromEntries(MARKERS.map((name) => [name, variable(name)]))
 for (const name of MARKERS) delete process.env[name]
 
 // The descriptor and the inode of a marker that is meant for this process, also where the environment was cleaned
@@ -42,7 +43,7 @@ function currentDirectory() {
 }
 
 // 'bun', 'deno', or undefined in Node.
-const otherRuntime = ['bun', 'deno'].find((name) => name in process.versions)
+const otherRuntime = ['bun', 'deno'].find((name) => Object.hasOwn(process.versions, name))
 
 module.exports = {
   argv0: process.argv0,

@@ -5,6 +5,7 @@
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const native = require('./native.js')
+const { own, variable } = require('./own.js')
 const validate = require('./validate.js')
 
 const FIRST_DESCRIPTOR = 3
@@ -17,9 +18,9 @@ const MANAGER_VARIABLE = 'PROCNATIVE_NOTIFY_SOCKET'
 
 // The descriptors that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
 function inheritedDescriptors() {
-  if (process.env.LISTEN_PID !== String(process.pid)) return []
+  if (variable('LISTEN_PID') !== String(process.pid)) return []
   // What only begins with a number is none: those would be somebody else's descriptors.
-  const end = FIRST_DESCRIPTOR + (/^\d+$/.test(process.env.LISTEN_FDS) ? Number(process.env.LISTEN_FDS) : 0)
+  const end = FIRST_DESCRIPTOR + (/^\d+$/.test(variable('LISTEN_FDS')) ? Number(variable('LISTEN_FDS')) : 0)
   const descriptors = []
   for (let fd = FIRST_DESCRIPTOR; fd < end; fd++) {
     native.inodeOf(fd)
@@ -33,11 +34,11 @@ function listenFds() {
   if (!native.isMainThread()) throw errors.workerThread('listenFds()')
   const descriptors = inheritedDescriptors()
   if (descriptors.length === 0) return []
-  const names = process.env.LISTEN_FDNAMES?.split(':') ?? []
+  const names = variable('LISTEN_FDNAMES')?.split(':') ?? []
   for (const descriptor of descriptors) native.setCloseOnExec(descriptor, true)
   // They are good for once, and not for this process's children.
   for (const name of SOCKET_VARIABLES) delete process.env[name]
-  return descriptors.map((descriptor, index) => handleOf(descriptor, names[index]))
+  return descriptors.map((descriptor, index) => handleOf(descriptor, own(names, index)))
 }
 
 function notify(state) {
@@ -45,7 +46,7 @@ function notify(state) {
 }
 
 function tell(state, patient) {
-  const socket = process.env.NOTIFY_SOCKET
+  const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   const heard = native.notify(socket, state, patient)
   if (state.split('\n').includes('READY=1')) turnToManager()
@@ -54,7 +55,7 @@ function tell(state, patient) {
 
 // From the one that waits for this process to be ready to the one that it will run under.
 function turnToManager() {
-  const manager = process.env[MANAGER_VARIABLE]
+  const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return
   delete process.env[MANAGER_VARIABLE]
   if (manager === '') delete process.env.NOTIFY_SOCKET
@@ -63,7 +64,7 @@ function turnToManager() {
 
 // Says that this process is ready. Returns whether somebody has heard it.
 function ready() {
-  if (!process.env.NOTIFY_SOCKET) return false
+  if (!variable('NOTIFY_SOCKET')) return false
   try {
     return tell('READY=1', true) || complain('nobody listens at NOTIFY_SOCKET')
   } catch (error) {
@@ -74,7 +75,7 @@ function ready() {
 // Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main process
 // only, and that is about to end. Returns whether it knows.
 function introduce(pid) {
-  const socket = process.env.NOTIFY_SOCKET
+  const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   try {
     return native.notifyAndWait(socket, `MAINPID=${pid}\nREADY=1`) || complain(UNHEARD)
@@ -85,7 +86,7 @@ function introduce(pid) {
 
 // The same by a process that goes on for a while, and has been ready itself.
 async function introduceSuccessor(pid) {
-  const socket = process.env.NOTIFY_SOCKET
+  const socket = variable('NOTIFY_SOCKET')
   if (!socket) return
   try {
     if (!(await native.notifyInBackground(socket, `MAINPID=${pid}`))) complain(UNHEARD)

@@ -4,6 +4,7 @@
 
 const net = require('node:net')
 const { Handle } = require('./handle.js')
+const { own } = require('./own.js')
 const { descriptorOf, isUntouched, outlives, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
 
@@ -15,7 +16,7 @@ function descriptorsToSend(value, name) {
 
 function listToSend(list, name) {
   const fds = []
-  for (let index = 0; index < list.length; index++) fds.push(descriptorToSend(list[index], name, index))
+  for (let index = 0; index < list.length; index++) fds.push(descriptorToSend(own(list, index), name, index))
   // Only now: of holes there can be more than there is memory.
   return new Int32Array(fds)
 }

@@ -4,6 +4,7 @@
 // arguments and options alike. napi would coerce numbers silently (NaN to pid 0), so they are looked at here.
 
 const errors = require('./errors.js')
+const { own } = require('./own.js')
 
 const MAX_INT32 = 2 ** 31 - 1
 const MAX_UINT32 = 2 ** 32 - 1
@@ -70,7 +71,7 @@ const output = numberOrString(descriptor, string)
 const arrayOf = (check) => (value, name) => {
   if (!Array.isArray(value)) throw errors.invalidArgType(name, 'an array', value)
   // Not by map(), which skips holes.
-  return Array.from({ length: value.length }, (_, index) => check(value[index], `${name}[${index}]`))
+  return Array.from({ length: value.length }, (_, index) => check(own(value, index), `${name}[${index}]`))
 }
 
 // A signal's number, from its name.
@@ -98,11 +99,13 @@ function callback(value, name) {
   return value
 }
 
-// An options object: `checks` has a check for each key there is. Absent and undefined are the same.
+// An options object: `checks` has a check for each key there is. Absent and undefined are the same. What is returned
+// inherits nothing, so that a key which is absent is not looked for on Object.prototype.
+// A rest pattern (`{ a, ...rest }`) makes an object that inherits again: spread it into one that does not.
 function options(value, name, checks) {
-  if (value === undefined) return {}
+  const checked = { __proto__: null }
+  if (value === undefined) return checked
   object(value, name)
-  const checked = {}
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
     // Read once: a getter may have another answer.
@@ -128,7 +131,7 @@ function environment(value, name) {
     if (!/^[^=\0]+$/.test(variable))
       throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
   }
-  return Object.fromEntries(variables)
+  return Object.assign({ __proto__: null }, Object.fromEntries(variables))
 }
 
 // Options are written down where they are passed: an instance of a class is another argument in the wrong place.

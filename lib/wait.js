@@ -16,7 +16,7 @@ function waitpid(pid, options) {
   const flags = { nohang: false, untraced: false, continued: false, nowait: false }
   const { force = false, ...given } = validate.options(options, 'options', WAITPID_CHECKS)
   const answer = native.waitpid(pid, { ...flags, ...given }, force ? undefined : owned())
-  if (answer.owned !== undefined) throw errors.childOwned(answer.owned)
+  if (answer.owned !== null) throw errors.childOwned(answer.owned)
   return answer.status ? waitStatus(answer.status) : null
 }
 

@@ -33,7 +33,7 @@ class Watch {
         this.#remove(resolve)
         reject(signal.reason)
       }
-      signal.addEventListener('abort', stop, { once: true })
+      signal.addEventListener('abort', stop, { __proto__: null, once: true })
       this.#add(resolve)
     })
     return ended.finally(() => signal.removeEventListener('abort', stop))

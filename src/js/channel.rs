@@ -120,7 +120,7 @@ pub fn read_channel(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()>
 }
 
 /// Messages, and how the stream has ended, if it has.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Incoming<'env> {
     /// The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
     /// UTF-8, and nothing for that. Bytes in one buffer, with other things in between.

@@ -35,7 +35,7 @@ pub struct LaunchOrders {
 
 /// How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
 /// `signal` if that is known, or late and killed or not.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Default)]
 pub struct StartOutcome {
     pub ready: bool,

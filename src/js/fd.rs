@@ -148,7 +148,7 @@ pub fn send_fds(env: Env, socket: i32, data: &[u8], fds: &[i32]) -> Result<u32> 
 }
 
 /// What one recvmsg has given. The descriptors are JavaScript's.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct ReceivedMessage {
     pub data: Buffer,
     pub fds: Int32Array,

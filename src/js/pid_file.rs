@@ -12,7 +12,7 @@ use crate::pid_file::status::{self, Status};
 use crate::pid_file::{Locked, PATIENCE, PidFile, held};
 
 /// A pid file's state.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct DaemonStatus {
     pub running: bool,
     /// Null where that can't be told.
@@ -29,7 +29,7 @@ pub fn daemon_status(env: Env, path: String) -> Result<DaemonStatus> {
 }
 
 /// How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Default)]
 pub struct StopOutcome {
     pub pid: Option<i32>,
@@ -81,7 +81,7 @@ fn hold(env: &Env, file: Option<PidFile>) -> Result<bool> {
 }
 
 /// A lock on a pid file: taken now, had before, or another process's, with its pid if that is known.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct PidFileLock {
     pub taken: bool,
     pub held: bool,

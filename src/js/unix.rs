@@ -61,7 +61,7 @@ pub fn watch_listener(env: Env, reactor: u32, token: f64, yes: bool) -> Result<(
 }
 
 /// A connection, and who has made it.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Connection {
     pub fd: i32,
     pub peer: Option<Peer>,

@@ -10,7 +10,7 @@ use crate::wait::{self, Answer, Owned};
 use crate::{orphans, sys};
 
 /// What has become of a process.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct WaitStatus {
     pub pid: i32,
     pub state: String,
@@ -48,7 +48,7 @@ pub struct WaitFlags {
 }
 
 /// A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet.
-#[napi(object)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct WaitAnswer {
     pub status: Option<WaitStatus>,
     pub owned: Option<i32>,

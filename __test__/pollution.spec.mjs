@@ -1,0 +1,19 @@
+// What untrusted JSON can put on Object.prototype is no option, no environment variable and no answer of the kernel's.
+
+import assert from 'node:assert/strict'
+import { isNode, needs, temporary, test } from './helpers/harness.mjs'
+import { reports } from './helpers/report.mjs'
+import { fixture, runScript } from './helpers/run.mjs'
+
+test('all functions: take nothing from Object.prototype', needs('Node.js', isNode), async (context) => {
+  const { stdout, stderr, code } = await runScript(fixture('polluted.mjs'), [temporary(context)])
+  assert.deepEqual([code, stderr], [0, ''])
+  const [{ before, during, caught, uncalled, known }] = reports(stdout)
+  assert.deepEqual(caught, [])
+  for (const [name, answer] of Object.entries(before)) {
+    const untimed = (text) => text.replaceAll(/-[01]\b/g, '')
+    assert.equal(untimed(during[name]), untimed(answer), name)
+  }
+  assert.deepEqual(uncalled, [], 'fixtures/polluted.mjs calls all that is exported')
+  for (const option of ['authorize', 'mode', 'user', 'force', 'channel', 'identity']) assert.ok(known.includes(option))
+})
