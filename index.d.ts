@@ -317,9 +317,10 @@ export function spawnDaemon(
 ): Promise<{ pid: number }>
 
 /**
- * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that it names, if it is that
- * one which has the lock and, where the file is another user's and not root's, a process of that user's; null where none
- * runs, while one is being started, and where that can't be told.
+ * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that the file names, if that
+ * process has the lock. It is null where no daemon runs, while one is being started, and where the holder can't be told:
+ * the number is another pid namespace's (a container's file on a shared volume), the caller may not look at the process and
+ * the lock was not taken for it, or the file belongs to another user, not root, and the process does not.
  *
  * Takes no lock, waits for nothing, and changes nothing.
  *
@@ -339,13 +340,13 @@ export interface StopDaemonOptions {
 }
 
 /**
- * Stops the daemon of a pid file and waits for its end. It is signalled through a pidfd, after it was seen to hold the
- * file's lock: never a stranger who was given its number. The lock may outlive it by milliseconds, where another thread of
+ * Stops the daemon of a pid file and waits for its end. It is signalled through a pidfd, after it was seen to be the process
+ * that the lock belongs to: never a stranger that has its number. The lock may outlive it by milliseconds, where another thread of
  * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
  *
  * @returns null if none runs; else its pid, and whether it took SIGKILL
  * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
- * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but not by the process that it names
+ * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, and {@link daemonStatus} gives no pid
  * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws
  * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
  */

@@ -74,11 +74,14 @@ pub fn numbers() -> Result<Vec<RawFd>> {
 
 /// The names in a directory.
 pub fn list(path: &CStr) -> Result<Vec<OsString>> {
+    names(path)?.collect()
+}
+
+/// The same, read while they are asked for.
+pub fn names(path: &CStr) -> Result<impl Iterator<Item = Result<OsString>>> {
     let entries = std::fs::read_dir(as_path(path)).map_err(|error| Error::of_io("open", &error, path))?;
-    entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<std::io::Result<_>>()
-        .map_err(|error| Error::of_io("getdents64", &error, path))
+    let failed = |error: std::io::Error| Error::of_io("getdents64", &error, path);
+    Ok(entries.map(move |entry| entry.map(|entry| entry.file_name()).map_err(failed)))
 }
 
 /// What a file says, which may be no UTF-8.

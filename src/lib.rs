@@ -30,6 +30,7 @@ mod orphans;
 mod pid_file;
 mod plan;
 mod proc_stat;
+mod proc_status;
 mod process;
 mod reactor;
 mod session;

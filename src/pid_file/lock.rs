@@ -7,42 +7,59 @@ use nix::fcntl::{self, FcntlArg};
 
 use crate::error::{During, Result};
 
-/// A range of bytes: start and length, where 0 is all there is.
-pub type Range = (i64, i64);
+/// The byte that every lock on a pid file begins with, and the only one that a start locks.
+const FIRST_BYTE: Range = (0, 1);
 
-/// A start.
-pub const FIRST_BYTE: Range = (0, 1);
-/// A daemon.
-pub const ALL: Range = (0, 0);
+/// A range of bytes: its start and its length, where 0 is all there is from the start on.
+type Range = (i64, i64);
 
-/// What somebody else has locked.
+/// The lock of another open file description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
-    /// Nothing, or to read only, which is no daemon's lock.
+    /// None, or a lock to read only, which is no daemon's.
     Nobody,
     Starting,
-    Running,
+    /// A daemon's, with the length of its lock: a fingerprint, unless a program has locked the file without one.
+    Running {
+        length: i64,
+    },
 }
 
-/// F_OFD_SETLK. EAGAIN where somebody has it.
-pub fn set(file: impl AsFd, range: Range) -> nix::Result<()> {
-    fcntl::fcntl(file, FcntlArg::F_OFD_SETLK(&write_lock(range))).map(drop)
+/// Locks the file for a start. EAGAIN where another description has it locked.
+pub fn take(file: impl AsFd) -> nix::Result<()> {
+    set(file, libc::F_WRLCK, FIRST_BYTE)
 }
 
-/// F_OFD_GETLK: who, other than this very description, has the file locked.
+/// Makes the lock a daemon's, of that length; None locks all there is. The first byte stays locked throughout.
+pub fn extend(file: impl AsFd, length: Option<i64>) -> nix::Result<()> {
+    let length = length.unwrap_or(0);
+    set(&file, libc::F_WRLCK, (0, length))?;
+    match length {
+        0 => Ok(()),
+        // A lock that was longer has become one with it.
+        end => set(&file, libc::F_UNLCK, (end, 0)),
+    }
+}
+
+fn set(file: impl AsFd, kind: i32, range: Range) -> nix::Result<()> {
+    fcntl::fcntl(file, FcntlArg::F_OFD_SETLK(&lock(kind, range))).map(drop)
+}
+
+/// F_OFD_GETLK: the lock in the way of a start, unless this very description has it. Only the first byte is asked for: the
+/// kernel tells one lock of several, and a stranger's at the far end could hide the daemon's.
 pub fn holder(file: BorrowedFd<'_>, path: &CString) -> Result<Holder> {
-    let mut lock = write_lock(ALL);
-    fcntl::fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).during_path("fcntl", path)?;
-    Ok(match i32::from(lock.l_type) {
-        libc::F_WRLCK if (lock.l_start, lock.l_len) == FIRST_BYTE => Holder::Starting,
-        libc::F_WRLCK => Holder::Running,
+    let mut found = lock(libc::F_WRLCK, FIRST_BYTE);
+    fcntl::fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)).during_path("fcntl", path)?;
+    Ok(match i32::from(found.l_type) {
+        libc::F_WRLCK if (found.l_start, found.l_len) == FIRST_BYTE => Holder::Starting,
+        libc::F_WRLCK => Holder::Running { length: found.l_len },
         _ => Holder::Nobody,
     })
 }
 
-fn write_lock((start, length): Range) -> libc::flock {
+fn lock(kind: i32, (start, length): Range) -> libc::flock {
     libc::flock {
-        l_type: libc::F_WRLCK as i16,
+        l_type: kind as i16,
         l_whence: libc::SEEK_SET as i16,
         l_start: start,
         l_len: length,

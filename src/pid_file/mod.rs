@@ -8,11 +8,14 @@
 //! | -------------- | ----------------------------------------------------------- |
 //! | nothing        | no daemon, whatever the file says                           |
 //! | the first byte | one is being started: what the file says is not of this one |
-//! | all            | one runs, and the file has its pid                          |
+//! | more           | one runs, and the file has its pid                          |
 //!
 //! Who starts a daemon locks the first byte. The daemon writes its pid and locks the rest between clone and exec
-//! (`spawn/child.rs`), so that whoever sees all of it locked can believe the number.
+//! (`spawn/child.rs`), so that whoever sees more of it locked can believe the number. How much more is the fingerprint of
+//! the process that the number is meant for (`fingerprint`).
 
+mod descriptors;
+pub mod fingerprint;
 pub mod held;
 mod lock;
 pub mod status;
@@ -113,7 +116,7 @@ impl PidFile {
         let mut attempts = ATTEMPTS;
         loop {
             let file = open_or_create(&path)?;
-            match lock::set(&file, lock::FIRST_BYTE) {
+            match lock::take(&file) {
                 Ok(()) => {
                     let is_ours = make_ours(&file, &path);
                     let claim = Claim(Some(Self { file, path: path.clone() }));
@@ -179,7 +182,7 @@ impl PidFile {
             return Err(Errno::ENOSPC).during_path("pwrite", &self.path);
         }
         unistd::ftruncate(&self.file, line.len() as i64).during_path("ftruncate", &self.path)?;
-        lock::set(&self.file, lock::ALL).during_path("fcntl", &self.path)
+        lock::extend(&self.file, fingerprint::of(pid)).during_path("fcntl", &self.path)
     }
 
     /// Whether the file names `pid`.

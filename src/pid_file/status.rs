@@ -2,20 +2,18 @@
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag};
+use nix::fcntl::OFlag;
 use nix::sys::stat::{self, FileStat, Mode};
-use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{self, SysconfVar};
 
 use super::lock::{self, Holder};
-use super::{FLAGS, PATIENCE, is_strangers, read_pid};
+use super::{FLAGS, PATIENCE, descriptors, fingerprint, is_strangers, read_pid};
 use crate::error::{During, Error, Result};
+use crate::fd;
 use crate::plan::c_string;
-use crate::{fd, proc_stat};
+use crate::proc_status::ProcStatus;
 
 /// More than one daemon can hand over while we look, but not for ever.
 const LOOKS: usize = 16;
@@ -78,14 +76,14 @@ pub(super) fn at(path: &CString) -> Result<Status> {
             Err(Error { errno: Errno::ENOENT, .. }) => return Ok(Status::Stopped),
             result => result?,
         };
-        match lock::holder(file.as_fd(), path)? {
+        let length = match lock::holder(file.as_fd(), path)? {
             Holder::Nobody => return Ok(Status::Stopped),
             Holder::Starting => return Ok(Status::Starting),
-            Holder::Running => {}
-        }
+            Holder::Running { length } => length,
+        };
         let named = read_pid(file.as_fd(), path)?;
         if let Some(pid) = named
-            && holds(pid, &stat::fstat(&file).during_path("fstat", path)?)?
+            && holds(pid, &stat::fstat(&file).during_path("fstat", path)?, length)?
         {
             return Ok(Status::Running(named));
         }
@@ -98,76 +96,50 @@ pub(super) fn at(path: &CString) -> Result<Status> {
 }
 
 /// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
-/// be gone, and whoever can write to the file, as a daemon can that runs as another user, can write any.
-fn holds(pid: i32, file: &FileStat) -> Result<bool> {
-    if !unless_gone(may_be_of(pid, file))? {
+/// be gone, it may count in another pid namespace, and a daemon that runs as another user can write any number.
+fn holds(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
+    if !fingerprint::is_proc_ours() {
         return Ok(false);
     }
-    match unless_gone(has_locked(pid, file)) {
-        // It has more rights than we have, or we may not trace it: its age must do, for it was there when the
-        // number was written.
-        Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(is_as_old_as(pid, file)),
+    match is_holder(pid, file, length) {
+        // It is gone by now.
+        Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => Ok(false),
         result => result,
     }
 }
 
-/// Of a process that is gone while we look, nothing holds.
-fn unless_gone(answer: Result<bool>) -> Result<bool> {
-    match answer {
-        Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => Ok(false),
+fn is_holder(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
+    let status = ProcStatus::of(&pid.to_string())?;
+    if !may_be_of(pid, &status, file) {
+        return Ok(false);
+    }
+    match has_locked(pid, &status, file) {
+        // The process has more rights than we have, or we may not trace it. Then the lock must have been taken for it.
+        Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(fingerprint::of(pid) == Some(length)),
         result => result,
     }
 }
 
 /// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
 /// pass its lock on to anybody who takes descriptors: of a stranger's file only a process of the stranger's own is believed.
-fn may_be_of(pid: i32, file: &FileStat) -> Result<bool> {
-    let status = fd::read(&c_string(&format!("/proc/{pid}/status"))?)?;
-    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    let is_owners = field("Uid:").split_whitespace().all(|uid| uid == file.st_uid.to_string());
-    Ok(field("Tgid:\t") == pid.to_string() && (!is_strangers(file) || is_owners))
+fn may_be_of(pid: i32, status: &ProcStatus, file: &FileStat) -> bool {
+    let uids = status.field("Uid").unwrap_or_default();
+    let is_owners = uids.split_whitespace().all(|uid| uid == file.st_uid.to_string());
+    status.field("Tgid") == Some(&pid.to_string()) && (!is_strangers(file) || is_owners)
 }
 
-/// proc_pid_fdinfo(5): each descriptor's locks are told with it.
-fn has_locked(pid: i32, file: &FileStat) -> Result<bool> {
-    for number in fd::list(&c_string(&format!("/proc/{pid}/fd"))?)? {
-        match is_lock_of(pid, &number.to_string_lossy(), file) {
-            // Closed since.
-            Err(Error { errno: Errno::ENOENT, .. }) => {}
-            Ok(false) => {}
-            answer => return answer,
+fn has_locked(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<bool> {
+    if !status.is_zombie() {
+        return descriptors::has_locked(&pid.to_string(), file);
+    }
+    // The first thread has ended, which leaves it without descriptors. The other threads may go on.
+    for thread in fd::list(&c_string(&format!("/proc/{pid}/task"))?)? {
+        let thread = format!("{pid}/task/{}", thread.to_string_lossy());
+        match ProcStatus::of(&thread) {
+            Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => {}
+            status if status.as_ref().is_ok_and(ProcStatus::is_zombie) => {}
+            status => return status.and_then(|_| descriptors::has_locked(&thread, file)),
         }
     }
     Ok(false)
-}
-
-/// The file itself is looked at last, and only where it is a locked one: the file system of another may not answer any more.
-fn is_lock_of(pid: i32, number: &str, file: &FileStat) -> Result<bool> {
-    let path = c_string(&format!("/proc/{pid}/fd/{number}"))?;
-    let is_named =
-        fcntl::readlink(path.as_c_str()).during_path("readlink", &path)?.as_bytes().starts_with(b"/");
-    if !is_named {
-        return Ok(false);
-    }
-    let info = fd::read(&c_string(&format!("/proc/{pid}/fdinfo/{number}"))?)?;
-    let is_lock = |line: &str| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE");
-    Ok(info.lines().any(is_lock)
-        && fd::is_same(&stat::stat(path.as_c_str()).during_path("stat", &path)?, file))
-}
-
-/// Whether a process was started before the file was last written, give or take what clocks are set by.
-fn is_as_old_as(pid: i32, file: &FileStat) -> bool {
-    const TOLERANCE: Duration = Duration::from_secs(2);
-    let written = SystemTime::UNIX_EPOCH + Duration::from_secs(file.st_mtime.max(0) as u64);
-    let since = SystemTime::now().duration_since(written).unwrap_or_default();
-    age(pid).is_some_and(|age| age + TOLERANCE >= since)
-}
-
-/// Field 22, starttime, is in ticks since the machine was started.
-fn age(pid: i32) -> Option<Duration> {
-    let stat = fd::read(&c_string(&format!("/proc/{pid}/stat")).ok()?).ok()?;
-    let ticks: u64 = proc_stat::field(&stat, 22)?.parse().ok()?;
-    let per_second = unistd::sysconf(SysconfVar::CLK_TCK).ok()?? as u64;
-    let up = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
-    Some(up.saturating_sub(Duration::from_millis(ticks * 1000 / per_second)))
 }

@@ -11,6 +11,7 @@
 //! its object code names a panic or an allocator.
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::{ptr, slice};
 
 use libc::{c_char, c_int, c_long, c_short, c_uint, c_ulong, gid_t, pid_t, uid_t};
@@ -106,6 +107,8 @@ pub struct Orders {
     pub parent: pid_t,
     /// The new process's descriptor of a pid file to write its pid to; -1: none.
     pub pid_file: c_int,
+    /// A number for the running system, hashed into the fingerprint; 0: unknown.
+    pub system: u64,
     /// Places with room for a decimal pid and its NUL, at the end of environment variables.
     pub own_pid: *const *mut c_char,
     pub own_pid_len: usize,
@@ -197,7 +200,7 @@ unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, S
             die_with(orders.parent, orders.death_signal)?;
         }
         if orders.pid_file >= 0 {
-            write_pid(orders.pid_file)?;
+            write_pid(orders.pid_file, orders.system)?;
         }
         for &place in slice::from_raw_parts(orders.own_pid, orders.own_pid_len) {
             write_decimal(place, libc::getpid() as u32);
@@ -236,14 +239,14 @@ unsafe fn execute(orders: &Orders) -> Step {
     Step::Exec
 }
 
-/// Writes this process's pid into its pid file and locks all of that: see `pid_file/mod.rs`.
-fn write_pid(file: c_int) -> Done {
+/// Writes this process's pid into its pid file and locks that: see `pid_file/mod.rs`.
+fn write_pid(file: c_int, system: u64) -> Done {
     let mut line: [c_char; 12] = [0; 12];
     let lock = libc::flock {
         l_type: libc::F_WRLCK as c_short,
         l_whence: libc::SEEK_SET as c_short,
         l_start: 0,
-        l_len: 0,
+        l_len: own_fingerprint(system),
         l_pid: 0,
     };
     // SAFETY: a line has room for ten digits, a newline and a NUL; the kernel reads it, and one struct.
@@ -262,6 +265,68 @@ fn write_pid(file: c_int) -> Done {
         }
     }
     Ok(())
+}
+
+/// The length of a daemon's lock, which tells the process that it was taken for (`pid_file/fingerprint.rs`). `namespace` is
+/// the inode number of the pid namespace that `pid` belongs to, `start` is the time when the process started.
+pub fn fingerprint(system: u64, namespace: u64, pid: u32, start: u64) -> i64 {
+    let hash = mix(mix(mix(mix(0, system), namespace), pid as u64), start);
+    // Longer than any file, and below the last position that a lock can have.
+    1 << 61 | (hash >> 3) as i64
+}
+
+fn mix(hash: u64, value: u64) -> u64 {
+    // The constants of splitmix64.
+    let mixed = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// This process's fingerprint; 0, which locks all of the file, where /proc does not tell what is needed for that.
+fn own_fingerprint(system: u64) -> i64 {
+    let mut namespace = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel writes the struct that is read, if it says so.
+    unsafe {
+        if system == 0 || libc::stat(c"/proc/self/ns/pid".as_ptr(), namespace.as_mut_ptr()) < 0 {
+            return 0;
+        }
+        let start = own_start();
+        if start == 0 {
+            return 0;
+        }
+        fingerprint(system, (*namespace.as_ptr()).st_ino, libc::getpid() as u32, start)
+    }
+}
+
+/// When this process started: field 22 of proc_pid_stat(5). 0: unknown.
+fn own_start() -> u64 {
+    // The second field, at most 64 characters long, may hold blanks and parentheses; field 22 begins 20 blanks after it.
+    const FIELDS_AFTER_NAME: usize = 20;
+    let mut text = MaybeUninit::<[u8; 1024]>::uninit();
+    // SAFETY: the kernel fills no more than there is room for, and only what it has filled is looked at.
+    let text = unsafe {
+        let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return 0;
+        }
+        let length = libc::read(file, text.as_mut_ptr().cast(), size_of_val(&text));
+        libc::close(file);
+        slice::from_raw_parts(text.as_ptr().cast::<u8>(), if length > 0 { length as usize } else { 0 })
+    };
+    let mut blanks: usize = 0;
+    let mut start: u64 = 0;
+    for &byte in text {
+        match byte {
+            b')' => (blanks, start) = (0, 0),
+            b' ' => blanks = blanks.wrapping_add(1),
+            b'0'..=b'9' if blanks == FIELDS_AFTER_NAME => {
+                start = start.wrapping_mul(10).wrapping_add((byte - b'0') as u64);
+            }
+            _ => {}
+        }
+    }
+    start
 }
 
 fn reset_signals() {

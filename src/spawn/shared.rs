@@ -8,6 +8,7 @@ use nix::unistd;
 
 use super::child::{Credentials, Orders, Report, Step};
 use crate::error::{Error, Result};
+use crate::pid_file::fingerprint;
 use crate::plan::Plan;
 use crate::sys;
 
@@ -62,6 +63,7 @@ impl<'plan> Shared<'plan> {
             death_signal: plan.death_signal.unwrap_or(0),
             parent: unistd::getpid().as_raw(),
             pid_file: plan.pid_file.as_ref().map_or(-1, |file| file.target),
+            system: plan.pid_file.as_ref().map_or(0, |_| fingerprint::system()),
             own_pid: own_pid.as_ptr(),
             own_pid_len: own_pid.len(),
             daemon_stack: ptr::null_mut(),
