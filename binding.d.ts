@@ -30,6 +30,12 @@ export interface Account {
 }
 
 /**
+ * Calls `listener` at the 'exit' of the environment's own `process`, if it was not collected by then: a listener of the
+ * caller's there would be kept for good.
+ */
+export declare function atExit(listener: () => void): void
+
+/**
  * What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
  * /dev/null.
  */
@@ -152,6 +158,9 @@ export declare function hasItsNumber(reactor: number, token: number): boolean
 /** Whether there are zombies among this process's children, of any thread's. */
 export declare function hasZombies(): boolean
 
+/** The program's own `process`. A test runner gives each of its contexts another one. */
+export declare function hostProcess(): NodeJS.Process
+
 /** Messages, and how the stream has ended, if it has. */
 export interface Incoming {
   /**
@@ -197,8 +206,8 @@ export interface Joined {
 /** Null where the descriptor is not the link that the marker speaks of. */
 export declare function joinLauncher(descriptor: number, inode: number): Joined | null
 
-/** Whether it keeps the event loop alive. */
-export declare function keepAlive(reactor: number, yes: boolean): void
+/** Whether a copy of the package's JavaScript keeps the event loop alive. Called when that changes. */
+export declare function keepAlive(yes: boolean): void
 
 /** What is behind a descriptor. */
 export declare function kindOf(descriptor: number): string
@@ -258,6 +267,15 @@ export declare function openChannel(reactor: number, fd: number, maxLength: numb
 /** A descriptor of the list of this thread's children. */
 export declare function openChildren(): number
 
+/**
+ * The environment's reactor. `registered`: a Map, by tokens, of what is told of events; one for all copies of the package's
+ * JavaScript.
+ */
+export interface Opened {
+  number: number
+  registered: object
+}
+
 /** The descriptors that are open. */
 export declare function openFds(): Array<number>
 
@@ -267,8 +285,11 @@ export declare function openListener(reactor: number, fd: number): number
 /** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
 export declare function openProcess(reactor: number, pid: number, reaps: boolean): number
 
-/** Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`. */
-export declare function openReactor(onReadable: OnReadable): number
+/**
+ * Opens the environment's reactor, or returns the open one. One of the given functions is called, on the event loop, when there
+ * is something for `turn`: of the latest copy that is alive. None of them is kept alive.
+ */
+export declare function openReactor(onReadable: OnReadable): Opened
 
 /** What the runtime has started in this thread; `known`: whether it tells. */
 export interface OwnedChildren {
@@ -322,6 +343,12 @@ export declare function releasePidFile(): void
 /** Lets go of a process; a child that was spawned is reaped when it ends. */
 export declare function releaseProcess(reactor: number, token: number): void
 
+/**
+ * Remembers the environment's children from the first call on. `subscribe` is that of node:diagnostics_channel, which holds a
+ * function of the environment's own context from then on, and none of the caller's.
+ */
+export declare function rememberChildren(subscribe: (name: string, listener: (message: object) => void) => void): void
+
 /** Opens log files anew. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
 
@@ -331,6 +358,9 @@ export interface ResourceUsage {
   systemCPUTime: number
   maxRSS: number
 }
+
+/** The pids of the children of child_process in this environment that were not reaped yet. */
+export declare function runtimesChildren(): Array<number>
 
 /** One sendmsg. */
 export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
@@ -411,7 +441,7 @@ export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined 
 export declare function throwFailure(reactor: number, token: number): void
 
 /** Processes that have ended, and sockets that are ready. Waits for nothing. */
-export declare function turn(reactor: number): Found
+export declare function turn(): Found
 
 /** Undoes that. */
 export declare function unwatchProcess(reactor: number, token: number): void

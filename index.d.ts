@@ -801,9 +801,8 @@ export function fork(
 
 /**
  * The channel to the process that has started this one by {@link fork}, or null. Any other program can be handed one as well:
- * docs/wire-format.md has how.
- *
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * docs/wire-format.md has how. Null in a worker thread, since the channel is the main thread's. Where the package was installed
+ * twice, or loaded again, all copies return the same object.
  */
 export function parentChannel(): Channel | null
 

@@ -4,10 +4,12 @@
 
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
+const { isPromise } = require('node:util/types')
 const { CHECKS, open } = require('./channels.js')
 const errors = require('./errors.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
+const { isError } = require('./realm.js')
 const { addressOf, listenUnix } = require('./unix.js')
 const validate = require('./validate.js')
 
@@ -79,7 +81,7 @@ class ChannelServer extends EventEmitter {
     try {
       const answer = this.#authorize(peer)
       // It comes too late, and not unheard.
-      if (answer instanceof Promise) answer.catch((error) => this.#complain(error))
+      if (isPromise(answer)) answer.catch((error) => this.#complain(error))
       if (typeof answer !== 'boolean') throw errors.notAuthorized(answer)
       return answer
     } catch (error) {
@@ -98,7 +100,7 @@ class ChannelServer extends EventEmitter {
   // It goes on, whether somebody listens for that or not.
   #complain(error) {
     if (this.listenerCount('error') > 0) process.nextTick(() => this.emit('error', error))
-    else process.emitWarning(error instanceof Error ? error : String(error))
+    else process.emitWarning(isError(error) ? error : String(error))
   }
 
   async close() {

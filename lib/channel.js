@@ -8,6 +8,7 @@ const { Iteration, OVER } = require('./iteration.js')
 const { Listened } = require('./listened.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
+const { isError } = require('./realm.js')
 const { Sends } = require('./sends.js')
 const serializations = require('./serialization.js')
 const { descriptorsToSend } = require('./to-send.js')
@@ -380,7 +381,7 @@ class Channel extends Listened {
   }
 
   destroy(error) {
-    if (error !== undefined && !(error instanceof Error)) {
+    if (error !== undefined && !isError(error)) {
       throw errors.invalidArgType('error', 'an instance of Error', error)
     }
     this.#finish(error)

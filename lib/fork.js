@@ -72,9 +72,14 @@ function wholeStdio(stdio, silent) {
 
 let parent
 
+// On the program's `process`: a function that returns the channel to the parent, while that is open. All copies of the package
+// hand out the one channel, since two readers of a socket would each get half of the messages.
+const PARENT = Symbol.for('procnative.parentChannel')
+
 function parentChannel() {
-  if (!native.isMainThread()) throw errors.workerThread('parentChannel()')
-  if (parent === undefined) parent = joinParent()
+  // The channel is the main thread's.
+  if (!native.isMainThread()) return null
+  if (parent === undefined) parent = native.hostProcess()[PARENT]?.() ?? joinParent()
   return parent
 }
 
@@ -84,11 +89,14 @@ function joinParent() {
   if (!isInode(fd, Number(inode)) || native.kindOf(fd) !== 'unix-socket') return null
   // Not for our children.
   native.setCloseOnExec(fd, true)
-  return open(fd, {
+  const channel = open(fd, {
     ...checked({ serialization }),
     ...checked({ maxMessageLength: number(maxMessageLength) }),
     ...checked({ maxHandles: number(maxHandles) }),
   })
+  const host = native.hostProcess()
+  Object.defineProperty(host, PARENT, { value: () => channel, configurable: true })
+  return channel.once('close', () => delete host[PARENT])
 }
 
 const number = (text) => (/^\d+$/.test(text) ? Number(text) : undefined)

@@ -4,6 +4,7 @@
 
 const { inspect } = require('node:util')
 const native = require('./native.js')
+const { isError } = require('./realm.js')
 const start = require('./start.js')
 
 // What the launcher has left for this process; undefined in any other one.
@@ -45,7 +46,7 @@ function becomeDaemon({ link, next, cwd, execPath, ready, pidFile, keeps, captur
 // program is to end of its own error and not of ours.
 function tellLauncher(link, error) {
   try {
-    const { name, message, stack, code } = error instanceof Error ? error : { message: inspect(error) }
+    const { name, message, stack, code } = isError(error) ? error : { message: inspect(error) }
     const text = { name: clip(name), message: clip(message), stack: clip(stack ?? message) }
     if (typeof code === 'number') text.code = code
     if (typeof code === 'string') text.code = clip(code)

@@ -2,6 +2,7 @@
 
 // The native half. Throws one sentence where it can't be loaded.
 
+const { inThisRealm } = require('./realm.js')
 const { otherRuntime } = require('./start.js')
 
 // Loaded lazily: only errors need these, and machines other than most.
@@ -21,7 +22,6 @@ function load() {
   }
 }
 
-// A copy: V8 is quicker to find a function in that than in what Node-API has put together one by one.
-module.exports = { ...load() }
+module.exports = inThisRealm(load())
 
 if (!otherRuntime) module.exports.useLibuv()

@@ -1,24 +1,28 @@
 'use strict'
 
-// One native reactor for this thread, opened when it is needed first, and who is told of what happens there.
+// The native reactor of this thread, which all copies of this file share, and the dispatch of its events.
 
 const native = require('./native.js')
 
 let number
 
-// By their tokens: `end(status)` of processes, `ready(receive, send)` of sockets.
-const registered = new Map()
+// By their tokens: `end(status)` of processes, `ready(receive, send)` of sockets. One map for all copies of this file in the
+// thread, so that any copy can dispatch: the reactor keeps none of them alive, but an entry keeps the copy that it is of.
+let registered
 
-// How many of what waits keep the event loop alive.
+// How many waits, channels and servers of this copy keep the event loop alive.
 let holding = 0
 
+// Read now: a test runner may take the globals of a copy away while its channels are still open.
+const { nextTick } = process
+
 function open() {
-  number ??= native.openReactor(onReadable)
+  if (number === undefined) ({ number, registered } = native.openReactor(onReadable))
   return number
 }
 
 function onReadable() {
-  const { ended, ready } = native.turn(number)
+  const { ended, ready } = native.turn()
   for (const { token, status } of ended) {
     const watch = registered.get(token)
     registered.delete(token)
@@ -29,7 +33,7 @@ function onReadable() {
       registered.get(ready[at])?.ready(ready[at + 1] === 1, ready[at + 2] === 1)
     } catch (error) {
       // A listener's. The others are not told again.
-      process.nextTick(rethrow, error)
+      nextTick(rethrow, error)
     }
   }
 }
@@ -41,7 +45,7 @@ function rethrow(error) {
 function hold(change) {
   const before = holding
   holding += change
-  if (before === 0 || holding === 0) native.keepAlive(number, holding > 0)
+  if (before === 0 || holding === 0) native.keepAlive(holding > 0)
 }
 
 const register = (token, one) => registered.set(token, one)

@@ -9,8 +9,20 @@ const { variable } = require('./own.js')
 // Not for this process's children: DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a
 // predecessor for the pid file (src/pid_file/held.rs); and what fork() has left, of which lib/fork.js knows the fields.
 const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
-const left = Object.fromEntries(MARKERS.map((name) => [name, variable(name)]))
-for (const name of MARKERS) delete process.env[name]
+
+// Where the first copy of the package leaves the markers for the others. As a string: an object would keep that copy alive.
+const FOUND = Symbol.for('procnative.markers')
+
+const left = takeMarkers()
+
+function takeMarkers() {
+  const markers = Object.fromEntries(MARKERS.map((name) => [name, variable(name)]))
+  for (const name of MARKERS) delete process.env[name]
+  if (Object.hasOwn(process, FOUND)) return { ...markers, ...JSON.parse(process[FOUND]) }
+  const found = JSON.stringify(markers)
+  if (found !== '{}') Object.defineProperty(process, FOUND, { value: found })
+  return markers
+}
 
 // The descriptor and the inode of a marker that is meant for this process, also where the environment was cleaned
 // before procnative was loaded.

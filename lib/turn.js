@@ -2,6 +2,8 @@
 
 // What is put off to the end of the turn: when the code that runs now has returned, or the process ends.
 
+const native = require('./native.js')
+
 const waiting = []
 const resolved = Promise.resolve()
 let isLast = false
@@ -27,9 +29,12 @@ function end() {
   if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
 }
 
-process.on('exit', () => {
+function endLast() {
   isLast = true
   end()
-})
+}
 
-module.exports = { atEnd }
+native.atExit(endLast)
+
+// The native half holds endLast() weakly: by its export it lives as long as this copy of the file.
+module.exports = { atEnd, endLast }

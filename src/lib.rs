@@ -5,7 +5,7 @@
 //! → `js/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
 //!
 //! `unsafe` stands in [`sys`] (one libc call a function), in [`spawn`] (what runs between clone and exec), and where libuv
-//! and Node-API have no safe names: `reactor/uv.rs`, `js/call.rs`, `js/event_loop.rs`.
+//! and Node-API have no safe names: `reactor/uv.rs`, `js/call.rs`, `js/event_loop.rs`, `js/weak.rs`.
 
 // Without Node there are no exports, so nothing uses what they would.
 #![cfg_attr(test, allow(dead_code))]

@@ -6,11 +6,12 @@ use std::os::fd::AsFd;
 use std::ptr;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Function, FunctionRef};
+use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsValue, Result, Status, sys};
 
 use super::error::OrThrow;
+use super::reactor;
 use crate::reactor::thread::Thread;
 use crate::reactor::uv::Poll;
 use crate::reactor::{Reactor, Waker};
@@ -22,28 +23,31 @@ pub type OnReadable<'env> = Function<'env, (), ()>;
 /// Weak: it does not keep the loop alive until it is told to.
 type ThreadsafeOnReadable = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// Has `on_readable` be called: by libuv, or by a thread where there is none.
-pub fn watch(env: Env, reactor: &Reactor, on_readable: &OnReadable<'_>) -> Result<Box<dyn Waker>> {
+/// Watches a reactor's set: by libuv, or by a thread where there is none. The reactor's listener is called when there is
+/// something in the set.
+pub fn watch(env: Env, reactor: &Reactor) -> Result<Box<dyn Waker>> {
     Ok(match uv::poll_functions() {
-        Some(functions) => Box::new(by_libuv(env, functions, reactor, on_readable)?),
-        None => Box::new(by_thread(env, reactor, on_readable)?),
+        Some(functions) => Box::new(by_libuv(env, functions, reactor)?),
+        None => Box::new(by_thread(env, reactor)?),
     })
 }
 
-fn by_libuv(
-    env: Env,
-    functions: &'static PollFunctions,
-    reactor: &Reactor,
-    on_readable: &OnReadable<'_>,
-) -> Result<Poll> {
+fn by_libuv(env: Env, functions: &'static PollFunctions, reactor: &Reactor) -> Result<Poll> {
     let uv_loop = env.get_uv_event_loop()?.cast();
-    let on_readable = on_readable.create_ref()?;
-    let wake = Box::new(move || call(env, &on_readable));
+    let wake = Box::new(move || wake(env));
     // SAFETY: the environment's loop is this thread's, and the environment ends after what `at_end` has it wait for.
     unsafe { Poll::start(functions, uv_loop, reactor.set().0.as_fd(), wake) }.or_throw(&env)
 }
 
-fn by_thread(env: Env, reactor: &Reactor, on_readable: &OnReadable<'_>) -> Result<Thread> {
+fn by_thread(env: Env, reactor: &Reactor) -> Result<Thread> {
+    let on_readable: OnReadable<'_> =
+        env.create_function_from_closure("onReadable", |call| match reactor::listener(call.env) {
+            Some(listener) => listener.call(()),
+            None => {
+                reactor::turn_unheard();
+                Ok(())
+            }
+        })?;
     let function: Arc<ThreadsafeOnReadable> =
         Arc::new(on_readable.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?);
     let to_wake = Arc::clone(&function);
@@ -60,11 +64,14 @@ fn by_thread(env: Env, reactor: &Reactor, on_readable: &OnReadable<'_>) -> Resul
     Thread::start(Arc::clone(reactor.set()), wake, Box::new(keep_alive)).or_throw(&env)
 }
 
-/// Calls a function from the event loop, and then what its callbacks have queued: microtasks and next ticks. An error is
-/// an uncaught one.
-fn call(env: Env, function: &FunctionRef<(), ()>) {
+/// Calls the reactor's listener from the event loop, and then what its callbacks have queued: microtasks and next ticks. An
+/// error is an uncaught one.
+fn wake(env: Env) {
     let called = env.run_in_scope(|| {
-        let function = function.borrow_back(&env)?;
+        let Some(listener) = reactor::listener(&env) else {
+            reactor::turn_unheard();
+            return Ok(());
+        };
         let (mut global, mut result, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: handles of the scope that is open; a function without arguments.
         unsafe {
@@ -73,7 +80,7 @@ fn call(env: Env, function: &FunctionRef<(), ()>) {
                 env.raw(),
                 ptr::null_mut(),
                 global,
-                function.raw(),
+                listener.raw(),
                 0,
                 ptr::null(),
                 &raw mut result,

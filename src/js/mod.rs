@@ -3,10 +3,12 @@
 
 mod call;
 mod channel;
+mod children;
 mod daemon;
 mod error;
 mod event_loop;
 mod fd;
+mod host;
 mod identity;
 mod notify;
 mod owned;
@@ -18,6 +20,7 @@ mod session;
 mod start;
 mod unix;
 mod wait;
+mod weak;
 
 use napi::Result;
 use napi::bindgen_prelude::Object;

@@ -1,44 +1,74 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use napi::bindgen_prelude::retain_current_module_for_unload_safety;
-use napi::{Env, Result};
+use napi::bindgen_prelude::{
+    Function, JsObjectValue, Object, ObjectRef, Unknown, retain_current_module_for_unload_safety,
+};
+use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use nix::errno::Errno;
 
 use super::error::OrThrow;
 use super::event_loop::{self, OnReadable};
 use super::wait::WaitStatus;
+use super::weak::Listeners;
 use crate::error::{self, Error};
 use crate::reactor::{Reactor, Turn, Waker};
 use crate::session;
 
 thread_local! {
-    /// The reactors of this thread's environment, by the numbers that JavaScript knows them by: a pointer in its hands
-    /// could outlive what it points to. As a rule there is one; a module that is loaded again opens another.
-    static OPEN: RefCell<BTreeMap<u32, Open>> = const { RefCell::new(BTreeMap::new()) };
+    /// The reactor of this thread's environment.
+    static OPEN: RefCell<Option<Open>> = const { RefCell::new(None) };
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 struct Open {
+    /// The number that JavaScript knows the reactor by: a pointer in its hands could outlive what it points to.
+    number: u32,
     reactor: Reactor,
     waker: Box<dyn Waker>,
+    /// How many copies of the package's JavaScript keep the event loop alive.
+    holding: u32,
+    /// A Map of the environment's own context, which keeps no other context alive.
+    registered: ObjectRef<false>,
+    listeners: Listeners,
 }
 
-/// Opens a reactor. `onReadable` is called, on the event loop, when there is something for `turn`.
+/// The environment's reactor. `registered`: a Map, by tokens, of what is told of events; one for all copies of the package's
+/// JavaScript.
+#[napi(object, object_from_js = false)]
+pub struct Opened<'env> {
+    pub number: u32,
+    pub registered: Object<'env>,
+}
+
+/// Opens the environment's reactor, or returns the open one. One of the given functions is called, on the event loop, when there
+/// is something for `turn`: of the latest copy that is alive. None of them is kept alive.
 #[napi(catch_unwind)]
-pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<u32> {
+pub fn open_reactor<'env>(env: &'env Env, on_readable: OnReadable<'_>) -> Result<Opened<'env>> {
+    if OPEN.with_borrow(Option::is_none) {
+        let opened = open(*env)?;
+        OPEN.set(Some(opened));
+    }
+    OPEN.with_borrow_mut(|open| {
+        let open = open.as_mut().ok_or_else(|| napi::Error::from_reason("the reactor has ended"))?;
+        open.listeners.add(env, &on_readable)?;
+        Ok(Opened { number: open.number, registered: open.registered.get_value(env)? })
+    })
+}
+
+fn open(env: Env) -> Result<Open> {
     // A thread of a reactor's may outlive the environment, and with it the last one to have loaded this library.
     retain_current_module_for_unload_safety();
+    let map: Function<'_, (), Unknown<'_>> = env.get_global()?.get_named_property("Map")?;
+    let registered = map.new_instance(())?.coerce_to_object()?.create_ref()?;
     let reactor = Reactor::new().or_throw(&env)?;
-    let waker = event_loop::watch(env, &reactor, &on_readable)?;
+    let waker = event_loop::watch(env, &reactor)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    OPEN.with_borrow_mut(|open| open.insert(number, Open { reactor, waker }));
-    event_loop::at_end(env, move |done| match take_out(number) {
+    event_loop::at_end(env, move |done| match take_out() {
         // After the waker has let go of the set.
-        Some(Open { waker, reactor }) => waker.close(Box::new(move || {
+        Some(Open { waker, reactor, .. }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
                 // Without a thread they are orphans; there is nobody left to tell.
                 let _ = reactor.processes.outlive();
@@ -47,27 +77,51 @@ pub fn open_reactor(env: Env, on_readable: OnReadable<'_>) -> Result<u32> {
         })),
         None => done(),
     })?;
-    Ok(number)
+    Ok(Open { number, reactor, waker, holding: 0, registered, listeners: Listeners::new() })
 }
 
-fn take_out(number: u32) -> Option<Open> {
+fn take_out() -> Option<Open> {
     // The thread itself may be about to end.
-    OPEN.try_with(|open| open.borrow_mut().remove(&number)).ok().flatten()
+    OPEN.try_with(RefCell::take).ok().flatten()
+}
+
+/// The function to call when there is something for a turn. None once all copies of the package's JavaScript were collected.
+pub fn listener(env: &Env) -> Option<OnReadable<'_>> {
+    OPEN.with_borrow(|open| open.as_ref()?.listeners.living(env).next())
+}
+
+/// A turn of which nothing is told: children that were given up are reaped by it.
+pub fn turn_unheard() {
+    // What fails, fails again where it is told.
+    let _ = take_turn();
+}
+
+fn take_turn() -> error::Result<Turn> {
+    OPEN.with_borrow_mut(|open| {
+        // A last call may come after the end.
+        let Some(Open { reactor, waker, .. }) = open else { return Ok(Turn::default()) };
+        let turn = reactor.turn();
+        waker.turned();
+        turn
+    })
 }
 
 /// Fails where there is no such reactor, as after its environment's end.
 pub fn with<T>(number: u32, work: impl FnOnce(&mut Reactor) -> error::Result<T>) -> error::Result<T> {
-    OPEN.with_borrow_mut(|open| match open.get_mut(&number) {
-        Some(open) => work(&mut open.reactor),
-        None => Err(Error { syscall: "epoll_ctl", errno: Errno::EBADF, path: None }),
+    OPEN.with_borrow_mut(|open| match open {
+        Some(open) if open.number == number => work(&mut open.reactor),
+        _ => Err(Error { syscall: "epoll_ctl", errno: Errno::EBADF, path: None }),
     })
 }
 
-/// Whether it keeps the event loop alive.
+/// Whether a copy of the package's JavaScript keeps the event loop alive. Called when that changes.
 #[napi(catch_unwind)]
-pub fn keep_alive(reactor: u32, yes: bool) {
+pub fn keep_alive(yes: bool) {
     OPEN.with_borrow_mut(|open| {
-        if let Some(open) = open.get_mut(&reactor) {
+        let Some(open) = open else { return };
+        let before = open.holding;
+        open.holding = if yes { before + 1 } else { before.saturating_sub(1) };
+        if (before > 0) != (open.holding > 0) {
             open.waker.keep_alive(yes);
         }
     });
@@ -90,15 +144,8 @@ pub struct Found {
 
 /// Processes that have ended, and sockets that are ready. Waits for nothing.
 #[napi(catch_unwind)]
-pub fn turn(env: Env, reactor: u32) -> Result<Found> {
-    let turn = OPEN.with_borrow_mut(|open| {
-        // A last call may come after the end.
-        let Some(Open { reactor, waker }) = open.get_mut(&reactor) else { return Ok(Turn::default()) };
-        let turn = reactor.turn();
-        waker.turned();
-        turn
-    });
-    let Turn { endings, ready } = turn.or_throw(&env)?;
+pub fn turn(env: Env) -> Result<Found> {
+    let Turn { endings, ready } = take_turn().or_throw(&env)?;
     let ended = endings.into_iter();
     Ok(Found {
         ended: ended.map(|(token, ending)| Ended { token: token as f64, status: ending.into() }).collect(),

@@ -1,0 +1,50 @@
+//! The program's `process`, and what copies of the package's JavaScript do when it ends.
+
+use std::cell::RefCell;
+
+use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::event_loop;
+use super::weak::Listeners;
+
+thread_local! {
+    static LISTENERS: RefCell<Option<Listeners>> = const { RefCell::new(None) };
+}
+
+/// The program's own `process`. A test runner gives each of its contexts another one.
+#[napi(catch_unwind, ts_return_type = "NodeJS.Process")]
+pub fn host_process(env: &Env) -> Result<Object<'_>> {
+    env.get_global()?.get_named_property("process")
+}
+
+type On<'env> = Function<'env, FnArgs<(&'static str, Function<'env, (), ()>)>, Unknown<'env>>;
+
+/// Calls `listener` at the 'exit' of the environment's own `process`, if it was not collected by then: a listener of the
+/// caller's there would be kept for good.
+#[napi(catch_unwind)]
+pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
+    if LISTENERS.with_borrow(Option::is_none) {
+        let process = host_process(&env)?;
+        let on: On<'_> = process.get_named_property("on")?;
+        let call_all: Function<'_, (), ()> =
+            env.create_function_from_closure("onExit", |call| call_all(call.env))?;
+        on.apply(process, ("exit", call_all).into())?;
+        LISTENERS.set(Some(Listeners::new()));
+        event_loop::at_end(env, |done| {
+            // The thread itself may be about to end.
+            drop(LISTENERS.try_with(RefCell::take));
+            done();
+        })?;
+    }
+    LISTENERS.with_borrow_mut(|listeners| listeners.as_mut().map_or(Ok(()), |it| it.add(&env, &listener)))
+}
+
+/// Calls the others although one fails.
+fn call_all(env: &Env) -> Result<()> {
+    let living: Vec<_> =
+        LISTENERS.with_borrow(|listeners| listeners.iter().flat_map(|it| it.living(env)).collect());
+    let results: Vec<_> = living.iter().map(|listener| listener.call(())).collect();
+    results.into_iter().collect()
+}
