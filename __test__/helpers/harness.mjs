@@ -1,23 +1,27 @@
-// `test` of node:test, with a look at what each test leaves behind: descriptors, threads, children (zombies too), and
-// processes anywhere that descend from it, which a variable in their environment gives away.
+// `test` of the runner that runs (runner.mjs), with a look at what each test leaves behind: descriptors, threads, children
+// (zombies too), and processes anywhere that descend from it, which a variable in their environment gives away.
 
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { test as nodeTest } from 'node:test'
 import { children, descriptors, startedWith, threads } from './proc.mjs'
+import { markedBy, register } from './runner.mjs'
 import { until } from './until.mjs'
 
 const MARK = 'PROCNATIVE_TEST'
-process.env[MARK] = randomUUID()
+process.env[MARK] = markedBy(MARK)
+
+// libuv keeps /dev/null open from its first stream on. Standard output is one, unless it is a file.
+let firstStream
 
 // libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
 async function settle() {
   await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
-  // libuv keeps /dev/null open from its first stream on.
-  process.stdout.write('')
+  firstStream ??= once(net.createServer().listen(0).close(), 'close')
+  await firstStream
 }
 
 const snapshot = () => ({
@@ -57,14 +61,14 @@ function killDescendants() {
 export function test(title, ...rest) {
   const body = rest.pop()
   const [options = {}] = rest
-  nodeTest(title, { timeout: 120_000, ...options }, async (context) => {
+  register(title, { timeout: 120_000, ...options }, async (context) => {
     // A test that hangs fails, and what it waits for is ended, so that the others have their turn.
     context.signal.addEventListener('abort', killDescendants)
     await settle()
     const before = snapshot()
     const cleanups = []
     try {
-      // Has what node:test's context has, but cleans up before one looks what is left.
+      // Has what the runner's context has, but cleans up before one looks what is left.
       await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
     } finally {
       for (const cleanup of cleanups) await cleanup()

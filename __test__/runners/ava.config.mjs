@@ -1,0 +1,6 @@
+export default {
+  files: ['__test__/documents/*.spec.mjs'],
+  extensions: { mjs: true },
+  workerThreads: false,
+  concurrency: 1,
+}
