@@ -2,13 +2,14 @@
 // Needs the registry, for the managers and runtimes; `npm run test:install`.
 
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { root } from '../helpers/run.mjs'
 import { add, BLOCKED, barePath, environment, install, installRuntime, MANAGERS } from './managers.mjs'
+import { pack, wanted } from './packed.mjs'
 
 const RUNTIMES = ['node@20', 'node@22', 'node@24', 'node@26', 'bun', 'deno']
 // What package managers run on: npm 12 needs 22.22 or newer.
@@ -21,16 +22,6 @@ const programs = path.join(root, '__test__/install/project')
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-install-'))
 after(() => fs.rmSync(directory, { recursive: true, force: true }))
 
-// What can't be had is a loud skip here, and a failure in CI, where nobody reads what was skipped.
-function wanted(get) {
-  try {
-    return { value: get() }
-  } catch (error) {
-    if (process.env.CI) throw error
-    return { reason: `NOT TESTED: ${error.message.split('\n')[0]}` }
-  }
-}
-
 const runtimes = RUNTIMES.map((name) => ({ name, ...wanted(() => installRuntime(name)) }))
 const compilers = COMPILERS.map((name) => ({ name, ...wanted(() => install(name)) }))
 const node = runtimes.find(({ name }) => name === MANAGED_BY)
@@ -38,12 +29,7 @@ const bin = barePath(directory, node.value ?? process.execPath)
 
 let tarball
 before(() => {
-  // Without its scripts: they would build it anew.
-  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
-  const [{ filename }] = Object.values(
-    JSON.parse(execFileSync('npm', pack, { cwd: root, encoding: 'utf8', stdio: 'pipe' })),
-  )
-  tarball = path.join(directory, filename)
+  tarball = pack(directory)
 })
 
 function emptyProject(name, manager) {
