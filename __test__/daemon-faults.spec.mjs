@@ -6,7 +6,7 @@ import path from 'node:path'
 import { end, factsFrom, launch } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { allPids, isAlive, stat } from './helpers/proc.mjs'
-import { fixture, limitedTo, run } from './helpers/run.mjs'
+import { fixture, limitedTo, root, run } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const strace = needs('strace', hasProgram('strace'))
@@ -64,10 +64,11 @@ for (const [call, errno, expected] of [
 for (const call of ['setsid', 'umask']) {
   test(`D9: a launcher killed while a child is at ${call} leaves nothing`, strace, async (t) => {
     const { child, ended } = await injected(t, [`${call}:delay_enter=4000000`])
-    // strace's child is the launcher, and a child of that is the one that is held.
-    const isOurs = (pid) => isHeldAt(pid, call) && stat(stat(pid)?.ppid)?.ppid === child.pid
+    // strace's child is the launcher, whose child is the middle process, whose child is the daemon.
+    const ancestors = (pid) => [stat(pid)?.ppid, stat(stat(pid)?.ppid)?.ppid, stat(stat(stat(pid)?.ppid)?.ppid)?.ppid]
+    const isOurs = (pid) => isHeldAt(pid, call) && ancestors(pid).includes(child.pid)
     const held = await until(() => allPids().find(isOurs), `a child is at ${call}`)
-    const launcher = stat(held).ppid
+    const launcher = ancestors(held)[ancestors(held).indexOf(child.pid) - 1]
     process.kill(launcher, 'SIGKILL')
     await until(() => !isAlive(launcher))
     // Once its time is up, the one that was held goes on, and ends.
@@ -97,29 +98,65 @@ test(`D9: a launcher killed at any of ${POINTS} points leaves no daemon that was
   for (const [stage, times] of Object.entries(reached)) assert.notEqual(times, 0, `no kill at the stage: ${stage}`)
 })
 
-test(`D7: a daemon killed at any of ${POINTS} points makes the launcher throw, unless it was ready`, async (t) => {
-  const log = path.join(temporary(t), 'log')
-  const outcomes = { ready: 0, killed: 0 }
-  for (let point = 0; point < POINTS; point++) {
-    fs.rmSync(log, { force: true })
-    const { child, ended } = run(process.execPath, [fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'stay'])
-    const daemon = await until(() => child.exitCode !== null || allPids().find((pid) => stat(pid)?.ppid === child.pid))
-    await turns(point * 500)
-    if (typeof daemon === 'number') await end(daemon)
-    const { stdout, code, stderr } = await ended
-    assert.equal(code, 0, stderr)
-    if (stdout === '') {
-      outcomes.ready++
-      const line = fs.existsSync(log) && fs.readFileSync(log, 'utf8').split('\n')[0]
-      if (line) await end(JSON.parse(line).pid)
-    } else {
-      outcomes.killed++
-      const { signal, code, leftChildren } = JSON.parse(stdout)
-      assert.equal(signal ?? code, signal ? 'SIGKILL' : 'EINTR')
-      assert.equal(leftChildren, 0)
+// The launcher's child is the middle process, and that one's child is the daemon.
+for (const [who, isTarget] of [
+  ['a daemon', (pid, launcher) => stat(stat(pid)?.ppid)?.ppid === launcher],
+  ['the parent of a daemon', (pid, launcher) => stat(pid)?.ppid === launcher],
+]) {
+  test(`daemonize(): throws when ${who} is killed at any of ${POINTS} points, unless it was ready`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const outcomes = { ready: 0, killed: 0 }
+    for (let point = 0; point < POINTS; point++) {
+      fs.rmSync(log, { force: true })
+      const { child, ended } = run(process.execPath, [fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'stay'])
+      const target = await until(
+        () => child.exitCode !== null || allPids().find((pid) => isTarget(pid, child.pid)),
+        `${who} is there`,
+      )
+      await turns(point * 500)
+      if (typeof target === 'number') await end(target)
+      const { stdout, code, stderr } = await ended
+      assert.equal(code, 0, stderr)
+      if (stdout === '') {
+        outcomes.ready++
+        const line = fs.existsSync(log) && fs.readFileSync(log, 'utf8').split('\n')[0]
+        if (line) await end(JSON.parse(line).pid)
+      } else {
+        outcomes.killed++
+        const { signal, code, leftChildren } = JSON.parse(stdout)
+        // How the daemon of a dead parent ended, the kernel tells since 6.15.
+        assert.ok(['SIGKILL', null].includes(signal) || code === 'EINTR', stdout)
+        if (who === 'a daemon') assert.notEqual(signal, null)
+        assert.equal(leftChildren, 0)
+      }
     }
-  }
-  assert.notEqual(outcomes.killed, 0)
+    assert.notEqual(outcomes.killed, 0)
+  })
+}
+
+test('daemonize(): tells the exit code of a daemon, where SIGCHLD is ignored', strace, async (t) => {
+  const directory = temporary(t)
+  const [log, trace] = ['log', 'trace'].map((name) => path.join(directory, name))
+  // Node.js resets what it inherits: strace has it believe so.
+  const keepsIgnoring = ['strace', '-qq', '-o', trace, '-e', 'inject=rt_sigaction:retval=0']
+  const launcher = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'exit']
+  const { stdout, stderr } = await run('env', ['--ignore-signal=CHLD', ...keepsIgnoring, ...launcher]).ended
+  const { code, exitCode } = JSON.parse(stdout || stderr)
+  assert.deepEqual({ code, exitCode }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7 })
+})
+
+test('spawnDaemon(): the daemon gets a SIGTERM that came while the middle process ran', strace, async (t) => {
+  const trace = path.join(temporary(t), 'trace')
+  const hold = ['-f', '-qq', '-o', trace, '-e', 'trace=setsid', '-e', 'inject=setsid:delay_exit=1000000']
+  const script = `require(${JSON.stringify(root)}).spawnDaemon('sleep', ['1000']).then(({ pid }) => console.log(pid))`
+  const { child, ended } = run('strace', [...hold, process.execPath, '-e', script])
+  // strace's child is the starter, whose child is the middle process.
+  const isHeld = (pid) => isHeldAt(pid, 'setsid') && stat(stat(pid)?.ppid)?.ppid === child.pid
+  const middle = await until(() => allPids().find(isHeld), 'the middle process is at setsid')
+  process.kill(middle, 'SIGTERM')
+  const { stdout, stderr } = await ended
+  assert.notEqual(stdout, '', stderr)
+  await until(() => !isAlive(Number(stdout)), 'the daemon has ended')
 })
 
 /** As options of launch(). */

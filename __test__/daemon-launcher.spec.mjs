@@ -227,6 +227,21 @@ test('D13: where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and B
   )
 })
 
+for (const [whose, execArgv] of [
+  ['a launcher', []],
+  ['a launcher that adopts orphans itself', ['-r', fixture('adopts-orphans.cjs')]],
+]) {
+  test(`daemonize(): the daemon is the manager's child at MAINPID=, of ${whose}`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const options = JSON.stringify({ stdout: log })
+    const node = [process.execPath, ...execArgv, fixture('daemon.cjs'), options, 'stay']
+    const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
+    assert.equal(code, 0, stderr)
+    factsFrom(t, log)
+    assert.equal(JSON.parse(stdout).messages[0].mainIsChild, true)
+  })
+}
+
 test('D13: a service manager that is gone does not make a daemon fail', async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)

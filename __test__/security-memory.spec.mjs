@@ -31,8 +31,9 @@ test(
     ])
     t.after(() => ended)
     const look = async (pid) => (await hostile(t, 'security-looks.py', [pid]).told('looked')).looked
-    // strace's child is the launcher, and a child of that is the one that is held.
-    const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(stat(pid)?.ppid)?.ppid === child.pid
+    // strace's child is the launcher, whose child is the middle process, whose child is the one that is held.
+    const launcherOf = (pid) => stat(stat(pid)?.ppid)?.ppid
+    const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid
     const pid = await until(() => allPids().find(isHeld), 'the child is another user')
     assert.deepEqual(await look(pid), { mem: 'EACCES', process_vm_readv: 'EPERM' })
     assert.equal(fs.existsSync(log) && fs.readFileSync(log, 'utf8'), '', 'it is held yet')

@@ -14,8 +14,8 @@ use crate::identity::Identity;
 use crate::pid_file::{Locked, PATIENCE, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
-use crate::sys::poll;
 use crate::sys::signal::DefaultActions;
+use crate::sys::{poll, process};
 
 /// JavaScript handlers can't run while the launcher waits, so these get their default action.
 const INTERRUPTIONS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
@@ -78,7 +78,7 @@ fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
         let mut plan = plan(orders, &stdout, &stderr, daemon_end, pid_file)?;
         // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
         // an end of file.
-        spawn::daemon(&mut plan, Kinship::Child)?
+        spawn::daemon(&mut plan, Kinship::Kept)?
     };
     // It runs: from here on, the logs are its own.
     stdout.keep();
@@ -131,6 +131,15 @@ fn plan(
     Ok(plan)
 }
 
+/// Makes the daemon a child of init, or of the service manager. systemd watches the process that MAINPID= names only if that
+/// is its child by then, and a launcher that is a subreaper would have it back.
+fn release(daemon: Daemon) -> Result<i32> {
+    if process::is_child_subreaper().during("prctl")? {
+        process::set_child_subreaper(false).during("prctl")?;
+    }
+    Ok(daemon.release())
+}
+
 fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<Instant>) -> Result<Outcome> {
     let mut trouble = None;
     let mut link_open = true;
@@ -143,7 +152,7 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
         let mut heard_all = false;
         match if link_open { link.receive()? } else { Received::End } {
             Received::Message(Message::Ready) => {
-                return Ok(Outcome::Ready { pid: daemon.release(), handed_over: false });
+                return Ok(Outcome::Ready { pid: release(daemon)?, handed_over: false });
             }
             Received::Message(Message::Trouble(text)) => trouble = Some(text),
             Received::Nothing => heard_all = true,

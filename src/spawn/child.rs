@@ -51,6 +51,10 @@ pub struct Report {
     pub pid: pid_t,
     /// The daemon's pidfd, in the parent's descriptor table (the middle process shares that).
     pub pidfd: c_int,
+    /// How a kept daemon ended: `si_code` of waitid(2); 0 while it lives.
+    pub end_code: c_int,
+    /// The exit code, or the signal.
+    pub end_status: c_int,
 }
 
 /// One descriptor of the new process: `source` of the parent becomes `target`.
@@ -99,8 +103,8 @@ pub struct Orders {
     pub foreground: c_int,
     /// Null: those of the parent.
     pub credentials: *const Credentials,
-    /// Whether a daemon is to be the child of the process that started it, or nobody's.
-    pub tied: bool,
+    /// An eventfd of the parent's table, if the middle process stays as the daemon's parent; -1: it ends at once.
+    pub keeper_event: c_int,
     /// The signal to get when the parent dies; 0: none.
     pub death_signal: c_int,
     /// The process that must still be the parent when the death signal is set.
@@ -132,26 +136,99 @@ struct KernelSigaction {
 
 type Done = Result<(), Step>;
 
-/// The first child: leads a session of its own, clones the daemon into it, and ends.
+/// The first child: leads a session of its own and clones the daemon into it. Then it ends, or stays the daemon's parent
+/// until the process that started both kills it.
 pub extern "C" fn middle(orders: *mut c_void) -> c_int {
     let orders = orders.cast::<Orders>();
-    // SAFETY: the parent passes its own `Orders` and waits until both children have exec'd or died.
+    // SAFETY: the parent passes its own `Orders` and keeps them until both children have exec'd or died.
     unsafe {
         if libc::setsid() < 0 {
             fail(orders, Step::Setsid);
         }
-        let kinship = if (*orders).tied { libc::CLONE_PARENT } else { 0 };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | kinship;
+        let stays = (*orders).keeper_event >= 0;
+        if stays {
+            become_keeper(orders);
+        }
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
         let pidfd = &raw mut (*orders).report.pidfd;
         let pid = libc::clone(program, (*orders).daemon_stack, flags, orders.cast(), pidfd);
         if pid < 0 {
             fail(orders, Step::Clone);
         }
-        // One of ours that did not come to its exec has died of it, and is not to be left to others.
-        if !(*orders).tied && (*orders).report.step != Step::None {
+        // One that was killed at once has not written it.
+        (*orders).report.pid = pid;
+        // A daemon that did not come to its exec has died of it, and init need not reap it.
+        if (*orders).report.step != Step::None {
             libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
+            libc::_exit(0)
         }
+        if stays {
+            keep(orders, pid)
+        }
+        pass_on_signals(pid);
         libc::_exit(0)
+    }
+}
+
+/// The signals that ask a process to end.
+const REQUESTS_TO_END: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
+/// Sends the daemon the requests to end that this process has received. All its signals are blocked, so a service manager
+/// that signals each process of a service would otherwise miss the daemon: it was not there yet.
+fn pass_on_signals(daemon: pid_t) {
+    let mut pending: u64 = 0;
+    // SAFETY: the kernel writes eight bytes; the daemon is this process's child, so the number is the daemon's.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, KERNEL_SIGSET_SIZE);
+        for signal in REQUESTS_TO_END {
+            if pending >> signal.wrapping_sub(1) & 1 == 1 {
+                libc::kill(daemon, signal);
+            }
+        }
+    }
+}
+
+/// Ties this process to its parent, and the daemon to this process. A SIGCHLD that is ignored would lose the daemon's
+/// status.
+///
+/// # Safety
+/// `orders` is the parent's, and nothing else looks at it now.
+unsafe fn become_keeper(orders: *mut Orders) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        reset_signal(libc::SIGCHLD);
+        if let Err(step) = die_with((*orders).parent, libc::SIGKILL) {
+            fail(orders, step);
+        }
+        (*orders).parent = libc::getpid();
+    }
+}
+
+/// Reports that the daemon has begun its program, and later how it ended; leaves it a zombie, so that its number stays
+/// its own. From here on the parent's thread runs too, on the same thread-local storage: no call may fail, because errno
+/// is there, and none may be a cancellation point.
+///
+/// # Safety
+/// As `become_keeper`, but the parent reads the report after each event.
+unsafe fn keep(orders: *mut Orders, daemon: pid_t) -> ! {
+    let one: u64 = 1;
+    // SAFETY: a struct of numbers, for which zeros are valid. The kernel reads eight bytes and writes one struct. The
+    // eventfd is open until the parent has killed this process.
+    unsafe {
+        let event = (*orders).keeper_event;
+        libc::syscall(libc::SYS_write, event, &raw const one, size_of::<u64>());
+        let mut info: libc::siginfo_t = core::mem::zeroed();
+        let no_usage = ptr::null_mut::<c_void>();
+        let flags = libc::WEXITED | libc::WNOWAIT | libc::__WALL;
+        libc::syscall(libc::SYS_waitid, libc::P_PID, daemon, &raw mut info, flags, no_usage);
+        (*orders).report.end_status = info.si_status();
+        (*orders).report.end_code = info.si_code;
+        libc::syscall(libc::SYS_write, event, &raw const one, size_of::<u64>());
+        loop {
+            // Every signal but SIGKILL is blocked.
+            let nothing = ptr::null_mut::<c_void>();
+            libc::syscall(libc::SYS_ppoll, nothing, 0 as c_long, nothing, nothing, KERNEL_SIGSET_SIZE);
+        }
     }
 }
 
@@ -330,19 +407,23 @@ fn own_start() -> u64 {
 }
 
 fn reset_signals() {
-    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     for signal in 1..=LAST_SIGNAL {
         // SIGKILL and SIGSTOP answer EINVAL, and are default anyway.
-        // SAFETY: the kernel reads one struct and writes none.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                signal,
-                &raw const default,
-                ptr::null_mut::<KernelSigaction>(),
-                KERNEL_SIGSET_SIZE,
-            );
-        }
+        reset_signal(signal);
+    }
+}
+
+fn reset_signal(signal: c_int) {
+    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    // SAFETY: the kernel reads one struct and writes none.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            &raw const default,
+            ptr::null_mut::<KernelSigaction>(),
+            KERNEL_SIGSET_SIZE,
+        );
     }
 }
 

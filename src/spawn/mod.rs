@@ -8,6 +8,7 @@ mod bind;
 pub mod child;
 mod daemon;
 mod guard;
+mod keeper;
 mod process;
 mod shared;
 mod stack;

@@ -59,7 +59,7 @@ impl<'plan> Shared<'plan> {
             group: plan.job.group.unwrap_or(-1),
             controlling_terminal: plan.job.controlling_terminal.unwrap_or(-1),
             foreground: plan.job.foreground.unwrap_or(-1),
-            tied: false,
+            keeper_event: -1,
             death_signal: plan.death_signal.unwrap_or(0),
             parent: unistd::getpid().as_raw(),
             pid_file: plan.pid_file.as_ref().map_or(-1, |file| file.target),
@@ -67,7 +67,7 @@ impl<'plan> Shared<'plan> {
             own_pid: own_pid.as_ptr(),
             own_pid_len: own_pid.len(),
             daemon_stack: ptr::null_mut(),
-            report: Report { step: Step::None, errno: 0, pid: 0, pidfd: -1 },
+            report: Report { step: Step::None, errno: 0, pid: 0, pidfd: -1, end_code: 0, end_status: 0 },
         });
         Ok(Self {
             orders,
@@ -78,10 +78,15 @@ impl<'plan> Shared<'plan> {
         })
     }
 
+    /// What a child still uses that has begun its program.
+    pub fn into_orders(self) -> Box<Orders> {
+        self.orders
+    }
+
     /// What the children have written so far.
     pub fn report(&self) -> Report {
-        // SAFETY: ours, and always initialised; a child may be writing to it only where `reap_middle` looks for
-        // the daemon's pid, which is written at once and first of all.
+        // SAFETY: ours, and always initialised. A child may be writing to it only where the middle process was killed, and
+        // the daemon's pid, which is looked for then, is written at once and first of all.
         unsafe { ptr::read_volatile(&raw const self.orders.report) }
     }
 }

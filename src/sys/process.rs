@@ -14,6 +14,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// From `si_code` and `si_status` of waitid(2).
+    pub fn from_waited(code: i32, status: i32) -> Self {
+        match code {
+            libc::CLD_EXITED => Self::Exited(status),
+            code => Self::Killed { signal: status, core_dumped: code == libc::CLD_DUMPED },
+        }
+    }
+
     /// From a status as waitpid(2) gives it.
     pub fn from_raw(status: i32) -> Self {
         if libc::WIFEXITED(status) {
@@ -86,10 +94,9 @@ pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
     // SAFETY: waitid has filled the fields of SIGCHLD, or left them zero.
     let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
     let state = match info.si_code {
-        libc::CLD_EXITED => State::Ended(Status::Exited(value)),
         libc::CLD_STOPPED | libc::CLD_TRAPPED => State::Stopped { signal: value },
         libc::CLD_CONTINUED => State::Continued,
-        code => State::Ended(Status::Killed { signal: value, core_dumped: code == libc::CLD_DUMPED }),
+        code => State::Ended(Status::from_waited(code, value)),
     };
     let usage = Usage { user: used.ru_utime, system: used.ru_stime, max_rss: used.ru_maxrss };
     Ok((pid != 0).then_some(Waited { pid, state, usage }))

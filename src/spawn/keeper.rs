@@ -1,0 +1,100 @@
+//! The parent of a daemon that is not ready: the middle process of its double fork, which stays. It learns how the daemon
+//! ends on every kernel, and its own death ends the daemon. A daemon that lives on is an orphan once the keeper is gone.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::Signal;
+
+use super::child::{self, Orders};
+use super::shared::Shared;
+use super::stack::Stack;
+use crate::error::{During, Result};
+use crate::sys::poll;
+use crate::sys::process::{self, Status, Which};
+
+/// Dropped, it is killed and reaped, and its daemon becomes an orphan.
+pub struct Keeper {
+    pub pid: i32,
+    /// Readable once the keeper is dead.
+    pidfd: OwnedFd,
+    /// Written by the keeper when the daemon has begun its program, and when the daemon has ended.
+    event: EventFd,
+    /// The keeper's memory; None until the daemon has begun.
+    memory: Option<(Box<Orders>, Stack)>,
+}
+
+impl Keeper {
+    /// Clones the keeper, and waits until its daemon has begun its program, or the keeper has ended. What the orders point
+    /// to must be kept until one of both has happened.
+    pub fn clone(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).during("eventfd")?;
+        memory.orders.keeper_event = event.as_raw_fd();
+        // No exit signal: the keeper is not for any SIGCHLD handler. CLONE_FILES: the pidfd of the daemon lands in our
+        // table. Without CLONE_VFORK, because this thread must go on while the keeper lives.
+        let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
+        let mut pidfd = -1;
+        let orders = &raw mut *memory.orders;
+        // SAFETY: `middle` follows the rules at the head of its file, on a stack of its own.
+        let pid = unsafe { libc::clone(child::middle, stack.top(), flags, orders.cast(), &raw mut pidfd) };
+        let pid = Errno::result(pid).during("clone")?;
+        // SAFETY: the clone has succeeded, so the kernel has put a new descriptor there.
+        let keeper = Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) }, event, memory: None };
+        stand_still([keeper.event.as_fd(), keeper.pidfd.as_fd()]);
+        Ok(keeper)
+    }
+
+    /// Waits for the next event. False if the keeper has ended without one. The first event is the beginning of the daemon's
+    /// program, the second its end.
+    pub fn tells(&self) -> Result<bool> {
+        poll::wait(&[self.event.as_fd(), self.pidfd.as_fd()], None).during("poll")?;
+        let is_told = poll::is_readable(self.event.as_fd()).during("poll")?;
+        if is_told {
+            self.event.read().during("read")?;
+        }
+        Ok(is_told)
+    }
+
+    /// Takes over what the keeper still uses once the daemon has begun.
+    pub fn hold(&mut self, orders: Box<Orders>, stack: Stack) {
+        self.memory = Some((orders, stack));
+    }
+
+    /// How the daemon, which is dead, has ended. None if the keeper was killed before it could tell.
+    pub fn status(&self) -> Result<Option<Status>> {
+        let is_told = self.tells()?;
+        let Some((orders, _)) = self.memory.as_ref().filter(|_| is_told) else { return Ok(None) };
+        // SAFETY: ours, and the keeper has written its last to it.
+        let report = unsafe { ptr::read_volatile(&raw const orders.report) };
+        Ok(Some(Status::from_waited(report.end_code, report.end_status)))
+    }
+
+    /// Leaves it to be reaped by its pid.
+    pub fn into_pid(mut self) -> i32 {
+        std::mem::replace(&mut self.pid, 0)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if self.pid == 0 {
+            return;
+        }
+        // Our own child, and unreaped, so that both calls succeed.
+        let _ = process::kill(self.pid, Signal::SIGKILL);
+        let _ = process::reap(Which::Pid(self.pid));
+    }
+}
+
+/// Waits until one of two descriptors is readable, without a look at errno or a cancellation point: the children write to
+/// this thread's own storage meanwhile. All signals are blocked, so that nothing interrupts it.
+fn stand_still(descriptors: [BorrowedFd<'_>; 2]) {
+    let mut polled =
+        descriptors.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+    let no_timeout = ptr::null::<libc::timespec>();
+    let no_mask = ptr::null::<libc::sigset_t>();
+    // SAFETY: the kernel reads and writes two structs.
+    unsafe { libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), no_timeout, no_mask, 8) };
+}
