@@ -1,0 +1,118 @@
+// Containers of podman, all of whose state is in the directory of a run.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { output, run } from './run.mjs'
+import { until } from './until.mjs'
+
+/** How podman does without what a virtual machine may lack: resource limits raised, and cgroup controllers. */
+const CONFIGURATION = `[containers]
+default_ulimits = []
+pids_limit = 0
+[network]
+network_config_dir = "/run/networks"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+`
+
+/** crun raises RLIMIT_MEMLOCK for a cgroup's device filter; runc knows no containers without a cgroup. */
+const OPTIONS = { crun: ['--cgroups=disabled'], runc: [] }
+
+export class Podman {
+  #containers = []
+
+  constructor(scratch) {
+    this.scratch = scratch
+    const configuration = path.join(scratch, 'containers.conf')
+    const temporary = path.join(scratch, 'temporary')
+    fs.writeFileSync(configuration, CONFIGURATION)
+    fs.mkdirSync(temporary, { recursive: true })
+    this.env = { ...process.env, CONTAINERS_CONF: configuration, TMPDIR: temporary, HOME: scratch }
+  }
+
+  #args(args) {
+    return ['--root', path.join(this.scratch, 'containers'), '--runroot', '/run/podman', ...args].map(String)
+  }
+
+  run(...args) {
+    return run('podman', this.#args(args), { env: this.env })
+  }
+
+  async output(...args) {
+    return (await output('podman', this.#args(args), { env: this.env })).trim()
+  }
+
+  /** Starts a container by a runtime; returns it. */
+  async start(runtime, options, image, ...command) {
+    const args = ['--runtime', runtime, 'run', '--detach', '--network=none', ...OPTIONS[runtime], ...options]
+    const container = new Container(this, runtime, await this.output(...args, image, ...command))
+    this.#containers.push(container)
+    return container
+  }
+
+  /** Runs a command in a container of its own, to its end. */
+  runIn(runtime, options, image, ...command) {
+    const args = ['--runtime', runtime, 'run', '--rm', '--network=none', ...OPTIONS[runtime], ...options]
+    return this.run(...args, image, ...command)
+  }
+
+  /** Removes all containers; the last first, since one may depend on an earlier one. */
+  async clean() {
+    for (const { id } of this.#containers.splice(0).reverse()) await this.output('rm', '--force', '--time', 0, id)
+    return []
+  }
+}
+
+class Container {
+  constructor(podman, runtime, id) {
+    Object.assign(this, { podman, runtime, id })
+  }
+
+  exec(...args) {
+    return this.podman.output('--runtime', this.runtime, 'exec', ...args)
+  }
+
+  async status() {
+    const [status, code] = (
+      await this.podman.output('inspect', '--format={{.State.Status}} {{.State.ExitCode}}', this.id)
+    ).split(' ')
+    return { status, code: Number(code) }
+  }
+
+  async logs() {
+    const { stdout, stderr } = await this.podman.run('logs', this.id)
+    return stdout + stderr
+  }
+
+  /** Waits until the server of the container answers; returns that. */
+  async answer() {
+    let said
+    await until('the server answers', async () => {
+      const { status } = await this.status()
+      assert.equal(status, 'running', await this.logs())
+      said = await this.podman.run('exec', this.id, 'curl', '--silent', 'http://127.0.0.1:8080/')
+      return said.code === 0
+    })
+    return said.stdout.trim()
+  }
+
+  async says(word) {
+    await until(`the container says ${word}`, async () => (await this.logs()).includes(word))
+  }
+
+  /** Stops the container, whose program has to end by itself and with 0. */
+  async stop() {
+    const began = performance.now()
+    await this.podman.output('stop', '--time', 10, this.id)
+    const tookMs = performance.now() - began
+    assert.ok(tookMs < 8000, `the stop took ${tookMs} ms`)
+    assert.deepEqual(await this.status(), { status: 'exited', code: 0 }, await this.logs())
+  }
+
+  async hasEnded() {
+    await until('the container ends', async () => (await this.status()).status === 'exited')
+    return (await this.status()).code
+  }
+}

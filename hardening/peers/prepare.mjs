@@ -1,0 +1,108 @@
+// What the scenarios need, made outside of their namespaces: packages of this machine, Debian trees, the packed tarball.
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { root } from '../../__test__/helpers/run.mjs'
+import { needsContainers, needsMachine } from './groups.mjs'
+import { printed } from './guide.mjs'
+import { output } from './run.mjs'
+
+const SUITE = 'bookworm'
+
+/** The packages that this machine gets, with a program of each. */
+const PACKAGES = {
+  mmdebstrap: 'mmdebstrap',
+  catatonit: 'catatonit',
+  iproute2: 'ip',
+}
+const MACHINE_PACKAGES = { 'systemd-container': 'systemd-nspawn' }
+const CONTAINER_PACKAGES = {
+  podman: 'podman',
+  conmon: 'conmon',
+  crun: 'crun',
+  runc: 'runc',
+  // The seccomp profile that podman takes by default.
+  'golang-github-containers-common': '/usr/share/containers/seccomp.json',
+}
+
+/** What a node binary of nodejs.org is linked with, and what looks at it. */
+const IN_BOTH_TREES = ['libstdc++6', 'libatomic1', 'procps', 'curl']
+const IN_THE_MACHINE = [
+  ...['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd'],
+  ...['openssh-server', 'openssh-client', 'logrotate', 'cron', 'at', 'supervisor', 'tmux', 'screen'],
+]
+
+const isThere = (program) => spawnSync('sh', ['-c', 'command -v "$0" || test -e "$0"', program]).status === 0
+
+/** Installs the packages of groups that this machine lacks, and says which. */
+export async function installPackages(groups) {
+  const wanted = {
+    ...PACKAGES,
+    ...(groups.some(needsMachine) ? MACHINE_PACKAGES : {}),
+    ...(groups.some(needsContainers) ? CONTAINER_PACKAGES : {}),
+  }
+  const names = Object.keys(wanted).filter((name) => !isThere(wanted[name]))
+  if (names.length === 0) return console.log('installs no package: all are there')
+  console.log(`installs with apt-get, into this system: ${names.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  await output('apt-get', ['update'], { env })
+  await output('apt-get', ['install', '--yes', '--no-install-recommends', ...names], { env, timeout: 600_000 })
+}
+
+/** Packs the package as it is built, and installs the tarball as its users do. Returns the directory of that. */
+export async function installTarball(scratch) {
+  const app = path.join(scratch, 'app')
+  fs.mkdirSync(app)
+  await output('npm', ['pack', '--ignore-scripts', '--pack-destination', app], { cwd: root })
+  const [tarball] = fs.readdirSync(app)
+  fs.writeFileSync(path.join(app, 'package.json'), '{ "name": "app", "version": "1.0.0", "private": true }\n')
+  await output('npm', ['install', '--no-audit', '--no-fund', `./${tarball}`], { cwd: app })
+  console.log(`installed ${tarball} into ${app}`)
+  return app
+}
+
+/** Makes the trees that groups need, and puts node and the app into them. */
+export async function makeTrees(scratch, app, groups) {
+  if (groups.some(needsMachine)) {
+    const tree = await makeTree(path.join(scratch, 'machine'), [...IN_BOTH_TREES, ...IN_THE_MACHINE])
+    fs.copyFileSync(process.execPath, path.join(tree, 'usr/bin/node'))
+    await output('chroot', [tree, 'node', '--version'])
+    await output('chroot', [tree, 'useradd', '--create-home', '--shell', '/bin/bash', 'user'])
+    furnish(path.join(tree, 'srv/app'), app)
+  }
+  if (groups.some(needsContainers)) {
+    const tree = await makeTree(path.join(scratch, 'image'), IN_BOTH_TREES)
+    fs.copyFileSync(process.execPath, path.join(tree, 'usr/local/bin/node'))
+    await installNpm(path.join(tree, 'usr/local'))
+    await output('chroot', [tree, 'useradd', '--uid', '1000', 'node'])
+    await output('chroot', [tree, 'npm', '--version'])
+  }
+}
+
+async function makeTree(tree, packages) {
+  console.log(`makes ${tree}: Debian ${SUITE} with ${packages.join(' ')}`)
+  const include = `--include=${packages.join(',')}`
+  await output('mmdebstrap', ['--quiet', '--variant=minbase', include, SUITE, tree], { timeout: 600_000 })
+  return tree
+}
+
+/** The npm of this machine, as the images of Node.js have it. */
+async function installNpm(prefix) {
+  const modules = (await output('npm', ['root', '--global'])).trim()
+  fs.cpSync(path.join(modules, 'npm'), path.join(prefix, 'lib/node_modules/npm'), {
+    recursive: true,
+    dereference: true,
+  })
+  fs.symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', path.join(prefix, 'bin/npm'))
+}
+
+/** Puts the programs of the guides, and those of this directory, beside an installed procnative. */
+function furnish(directory, app) {
+  fs.cpSync(app, directory, { recursive: true })
+  fs.cpSync(path.join(root, 'hardening/peers/programs'), directory, { recursive: true })
+  const write = (name, page) => fs.writeFileSync(path.join(directory, name), printed(page, name))
+  write('app.js', 'README.md')
+  write('main.js', 'docs/guides/systemd.md')
+  write('server.js', 'docs/guides/zero-downtime.md')
+}

@@ -1,0 +1,11 @@
+// README's app.js with an orderly end, and in the directory that it is told: DIRECTORY, or /run.
+
+const http = require('node:http')
+const { daemonize } = require('procnative')
+
+const { DIRECTORY = '/run' } = process.env
+const daemon = daemonize({ pidFile: `${DIRECTORY}/app.pid`, stdout: `${DIRECTORY}/app.log`, ready: 'manual' })
+
+const server = http.createServer((_request, response) => response.end(`Hello from ${process.pid}\n`))
+server.listen(8080, daemon.ready)
+process.on('SIGTERM', () => process.exit())

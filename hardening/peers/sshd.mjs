@@ -1,0 +1,112 @@
+// Daemons that are started over Debian's sshd, with PAM and logind.
+
+import assert from 'node:assert/strict'
+import { setTimeout as pass } from 'node:timers/promises'
+import { checkDaemon, endDaemon } from './daemons.mjs'
+import { printed } from './guide.mjs'
+import { until } from './until.mjs'
+
+const PID_FILE = '/run/app.pid'
+const START = 'cd /srv/app && node app.js'
+const ROUNDS = 10
+
+const HOW = { 'a terminal': '-tt', 'no terminal': '-T', 'no terminal and no input': '-n' }
+
+export async function sshd({ machine, scenario }) {
+  await prepare(machine)
+  /** The arguments of ssh, for a command of a user. */
+  const ssh = (user, how, command) => [
+    '-q',
+    '-o',
+    'StrictHostKeyChecking=accept-new',
+    how,
+    `${user}@127.0.0.1`,
+    command,
+  ]
+
+  for (const [name, how] of Object.entries(HOW)) {
+    await scenario(`README's app.js with ${name}, ${ROUNDS} times`, async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        const { code, stdout, stderr } = await machine.run('ssh', ssh('root', how, START))
+        assert.equal(code, 0, stdout + stderr)
+        const pid = await checkDaemon(machine)
+        await machine.output('kill', [pid])
+        await until('the daemon has ended', () => !machine.isAlive(pid))
+        machine.remove(PID_FILE)
+      }
+    })
+  }
+
+  for (const [name, how] of Object.entries({ 'a terminal': '-tt', 'no terminal': '-T' })) {
+    await scenario(`the connection is cut, with ${name}, ${2 * ROUNDS} times: a whole daemon or none`, async () => {
+      for (let round = 0; round < 2 * ROUNDS; round++) {
+        machine.start('ssh', ssh('root', how, 'cd /srv/app && exec node daemon.js'))
+        await until('the session has begun', () => machine.pidsOf(/^node daemon\.js/).length > 0)
+        // A moment of the start, each round a later one: the whole start takes some 200 ms.
+        await pass(round * 10)
+        const clients = machine.pidsOf(/^ssh /)
+        if (clients.length > 0) await machine.run('kill', ['-KILL', ...clients])
+        await until('the session has ended', () => machine.pidsOf(/^(ssh |sshd: root)/).length === 0)
+        await until('there is a whole daemon or none', async () => {
+          const pids = machine.pidsOf(/node .*daemon\.js/)
+          if (pids.length === 0) return true
+          return pids.length === 1 && (await machine.answer()) === `Hello from ${machine.pidIn(PID_FILE)}`
+        })
+        if (machine.pidsOf(/node .*daemon\.js/).length > 0) await endDaemon(machine, await checkDaemon(machine))
+        // The file of a daemon that SIGHUP has ended stays, without a lock.
+        else machine.remove(PID_FILE)
+      }
+    })
+  }
+
+  await scenario(
+    'KillUserProcesses=yes: a daemon of the session ends with it, one of the user manager stays',
+    async () => {
+      const configuration = '/etc/systemd/logind.conf.d/kill.conf'
+      machine.write(configuration, '[Login]\nKillUserProcesses=yes\n')
+      try {
+        await machine.output('systemctl', ['restart', 'systemd-logind'])
+        const [linger, start] = printed('docs/guides/systemd.md', 'linger.sh').trim().split('\n')
+        await machine.sh(linger.replace('sudo ', '').replace('$USER', 'user'))
+        await until(
+          'the user manager runs',
+          async () => (await machine.run('systemctl', ['is-active', 'user@1000'])).code === 0,
+        )
+
+        const environment = 'export DIRECTORY=$HOME'
+        const pidFile = '/home/user/app.pid'
+        await machine.output('ssh', ssh('user', '-tt', `${environment}; node app.js`))
+        const ended = machine.pidIn(pidFile)
+        await until('the daemon of the session has ended', () => !machine.isAlive(ended))
+        machine.remove(pidFile)
+
+        await machine.output(
+          'ssh',
+          ssh('user', '-tt', start.replace('--user', '--user --quiet --setenv=DIRECTORY="$HOME"')),
+        )
+        await until(
+          'the session has ended',
+          async () => (await machine.output('loginctl', ['--no-legend', 'list-sessions'])) === '',
+        )
+        await endDaemon(machine, await checkDaemon(machine, pidFile), pidFile)
+      } finally {
+        await machine.run('loginctl', ['disable-linger', 'user'])
+        machine.remove(configuration)
+        await machine.output('systemctl', ['restart', 'systemd-logind'])
+      }
+    },
+  )
+}
+
+/** A key of root's that lets root and user in, and a program in the home of the user. */
+async function prepare(machine) {
+  await machine.sh(`
+    mkdir -p /root/.ssh /home/user/.ssh /home/user/node_modules
+    [ -e /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+    cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+    cp /root/.ssh/id_ed25519.pub /home/user/.ssh/authorized_keys
+    cp /srv/app/daemon.js /home/user/app.js
+    cp -r /srv/app/node_modules/procnative /home/user/node_modules/
+    chown -R user: /home/user
+    systemctl start ssh`)
+}
