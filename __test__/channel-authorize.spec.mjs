@@ -135,6 +135,20 @@ test('H11: where all users have one number, that of nobody, none is let in by de
   assert.deepEqual(said, ['listening'])
 })
 
+test('listenChannel: lets its own user in, where /proc/sys is hidden', userNamespace, async (t) => {
+  const at = path.join(temporary(t), 'socket')
+  // As systemd has it with PrivateUsers=yes and ProcSubset=pid.
+  const hide = 'mount -t proc -o subset=pid proc /proc && exec unshare --user --map-user=1000 "$@"'
+  const prefix = ['unshare', '--pid', '--fork', '--kill-child', '--mount', 'sh', '-c', hide, 'sh']
+  const { said } = program(t, 'hostile-server.mjs', [at, '{}'], { prefix })
+  await until(() => said.includes('listening'), 'it listens')
+  const channel = await connectChannel(at)
+  await channel.send({ echo: true })
+  const [answer] = await Promise.race([once(channel, 'message'), once(channel, 'close')])
+  assert.deepEqual(answer, { echo: true })
+  await channel.close()
+})
+
 for (const [title, authorize, fails] of [
   ['false', () => false, false],
   [

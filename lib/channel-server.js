@@ -116,15 +116,27 @@ class ChannelServer extends EventEmitter {
 
 const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
 
+/** The kernel's own number, where /proc/sys can't be seen: ProcSubset=pid of a systemd unit hides it. */
+const DEFAULT_OVERFLOW_UID = 65_534
+
 let known
 
 // The number that all have, in a user namespace, who have none there. None, where everybody has one.
 function strangers() {
   if (known === undefined) {
     const hasAll = /^\s*0\s+0\s+4294967295\s*$/.test(fs.readFileSync('/proc/self/uid_map', 'utf8'))
-    known = hasAll ? null : Number(fs.readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
+    known = hasAll ? null : overflowUid()
   }
   return known
+}
+
+function overflowUid() {
+  try {
+    return Number(fs.readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error
+    return DEFAULT_OVERFLOW_UID
+  }
 }
 
 function serverOf(handle, path, ...rest) {
