@@ -4,57 +4,143 @@ import assert from 'node:assert/strict'
 import { printed } from './guide.mjs'
 import { until } from './until.mjs'
 
-const DIRECTORY = '/run/systemd/system'
 /** Scenarios restart services more often than systemd lets them. */
 const NO_START_LIMIT = '[Unit]\nStartLimitIntervalSec=0\n'
 
+/** How long a stop may take. */
+const STOP_MS = 5000
+
+/** The service manager of a machine, or that of its user. */
+export class Manager {
+  static system(machine) {
+    return new Manager(machine, { directory: '/run/systemd/system', byUnit: '--unit', prefix: [] })
+  }
+
+  /** The manager of the user whose number this is; it has to run. */
+  static user(machine, uid) {
+    const runtime = `/run/user/${uid}`
+    const prefix = [
+      'setpriv',
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      'env',
+      `XDG_RUNTIME_DIR=${runtime}`,
+    ]
+    return new Manager(machine, {
+      directory: `${runtime}/systemd/user`,
+      byUnit: '--user-unit',
+      prefix,
+      option: '--user',
+    })
+  }
+
+  constructor(machine, { directory, byUnit, prefix, option = '--system' }) {
+    Object.assign(this, { machine, directory, byUnit })
+    this.command = [...prefix, 'systemctl', option]
+  }
+
+  /** Runs systemctl, which has to end with 0; returns its output. */
+  systemctl(...args) {
+    const [program, ...before] = this.command
+    return this.machine.output(program, [...before, ...args])
+  }
+
+  /** What the journal has; the arguments say which lines. */
+  async journal(...which) {
+    await this.machine.output('journalctl', ['--sync'])
+    return this.machine.output('journalctl', ['--no-pager', '--output=cat', ...which])
+  }
+
+  /** The end of what some units have said. */
+  lastOf(names) {
+    return this.journal('--lines=12', ...names.map((name) => `${this.byUnit}=${name}`))
+  }
+
+  /** Adds settings to a unit. */
+  async change(name, settings) {
+    this.write(`${name}.d/scenario.conf`, settings)
+    await this.systemctl('daemon-reload')
+  }
+
+  write(name, text) {
+    this.machine.write(`${this.directory}/${name}`, text)
+  }
+
+  remove(name) {
+    for (const file of [name, `${name}.d`]) this.machine.remove(`${this.directory}/${file}`)
+  }
+}
+
 /** The text of a unit of the systemd guide, as it is printed. */
-export const unit = (name) => printed('docs/guides/systemd.md', name)
+const unit = (name) => printed('docs/guides/systemd.md', name)
+
+/** The pid file of the services that run as root. */
+export const PID_FILE = '/run/app.pid'
+
+/** The text of a service that runs a program of this directory, which is reloaded by SIGHUP. */
+export const service = (type, command, settings = '') => `[Service]
+Type=${type}
+ExecStart=/usr/bin/node /srv/app/${command}
+ExecReload=/bin/kill -HUP $MAINPID
+${settings}
+`
+
+/** Scenarios with units of a machine. A scenario's `body` gets the first unit, as a service. */
+export class Services {
+  constructor(machine, scenario) {
+    Object.assign(this, { machine, scenario, manager: Manager.system(machine) })
+  }
+
+  /** A scenario with units of the guide. */
+  printed = (title, names, body) => this.own(title, Object.fromEntries(names.map((name) => [name, unit(name)])), body)
+
+  /** A scenario with the text of app.service, or with the texts of several units by their names. */
+  own = (title, texts, body, manager = this.manager) => {
+    const units = typeof texts === 'string' ? { 'app.service': texts } : texts
+    return this.scenario(title, () =>
+      withUnits(manager, units, () => body(new Service(manager, Object.keys(units)[0]))),
+    )
+  }
+}
 
 /** Runs `body` with units that are there for that time; `texts` has their texts by their names. */
-export async function withUnits(machine, texts, body) {
+async function withUnits(manager, texts, body) {
   const names = Object.keys(texts)
   for (const name of names) {
-    machine.write(`${DIRECTORY}/${name}`, texts[name])
-    addTo(machine, name, NO_START_LIMIT, 'limit')
+    manager.write(name, texts[name])
+    manager.write(`${name}.d/limit.conf`, NO_START_LIMIT)
   }
-  await machine.output('systemctl', ['daemon-reload'])
+  await manager.systemctl('daemon-reload')
   try {
     await body()
   } catch (error) {
-    const units = names.map((name) => `--unit=${name}`)
-    const { stdout } = await machine.run('journalctl', [...units, '--no-pager', '--output=cat', '--lines=12'])
-    error.stack += `\nJournal:\n${stdout}`
+    error.stack += `\nJournal:\n${await manager.lastOf(names)}`
     throw error
   } finally {
-    await machine.run('systemctl', ['stop', ...names.toSorted(socketsFirst)])
-    await machine.run('systemctl', ['reset-failed'])
-    for (const name of names) for (const path of [name, `${name}.d`]) machine.remove(`${DIRECTORY}/${path}`)
-    await machine.output('systemctl', ['daemon-reload'])
+    await manager.systemctl('stop', ...names.toSorted(socketsFirst))
+    await manager.systemctl('reset-failed')
+    for (const name of names) manager.remove(name)
+    await manager.systemctl('daemon-reload')
   }
 }
 
-/** A service that is stopped before its socket is started again. */
+/** A request to a socket would start its service again. */
 const socketsFirst = (one, other) => Number(other.endsWith('.socket')) - Number(one.endsWith('.socket'))
 
-/** Adds settings to a unit; `systemctl daemon-reload` is the caller's. */
-export function addTo(machine, name, settings, file = 'scenario') {
-  machine.write(`${DIRECTORY}/${name}.d/${file}.conf`, settings)
-}
-
 /** A service by its name. */
-export class Service {
-  constructor(machine, name, port = 8080) {
-    Object.assign(this, { machine, name, port })
+class Service {
+  constructor(manager, name) {
+    Object.assign(this, { manager, machine: manager.machine, name })
   }
 
   systemctl(command) {
-    return this.machine.output('systemctl', [command, this.name])
+    return this.manager.systemctl(command, this.name)
   }
 
   /** Properties of the unit, as systemd has them now. */
   async show(...names) {
-    const text = await this.machine.output('systemctl', ['show', `--property=${names}`, this.name])
+    const text = await this.manager.systemctl('show', `--property=${names}`, this.name)
     return Object.fromEntries(
       text
         .trim()
@@ -71,15 +157,14 @@ export class Service {
   async serves() {
     const { MainPID, SubState } = await this.show('MainPID', 'SubState')
     assert.equal(SubState, 'running')
-    assert.equal(await this.machine.answer(this.port), `Hello from ${MainPID}`)
+    assert.equal(await this.machine.answer(), `Hello from ${MainPID}`)
     return Number(MainPID)
   }
 
   /** What the service has said since it was started the last time. */
   async journal() {
     const { InvocationID } = await this.show('InvocationID')
-    const which = `_SYSTEMD_INVOCATION_ID=${InvocationID}`
-    return this.machine.output('journalctl', ['--sync', '--no-pager', '--output=cat', which])
+    return this.manager.journal(`_SYSTEMD_INVOCATION_ID=${InvocationID}`)
   }
 
   /** Starts the service; returns the pid of its main process, which answers. */
@@ -88,14 +173,25 @@ export class Service {
     return this.serves()
   }
 
-  /** Stops the service, which has to end by itself and to leave no process. */
-  async stop(limitMs = 5000) {
+  /** Checks that the pid file of a service of root names the main process. */
+  async hasPidFile() {
+    assert.equal(this.machine.pidIn(PID_FILE), await this.mainPid())
+  }
+
+  /** Waits until systemd has that status of the service. */
+  tells(status) {
+    return until(`the status is ${status}`, async () => (await this.show('StatusText')).StatusText === status, 3000)
+  }
+
+  /** Stops the service, which has to end by itself, and to leave no process and no pid file. */
+  async stop() {
     const began = performance.now()
     await this.systemctl('stop')
     const tookMs = performance.now() - began
     const { Result, MainPID } = await this.show('Result', 'MainPID')
     assert.deepEqual({ Result, MainPID }, { Result: 'success', MainPID: '0' })
-    assert.ok(tookMs < limitMs, `the stop took ${tookMs} ms`)
+    assert.ok(tookMs < STOP_MS, `the stop took ${tookMs} ms`)
+    assert.ok(!this.machine.exists(PID_FILE), `${PID_FILE} is left`)
   }
 
   /** Reloads the service, and waits until its successor is the main process and the predecessor has ended. */

@@ -1,0 +1,43 @@
+// Services with few rights: hardened.service of the guide as it is printed, and a user that systemd makes up.
+
+import assert from 'node:assert/strict'
+import { service } from '../units.mjs'
+import { until } from '../until.mjs'
+
+export async function hardened({ machine, manager, printed, own }) {
+  await printed('hardened.service: start, restart and stop', ['hardened.service'], async (service) => {
+    const pid = await service.start()
+    assert.equal(machine.pidIn('/run/app/app.pid'), pid)
+    await service.systemctl('restart')
+    await service.serves()
+    await service.stop()
+  })
+
+  for (const [title, settings, options] of [
+    ['every call', '', ''],
+    ['every call, with MemoryDenyWriteExecute= and --jitless', 'MemoryDenyWriteExecute=yes', '--jitless'],
+  ]) {
+    await printed(`hardened.service: ${title}`, ['hardened.service'], async (service) => {
+      const command = `ExecStart=/usr/bin/node ${options} /srv/app/everything.js`
+      const once = 'Type=oneshot\nRemainAfterExit=yes\nRestart=no\nExecStart='
+      await manager.change('hardened.service', `[Service]\n${once}\n${command}\n${settings}\n`)
+      await manager.systemctl('start', '--no-block', 'hardened.service')
+      await until('it has ended', async () => /exited|failed/.test((await service.show('SubState')).SubState))
+      assert.match(await service.journal(), /^all passed$/m)
+    })
+  }
+
+  const settings = 'DynamicUser=yes\nRuntimeDirectory=app'
+  for (const [type, more] of [
+    ['notify', ''],
+    ['forking', 'PIDFile=/run/app/app.pid\nNotifyAccess=all'],
+  ]) {
+    const text = service(type, 'service.js', `${settings}\n${more}`)
+    await own(`Type=${type}, daemonizes, DynamicUser=: reload and stop`, text, async (service) => {
+      await service.start()
+      await service.reload()
+      await service.serves()
+      await service.stop()
+    })
+  }
+}

@@ -1,0 +1,35 @@
+// A main process that is not the process which systemd has started: a stop waits for its last answer.
+
+import assert from 'node:assert/strict'
+import { text } from 'node:stream/consumers'
+import { PID_FILE, service } from '../units.mjs'
+import { until } from '../until.mjs'
+
+const LOG = '/var/log/app.log'
+const ROUNDS = 10
+
+export async function stops({ machine, own }) {
+  for (const [type, settings] of [
+    ['notify', ''],
+    ['forking', `PIDFile=${PID_FILE}`],
+    ['forking', `PIDFile=${PID_FILE}\nNotifyAccess=all`],
+  ]) {
+    const title = `Type=${type}${settings.includes('Notify') ? ' with NotifyAccess=all' : ''}, daemonizes`
+    await own(
+      `${title}: ${ROUNDS} stops wait for the last answer`,
+      service(type, 'slow.js', settings),
+      async (service) => {
+        for (let round = 0; round < ROUNDS; round++) {
+          machine.remove(LOG)
+          await service.systemctl('start')
+          const client = machine.start('curl', ['--silent', 'http://127.0.0.1:8080/'])
+          const answer = text(client.stdout)
+          await until('it was asked', () => machine.read(LOG).includes('asked'))
+          await service.stop()
+          assert.match(await answer, /^Hello from \d+\n$/)
+          assert.match(machine.read(LOG), /orderly/)
+        }
+      },
+    )
+  }
+}
