@@ -134,8 +134,8 @@ export function setParentDeathSignal(signal: NodeJS.Signals | null): void
 export type Output = 'ignore' | 'inherit' | string | number
 
 export interface DaemonizeOptions {
-  /** The daemon's working directory, entered by `daemonize()` there. Default '/'. */
-  cwd?: string
+  /** The daemon's working directory, a path or a file: URL, entered by `daemonize()` there. Default '/'. */
+  cwd?: string | URL
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
   /** Default 'ignore'. */
@@ -252,16 +252,16 @@ export interface SpawnDaemonOptions
     SpawnOptions,
     'cwd' | 'umask' | 'stdio' | 'session' | 'processGroup' | 'controllingTerminal' | 'foreground' | 'parentDeathSignal'
   > {
-  /** The daemon's working directory. Default '/'. A `file` with a slash, and paths in `args`, go by it. */
-  cwd?: string
+  /** The daemon's working directory, a path or a file: URL. Default '/'. A `file` with a slash, and paths in `args`, go by it. */
+  cwd?: string | URL
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
   /**
-   * What the daemon's descriptors are to be, each at its index; those that are missing of the first three are
-   * 'ignore'. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened to append
+   * What the daemon's descriptors are to be, each at its index; what is missing, null or undefined is 'ignore', and
+   * there are three at least. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened to append
    * to, by the caller and with the daemon's umask; not at 0, which is read from.
    */
-  stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output>
+  stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output | null | undefined>
   /**
    * A pid file, as in {@link DaemonizeOptions.pidFile}; but only a daemon that procnative runs in can remove it.
    *
@@ -312,9 +312,10 @@ export interface SpawnDaemonOptions
  */
 export function spawnDaemon(
   file: string,
-  args?: readonly string[],
+  args?: readonly Argument[] | null,
   options?: SpawnDaemonOptions,
 ): Promise<{ pid: number }>
+export function spawnDaemon(file: string, options?: SpawnDaemonOptions): Promise<{ pid: number }>
 
 /**
  * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that the file names, if that
@@ -357,13 +358,19 @@ export function stopDaemon(
 
 // ── Processes ────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** An argument of a program: a string, or a finite number, which becomes decimal digits. */
+export type Argument = string | number
+
 export interface SpawnOptions {
   /** What the program sees as its own name. Default: `file`. */
   argv0?: string
-  /** The child's working directory. Default: the caller's. A `file` with a slash goes by it, and so do paths in `args`. */
-  cwd?: string
+  /**
+   * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash goes by
+   * it, and so do paths in `args`.
+   */
+  cwd?: string | URL
   /** The child's environment, `PATH` for the search of `file` included. Default: `process.env`. */
-  env?: Record<string, string | undefined>
+  env?: Record<string, Argument | boolean | undefined>
   /**
    * What the child's descriptors are to be, each at its index; what is missing, null or undefined is 'pipe' for the first
    * three, and 'ignore' for others, as in child_process. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
@@ -430,7 +437,8 @@ export interface SpawnOptions {
  * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' in Bun or Deno, which make no sockets of descriptors
  * @see clone(2), execve(2), posix_spawn(3)
  */
-export function spawn(file: string, args?: readonly string[], options?: SpawnOptions): Process
+export function spawn(file: string, args?: readonly Argument[] | null, options?: SpawnOptions): Process
+export function spawn(file: string, options?: SpawnOptions): Process
 
 /**
  * Any process, by its pid: a pidfd, which never comes to stand for another one. Its {@link Process.wait} observes: it
@@ -795,7 +803,11 @@ export interface ChildProcessWithHandles extends ChildProcess {
  */
 export function fork(
   modulePath: string | URL,
-  args?: readonly string[],
+  args?: readonly (string | number)[] | null,
+  options?: ForkOptions & { channel?: ChannelOptions },
+): ChildProcessWithHandles
+export function fork(
+  modulePath: string | URL,
   options?: ForkOptions & { channel?: ChannelOptions },
 ): ChildProcessWithHandles
 

@@ -42,13 +42,15 @@ test('E2: a declaration that these tests do not understand fails them', () => {
     'export function a(b: typeof c): void',
     'export function a(b): void',
     'export function a(b: { [key: string]: number }): void',
-    'export function a(): void\nexport function a(b: number): void',
     'declare function a(): void',
     'export class A { static a(): void }',
     'export interface A { a: `b` }',
   ]) {
     assert.throws(() => parse(strange), SyntaxError, strange)
   }
+  const [one, two] = parse('export function a(b: number): void\nexport function a(c: string, d: null): void').functions
+    .a.parameters
+  assert.deepEqual([one.type.of.length, one.optional, two.optional], [2, false, true])
   const unknown = parse('export function a(b: Strange): void')
   assert.throws(() => [...refusals('a', unknown.functions.a, unknown)], /'Strange' is not known/)
 })

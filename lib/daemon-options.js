@@ -1,11 +1,12 @@
 'use strict'
 
 const path = require('node:path')
+const { directory } = require('./command-checks.js')
 const { sendable } = require('./sendable.js')
 const validate = require('./validate.js')
 
 const CHECKS = {
-  cwd: validate.string,
+  cwd: directory,
   umask: validate.fileMode,
   stdout: validate.output,
   stderr: validate.output,

@@ -4,6 +4,7 @@
 
 const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./channels.js')
+const { argument, namesOf, splitArguments } = require('./command-checks.js')
 const errors = require('./errors.js')
 const { isInode } = require('./marked.js')
 const native = require('./native.js')
@@ -33,17 +34,20 @@ const THEIRS = [
   'windowsHide',
   'windowsVerbatimArguments',
 ]
+// child_process would decode bytes.
+const textOrNumber = (value, name) => (typeof value === 'number' ? argument(value, name) : validate.text(value, name))
 const FORK_CHECKS = {
   ...Object.fromEntries(THEIRS.map((name) => [name, asItIs])),
   channel: (value, name) => validate.options(validate.object(value, name), name, CHECKS),
 }
 
-function fork(modulePath, args = [], options) {
+function fork(modulePath, ...rest) {
   if (otherRuntime === 'deno') throw errors.runtime('fork()', otherRuntime)
   if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
-  validate.arrayOf(validate.text)(args, 'args')
-  const { channel, ...rest } = validate.options(options, 'options', FORK_CHECKS)
-  const given = { __proto__: null, ...rest }
+  const [args, options] = splitArguments(...rest)
+  const checkedArgs = validate.arrayOf(textOrNumber)(args, 'args')
+  const { channel, ...others } = validate.options(options, 'options', FORK_CHECKS)
+  const given = { __proto__: null, ...others }
   const channelOptions = { __proto__: null, ...DEFAULTS, ...channel }
   const stdio = wholeStdio(given.stdio, given.silent)
   const [ours, theirs] = native.socketpair('stream')
@@ -52,8 +56,14 @@ function fork(modulePath, args = [], options) {
     handles = open(ours, channelOptions)
     const { serialization, maxMessageLength, maxHandles } = channelOptions
     const marker = [stdio.length, native.inodeOf(theirs), serialization, maxMessageLength, maxHandles].join(':')
-    const env = { ...(given.env ?? process.env), [MARKER]: marker }
-    const child = childProcess.fork(modulePath, args, { __proto__: null, ...given, env, stdio: [...stdio, theirs] })
+    const env = variables(given.env ?? process.env)
+    env[MARKER] = marker
+    const child = childProcess.fork(modulePath, checkedArgs, {
+      __proto__: null,
+      ...given,
+      env,
+      stdio: [...stdio, theirs],
+    })
     return Object.defineProperty(child, 'handles', { __proto__: null, value: handles, enumerable: true })
   } catch (error) {
     handles?.destroy()
@@ -61,6 +71,13 @@ function fork(modulePath, args = [], options) {
   } finally {
     native.close(theirs)
   }
+}
+
+// A copy, with what it inherits. Their values are for child_process to check.
+function variables(env) {
+  const copy = { __proto__: null }
+  for (const name of namesOf(env, 'options.env')) copy[name] = env[name]
+  return copy
 }
 
 // What child_process.fork() makes of `stdio` and `silent`.

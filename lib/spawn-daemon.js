@@ -3,6 +3,7 @@
 // Any program as a daemon, started by a process that goes on.
 
 const path = require('node:path')
+const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
@@ -16,8 +17,8 @@ const validate = require('./validate.js')
 
 const CHECKS = {
   argv0: validate.text,
-  cwd: validate.string,
-  env: validate.environment,
+  cwd: directory,
+  env: environmentCheck,
   umask: validate.fileMode,
   user: validate.credential,
   group: validate.credential,
@@ -28,9 +29,10 @@ const CHECKS = {
   listen,
 }
 
-async function spawnDaemon(file, args = [], given) {
+async function spawnDaemon(file, ...rest) {
   validate.string(file, 'file')
-  const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
+  const [args, given] = splitArguments(...rest)
+  const checkedArgs = validate.arrayOf(argument)(args, 'args')
   const options = {
     __proto__: null,
     argv0: file,
@@ -97,12 +99,15 @@ function outputs(stdio) {
 // A check of `stdio`.
 function stdio(value, name) {
   if (typeof value === 'string') return validate.oneOf('ignore', 'inherit')(value, name)
-  const checked = validate.arrayOf(validate.output)(value, name)
+  const checked = validate.arrayOf(stream)(value, name)
   if (typeof checked[0] === 'string' && !['ignore', 'inherit'].includes(checked[0])) {
     throw errors.invalidArgValue(`${name}[0]`, 'is read from, and a path is a file to append to', checked[0])
   }
   return checked
 }
+
+// Holes, null and undefined are the default, as in child_process.
+const stream = (value, name) => (value === undefined || value === null ? undefined : validate.output(value, name))
 
 // A check of `listen`: sockets in their order, with labels if it is an object.
 function listen(value, name) {

@@ -1,5 +1,6 @@
 'use strict'
 
+const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
@@ -15,8 +16,9 @@ const { SIGKILL } = require('node:os').constants.signals
 
 const CHECKS = {
   argv0: validate.text,
-  cwd: validate.string,
-  env: validate.environment,
+  // Node.js takes '' for absent.
+  cwd: (value, name) => (value === '' ? undefined : directory(value, name)),
+  env: environmentCheck,
   stdio,
   umask: validate.fileMode,
   user: validate.credential,
@@ -28,9 +30,10 @@ const CHECKS = {
   parentDeathSignal: validate.signal,
 }
 
-function spawn(file, args = [], given) {
+function spawn(file, ...rest) {
   validate.string(file, 'file')
-  const checkedArgs = validate.arrayOf(validate.text)(args, 'args')
+  const [args, given] = splitArguments(...rest)
+  const checkedArgs = validate.arrayOf(argument)(args, 'args')
   const options = { __proto__: null, argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)

@@ -121,19 +121,6 @@ function object(value, name) {
   return value
 }
 
-// Variables by name; those that are undefined are absent.
-function environment(value, name) {
-  // Where this is process.env, whatever that is, there is no more to it than its entries.
-  const given = value === process.env ? value : object(value, name)
-  const variables = Object.entries(given).filter(([, one]) => one !== undefined)
-  for (const [variable, one] of variables) {
-    text(one, `${name}.${variable}`)
-    if (!/^[^=\0]+$/.test(variable))
-      throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
-  }
-  return Object.assign({ __proto__: null }, Object.fromEntries(variables))
-}
-
 // Options are written down where they are passed: an instance of a class is another argument in the wrong place.
 function isPlainObject(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
@@ -181,6 +168,5 @@ module.exports = {
   abortSignal,
   callback,
   object,
-  environment,
   options,
 }

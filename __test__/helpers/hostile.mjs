@@ -57,20 +57,14 @@ const EXTERNAL = {
 }
 const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown']
 
-// Where a number may be negative, or a string empty, say so: 'waitpid.pid: -1'.
-const LEGITIMATE_AFTER_ALL = new Set([
-  'fork(args[0]: an empty string)',
-  'fork(args[1]: an empty string)',
-  'spawn(args[0]: an empty string)',
-  'spawn(args[1]: an empty string)',
-  'spawn(options.argv0: an empty string)',
-  'spawn(options.env.NAME: an empty string)',
-  'spawnDaemon(args[0]: an empty string)',
-  'spawnDaemon(args[1]: an empty string)',
-  'spawnDaemon(options.argv0: an empty string)',
-  'spawnDaemon(options.env.NAME: an empty string)',
-  'waitpid(pid: -1)',
-])
+// Where a number may be negative, or a string empty, say so.
+const LEGITIMATE_AFTER_ALL = [
+  /^(fork|spawn|spawnDaemon)\(args\[[01]\]: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,
+  /^(spawn|spawnDaemon)\((args|options)\.env\.NAME: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,
+  /^(spawn|spawnDaemon)\((args|options)\.argv0: an empty string\)$/,
+  /^spawn\((args|options)\.cwd: an empty string\)$/,
+  /^waitpid\(pid: -1\)$/,
+]
 
 /** The alternatives of a type, without names and unions. */
 export function alternatives(type, file) {
@@ -192,7 +186,7 @@ function* positions({ label, type, optional, args, inside }, file) {
   for (const [shown, value] of Object.entries(VALUES)) {
     const expected = judge(choices, value, optional)
     const full = `${label}: ${shown})`
-    if (expected === LEGITIMATE || LEGITIMATE_AFTER_ALL.has(full)) continue
+    if (expected === LEGITIMATE || LEGITIMATE_AFTER_ALL.some((one) => one.test(full))) continue
     // What is wrong within something that has a descriptor may be the object's fault or the descriptor's.
     yield { label: full, args: args(value), expected: inside === 'shape' ? either(expected) : expected }
   }

@@ -177,7 +177,9 @@ export function parse(text) {
       const takes = parameters()
       expect(':')
       type()
-      declare('functions', declared, { parameters: takes })
+      if (Object.hasOwn(file.functions, declared)) {
+        file.functions[declared] = { parameters: merged(file.functions[declared].parameters, takes) }
+      } else declare('functions', declared, { parameters: takes })
     },
     interface() {
       const declared = name()
@@ -204,6 +206,17 @@ export function parse(text) {
     take(';')
   }
   return file
+}
+
+// Overloads as one signature, which accepts what any of them does. A parameter that has its name in both is the later one's.
+function merged(some, others) {
+  return Array.from({ length: Math.max(some.length, others.length) }, (_, index) => {
+    const [one, other] = [some[index], others[index]]
+    if (!one || !other) return { ...(one ?? other), optional: true }
+    const optional = one.optional || other.optional
+    if (one.name === other.name) return { ...other, optional }
+    return { ...one, optional, type: { kind: 'union', of: [one.type, other.type] } }
+  })
 }
 
 /** The names that a file of declarations says can be imported at run time. */

@@ -1,0 +1,92 @@
+'use strict'
+
+// Checks of what starts a program. They accept what child_process accepts, where that has one meaning only, and return
+// strings.
+
+const { fileURLToPath } = require('node:url')
+const errors = require('./errors.js')
+const validate = require('./validate.js')
+
+const TEXT = 'of type string or number'
+const VALUE = 'of type string, number or boolean'
+
+function argument(value, name) {
+  if (typeof value === 'number') return number(value, name)
+  if (typeof value !== 'string') throw errors.invalidArgType(name, TEXT, value)
+  return validate.text(value, name)
+}
+
+// NaN and infinity are results of an error as a rule.
+function number(value, name) {
+  if (!Number.isFinite(value)) throw errors.outOfRange(name, 'a finite number', value)
+  return String(value)
+}
+
+// A directory: a path or a file: URL.
+function directory(value, name) {
+  if (!isUrl(value)) return validate.string(value, name)
+  if (value.protocol !== 'file:') throw errors.invalidArgValue(name, 'must be a file: URL', value.href)
+  return validate.string(fileURLToPath(value.href), name)
+}
+
+// Not by its class: another realm has its own.
+const isUrl = (value) => typeof value?.href === 'string' && typeof value.protocol === 'string'
+
+// `args` and `options`, each of which may be left out.
+function splitArguments(args, options) {
+  if (args === undefined || args === null) return [[], options]
+  if (typeof args === 'object' && !Array.isArray(args) && options === undefined) return [[], args]
+  return [args, options]
+}
+
+// Variables by name. Those that are undefined are absent.
+function environment(value, name) {
+  const variables = { __proto__: null }
+  for (const variable of namesOf(value, name)) {
+    const one = value[variable]
+    if (one === undefined) continue
+    if (!/^[^=\0]+$/.test(variable)) {
+      throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
+    }
+    variables[variable] = variableValue(one, `${name}.${variable}`)
+  }
+  return variables
+}
+
+function variableValue(value, name) {
+  if (typeof value === 'boolean') return String(value)
+  if (!['string', 'number'].includes(typeof value)) throw errors.invalidArgType(name, VALUE, value)
+  return argument(value, name)
+}
+
+// Names of variables, inherited ones too, as in child_process. Names on Object.prototype are none of these.
+function namesOf(environment, name) {
+  const links = linksOf(environment, name)
+  const names = []
+  for (const variable in environment) {
+    if (links.some((link) => Object.hasOwn(link, variable))) names.push(variable)
+  }
+  return names
+}
+
+// An object and what it inherits from, without Object.prototype. Refuses instances of classes.
+function linksOf(object, name) {
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+    throw errors.invalidArgType(name, 'of type object', object)
+  }
+  const links = []
+  for (let link = object; link !== null && !isRoot(link); link = Object.getPrototypeOf(link)) {
+    if (isClassPrototype(link)) throw errors.invalidArgType(name, 'of type object', object)
+    links.push(link)
+    // Its prototype is Node's.
+    if (link === process.env) break
+  }
+  return links
+}
+
+// Object.prototype, of this realm or another.
+const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassPrototype(object)
+
+const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false
+
+module.exports = { argument, directory, environment, namesOf, splitArguments }
