@@ -17,6 +17,45 @@ import type * as tty from 'node:tty'
  * Platform: Linux 5.9 or newer. Node.js 20 or newer for everything; Bun and Deno for what does not say otherwise.
  */
 
+/**
+ * A signal by its name. Node.js has no names for the real-time signals of signal(7), 34 to 64: they are SIGRTMIN, and
+ * SIGRTMIN+1 to SIGRTMIN+30.
+ */
+export type Signal = NodeJS.Signals | RealTimeSignal
+
+export type RealTimeSignal =
+  | 'SIGRTMIN'
+  | 'SIGRTMIN+1'
+  | 'SIGRTMIN+2'
+  | 'SIGRTMIN+3'
+  | 'SIGRTMIN+4'
+  | 'SIGRTMIN+5'
+  | 'SIGRTMIN+6'
+  | 'SIGRTMIN+7'
+  | 'SIGRTMIN+8'
+  | 'SIGRTMIN+9'
+  | 'SIGRTMIN+10'
+  | 'SIGRTMIN+11'
+  | 'SIGRTMIN+12'
+  | 'SIGRTMIN+13'
+  | 'SIGRTMIN+14'
+  | 'SIGRTMIN+15'
+  | 'SIGRTMIN+16'
+  | 'SIGRTMIN+17'
+  | 'SIGRTMIN+18'
+  | 'SIGRTMIN+19'
+  | 'SIGRTMIN+20'
+  | 'SIGRTMIN+21'
+  | 'SIGRTMIN+22'
+  | 'SIGRTMIN+23'
+  | 'SIGRTMIN+24'
+  | 'SIGRTMIN+25'
+  | 'SIGRTMIN+26'
+  | 'SIGRTMIN+27'
+  | 'SIGRTMIN+28'
+  | 'SIGRTMIN+29'
+  | 'SIGRTMIN+30'
+
 // ── Sessions and process groups ──────────────────────────────────────────────────────────────────────────────
 
 /**
@@ -123,7 +162,7 @@ export function isChildSubreaper(): boolean
  * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
  * @see PR_SET_PDEATHSIG(2const)
  */
-export function setParentDeathSignal(signal: NodeJS.Signals | null): void
+export function setParentDeathSignal(signal: Signal | null): void
 
 // ── Daemons ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,7 +372,7 @@ export function daemonStatus(pidFile: string): { running: boolean; pid: number |
 
 export interface StopDaemonOptions {
   /** Default 'SIGTERM'. */
-  signal?: NodeJS.Signals
+  signal?: Signal
   /** Milliseconds to wait for its end. Default 10,000. */
   timeout?: number
   /** Whether to send SIGKILL after that, and to wait as long again. Default true. */
@@ -413,7 +452,7 @@ export interface SpawnOptions {
    * The signal that the child gets when the caller dies, be it by SIGKILL. Refused off the main thread: the parent, in
    * Linux, is the thread that calls. It may come more than once. Cleared in the child when it runs a set-user-ID program.
    */
-  parentDeathSignal?: NodeJS.Signals
+  parentDeathSignal?: Signal
 }
 
 /**
@@ -463,7 +502,7 @@ export class Process {
    * @throws `EPERM`; `ERR_PROCNATIVE_PROCESS_CLOSED` once closed
    * @see pidfd_send_signal(2), Linux 5.1
    */
-  kill(signal?: NodeJS.Signals | number): boolean
+  kill(signal?: Signal | number): boolean
   /**
    * Resolves when the process has ended, also if it had before; any number of times. What was spawned is reaped by
    * this, what was opened is not. While it is pending it keeps the event loop alive, unless {@link unref} was called.
@@ -493,8 +532,8 @@ export interface WaitStatus {
   state: 'exited' | 'killed' | 'stopped' | 'continued' | 'unknown'
   /** If it exited. */
   exitCode: number | null
-  /** What killed or stopped it. Real-time signals, which have no name in Node.js, are 'SIGRTMIN', 'SIGRTMIN+1', … */
-  signal: NodeJS.Signals | null
+  /** What killed or stopped it. */
+  signal: Signal | null
   /** Whether a core was written. */
   coreDumped: boolean
   /**

@@ -12,7 +12,8 @@ import { fixture, root, runScript } from './helpers/run.mjs'
 import { exportedNames, parse } from './helpers/signatures.mjs'
 
 const procnative = createRequire(import.meta.url)('procnative')
-const { daemonize, getpgid, getsid, setChildSubreaper, setParentDeathSignal, setpgid, tcgetpgrp } = procnative
+const { daemonize, fork, getpgid, getsid, listenUnix, setChildSubreaper, setParentDeathSignal, setpgid } = procnative
+const { spawn, tcgetpgrp } = procnative
 
 const text = fs.readFileSync(`${root}index.d.ts`, 'utf8')
 const file = parse(text)
@@ -124,6 +125,26 @@ const BY_HAND = {
   'daemonize({ readytimeout: 1 })': [() => daemonize({ readytimeout: 1 }), value(/'readyTimeout'/)],
   "daemonize({ cwd: 'a\\0b' })": [() => daemonize({ cwd: 'a\0b' }), value(/options\.cwd.*null bytes.*'a\\x00b'/)],
   "daemonize({ cwd: '' })": [() => daemonize({ cwd: '' }), value(/options\.cwd.*''/)],
+  'daemonize({ zzzzzz: 1 })': [() => daemonize({ zzzzzz: 1 }), value(/^Unknown option "options\.zzzzzz"$/)],
+  'daemonize({ uid: 1 })': [
+    () => daemonize({ uid: 1 }),
+    value(/^Unknown option "options\.uid"\. Did you mean 'user'\?$/),
+  ],
+  'daemonize({ gid: 1 })': [() => daemonize({ gid: 1 }), value(/Did you mean 'group'\?$/)],
+  'spawn({ detached: true })': [() => spawn('true', { detached: true }), value(/Did you mean 'session'\?$/)],
+  'spawn({ timeout: 1 })': [() => spawn('true', { timeout: 1 }), value(/^Unknown option "options\.timeout"$/)],
+  'daemonize({ timeout: 1 })': [() => daemonize({ timeout: 1 }), value(/Did you mean 'readyTimeout'\?$/)],
+  'listenUnix({ uid: 1 })': [() => listenUnix(NOWHERE, { uid: 1 }), value(/^Unknown option "options\.uid"$/)],
+  "setParentDeathSignal('KILL')": [() => setParentDeathSignal('KILL'), value(/'KILL'\. Did you mean 'SIGKILL'\?$/)],
+  "setParentDeathSignal('sigterm')": [() => setParentDeathSignal('sigterm'), value(/Did you mean 'SIGTERM'\?$/)],
+  "setParentDeathSignal('x')": [() => setParentDeathSignal('x'), value(/Received 'x'$/)],
+  "setParentDeathSignal('SIGRTMIN+31')": [() => setParentDeathSignal('SIGRTMIN+31'), value(/'SIGRTMIN\+31'/)],
+  "setParentDeathSignal('SIGRTMIN+0')": [() => setParentDeathSignal('SIGRTMIN+0'), value(/'SIGRTMIN\+0'/)],
+  "fork({ serialization: 'raw' })": [
+    () => fork(NOWHERE, [], { serialization: 'raw' }),
+    value(/"options\.serialization".*channel: \{ serialization \}.*'raw'$/),
+  ],
+  'fork({ maxHandles: 1 })': [() => fork(NOWHERE, { maxHandles: 1 }), value(/Did you mean 'channel\.maxHandles'\?$/)],
   "daemonize({ umask: '022' })": [
     () => daemonize({ umask: '022' }),
     type(/"options\.umask" property must be of type number/),

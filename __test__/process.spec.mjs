@@ -39,6 +39,9 @@ test('P3: kill() sends SIGTERM, or a signal by name or number', async (t) => {
     [['SIGUSR2'], 'SIGUSR2'],
     [[1], 'SIGHUP'],
     [[36], 'SIGRTMIN+2'],
+    [['SIGRTMIN'], 'SIGRTMIN'],
+    [['SIGRTMIN+1'], 'SIGRTMIN+1'],
+    [['SIGRTMIN+30'], 'SIGRTMIN+30'],
   ]) {
     const child = sleeper(t)
     assert.equal(child.kill(...args), true)

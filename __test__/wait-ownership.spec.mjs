@@ -32,9 +32,12 @@ function watched(context, child) {
   return { child, exit, pid: child.pid }
 }
 
+// Of wait(), since waitpid() has no such option.
+const cure = (pid) => (pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Name a single child/)
+
 async function isRefused(pid) {
   for (const options of [{}, { nohang: true }, { untraced: true }, { continued: true }]) {
-    assert.throws(() => waitpid(pid, options), { code: CODE, pid })
+    assert.throws(() => waitpid(pid, options), { code: CODE, pid, message: cure(pid) })
   }
   for (const options of [{}, { observe: false }]) await assert.rejects(wait(pid, options), { code: CODE, pid })
 }

@@ -39,10 +39,15 @@ exports.invalidArgValue = (name, reason, value) =>
 exports.outOfRange = (name, range, value) =>
   withCode(new RangeError(`${subject(name)} must be ${range}. Received ${inspect(value)}`), 'ERR_OUT_OF_RANGE')
 
+const didYouMean = (nearest) => (nearest === undefined ? '' : `. Did you mean '${nearest}'?`)
+
 exports.unknownOption = (name, key, nearest) =>
+  withCode(new TypeError(`Unknown option "${name}.${key.slice(0, 64)}"${didYouMean(nearest)}`), 'ERR_INVALID_ARG_VALUE')
+
+exports.unknownSignal = (name, value, nearest) =>
   withCode(
     new TypeError(
-      `${subject(`${name}.${key.slice(0, 64)}`)} is no option that procnative knows. Did you mean '${nearest}'?`,
+      `${subject(name)} must be the name of a signal. Received ${inspect(value).slice(0, 128)}${didYouMean(nearest)}`,
     ),
     'ERR_INVALID_ARG_VALUE',
   )
@@ -145,10 +150,12 @@ exports.linkLost = () =>
   )
 
 exports.alreadyRunning = ({ pid, pidFile }) => {
-  const which = pid === null ? 'runs or is being started; its pid can not be told' : `runs, with pid ${pid}`
-  return withCode(new Error(`A daemon with the pid file ${pidFile} ${which}`), 'ERR_PROCNATIVE_ALREADY_RUNNING', {
-    pid,
-  })
+  const state = pid === null ? 'running or starting' : 'running'
+  return withCode(
+    new Error(`A daemon is already ${state} with the pid file ${pidFile} (pid ${pid ?? 'unknown'})`),
+    'ERR_PROCNATIVE_ALREADY_RUNNING',
+    { pid },
+  )
 }
 
 exports.stopTimeout = ({ pid, timeout, kill }) =>
@@ -172,19 +179,17 @@ exports.unixServer = (name, path) =>
     'ERR_PROCNATIVE_UNIX_SERVER',
   )
 
-exports.childOwned = (pid) =>
-  withCode(
-    new Error(
-      `${pid > 0 ? `Process ${pid} is` : 'Among these are'}, or may be, the runtime's own to wait for: observe, or use 'force'`,
-    ),
-    'ERR_PROCNATIVE_CHILD_OWNED',
-    { pid },
-  )
+exports.childOwned = (pid) => {
+  const what =
+    pid > 0
+      ? `Process ${pid} may belong to child_process, which waits for it itself. Use wait(${pid}, { observe: true })`
+      : 'A child among these may belong to child_process, which waits for it itself. Name a single child'
+  return withCode(new Error(`${what}, or { force: true } to reap it anyway`), 'ERR_PROCNATIVE_CHILD_OWNED', { pid })
+}
 
-exports.processClosed = () => withCode(new Error('This process was closed before'), 'ERR_PROCNATIVE_PROCESS_CLOSED')
+exports.processClosed = () => withCode(new Error('The Process is closed'), 'ERR_PROCNATIVE_PROCESS_CLOSED')
 
-exports.handleClosed = () =>
-  withCode(new Error('This handle was taken or closed before'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
+exports.handleClosed = () => withCode(new Error('The Handle is closed or was taken'), 'ERR_PROCNATIVE_HANDLE_CLOSED')
 
 exports.notAdoptable = (kind) =>
   withCode(
@@ -212,7 +217,7 @@ exports.handleCollected = (fd, kind) =>
     { name: 'Warning' },
   )
 
-exports.channelClosed = () => withCode(new Error('This channel was closed before'), 'ERR_PROCNATIVE_CHANNEL_CLOSED')
+exports.channelClosed = () => withCode(new Error('The Channel is closed'), 'ERR_PROCNATIVE_CHANNEL_CLOSED')
 
 exports.notAuthorized = (value) =>
   withCode(

@@ -25,7 +25,6 @@ const THEIRS = [
   'execPath',
   'gid',
   'killSignal',
-  'serialization',
   'signal',
   'silent',
   'stdio',
@@ -36,8 +35,20 @@ const THEIRS = [
 ]
 // child_process would decode bytes.
 const textOrNumber = (value, name) => (typeof value === 'number' ? argument(value, name) : validate.text(value, name))
+
+// That of child_process's own channel: what it has of child_process's is easily meant for ours.
+function theirSerialization(value, name) {
+  if (value === 'json' || value === 'advanced') return value
+  throw errors.invalidArgValue(
+    name,
+    "must be 'json' or 'advanced', for child.send(). The option of child.handles is { channel: { serialization } }",
+    value,
+  )
+}
+
 const FORK_CHECKS = {
   ...Object.fromEntries(THEIRS.map((name) => [name, asItIs])),
+  serialization: theirSerialization,
   channel: (value, name) => validate.options(validate.object(value, name), name, CHECKS),
 }
 

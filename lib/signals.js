@@ -2,8 +2,11 @@
 
 const { signals } = require('node:os').constants
 
-// The first of the real-time signals that are a program's to use: the C library keeps two for itself.
+// The real-time signals that are a program's to use: the C library keeps two for itself.
 const SIGRTMIN = 34
+const SIGRTMAX = 64
+
+const signalNames = [...Object.keys(signals), 'SIGRTMIN']
 
 // Real-time signals have no names in Node; these are kill(1)'s.
 function signalName(number) {
@@ -13,4 +16,13 @@ function signalName(number) {
   return number === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${number - SIGRTMIN}`
 }
 
-module.exports = { signalName }
+// Undefined where there is none of that name.
+function signalNumber(name) {
+  if (Object.hasOwn(signals, name)) return signals[name]
+  const match = /^SIGRTMIN(?:\+([1-9]\d?))?$/.exec(name)
+  if (match === null) return undefined
+  const number = SIGRTMIN + Number(match[1] ?? 0)
+  return number <= SIGRTMAX ? number : undefined
+}
+
+module.exports = { signalName, signalNames, signalNumber }

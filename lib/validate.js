@@ -4,6 +4,7 @@
 // arguments and options alike. napi would coerce numbers silently (NaN to pid 0), so they are looked at here.
 
 const errors = require('./errors.js')
+const { nearest } = require('./nearest.js')
 const { own } = require('./own.js')
 
 const MAX_INT32 = 2 ** 31 - 1
@@ -77,9 +78,20 @@ const arrayOf = (check) => (value, name) => {
 // A signal's number, from its name.
 function signal(value, name) {
   if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
-  const { signals } = require('node:os').constants
-  if (!Object.hasOwn(signals, value)) throw errors.invalidArgValue(name, 'must be the name of a signal', value)
-  return signals[value]
+  const { signalNames, signalNumber } = require('./signals.js')
+  const number = signalNumber(value)
+  if (number === undefined) throw errors.unknownSignal(name, value, meantSignal(value, signalNames))
+  return number
+}
+
+// 'TERM' and 'sigterm' are SIGTERM.
+function meantSignal(value, known) {
+  const word = value.toUpperCase().replace(/^SIG/, '')
+  const meant = nearest(
+    word,
+    known.map((one) => one.slice('SIG'.length)),
+  )
+  return meant && `SIG${meant}`
 }
 
 // The same, or a number, of which 0 only asks.
@@ -127,24 +139,6 @@ function isPlainObject(value) {
   const prototype = Object.getPrototypeOf(value)
   // Object.prototype, of this realm or another.
   return prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
-function nearest(key, known) {
-  const word = key.slice(0, 64)
-  return known.reduce((best, one) => (distance(word, one) < distance(word, best) ? one : best))
-}
-
-// Levenshtein's, a row at a time.
-function distance(a, b) {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
-    }
-    row = next
-  }
-  return row[b.length]
 }
 
 module.exports = {

@@ -80,7 +80,7 @@ async function demo() {
   check(/GET \/first/.test(old) && /GET \/second/.test(now), 'what it says goes to the new one from then on')
 
   const again = daemon('start')
-  check(again.status === 1 && again.stderr.includes(`runs, with pid ${pid}`), 'a second start names the one that runs')
+  check(again.status === 1 && again.stderr.includes(`(pid ${pid})`), 'a second start names the one that runs')
   const taken = daemon('start', { DIRECTORY: path.join(directory, 'second'), PORT: port })
   check(taken.status === 1 && /EADDRINUSE/.test(taken.stderr), 'one on the same port fails, and says why')
 

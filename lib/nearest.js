@@ -1,0 +1,42 @@
+'use strict'
+
+// The known name that a caller may have meant by an unknown one.
+
+const MOST_EDITS = 2
+
+// Names of child_process's options, and of a channel's where they stand in the wrong place.
+const ALIASES = {
+  __proto__: null,
+  uid: 'user',
+  gid: 'group',
+  detached: 'session',
+  timeout: 'readyTimeout',
+  maxMessageLength: 'channel.maxMessageLength',
+  maxHandles: 'channel.maxHandles',
+}
+
+// Returns undefined where nothing is near.
+function nearest(name, known) {
+  const alias = ALIASES[name]
+  if (alias !== undefined && known.includes(alias.split('.')[0])) return alias
+  const [best] = known
+    .map((one) => ({ one, edits: distance(name.slice(0, 64), one) }))
+    .sort((a, b) => a.edits - b.edits)
+  // Two edits make any word of three letters of any other.
+  return best.edits <= MOST_EDITS && 2 * best.edits <= name.length ? best.one : undefined
+}
+
+// Levenshtein's, a row at a time.
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+module.exports = { nearest }
