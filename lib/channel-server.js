@@ -7,6 +7,7 @@ const fs = require('node:fs')
 const { isPromise } = require('node:util/types')
 const { CHECKS, open } = require('./channels.js')
 const errors = require('./errors.js')
+const { inspectable } = require('./inspection.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
 const { isError } = require('./realm.js')
@@ -21,6 +22,8 @@ const PAUSE = 100
 
 const SERVER_CHECKS = { ...CHECKS, mode: validate.fileMode, authorize: validate.callback }
 
+let fieldsOf
+
 class ChannelServer extends EventEmitter {
   #path
   #token
@@ -28,6 +31,10 @@ class ChannelServer extends EventEmitter {
   #options
   #pause
   #isClosed = false
+
+  static {
+    fieldsOf = (server) => (#token in server ? { path: server.#path, closed: server.#isClosed } : undefined)
+  }
 
   constructor(key, fd, path, authorize, options) {
     if (key !== OWN) throw errors.illegalConstructor()
@@ -112,7 +119,14 @@ class ChannelServer extends EventEmitter {
     reactor.hold(-1)
     process.nextTick(() => this.emit('close'))
   }
+
+  [Symbol.asyncDispose]() {
+    // Not by a method of whatever this is called on.
+    return ChannelServer.prototype.close.call(this)
+  }
 }
+
+inspectable(ChannelServer, fieldsOf)
 
 const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
 

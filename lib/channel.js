@@ -4,6 +4,7 @@
 
 const { Batch } = require('./batch.js')
 const errors = require('./errors.js')
+const { inspectable } = require('./inspection.js')
 const { Iteration, OVER } = require('./iteration.js')
 const { Listened } = require('./listened.js')
 const native = require('./native.js')
@@ -35,6 +36,8 @@ const BATCHES = 4
 // After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
 const CROWD_PAUSE = 2
 
+let fieldsOf
+
 class Channel extends Listened {
   #reactor
   #token
@@ -61,6 +64,10 @@ class Channel extends Listened {
   #closing
   #closed
   #forget
+
+  static {
+    fieldsOf = (channel) => (#token in channel ? { peer: channel.#peer ?? null, closed: channel.#isClosed } : undefined)
+  }
 
   constructor(key, fd, options, forget) {
     if (key !== OWN) throw errors.illegalConstructor()
@@ -380,6 +387,11 @@ class Channel extends Listened {
     return this.#closing
   }
 
+  [Symbol.asyncDispose]() {
+    // Not by a method of whatever this is called on.
+    return Channel.prototype.close.call(this)
+  }
+
   destroy(error) {
     if (error !== undefined && !isError(error)) {
       throw errors.invalidArgType('error', 'an instance of Error', error)
@@ -387,6 +399,8 @@ class Channel extends Listened {
     this.#finish(error)
   }
 }
+
+inspectable(Channel, fieldsOf)
 
 // `forget` is called when the descriptor is another one's to have.
 const channelOf = (fd, options, forget) => new Channel(OWN, fd, options, forget)

@@ -3,6 +3,7 @@
 // The channel of a socket: one, however often it is asked for.
 
 const { isDeepStrictEqual } = require('node:util')
+const { callSite } = require('./call-site.js')
 const { Channel, channelOf } = require('./channel.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
@@ -83,10 +84,16 @@ function owned(fd, options) {
 
 const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
 
+// Also what is thrown at once is a rejection.
+const connect = async (name, isAbstract) => native.connectUnix(name, isAbstract)
+
 async function connectChannel(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
   const checked = validate.options(options, 'options', CHECKS)
-  const [fd] = await native.connectUnix(name, isAbstract)
+  const at = callSite()
+  const [fd] = await connect(name, isAbstract).catch((error) => {
+    throw at(error)
+  })
   return open(fd, checked)
 }
 

@@ -24,6 +24,13 @@ function received(value) {
   return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`
 }
 
+// In one line. Of an instance of a class only its name: its internals are long.
+function brief(value) {
+  const className = typeof value === 'object' ? value?.constructor?.name : undefined
+  if (className !== undefined && !['Object', 'Array'].includes(className)) return `an instance of ${className}`
+  return inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 0 }).slice(0, 128)
+}
+
 exports.invalidArgType = (name, expected, value, cause) =>
   withCode(
     new TypeError(`${subject(name)} must be ${expected}. ${received(value)}`, cause && { cause }),
@@ -31,10 +38,7 @@ exports.invalidArgType = (name, expected, value, cause) =>
   )
 
 exports.invalidArgValue = (name, reason, value) =>
-  withCode(
-    new TypeError(`${subject(name)} ${reason}. Received ${inspect(value).slice(0, 128)}`),
-    'ERR_INVALID_ARG_VALUE',
-  )
+  withCode(new TypeError(`${subject(name)} ${reason}. Received ${brief(value)}`), 'ERR_INVALID_ARG_VALUE')
 
 exports.outOfRange = (name, range, value) =>
   withCode(new RangeError(`${subject(name)} must be ${range}. Received ${inspect(value)}`), 'ERR_OUT_OF_RANGE')

@@ -1,5 +1,6 @@
 'use strict'
 
+const { inspectable } = require('./inspection.js')
 const native = require('./native.js')
 
 // Loaded when there is something to say, or to do.
@@ -41,6 +42,7 @@ class Custody {
 
 let isOpen
 let guard
+let fieldsOf
 
 // Owns a descriptor.
 class Handle {
@@ -56,6 +58,13 @@ class Handle {
 
   static {
     isOpen = (handle) => handle.#fd !== undefined
+
+    fieldsOf = (handle) => {
+      if (!(#fd in handle)) return undefined
+      if (handle.#fd === undefined) return { closed: true }
+      const fields = { fd: handle.#fd, kind: kindOf(handle.#fd) }
+      return handle.#name === undefined ? fields : { ...fields, name: handle.#name }
+    }
 
     // Has handles be closed when all of them are collected.
     guard = (handles) => {
@@ -112,6 +121,18 @@ class Handle {
     this.#custody?.claim(this.#fd)
     this.#custody = undefined
     this.#fd = undefined
+  }
+}
+
+inspectable(Handle, fieldsOf)
+
+// Null where the descriptor was closed by its number.
+function kindOf(fd) {
+  try {
+    return native.kindOf(fd)
+  } catch (error) {
+    if (error.code === 'EBADF') return null
+    throw error
   }
 }
 

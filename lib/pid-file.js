@@ -4,6 +4,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { callSite } = require('./call-site.js')
 const errors = require('./errors.js')
 const { isInode } = require('./marked.js')
 const native = require('./native.js')
@@ -21,9 +22,12 @@ async function stopDaemon(pidFile, options) {
   const file = path.resolve(validate.string(pidFile, 'pidFile'))
   const { SIGTERM } = require('node:os').constants.signals
   const { signal = SIGTERM, timeout = 10_000, kill = true } = validate.options(options, 'options', STOP_CHECKS)
-  const { pid, killed, late, unknown } = await native.stopDaemon(file, signal, timeout, kill)
-  if (unknown) throw errors.holderUnknown(file)
-  if (late) throw errors.stopTimeout({ pid, timeout, kill })
+  const at = callSite()
+  const { pid, killed, late, unknown } = await native.stopDaemon(file, signal, timeout, kill).catch((error) => {
+    throw at(error)
+  })
+  if (unknown) throw at(errors.holderUnknown(file))
+  if (late) throw at(errors.stopTimeout({ pid, timeout, kill }))
   return pid === null ? null : { pid, killed }
 }
 

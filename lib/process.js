@@ -1,5 +1,7 @@
 'use strict'
 
+const { inspectable } = require('./inspection.js')
+
 // Loaded when there is something to say, or to do.
 const errors = () => require('./errors.js')
 const watches = () => require('./watch.js')
@@ -11,12 +13,18 @@ const OWN = Symbol('owned process')
 // A child that nobody has an object for any more is still reaped.
 const collected = new FinalizationRegistry((watch) => watch.release())
 
+let fieldsOf
+
 // Owns a pidfd.
 class Process {
   #pid
   #stdio
   #watch
   #isClosed = false
+
+  static {
+    fieldsOf = (one) => (#pid in one ? { pid: one.#pid, closed: one.#isClosed } : undefined)
+  }
 
   constructor(key, pid, watch, stdio) {
     if (key !== OWN) throw errors().illegalConstructor()
@@ -72,6 +80,8 @@ class Process {
     if (this.#isClosed) throw errors().processClosed()
   }
 }
+
+inspectable(Process, fieldsOf)
 
 const processOf = (pid, watch, stdio = []) => new Process(OWN, pid, watch, stdio)
 

@@ -3,6 +3,7 @@
 // Any program as a daemon, started by a process that goes on.
 
 const path = require('node:path')
+const { callSite } = require('./call-site.js')
 const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
@@ -45,10 +46,18 @@ async function spawnDaemon(file, ...rest) {
     listen: [],
     ...validate.options(given, 'options', CHECKS),
   }
-  const outcome = await native.startDaemon(ordersFor(file, checkedArgs, options))
-  if (!outcome.ready) throw failure(outcome, options)
+  const at = callSite()
+  const outcome = await start(ordersFor(file, checkedArgs, options), options).catch((error) => {
+    throw at(error)
+  })
   if (outcome.handedOver) await systemd.introduceSuccessor(outcome.pid)
   return { pid: outcome.pid }
+}
+
+async function start(orders, options) {
+  const outcome = await native.startDaemon(orders)
+  if (!outcome.ready) throw failure(outcome, options)
+  return outcome
 }
 
 function ordersFor(file, args, options) {
