@@ -56,6 +56,93 @@ export type RealTimeSignal =
   | 'SIGRTMIN+29'
   | 'SIGRTMIN+30'
 
+// ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A system call that failed. */
+export interface SystemError extends Error {
+  /** 'EPERM', 'ENOENT', … */
+  code: string
+  /** The negative of errno(3), as in Node.js. */
+  errno: number
+  syscall: string
+  path?: string
+}
+
+/** A condition of procnative's own. The properties that there are follow from `code`. */
+export type ProcnativeError =
+  | AlreadyRunningError
+  | DaemonExitedError
+  | DaemonTimeoutError
+  | StopTimeoutError
+  | ChildOwnedError
+  | PlainError
+
+export interface AlreadyRunningError extends Error {
+  code: 'ERR_PROCNATIVE_ALREADY_RUNNING'
+  /** The daemon that has the pid file, or null where that is not known. */
+  pid: number | null
+}
+
+export interface DaemonExitedError extends Error {
+  code: 'ERR_PROCNATIVE_DAEMON_EXITED'
+  exitCode: number | null
+  signal: Signal | null
+  /** The last 64 KiB that the daemon wrote to standard error, or empty. */
+  stderr: string
+  /** The error that ended the daemon of {@link daemonize}, if one reached the top of the program. */
+  cause?: Error
+}
+
+export interface DaemonTimeoutError extends Error {
+  code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT'
+  /** In ms. */
+  timeout: number
+  /** The last 64 KiB that the daemon wrote to standard error, or empty. */
+  stderr: string
+  cause?: Error
+}
+
+export interface StopTimeoutError extends Error {
+  code: 'ERR_PROCNATIVE_STOP_TIMEOUT'
+  pid: number
+  /** In ms. */
+  timeout: number
+}
+
+export interface ChildOwnedError extends Error {
+  code: 'ERR_PROCNATIVE_CHILD_OWNED'
+  /** The child, or what was asked for if that names several. */
+  pid: number
+}
+
+/** Conditions that have no properties but `cause`. */
+export interface PlainError extends Error {
+  code:
+    | 'ERR_PROCNATIVE_ALREADY_DAEMONIZED'
+    | 'ERR_PROCNATIVE_CHANNEL_CLOSED'
+    | 'ERR_PROCNATIVE_CLUSTER_WORKER'
+    | 'ERR_PROCNATIVE_HANDLES_LOST'
+    | 'ERR_PROCNATIVE_HANDLES_MISSING'
+    | 'ERR_PROCNATIVE_HANDLES_SURPLUS'
+    | 'ERR_PROCNATIVE_HANDLE_CLOSED'
+    | 'ERR_PROCNATIVE_HOLDER_UNKNOWN'
+    | 'ERR_PROCNATIVE_INIT_PROCESS'
+    | 'ERR_PROCNATIVE_LINK_LOST'
+    | 'ERR_PROCNATIVE_MESSAGE_CUT'
+    | 'ERR_PROCNATIVE_MESSAGE_INVALID'
+    | 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'
+    | 'ERR_PROCNATIVE_NOT_ADOPTABLE'
+    | 'ERR_PROCNATIVE_NO_BINARY'
+    | 'ERR_PROCNATIVE_PLATFORM'
+    | 'ERR_PROCNATIVE_PROCESS_CLOSED'
+    | 'ERR_PROCNATIVE_REPL'
+    | 'ERR_PROCNATIVE_RUNTIME'
+    | 'ERR_PROCNATIVE_STDIN_SCRIPT'
+    | 'ERR_PROCNATIVE_TOO_MANY_HANDLES'
+    | 'ERR_PROCNATIVE_UNIX_SERVER'
+    | 'ERR_PROCNATIVE_WORKER_THREAD'
+}
+
 // ── Sessions and process groups ──────────────────────────────────────────────────────────────────────────────
 
 /**
@@ -575,6 +662,7 @@ export interface WaitOptions {
  * @throws `ERR_PROCNATIVE_CHILD_OWNED`, with `pid`, where it may be the runtime's
  * @see waitpid(2), waitid(2)
  */
+export function waitpid(pid: number, options?: WaitOptions & { nohang?: false }): WaitStatus
 export function waitpid(pid: number, options?: WaitOptions): WaitStatus | null
 
 /**
@@ -779,10 +867,11 @@ export class Channel extends EventEmitter {
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
-  on(event: 'message', listener: (message: any, handles: Handle[]) => void): this
-  on(event: 'close', listener: () => void): this
-  on(event: 'error', listener: (error: Error) => void): this
-  on(event: string, listener: (...args: any[]) => void): this
+  on<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
+  once<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
+  addListener<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
+  prependListener<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
+  prependOnceListener<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
   /**
    * Messages until the channel is closed; throws what 'error' would tell, also when the loop is left, if it has come by then.
    * To leave the loop stops the reading, and leaves the channel open.
@@ -808,6 +897,15 @@ export class Channel extends EventEmitter {
    * 'error', or to who iterates.
    */
   destroy(error?: Error): void
+  /** {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The events of a {@link Channel}, and what their listeners get. */
+export interface ChannelEvents {
+  message: [message: any, handles: Handle[]]
+  error: [error: Error]
+  close: []
 }
 
 /**
@@ -887,6 +985,7 @@ export function listenChannel(
   options?: ListenChannelOptions,
   listener?: (channel: Channel) => void,
 ): Promise<ChannelServer>
+export function listenChannel(path: string, listener?: (channel: Channel) => void): Promise<ChannelServer>
 
 /**
  * An `EventEmitter`: 'connection' (channel); 'close' (); 'error' (error) for a connection that can't be accepted (`EMFILE`),
@@ -896,8 +995,28 @@ export function listenChannel(
 export class ChannelServer extends EventEmitter {
   private constructor()
   readonly path: string
+  on<E extends keyof ChannelServerEvents>(event: E, listener: (...args: ChannelServerEvents[E]) => void): this
+  once<E extends keyof ChannelServerEvents>(event: E, listener: (...args: ChannelServerEvents[E]) => void): this
+  addListener<E extends keyof ChannelServerEvents>(event: E, listener: (...args: ChannelServerEvents[E]) => void): this
+  prependListener<E extends keyof ChannelServerEvents>(
+    event: E,
+    listener: (...args: ChannelServerEvents[E]) => void,
+  ): this
+  prependOnceListener<E extends keyof ChannelServerEvents>(
+    event: E,
+    listener: (...args: ChannelServerEvents[E]) => void,
+  ): this
   /** Stops listening. Channels go on, and the file stays, for a successor to replace. */
   close(): Promise<void>
+  /** {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The events of a {@link ChannelServer}, and what their listeners get. */
+export interface ChannelServerEvents {
+  connection: [channel: Channel]
+  error: [error: Error]
+  close: []
 }
 
 export interface ListenUnixOptions {

@@ -166,7 +166,8 @@ function serverOf(handle, path, ...rest) {
   }
 }
 
-async function listenChannel(path, options, listener) {
+async function listenChannel(path, ...rest) {
+  const [options, listener] = typeof rest[0] === 'function' && rest[1] === undefined ? [undefined, rest[0]] : rest
   const given = validate.options(options, 'options', SERVER_CHECKS)
   const { mode, authorize = isOursOrRoot, ...channelOptions } = given
   if (listener !== undefined) validate.callback(listener, 'listener')

@@ -88,6 +88,8 @@ export function parse(text) {
     // On the next line, a bracket begins the next member.
     while (isNext('[') && !tokens[at].newline) {
       next()
+      // Another type's member is not looked up.
+      if (!isNext(']')) type()
       expect(']')
       found = { kind: 'array', item: found }
     }
@@ -99,7 +101,7 @@ export function parse(text) {
       return postfix()
     }
     if (isString(peek())) return { kind: 'literal', value: next().slice(1, -1) }
-    if (take('[')) return { kind: 'tuple', items: list(']', type) }
+    if (take('[')) return { kind: 'tuple', items: list(']', tupleItem) }
     if (isNext('{')) return { kind: 'object', members: members() }
     if (take('(')) {
       const inner = type()
@@ -108,6 +110,11 @@ export function parse(text) {
     }
     if (REFUSED.includes(peek())) fail('a type that is not understood')
     return qualified()
+  }
+  // With or without a name.
+  function tupleItem() {
+    if (isName(peek()) && peek(1) === ':') at += 2
+    return type()
   }
   function qualified() {
     let full = name()
@@ -130,6 +137,7 @@ export function parse(text) {
     if (REFUSED.includes(peek()) && isName(peek(1))) fail('a modifier that is not understood')
     const memberName = take('[') ? symbolName() : name()
     const optional = take('?')
+    if (take('<')) while (!take('>')) next()
     if (isNext('(')) {
       const takes = parameters()
       if (take(':')) type()
