@@ -81,18 +81,6 @@ test('H11: a child that can’t be started costs no descriptor', onlyNode, async
   await until(() => openCount() === before, 'no descriptor is left')
 })
 
-test('H11: options in the place of arguments, which child_process would take, start no child without a channel', {
-  ...onlyNode,
-}, async (t) => {
-  assert.throws(
-    () => {
-      const child = fork(fixture('channel-child.mjs'), { silent: true })
-      t.after(() => child.kill('SIGKILL'))
-    },
-    { code: 'ERR_INVALID_ARG_TYPE' },
-  )
-})
-
 test('H9: a child for which there are not enough descriptors costs none', onlyNode, async (t) => {
   const { code, said } = await program(t, 'fork-exhausted.mjs', [], { prefix: limitedTo(64) }).ended()
   assert.equal(code, 0)

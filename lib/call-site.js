@@ -4,7 +4,7 @@
 
 // Remembers where a function is called. Returns what gives errors that stack.
 function callSite() {
-  const site = {}
+  const site = { __proto__: null }
   Error.captureStackTrace(site, callSite)
   return (error) => {
     const frames = typeof site.stack === 'string' ? site.stack.indexOf('\n    at ') : -1

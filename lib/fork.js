@@ -123,7 +123,7 @@ function joinParent() {
     ...checked({ maxHandles: number(maxHandles) }),
   })
   const host = native.hostProcess()
-  Object.defineProperty(host, PARENT, { value: () => channel, configurable: true })
+  Object.defineProperty(host, PARENT, { __proto__: null, value: () => channel, configurable: true })
   return channel.once('close', () => delete host[PARENT])
 }
 

@@ -41,7 +41,12 @@ function isPlainObject(value) {
 function errorHere(error) {
   if (!isNativeError(error) || error instanceof Error) return error
   const made = Object.assign(new (ERRORS[error.name] ?? Error)(error.message), error)
-  return Object.defineProperty(made, 'stack', { value: error.stack, configurable: true, writable: true })
+  return Object.defineProperty(made, 'stack', {
+    __proto__: null,
+    value: error.stack,
+    configurable: true,
+    writable: true,
+  })
 }
 
 // An error of any realm. A DOMException is none of V8's own.

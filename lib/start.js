@@ -20,7 +20,7 @@ function takeMarkers() {
   for (const name of MARKERS) delete process.env[name]
   if (Object.hasOwn(process, FOUND)) return { ...markers, ...JSON.parse(process[FOUND]) }
   const found = JSON.stringify(markers)
-  if (found !== '{}') Object.defineProperty(process, FOUND, { value: found })
+  if (found !== '{}') Object.defineProperty(process, FOUND, { __proto__: null, value: found })
   return markers
 }
 

@@ -12,9 +12,11 @@ function asker() {
   const { prepareStackTrace, stackTraceLimit } = Error
   Error.stackTraceLimit = 12
   Error.prepareStackTrace = (_, sites) => sites.map((site) => `${site.getFileName() ?? ''}:${site.getLineNumber()}`)
-  const stack = new Error().stack.filter((place) => !place.startsWith(':') && !place.startsWith(import.meta.url))
+  const { stack } = new Error()
   Object.assign(Error, { prepareStackTrace, stackTraceLimit })
-  return stack[0] ?? ''
+  // It is text while V8 writes another stack, of which it looks at the error's name.
+  if (!Array.isArray(stack)) return ''
+  return stack.find((place) => !place.startsWith(':') && !place.startsWith(import.meta.url)) ?? ''
 }
 
 /** Sets a trap for each name. `caught` is told what it has caught: `name: file:line`. */
