@@ -555,6 +555,7 @@ export interface SpawnOptions {
  *
  * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
  * no program (ENOEXEC) is an error
+ * @param args may be left out, or be null. docs/guides/from-child-process.md says what is as in child_process
  * @throws the system's error for a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
  * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` and `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
  * (`EBADF`), `clone`; then there is no child
@@ -934,7 +935,10 @@ export interface ChildProcessWithHandles extends ChildProcess {
 /**
  * `child_process.fork()`, with a channel beside Node's own: `child.handles` here, {@link parentChannel} there. The child's
  * end is an additional descriptor after those of `stdio`, and the variable `PROCNATIVE_CHANNEL_FD` says which; the
- * options of the channel hold at both ends. Of the options that are child_process's own, those are known that Node.js 26 has.
+ * options of the channel hold at both ends. Of the options that are child_process's own, those are known that Node.js 26 has;
+ * its `serialization` is that of `child.send()`, and `channel: { serialization }` that of `child.handles`.
+ *
+ * `args` may be left out, or be null.
  *
  * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, whose children get no further descriptors
  */
