@@ -12,7 +12,8 @@ function afterMainScript(callback) {
   if (url === undefined) afterOneTurn()
   // A module that is being evaluated is not evaluated again: its import settles when it has come to its end,
   // top-level awaits included. Where it fails, Node reports that and ends the process.
-  else import(url).then(afterOneTurn, afterOneTurn)
+  // Webpack would replace this import by one that fails.
+  else import(/* webpackIgnore: true */ url).then(afterOneTurn, afterOneTurn)
 }
 
 // The ECMAScript module at the bottom of the stack: the main one, where that is who called. CommonJS has paths

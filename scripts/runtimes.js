@@ -11,20 +11,20 @@ const path = require('node:path')
 // Where every user of the tests can get at it, as nobody too.
 const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
-/** Installs a package of npm's on its own; returns its directory of packages. Throws where it can't be had. */
-function install(name) {
-  const directory = path.join(cache, name.replace('/', '+'))
+/** Installs packages of npm's on their own; returns their directory. Throws where they can't be had. */
+function install(...names) {
+  const directory = path.join(cache, names.join(' ').replaceAll('/', '+'))
   fs.mkdirSync(directory, { recursive: true })
   // These packages fetch their binary in an install script, from the registry.
   const scripts = { allowScripts: { node: true, bun: true, deno: true } }
   fs.writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ private: true, ...scripts }))
   // Without a network this is to fail soon. What it says goes to stderr: a test's stdout is its own.
   const options = ['--no-package-lock', '--fetch-retries=1', '--fetch-retry-mintimeout=1000']
-  const { status } = spawnSync('npm', ['install', ...options, name], {
+  const { status } = spawnSync('npm', ['install', ...options, ...names], {
     cwd: directory,
     stdio: ['ignore', 2, 2],
   })
-  if (status !== 0) throw new Error(`${name} could not be installed`)
+  if (status !== 0) throw new Error(`${names.join(', ')} could not be installed`)
   return path.join(directory, 'node_modules')
 }
 

@@ -24,20 +24,28 @@ import { end } from './daemon.mjs'
 import { hasProgram, isRoot, needs, temporary } from './harness.mjs'
 import { startedWith } from './proc.mjs'
 import { root } from './run.mjs'
+import { buildsItself } from './sea.mjs'
 import { until } from './until.mjs'
 
 const MARK = 'PROCNATIVE_PAGE'
 const TYPES = 'tsc --noEmit --strict --module nodenext --target es2023 --types node'
 const PROGRAMS = [
   'curl',
+  'esbuild',
   'logrotate',
+  'ncc',
+  'postject',
   'ps',
   'python3',
   'script',
   'systemd-analyze',
   'systemd-socket-activate',
   'unshare',
+  'webpack',
 ]
+
+// Packages, by their paths, that blocks load and this project has not.
+const PACKAGES = process.env.PROCNATIVE_PAGES_PACKAGES?.split(':') ?? []
 
 const node = { run: (name) => `node ${name}`, check: (name) => `node --check ${name}`, isProgram: true }
 
@@ -150,6 +158,7 @@ export function neededBy({ root, content, transcript }) {
   const text = [content, ...transcript.map(({ command }) => command)].join('\n')
   const missing = PROGRAMS.filter((name) => new RegExp(`(?<![-\\w])${name}\\b`).test(text) && !hasProgram(name))
   if (root && !isRoot) missing.unshift('root')
+  if (text.includes('--build-sea') && !buildsItself(process.version)) missing.unshift('Node.js 26')
   return needs(missing.join(', '), missing.length === 0)
 }
 
@@ -191,6 +200,7 @@ function furnish(place) {
   fs.symlinkSync(path.join(root, 'node_modules/@types'), path.join(modules, '@types'))
   fs.symlinkSync(path.join(root, 'node_modules/.bin/tsc'), path.join(modules, '.bin/tsc'))
   fs.symlinkSync(process.execPath, path.join(modules, '.bin/node'))
+  for (const name of PACKAGES) fs.symlinkSync(name, path.join(modules, path.basename(name)))
 }
 
 function save(place, { language, file, content }) {
