@@ -16,7 +16,11 @@ function descriptorsToSend(value, name) {
 
 function listToSend(list, name) {
   const fds = []
-  for (let index = 0; index < list.length; index++) fds.push(descriptorToSend(own(list, index), name, index))
+  for (let index = 0; index < list.length; index++) {
+    const value = list[index]
+    // Array.prototype can be polluted with numbers and plain objects, and with no Handle.
+    fds.push(descriptorToSend(value instanceof Handle ? value : own(list, index), name, index))
+  }
   // Only now: of holes there can be more than there is memory.
   return new Int32Array(fds)
 }
