@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict'
 import path from 'node:path'
-import { test } from './helpers/harness.mjs'
-import { fixture, root, run } from './helpers/run.mjs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { daemonStatus } from '../index.js'
+import { temporary, test } from './helpers/harness.mjs'
+import { isAlive } from './helpers/proc.mjs'
+import { fixture, root, run, runScript } from './helpers/run.mjs'
+import { until } from './helpers/until.mjs'
 
 const demo = path.join(root, 'examples/http-daemon/demo.js')
 
@@ -12,6 +16,23 @@ test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', asy
   assert.equal(code, 0, stdout + stderr)
   assert.doesNotMatch(stdout, /✖/)
   assert.match(stdout, /All as it should be/)
+})
+
+test('examples/zero-downtime: SIGTERM during a reload ends both processes', async (t) => {
+  const directory = temporary(t)
+  const pidFile = path.join(directory, 'pid')
+  const env = { ...process.env, DIRECTORY: directory, PORT: '0' }
+  for (let round = 0; round < 8; round++) {
+    const { code, stderr } = await runScript(path.join(root, 'examples/zero-downtime/server.js'), [], { env })
+    assert.equal(code, 0, stderr)
+    const { pid } = daemonStatus(pidFile)
+    process.kill(pid, 'SIGHUP')
+    // Another point of the successor's start each time.
+    await sleep(round * 15)
+    process.kill(pid, 'SIGTERM')
+    await until(() => !isAlive(pid), 'the predecessor has ended')
+    await until(() => !daemonStatus(pidFile).running, 'the successor has ended')
+  }
 })
 
 test('D25: examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', async () => {

@@ -33,7 +33,7 @@ const server = http.createServer((_request, response) => {
 
 // Before it is ready: from then on it may be told anything.
 process.on('SIGHUP', reload)
-process.on('SIGTERM', () => server.close(() => process.exit()))
+process.on('SIGTERM', stop)
 
 const where = handed ? { fd: handed.take() } : { host: '127.0.0.1', port: Number(process.env.PORT ?? 8080) }
 server.listen(where, () => {
@@ -42,25 +42,33 @@ server.listen(where, () => {
   daemon.ready()
 })
 
-let reloading = false
+/** A successor, until it is ready or has failed. @type {Promise<{ pid: number }> | undefined} */
+let starting
 async function reload() {
-  if (reloading) return
-  reloading = true
+  if (starting || leaving) return
+  // The successor has the pid file's lock from its first moment, and its pid is in the file when it is ready.
+  starting = spawnDaemon(process.execPath, [...process.execArgv, __filename], {
+    listen: { http: server },
+    pidFile,
+    ready: 'notify',
+    stdio: ['ignore', log, log],
+  })
   try {
-    // The successor has the pid file's lock from its first moment, and its pid is in the file when it is ready.
-    const { pid } = await spawnDaemon(process.execPath, [...process.execArgv, __filename], {
-      listen: { http: server },
-      pidFile,
-      ready: 'notify',
-      stdio: ['ignore', log, log],
-    })
+    const { pid } = await starting
     console.log(`${process.pid} has handed over to ${pid}`)
     leave()
   } catch (error) {
     // Nothing has changed: this process goes on.
     console.error(error)
-    reloading = false
   }
+  starting = undefined
+}
+
+// The signal is for the program, so a successor ends too: `kill` reaches this process only.
+async function stop() {
+  const successor = await starting?.catch(() => undefined)
+  if (successor) process.kill(successor.pid)
+  if (!leaving) server.close(() => process.exit())
 }
 
 // Ends when everybody has been answered. Who is connected may be about to ask for more, so a connection is closed after

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::error::{During, Result};
+use crate::pid_file::PATIENCE;
 use crate::pid_file::status::{self, Status};
 use crate::sys::{pidfd, poll};
 
@@ -17,7 +18,7 @@ pub enum Stopped {
     NotRunning,
     /// The file is locked, but what holds the lock is not the process that it names.
     Unknown,
-    /// Gone, by its own or, past the time-out, by SIGKILL.
+    /// Gone, by its own or, past the time-out, by SIGKILL. `pid` is the one that was found first.
     Gone {
         pid: i32,
         killed: bool,
@@ -28,27 +29,46 @@ pub enum Stopped {
     },
 }
 
-/// Sends `signal` and waits for the end; past `timeout`, sends SIGKILL if `kill`, and waits as long again.
+/// Stops the daemon, and then each successor that it had started: a successor holds the lock when its predecessor has ended.
 pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<Stopped> {
-    let (pid, process) = match find(path)? {
-        Found::Daemon(pid, process) => (pid, process),
-        Found::Nobody => return Ok(Stopped::NotRunning),
-        Found::Unknown => return Ok(Stopped::Unknown),
-    };
+    let mut stopped = Stopped::NotRunning;
+    let mut patience = PATIENCE;
+    for _ in 0..ATTEMPTS {
+        let (pid, process) = match find(path, patience)? {
+            Found::Daemon(pid, process) => (pid, process),
+            Found::Nobody => return Ok(stopped),
+            Found::Unknown => return Ok(Stopped::Unknown),
+        };
+        let Some(was_killed) = end(&process, signal, timeout, kill)? else {
+            return Ok(Stopped::Late { pid });
+        };
+        stopped = match stopped {
+            Stopped::Gone { pid, killed } => Stopped::Gone { pid, killed: killed || was_killed },
+            _ => Stopped::Gone { pid, killed: was_killed },
+        };
+        // The file names the predecessor until a successor is ready.
+        patience = PATIENCE.max(timeout);
+    }
+    Ok(Stopped::Unknown)
+}
+
+/// Sends `signal` and waits for the end; past `timeout`, sends SIGKILL if `kill`, and waits as long again. Returns whether it
+/// took SIGKILL; None if the process is still there.
+fn end(process: &OwnedFd, signal: i32, timeout: Duration, kill: bool) -> Result<Option<bool>> {
     for (signal, killed) in [(signal, false), (libc::SIGKILL, true)] {
         if killed && !kill {
             break;
         }
         match pidfd::send_signal(process.as_fd(), signal) {
             // It has ended, and was reaped, by itself.
-            Err(Errno::ESRCH) => return Ok(Stopped::Gone { pid, killed: false }),
+            Err(Errno::ESRCH) => return Ok(Some(false)),
             result => result.during("pidfd_send_signal")?,
         }
         if poll::wait(&[process.as_fd()], Some(Instant::now() + timeout)).during("poll")? {
-            return Ok(Stopped::Gone { pid, killed });
+            return Ok(Some(killed));
         }
     }
-    Ok(Stopped::Late { pid })
+    Ok(None)
 }
 
 enum Found {
@@ -59,9 +79,9 @@ enum Found {
 
 /// The process that holds the file's lock and is named by it, held fast: it is asked for once more when we have its
 /// pidfd, so that this can't be of a stranger who was given the number since.
-fn find(path: &str) -> Result<Found> {
+fn find(path: &str, patience: Duration) -> Result<Found> {
     for _ in 0..ATTEMPTS {
-        let status = status::settled(path)?;
+        let status = status::settled(path, patience)?;
         let pid = match status {
             Status::Stopped => return Ok(Found::Nobody),
             Status::Running(Some(pid)) => pid,

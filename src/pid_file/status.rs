@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{self, FileStat, Mode};
 
 use super::lock::{self, Holder};
-use super::{FLAGS, PATIENCE, descriptors, fingerprint, is_strangers, read_pid};
+use super::{FLAGS, descriptors, fingerprint, is_strangers, read_pid};
 use crate::error::{During, Error, Result};
 use crate::fd;
 use crate::plan::c_string;
@@ -33,10 +33,10 @@ pub fn of(path: &str) -> Result<Status> {
     at(&c_string(path)?)
 }
 
-/// The same, once it has a pid, or has waited long enough for one.
-pub fn settled(path: &str) -> Result<Status> {
+/// The same, once it has a pid, or has waited that long for one.
+pub fn settled(path: &str, patience: Duration) -> Result<Status> {
     let path = c_string(path)?;
-    let mut wait = Wait::until(Instant::now() + PATIENCE);
+    let mut wait = Wait::until(Instant::now() + patience);
     loop {
         match at(&path)? {
             Status::Starting | Status::Running(None) if wait.goes_on() => {}
