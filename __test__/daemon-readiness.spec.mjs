@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { end, factsFrom, failure, firstLine, launch } from './helpers/daemon.mjs'
 import { isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { isAlive, stat, status } from './helpers/proc.mjs'
-import { fixture, run, runScript } from './helpers/run.mjs'
+import { fixture, root, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 test('D6: the launcher ends by _exit(0), without running its exit handlers', async (t) => {
@@ -147,10 +148,30 @@ test('D7: exit(7) is exitCode 7', async (t) => {
   assert.deepEqual({ code, exitCode, signal }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7, signal: null })
 })
 
-test('D7: exit(0) before readiness says that ready() was never called', async (t) => {
+test('daemonize(): names process.exit() where that came before readiness', async (t) => {
   const { exitCode, message } = await failure(t, {}, 'exit 0')
   assert.equal(exitCode, 0)
-  assert.match(message, /ready\(\) was never called/)
+  assert.match(message, /process\.exit\(\) was called/)
+  assert.doesNotMatch(message, /ready\(\)/)
+})
+
+test('daemonize(): says that the launcher listens already, where the address is in use', async () => {
+  const script = (early) => `
+    const { daemonize } = require(${JSON.stringify(root)})
+    const net = require('node:net')
+    const port = Number(process.argv[1])
+    if (${early}) net.createServer().listen(port)
+    daemonize()
+    net.createServer().listen(port)`
+  const taken = net.createServer().listen(0)
+  const { port } = taken.address()
+  const other = await runScript('-e', [script(false), port])
+  assert.match(other.stderr, /EADDRINUSE/)
+  assert.doesNotMatch(other.stderr, /the launcher itself/)
+  await new Promise((resolve) => taken.close(resolve))
+  const { stderr } = await runScript('-e', [script(true), port])
+  assert.match(stderr, /EADDRINUSE/)
+  assert.match(stderr, /the launcher itself listens/)
 })
 
 test('D7: a loop that ran empty says that ready() was never called', async (t) => {
@@ -196,6 +217,17 @@ test('D7: after readiness, stderr is /dev/null with "ignore"', async (t) => {
   const { facts } = await launch(t, { stderr: 'ignore' })
   assert.match(facts.descriptors[2], /memfd:/)
   assert.equal(fs.readlinkSync(`/proc/${facts.pid}/fd/2`), '/dev/null')
+})
+
+test('daemonize(): what goes to an ignored stderr does not count for RLIMIT_FSIZE', async (t) => {
+  const directory = temporary(t)
+  const script = `
+    const { daemonize } = require(${JSON.stringify(root)})
+    daemonize({ ready: 'manual' })
+    process.stderr.write('written to nowhere', (error) => process.exit(error ? 3 : 7))`
+  const limited = ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, '-e', script]
+  const { stderr } = await run('sh', limited, { cwd: directory }).ended
+  assert.match(stderr, /exit code 7/)
 })
 
 test('D8: past readyTimeout, the daemon and its process group are killed and reaped', async (t) => {

@@ -144,6 +144,14 @@ exports.initProcess = () =>
     'ERR_PROCNATIVE_INIT_PROCESS',
   )
 
+exports.testRunner = (runner) =>
+  withCode(
+    new Error(
+      `daemonize() would end this test process (${runner}) with exit code 0, and hide failures: start the program as a process of its own, or use daemonize({ foreground: true })`,
+    ),
+    'ERR_PROCNATIVE_TEST_RUNNER',
+  )
+
 exports.alreadyDaemonized = () =>
   withCode(new Error('This process has called daemonize() before'), 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
 
@@ -274,12 +282,21 @@ const READINESS = {
   notify: 'it has not said READY=1',
 }
 
-exports.daemonExited = ({ exitCode, signal, ready, ...told }) => {
+// Why a daemon that ended with 0 was not ready.
+const ENDED = {
+  auto: 'process.exit() was called before the main script had come to its end',
+  manual: 'ready() was never called',
+  notify: 'it never said READY=1',
+}
+
+const LISTENS_TWICE =
+  'the launcher itself listens, and holds the address: call daemonize() before listen(), because the program runs again in the daemon'
+
+exports.daemonExited = ({ exitCode, signal, ready, isAddressTaken, ...told }) => {
   const known = exitCode === null ? 'ended' : `ended with exit code ${exitCode}`
   const how = signal === null ? known : `was killed by ${signal}`
-  const never = ready === 'notify' ? 'it never said READY=1' : 'ready() was never called'
-  const why = exitCode === 0 ? `: ${never}` : ''
-  const what = `The daemon ${how} before it was ready${why}`
+  const why = isAddressTaken ? LISTENS_TWICE : exitCode === 0 && ENDED[ready]
+  const what = `The daemon ${how} before it was ready${why ? `: ${why}` : ''}`
   return startFailure('ERR_PROCNATIVE_DAEMON_EXITED', what, told, { exitCode, signal })
 }
 

@@ -6,12 +6,14 @@ const errors = require('./errors.js')
 const { own } = require('./own.js')
 const { signalName } = require('./signals.js')
 
-function failure(outcome, { pidFile, readyTimeout: timeout, ready }) {
+function failure(outcome, { pidFile, readyTimeout: timeout, ready, listens = false }) {
   const { exitCode, signal, killed, pid, stderr } = outcome
   if (outcome.alreadyRunning) return errors.alreadyRunning({ pid, pidFile })
   const told = { stderr, cause: cause(outcome.trouble) }
   if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed })
-  return errors.daemonExited({ ...told, ready, exitCode, signal: signal === null ? null : signalName(signal) })
+  const isAddressTaken = listens && told.cause?.code === 'EADDRINUSE'
+  const ended = { exitCode, signal: signal === null ? null : signalName(signal) }
+  return errors.daemonExited({ ...told, ready, isAddressTaken, ...ended })
 }
 
 // The error that ended the daemon, made anew from what it told of it: by then it may be somebody else's, who tells anything.

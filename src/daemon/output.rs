@@ -85,7 +85,8 @@ pub struct Stderr {
 impl Stderr {
     pub fn open(output: &Output, umask: u32) -> Result<Self> {
         let opened = match output {
-            Output::Ignore => {
+            // A write to memory counts for RLIMIT_FSIZE, and one to /dev/null does not: what is ignored must not fail.
+            Output::Ignore if sys::process::may_write_any_size().during("getrlimit")? => {
                 let memory = sys::fd::memory_file(c"procnative-stderr").during("memfd_create")?;
                 Opened::Owned(memory)
             }

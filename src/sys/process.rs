@@ -1,4 +1,4 @@
-//! waitid(2), kill(2) and prctl(2).
+//! waitid(2), kill(2), getrlimit(2) and prctl(2).
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -125,6 +125,14 @@ fn end_of(which: Which<'_>, flags: c_int) -> nix::Result<(i32, Status)> {
 pub fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
     // SAFETY: numbers only.
     Errno::result(unsafe { libc::kill(pid, signal as i32) }).map(drop)
+}
+
+/// Whether this process, and what it starts, has no RLIMIT_FSIZE.
+pub fn may_write_any_size() -> nix::Result<bool> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one struct.
+    Errno::result(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) })?;
+    Ok(limit.rlim_cur == libc::RLIM_INFINITY)
 }
 
 /// prctl(PR_SET_PDEATHSIG); 0 clears it.

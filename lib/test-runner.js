@@ -1,0 +1,68 @@
+'use strict'
+
+// Whether this process runs tests. daemonize() would end it with 0, and the runner would report no failure.
+//
+// A program that a test starts runs no tests, although it inherits the runner's environment. So variables alone prove
+// nothing: only what this very process is.
+
+const fs = require('node:fs')
+const start = require('./start.js')
+
+// Packages whose scripts load test files into their own process.
+const RUNNERS = new Set([
+  ...[
+    '@cucumber/cucumber',
+    '@hapi/lab',
+    '@playwright/test',
+    'ava',
+    'jasmine',
+    'jest',
+    'jest-cli',
+    'jest-worker',
+    'mocha',
+  ],
+  ...['playwright', 'qunit', 'tap', 'tape', 'tinypool', 'uvu', 'vitest'],
+])
+
+// The name of the runner whose tests this process runs, or undefined.
+function testRunner() {
+  if (isNodeTest()) return 'node:test'
+  const owner = packageOf(start.argv[1])
+  if (RUNNERS.has(owner)) return owner
+  // jest loads each test file, and all that it requires, into a context of its own.
+  if (!(fs.statSync instanceof Function)) return 'a vm context, as of jest'
+  // mocha and its kin, started by another program.
+  if (typeof globalThis.describe === 'function' && typeof globalThis.it === 'function') return 'describe() and it()'
+}
+
+function isNodeTest() {
+  if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
+  // A test file need not load node:test; but then it is a child of the runner itself.
+  return process.env.NODE_TEST_CONTEXT !== undefined && argumentsOf(process.ppid).includes('--test')
+}
+
+function argumentsOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
+  } catch {
+    // It has ended, or /proc is not mounted.
+    return []
+  }
+}
+
+// The package that a script belongs to, or undefined.
+function packageOf(script) {
+  const real = script === undefined ? undefined : realPath(script)
+  return real?.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s)?.[1]
+}
+
+function realPath(file) {
+  try {
+    return fs.realpathSync.native(file)
+  } catch {
+    // Evaluated, or removed meanwhile.
+    return undefined
+  }
+}
+
+module.exports = { testRunner }
