@@ -91,6 +91,7 @@ export interface DaemonOrders {
   pidFile?: string
   notifies: boolean
   timeout: number
+  manager?: string
 }
 
 export declare function daemonStatus(path: string): DaemonStatus
@@ -232,6 +233,7 @@ export interface LaunchOrders {
   ownPid: Array<string>
   settings: string
   timeout?: number
+  manager?: string
 }
 
 /** A listening Unix socket, the only one of a list. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
@@ -257,9 +259,6 @@ export declare function notify(socket: string, state: string, patient: boolean):
 
 /** The same, and waits until it was read. False if nobody listens, or does not come to it in time. */
 export declare function notifyAndWait(socket: string, state: string): boolean
-
-/** The same, on a thread. */
-export declare function notifyInBackground(socket: string, state: string): Promise<boolean>
 
 /** Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was. */
 export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number
@@ -334,8 +333,8 @@ export declare function receiveMessages(reactor: number, token: number, isText: 
 /** One recvmsg. Nothing at the end. */
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
-/** Releases the launcher and closes the link. */
-export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>): void
+/** Releases the launcher and closes the link. `isManaged`: once the launcher has told the service manager. */
+export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>, isManaged: boolean): void
 
 /** Lets go of this process's pid file, and removes it if it is this process that it names. */
 export declare function releasePidFile(): void
@@ -400,11 +399,14 @@ export interface Started {
 
 /**
  * How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
- * `signal` if that is known, or late and killed or not.
+ * `signal` if that is known, or late and killed or not. `heard`: the service manager knows; `unheard`: why it does not, empty
+ * where it did not answer.
  */
 export interface StartOutcome {
   ready: boolean
   handedOver: boolean
+  heard: boolean
+  unheard: string | null
   alreadyRunning: boolean
   late: boolean
   killed: boolean

@@ -816,7 +816,6 @@ module.exports.lockPidFile = nativeBinding.lockPidFile
 module.exports.messagesSent = nativeBinding.messagesSent
 module.exports.notify = nativeBinding.notify
 module.exports.notifyAndWait = nativeBinding.notifyAndWait
-module.exports.notifyInBackground = nativeBinding.notifyInBackground
 module.exports.openChannel = nativeBinding.openChannel
 module.exports.openChildren = nativeBinding.openChildren
 module.exports.openFds = nativeBinding.openFds

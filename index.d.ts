@@ -264,12 +264,15 @@ export interface DaemonizeOptions {
   cwd?: string | URL
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
-  /** Default 'ignore'. */
+  /**
+   * Default 'ignore'. Give a daemon that stays a log file: with 'ignore', the report of an uncaught error is written
+   * nowhere once the daemon is ready, and nothing tells why it has ended.
+   */
   stdout?: Output
   /**
    * Default: the same as stdout. With 'ignore', what is written before readiness is kept in memory, for the error of
    * a start that fails; a child that was started before then goes on writing into that memory, unless it is given a
-   * standard error of its own.
+   * standard error of its own. Where RLIMIT_FSIZE is set, which counts for such memory too, it is /dev/null from the start.
    */
   stderr?: Output
   /**
@@ -281,6 +284,10 @@ export interface DaemonizeOptions {
    * follows no symbolic link; it belongs to whoever starts the daemon, also where that becomes another user. It is
    * removed at an exit that emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), after the last
    * handler of that, or emptied where its user may not remove it; not when a signal without a handler kills it.
+   *
+   * `process.execve()` closes the file, and the lock is gone: the new program does not hold it, and no exit handler has run.
+   * Start a successor by {@link spawnDaemon} instead, which hands the lock over. Or let the new program call
+   * `daemonize({ foreground: true, pidFile })`; another daemon may take the lock in between.
    */
   pidFile?: string
   /**
@@ -311,6 +318,10 @@ export interface DaemonizeOptions {
   /**
    * Do everything but the fork, the session and the redirection: for a container's PID 1, and under systemd.
    * Default false.
+   *
+   * Also under PM2, nodemon and `node --watch`: these start a program again when it has ended, as the launcher does once
+   * its daemon is ready, or when a file has changed, and end only what they have started. A flag is a good switch:
+   * `foreground: process.argv.includes('--foreground')`, and then `node --watch server.js --foreground`.
    */
   foreground?: boolean
 }
@@ -330,6 +341,10 @@ export interface Daemon {
   /**
    * Releases the launcher, which ends with 0; in the foreground, tells the service manager. Once is enough, twice
    * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
+   *
+   * Where another process speaks for this one (a launcher with NOTIFY_SOCKET, a predecessor under a service manager), this
+   * waits until that manager knows the new main process, milliseconds as a rule and ten seconds at the most: systemd
+   * ignores a {@link notify} of any other process.
    */
   ready(): void
   /**
@@ -367,6 +382,7 @@ export interface Daemon {
  * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
  * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed the descriptors it was started with
  * @throws `ERR_PROCNATIVE_INIT_PROCESS` as PID 1, unless `foreground`
+ * @throws `ERR_PROCNATIVE_TEST_RUNNER` in a process that runs tests, unless `foreground`: it would end with 0
  * @throws `ERR_PROCNATIVE_STDIN_SCRIPT`, `ERR_PROCNATIVE_REPL`, `ERR_PROCNATIVE_WORKER_THREAD`,
  * `ERR_PROCNATIVE_CLUSTER_WORKER`, `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) where there is no program to run again
  * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
@@ -471,7 +487,10 @@ export interface StopDaemonOptions {
  * that the lock belongs to: never a stranger that has its number. The lock may outlive it by milliseconds, where another thread of
  * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
  *
- * @returns null if none runs; else its pid, and whether it took SIGKILL
+ * A daemon that ends while it starts its successor ({@link SpawnDaemonOptions.pidFile}) leaves the lock to that one. The
+ * successor is waited for, up to `timeout` or five seconds if that is longer, and then stopped in the same way.
+ *
+ * @returns null if none runs; else the pid that was found first, and whether any of them took SIGKILL
  * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
  * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, and {@link daemonStatus} gives no pid
  * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws

@@ -242,6 +242,18 @@ for (const [whose, execArgv] of [
   })
 }
 
+test('daemon.ready(): returns when the manager knows the daemon, so that notify() is heard', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const node = [process.execPath, fixture('tells-status.cjs'), log]
+  const env = { ...process.env, LAST: 'STATUS=ready' }
+  const { stdout, stderr } = await run('python3', [fixture('service-manager.py'), ...node], { env }).ended
+  assert.notEqual(stdout, '', stderr)
+  const { pid } = firstLine(log)
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  const texts = JSON.parse(stdout).messages.map(({ text }) => text)
+  assert.deepEqual(texts, [`MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
+})
+
 test('D13: a service manager that is gone does not make a daemon fail', async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)

@@ -201,27 +201,45 @@ test("D25: with ready: 'exec', the successor has the pid file as soon as its pro
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
 })
 
-test('D25: under a service manager, the old daemon sends the MAINPID of the successor, from its own pid', async (t) => {
-  const directory = temporary(t)
-  const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
-  const service = [process.execPath, ...command({ pidFile, log, remaining: 1 })]
-  const { stdout, stderr, code } = await run(PYTHON, [fixture('service-manager.py'), ...service]).ended
-  assert.equal(code, 0, stderr)
-  const { successor } = reports(content(log)).find((one) => one.successor)
-  t.after(() => end(successor))
-  const { launcher, exit, messages } = JSON.parse(stdout)
-  assert.equal(exit, 0)
-  assert.deepEqual(
-    messages.map(({ text, sender, descriptors, launcherAlive }) => ({
-      text,
-      old: sender === launcher,
-      descriptors,
-      launcherAlive,
-    })),
-    [
-      { text: 'READY=1', old: true, descriptors: 0, launcherAlive: true },
-      { text: `MAINPID=${successor}`, old: true, descriptors: 0, launcherAlive: true },
-      { text: 'BARRIER=1', old: true, descriptors: 1, launcherAlive: true },
+test('stopDaemon(): ends the successor too that was being started', async (t) => {
+  const { pidFile, began } = row(t, {
+    failing: [
+      [process.execPath, [fixture('succeeds.cjs'), '@pidFile', 'stay when orphaned', '@pid'], { ready: 'notify' }],
     ],
-  )
+  })
+  const [old] = await began(1)
+  await until(() => fs.existsSync(`${pidFile}.begun`), 'the successor has begun')
+  const successor = Number(content(`${pidFile}.begun`))
+  assert.deepEqual(await stopDaemon(pidFile), { pid: old, killed: false })
+  assert.equal(isAlive(successor), false)
+  assert.deepEqual(daemonStatus(pidFile), { running: false, pid: null })
 })
+
+for (const launchesNext of [false, true]) {
+  const whom = launchesNext ? 'a successor that a launcher starts' : 'the successor'
+  test(`spawnDaemon(): under a manager, the old daemon introduces ${whom}, which is heard then`, async (t) => {
+    const directory = temporary(t)
+    const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+    const service = [process.execPath, ...command({ pidFile, log, remaining: 1, launchesNext })]
+    const { stdout, stderr, code } = await run(PYTHON, [fixture('service-manager.py'), ...service]).ended
+    assert.equal(code, 0, stderr)
+    const { successor } = reports(content(log)).find((one) => one.successor)
+    t.after(() => end(successor))
+    const { launcher, exit, messages } = JSON.parse(stdout)
+    assert.equal(exit, 0)
+    assert.deepEqual(
+      messages.map(({ text, sender, descriptors }) => ({ text, sender, descriptors })),
+      [
+        { text: 'READY=1', sender: launcher, descriptors: 0 },
+        { text: 'STATUS=ready', sender: launcher, descriptors: 0 },
+        // systemd does not begin the interval of its watchdog anew for another main process.
+        { text: `MAINPID=${successor}\nWATCHDOG=1`, sender: launcher, descriptors: 0 },
+        { text: 'BARRIER=1', sender: launcher, descriptors: 1 },
+        // systemd ignores it before that.
+        { text: 'STATUS=ready', sender: successor, descriptors: 0 },
+      ],
+    )
+    assert.ok(messages.every(({ launcherAlive }) => launcherAlive))
+    assert.ok(messages.every(({ mainIsChild }) => mainIsChild !== false))
+  })
+}

@@ -19,7 +19,7 @@ function joinLauncher() {
 }
 
 // What follows the link is the pid file, if there is one, and then what is kept.
-function becomeDaemon({ link, next, cwd, execPath, ready, pidFile, keeps, capturesStderr, logs, umask }) {
+function becomeDaemon({ link, next, cwd, execPath, isManaged, ready, pidFile, keeps, capturesStderr, logs, umask }) {
   const firstKept = pidFile === undefined ? next : next + 1
   if (pidFile !== undefined) require('./pid-file.js').inherit(next, pidFile)
   const tell = (error) => tellLauncher(link, error)
@@ -35,7 +35,7 @@ function becomeDaemon({ link, next, cwd, execPath, ready, pidFile, keeps, captur
     kept: Array.from({ length: keeps }, (_, index) => firstKept + index),
     release() {
       if (capturesStderr) native.discardStderr()
-      native.releaseLauncher(link)
+      native.releaseLauncher(link, isManaged)
       process.off('uncaughtExceptionMonitor', tell)
     },
     reopen: () => native.reopenLogs(logs, umask),

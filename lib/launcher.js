@@ -12,10 +12,13 @@ const { environment, output } = require('./orders.js')
 const { descriptorOf } = require('./sendable.js')
 const start = require('./start.js')
 const systemd = require('./systemd.js')
+const { testRunner } = require('./test-runner.js')
 
 // Starts this program again as a daemon and ends this process with 0, or throws.
 function launch(options) {
   if (process.pid === 1) throw errors.initProcess()
+  const runner = testRunner()
+  if (runner !== undefined) throw errors.testRunner(runner)
   // A cluster worker has a channel; only then is it worth loading cluster to ask.
   if (process.send !== undefined && require('node:cluster').isWorker) throw errors.clusterWorker()
 
@@ -26,14 +29,14 @@ function launch(options) {
   try {
     outcome = native.launch(orders)
     // Loaded when there is something to say.
-    if (!outcome.ready) throw require('./outcome.js').failure(outcome, options)
+    if (!outcome.ready) throw require('./outcome.js').failure(outcome, { ...options, listens: listens() })
   } catch (error) {
     takeBackInspector()
     throw error
   }
-  const heard = systemd.introduce(outcome.pid)
+  systemd.reportUnheard(outcome)
   // A predecessor that hears of the daemon makes its pid file name it.
-  if (outcome.handedOver && !heard) native.writePidFile(outcome.pid)
+  if (outcome.handedOver && !outcome.heard) native.writePidFile(outcome.pid)
   native.exitNow(0)
 }
 
@@ -42,10 +45,12 @@ function ordersFor(options) {
   const keep = options.keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const cwd = path.resolve(options.cwd)
   const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
+  // Empty is none.
+  const manager = process.env.NOTIFY_SOCKET || undefined
   return {
     __proto__: null,
     ...again.command(),
-    ...environment(process.env, systemd.PID_VARIABLES),
+    ...environmentOfDaemon(),
     cwd,
     umask: options.umask,
     identity: identity(options.user, options.group),
@@ -55,8 +60,10 @@ function ordersFor(options) {
     listen,
     keep,
     timeout: waitsForDebugger() ? undefined : options.readyTimeout,
+    manager,
     settings: JSON.stringify({
       cwd,
+      isManaged: manager !== undefined,
       execPath: process.execPath,
       ready: options.ready,
       pidFile: options.pidFile,
@@ -69,6 +76,17 @@ function ordersFor(options) {
     }),
   }
 }
+
+// The launcher may be a successor, which speaks to its predecessor. The daemon speaks to the service manager itself.
+function environmentOfDaemon() {
+  const { without, added } = systemd.managerVariables()
+  const made = environment(process.env, systemd.PID_VARIABLES, without)
+  made.environment.push(...added)
+  return made
+}
+
+// Whether this process has bound a port, which its daemon can't bind then.
+const listens = () => process.getActiveResourcesInfo().some((name) => ['TCPServerWrap', 'UDPWrap'].includes(name))
 
 const isStartedWith = (option) => [...start.execArgv, variable('NODE_OPTIONS') ?? ''].some((arg) => option.test(arg))
 

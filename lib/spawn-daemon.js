@@ -50,7 +50,7 @@ async function spawnDaemon(file, ...rest) {
   const outcome = await start(ordersFor(file, checkedArgs, options), options).catch((error) => {
     throw at(error)
   })
-  if (outcome.handedOver) await systemd.introduceSuccessor(outcome.pid)
+  systemd.reportUnheard(outcome)
   return { pid: outcome.pid }
 }
 
@@ -81,6 +81,7 @@ function ordersFor(file, args, options) {
     listen: sockets.map(({ value, name }) => descriptorOf(value, name)),
     pidFile,
     notifies: options.ready === 'notify',
+    manager: process.env.NOTIFY_SOCKET || undefined,
     timeout: options.readyTimeout,
   }
 }

@@ -45,11 +45,14 @@ function notify(state) {
   return tell(validate.string(state, 'state'), false)
 }
 
-function tell(state, patient) {
-  const socket = variable('NOTIFY_SOCKET')
+function tell(state, isPatient) {
+  const socket = process.env.NOTIFY_SOCKET
   if (!socket) return false
-  const heard = native.notify(socket, state, patient)
-  if (state.split('\n').includes('READY=1')) turnToManager()
+  const isReady = state.split('\n').includes('READY=1')
+  // A predecessor closes its socket when the service manager knows this process: until then, that one ignores it.
+  const waits = isReady && Boolean(process.env[MANAGER_VARIABLE])
+  const heard = waits ? native.notifyAndWait(socket, state) : native.notify(socket, state, isPatient)
+  if (isReady) turnToManager()
   return heard
 }
 
@@ -72,27 +75,16 @@ function ready() {
   }
 }
 
-// Tells the manager that `pid` takes this process's place, and waits until it knows: it listens to the main process
-// only, and that is about to end. Returns whether it knows.
-function introduce(pid) {
-  const socket = variable('NOTIFY_SOCKET')
-  if (!socket) return false
-  try {
-    return native.notifyAndWait(socket, `MAINPID=${pid}\nREADY=1`) || complain(UNHEARD)
-  } catch (error) {
-    return complain(error.message)
-  }
+// How the environment of a daemon differs that is not its launcher's successor in this: it speaks to the service manager.
+function managerVariables() {
+  const manager = process.env[MANAGER_VARIABLE]
+  if (manager === undefined) return { without: [], added: [] }
+  return { without: ['NOTIFY_SOCKET', MANAGER_VARIABLE], added: manager === '' ? [] : [`NOTIFY_SOCKET=${manager}`] }
 }
 
-// The same by a process that goes on for a while, and has been ready itself.
-async function introduceSuccessor(pid) {
-  const socket = variable('NOTIFY_SOCKET')
-  if (!socket) return
-  try {
-    if (!(await native.notifyInBackground(socket, `MAINPID=${pid}`))) complain(UNHEARD)
-  } catch (error) {
-    complain(error.message)
-  }
+// Says so where the service manager was not told of a daemon that is ready.
+function reportUnheard({ unheard }) {
+  if (unheard !== null) complain(unheard || UNHEARD)
 }
 
 const UNHEARD = 'nobody listens at NOTIFY_SOCKET, or has read it in time'
@@ -108,9 +100,9 @@ module.exports = {
   PID_VARIABLES,
   SOCKET_VARIABLES,
   inheritedDescriptors,
-  introduce,
-  introduceSuccessor,
   listenFds,
+  managerVariables,
   notify,
   ready,
+  reportUnheard,
 }

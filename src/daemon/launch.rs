@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::link::{self, LauncherEnd, MARKER, Message, Received};
 use super::output::{Opened, Output, Stderr};
-use super::{FIRST_FREE, Outcome, Said, died, late};
+use super::{FIRST_FREE, Outcome, Said, died, introduce, late};
 use crate::error::{During, Result};
 use crate::fd;
 use crate::identity::Identity;
@@ -43,6 +43,8 @@ pub struct Orders {
     /// Handed to the daemon as it stands.
     pub settings: String,
     pub timeout: Option<Duration>,
+    /// The socket of the service manager that is to know the daemon.
+    pub manager: Option<String>,
 }
 
 /// Starts the daemon and waits. The pid file is locked, and files are opened, before anything is cloned.
@@ -87,7 +89,11 @@ fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
     let deadline = orders.timeout.map(|timeout| Instant::now() + timeout);
     let outcome = watch(daemon, &launcher_end, &stderr, deadline)?;
     Ok(match outcome {
-        Outcome::Ready { pid, .. } => Outcome::Ready { pid, handed_over },
+        Outcome::Ready { pid, .. } => {
+            // The link stays open meanwhile: the daemon waits for its end.
+            let told = introduce(orders.manager.as_deref(), pid, "READY=1");
+            Outcome::Ready { pid, handed_over, told }
+        }
         outcome => outcome,
     })
 }
@@ -152,7 +158,7 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
         let mut heard_all = false;
         match if link_open { link.receive()? } else { Received::End } {
             Received::Message(Message::Ready) => {
-                return Ok(Outcome::Ready { pid: release(daemon)?, handed_over: false });
+                return Ok(Outcome::Ready { pid: release(daemon)?, handed_over: false, told: None });
             }
             Received::Message(Message::Trouble(text)) => trouble = Some(text),
             Received::Nothing => heard_all = true,

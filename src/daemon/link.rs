@@ -4,13 +4,18 @@
 //! text of an error that may end it, and at most one [`Message::Ready`]. End of file: the daemon is gone.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{self, MsgFlags, SockType, sockopt};
 
 use crate::error::{During, Result};
+use crate::sys::poll;
 use crate::{ancillary, fd, sys};
+
+/// How long a launcher may take to tell the service manager: to send a message, and to have it read.
+const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// The longest message; a socket's send buffer is larger by default.
 pub const LONGEST: usize = 64 * 1024;
@@ -107,10 +112,16 @@ impl DaemonEnd {
     }
 
     /// Releases the launcher, or dies with it where it has died: the death signal is cleared first, because a
-    /// launcher ends as soon as it hears of readiness.
-    pub fn ready(&self) -> Result<()> {
+    /// launcher ends as soon as it hears of readiness. `is_managed`: waits until the launcher has told the service manager.
+    pub fn ready(&self, is_managed: bool) -> Result<()> {
         sys::process::set_parent_death_signal(0).during("prctl")?;
-        if send(&self.0, &[READY])? { Ok(()) } else { die() }
+        if !send(&self.0, &[READY])? {
+            return die();
+        }
+        if is_managed {
+            poll::wait(&[self.0.as_fd()], Some(Instant::now() + INTRODUCTION)).during("poll")?;
+        }
+        Ok(())
     }
 
     /// Whether the launcher has closed its end.
@@ -177,7 +188,7 @@ mod tests {
         assert_eq!(launcher.receive().unwrap(), Received::Nothing);
         daemon.tell("first").unwrap();
         daemon.tell(&"ä".repeat(LONGEST)).unwrap();
-        daemon.ready().unwrap();
+        daemon.ready(false).unwrap();
         assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Trouble("first".into())));
         let Received::Message(Message::Trouble(long)) = launcher.receive().unwrap() else {
             panic!("no text")

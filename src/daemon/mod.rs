@@ -7,6 +7,8 @@ pub mod output;
 pub mod start;
 pub mod stop;
 
+use crate::error::Result;
+use crate::notify;
 use crate::spawn::Daemon;
 use crate::sys::process::Status;
 
@@ -20,6 +22,8 @@ pub enum Outcome {
         pid: i32,
         /// Whether the pid file was the caller's until now.
         handed_over: bool,
+        /// Whether the service manager knows; None if there is none to tell.
+        told: Option<Result<bool>>,
     },
     /// The pid file is locked by another one.
     AlreadyRunning { pid: Option<i32> },
@@ -43,13 +47,13 @@ pub struct Said {
 }
 
 /// It is dead: what it has started goes with it.
-fn died(daemon: Daemon, said: Said) -> crate::error::Result<Outcome> {
+fn died(daemon: Daemon, said: Said) -> Result<Outcome> {
     daemon.kill_group();
     Ok(Outcome::Died { status: daemon.reap()?, said })
 }
 
 /// Its time is over: it is killed, if we may.
-fn late(daemon: Daemon, said: Said) -> crate::error::Result<Outcome> {
+fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
     let killed = daemon.kill().is_ok();
     if killed {
         daemon.reap()?;
@@ -57,4 +61,10 @@ fn late(daemon: Daemon, said: Said) -> crate::error::Result<Outcome> {
         daemon.release();
     }
     Ok(Outcome::Late { killed, said })
+}
+
+/// Tells the service manager at `manager` that `pid` takes the caller's place, and waits until it knows. The manager listens to
+/// the main process only, so the daemon waits for this before its own messages.
+fn introduce(manager: Option<&str>, pid: i32, state: &str) -> Option<Result<bool>> {
+    manager.map(|socket| notify::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::output::{Opened, Output, Stderr};
-use super::{FIRST_FREE, Outcome, Said, died, late};
+use super::{FIRST_FREE, Outcome, Said, died, introduce, late};
 use crate::error::{During, Result};
 use crate::fd;
 use crate::identity::Identity;
@@ -39,6 +39,8 @@ pub struct Orders {
     pub pid_file: Option<String>,
     /// Whether it will say READY=1, to a NOTIFY_SOCKET that it is given for that.
     pub notifies: bool,
+    /// The socket of the service manager that is to know a successor.
+    pub manager: Option<String>,
 }
 
 /// What came of it.
@@ -64,6 +66,7 @@ pub struct Prepared {
     contended: Option<String>,
     /// The first descriptor that is free in it.
     next: RawFd,
+    manager: Option<String>,
 }
 
 /// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
@@ -72,6 +75,7 @@ struct Running {
     receiver: Option<Receiver>,
     pid_file: Option<Given>,
     stderr: Stderr,
+    manager: Option<String>,
 }
 
 /// How a daemon has come by its pid file.
@@ -160,7 +164,8 @@ fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
         plan.place_owned(fd::duplicate(source)?, target)?;
     }
     let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
-    Ok(Prepared { plan, opened, stderr, receiver, pid_file: None, contended: None, next })
+    let manager = orders.manager.clone();
+    Ok(Prepared { plan, opened, stderr, receiver, pid_file: None, contended: None, next, manager })
 }
 
 impl Prepared {
@@ -185,13 +190,13 @@ impl Prepared {
             }
         }
         let deadline = Instant::now() + timeout;
-        let Self { mut plan, mut opened, mut stderr, receiver, pid_file, .. } = self;
+        let Self { mut plan, mut opened, mut stderr, receiver, pid_file, manager, .. } = self;
         let daemon = spawn::daemon(&mut plan, Kinship::Orphan)?;
         // It runs: from here on, the logs are its own.
         opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
         // And so are the descriptors that it was given, but for the one whose tail we may have to read.
         drop((plan, opened));
-        Running { daemon, receiver, pid_file, stderr }.wait(deadline)
+        Running { daemon, receiver, pid_file, stderr, manager }.wait(deadline)
     }
 }
 
@@ -248,6 +253,12 @@ impl Running {
             None => {}
         }
         self.daemon.release();
-        Ok(Outcome::Ready { pid, handed_over })
+        // systemd does not begin its watchdog's interval anew for another main process: two reloads within one would end the
+        // service.
+        let manager = self.manager.as_deref().filter(|_| handed_over);
+        let told = introduce(manager, pid, "WATCHDOG=1");
+        // Only now: a successor waits for the end of this socket before it speaks to the manager itself.
+        drop(self.receiver);
+        Ok(Outcome::Ready { pid, handed_over, told })
     }
 }

@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{Either, External};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
+use super::error::{self, OrThrow};
 use super::identity::Credentials;
 use crate::daemon::launch::{self, Orders};
 use crate::daemon::link::DaemonEnd;
@@ -31,15 +31,19 @@ pub struct LaunchOrders {
     pub own_pid: Vec<String>,
     pub settings: String,
     pub timeout: Option<u32>,
+    pub manager: Option<String>,
 }
 
 /// How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
-/// `signal` if that is known, or late and killed or not.
+/// `signal` if that is known, or late and killed or not. `heard`: the service manager knows; `unheard`: why it does not, empty
+/// where it did not answer.
 #[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Default)]
 pub struct StartOutcome {
     pub ready: bool,
     pub handed_over: bool,
+    pub heard: bool,
+    pub unheard: Option<String>,
     pub already_running: bool,
     pub late: bool,
     pub killed: bool,
@@ -79,10 +83,10 @@ pub fn tell_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String)
     (**link).as_ref().map_or(Ok(()), |link| link.tell(&text)).or_throw(&env)
 }
 
-/// Releases the launcher and closes the link.
+/// Releases the launcher and closes the link. `isManaged`: once the launcher has told the service manager.
 #[napi(catch_unwind)]
-pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>) -> Result<()> {
-    (**link).as_ref().map_or(Ok(()), DaemonEnd::ready).or_throw(&env)?;
+pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>, is_managed: bool) -> Result<()> {
+    (**link).as_ref().map_or(Ok(()), |link| link.ready(is_managed)).or_throw(&env)?;
     **link = None;
     Ok(())
 }
@@ -131,6 +135,7 @@ impl From<LaunchOrders> for Orders {
             own_pid: orders.own_pid,
             settings: orders.settings,
             timeout: orders.timeout.map(|milliseconds| Duration::from_millis(milliseconds.into())),
+            manager: orders.manager,
         }
     }
 }
@@ -146,8 +151,14 @@ pub(super) fn to_output(given: Option<Either<i32, String>>) -> Output {
 impl From<Outcome> for StartOutcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Ready { pid, handed_over } => {
-                Self { ready: true, handed_over, pid: Some(pid), ..Self::default() }
+            Outcome::Ready { pid, handed_over, told } => {
+                let unheard = match &told {
+                    None | Some(Ok(true)) => None,
+                    Some(Ok(false)) => Some(String::new()),
+                    Some(Err(error)) => Some(error::message(error)),
+                };
+                let heard = told == Some(Ok(true));
+                Self { ready: true, handed_over, heard, unheard, pid: Some(pid), ..Self::default() }
             }
             Outcome::AlreadyRunning { pid } => Self { already_running: true, pid, ..Self::default() },
             Outcome::Late { killed, said } => Self { late: true, killed, ..Self::from(said) },

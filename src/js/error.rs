@@ -21,17 +21,24 @@ impl<T> OrThrow<T> for Result<T> {
     }
 }
 
-fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
-    let errno = error.errno as i32;
-    let code = uv::error_name(errno).unwrap_or_else(|| format!("{:?}", error.errno));
-    let mut message = format!("{code}: {}, {}", describe(error), error.syscall);
-    let path = error.path.as_ref().map(|path| path.to_string_lossy());
-    if let Some(path) = &path {
-        message.push_str(&format!(" '{path}'"));
+/// The message that Node gives such an error.
+pub fn message(error: &Error) -> String {
+    let message = format!("{}: {}, {}", code(error), describe(error), error.syscall);
+    match &error.path {
+        None => message,
+        Some(path) => format!("{message} '{}'", path.to_string_lossy()),
     }
-    let mut object = env.create_error(napi::Error::from_reason(message))?;
-    object.set("errno", -errno)?;
-    object.set("code", code)?;
+}
+
+fn code(error: &Error) -> String {
+    uv::error_name(error.errno as i32).unwrap_or_else(|| format!("{:?}", error.errno))
+}
+
+fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
+    let path = error.path.as_ref().map(|path| path.to_string_lossy());
+    let mut object = env.create_error(napi::Error::from_reason(message(error)))?;
+    object.set("errno", -(error.errno as i32))?;
+    object.set("code", code(error))?;
     object.set("syscall", error.syscall)?;
     if let Some(path) = path {
         object.set("path", path.as_ref())?;

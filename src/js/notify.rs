@@ -1,9 +1,7 @@
-use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
-use super::promise;
 use crate::notify::{self, Patience};
 
 /// False if nobody listens there. `patient`: waits for a while if too much is waiting to be read.
@@ -17,10 +15,4 @@ pub fn notify(env: Env, socket: String, state: String, patient: bool) -> Result<
 #[napi(catch_unwind)]
 pub fn notify_and_wait(env: Env, socket: String, state: String) -> Result<bool> {
     notify::notify_and_wait(&socket, &state).or_throw(&env)
-}
-
-/// The same, on a thread.
-#[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
-pub fn notify_in_background(env: &Env, socket: String, state: String) -> Result<Object<'_>> {
-    promise::on_thread(env, move || notify::notify_and_wait(&socket, &state), |_, heard| Ok(heard))
 }

@@ -27,6 +27,7 @@ pub struct DaemonOrders {
     pub pid_file: Option<String>,
     pub notifies: bool,
     pub timeout: u32,
+    pub manager: Option<String>,
 }
 
 /// Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised.
@@ -57,6 +58,7 @@ impl From<DaemonOrders> for Orders {
             own_pid: orders.own_pid,
             pid_file: orders.pid_file,
             notifies: orders.notifies,
+            manager: orders.manager,
         }
     }
 }
