@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
+import { Missing } from './missing.mjs'
 import { output, run } from './run.mjs'
 import { until } from './until.mjs'
 
@@ -30,7 +31,7 @@ export class Machine {
       },
     )
     await until('the machine has a PID 1', () => {
-      if (this.#nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${this.#nspawn.exitCode}`)
+      if (this.#nspawn.exitCode !== null) throw new Missing("systemd-nspawn can't boot a tree here: above is why")
       this.#init = childrenOf(this.#nspawn.pid).find((pid) => namedBy(pid) === 'systemd')
       return this.#init !== undefined
     })

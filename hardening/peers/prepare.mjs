@@ -6,6 +6,7 @@ import path from 'node:path'
 import { root } from '../../__test__/helpers/run.mjs'
 import { needsContainers, needsMachine } from './groups.mjs'
 import { printed } from './guide.mjs'
+import { Missing } from './missing.mjs'
 import { output } from './run.mjs'
 
 const SUITE = 'bookworm'
@@ -35,6 +36,15 @@ const IN_THE_MACHINE = [
 
 const isThere = (program) => spawnSync('sh', ['-c', 'command -v "$0" || test -e "$0"', program]).status === 0
 
+/** Runs a program that needs the archive of Debian. */
+async function fetching(program, args, options) {
+  try {
+    await output(program, args, { timeout: 600_000, ...options })
+  } catch (error) {
+    throw new Missing(error.message)
+  }
+}
+
 /** Installs the packages of groups that this machine lacks, and says which. */
 export async function installPackages(groups) {
   const wanted = {
@@ -46,8 +56,8 @@ export async function installPackages(groups) {
   if (names.length === 0) return console.log('installs no package: all are there')
   console.log(`installs with apt-get, into this system: ${names.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  await output('apt-get', ['update'], { env })
-  await output('apt-get', ['install', '--yes', '--no-install-recommends', ...names], { env, timeout: 600_000 })
+  await fetching('apt-get', ['update'], { env })
+  await fetching('apt-get', ['install', '--yes', '--no-install-recommends', ...names], { env })
 }
 
 /** Packs the package as it is built, and installs the tarball as its users do. Returns the directory of that. */
@@ -83,7 +93,7 @@ export async function makeTrees(scratch, app, groups) {
 async function makeTree(tree, packages) {
   console.log(`makes ${tree}: Debian ${SUITE} with ${packages.join(' ')}`)
   const include = `--include=${packages.join(',')}`
-  await output('mmdebstrap', ['--quiet', '--variant=minbase', include, SUITE, tree], { timeout: 600_000 })
+  await fetching('mmdebstrap', ['--quiet', '--variant=minbase', include, SUITE, tree])
   return tree
 }
 
