@@ -12,6 +12,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { eventually } from '../faults/eventually.mjs'
 import { hasCgroups, makeCgroup, removeCgroup } from './cgroup.mjs'
 import { GROUPS } from './groups.mjs'
 import { Missing } from './missing.mjs'
@@ -54,7 +55,11 @@ try {
 
 async function runGroups() {
   const rows = await runInside()
-  const left = removeCgroup(cgroup)
+  let left
+  await eventually(() => {
+    left = removeCgroup(cgroup)
+    return left.length === 0
+  })
   if (left.length > 0) rows.push(failure('end', `processes ${left.join(', ')} are left`))
   printTable(rows)
   process.exitCode = isWell(rows) ? 0 : 1
