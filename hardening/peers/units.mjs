@@ -52,9 +52,13 @@ export class Manager {
     return this.machine.output('journalctl', ['--no-pager', '--output=cat', ...which])
   }
 
-  /** The end of what some units have said. */
-  lastOf(names) {
-    return this.journal('--lines=12', ...names.map((name) => `${this.byUnit}=${name}`))
+  /** The end of what some units have said since `began`, in ms. */
+  lastOf(names, began) {
+    return this.journal(
+      '--lines=12',
+      `--since=@${Math.floor(began / 1000)}`,
+      ...names.map((name) => `${this.byUnit}=${name}`),
+    )
   }
 
   /** Adds settings to a unit. */
@@ -106,6 +110,7 @@ export class Services {
 
 /** Runs `body` with units that are there for that time; `texts` has their texts by their names. */
 async function withUnits(manager, texts, body) {
+  const began = Date.now()
   const names = Object.keys(texts)
   for (const name of names) {
     manager.write(name, texts[name])
@@ -115,7 +120,7 @@ async function withUnits(manager, texts, body) {
   try {
     await body()
   } catch (error) {
-    error.stack += `\nJournal:\n${await manager.lastOf(names)}`
+    error.stack += `\nJournal:\n${await manager.lastOf(names, began)}`
     throw error
   } finally {
     await manager.systemctl('stop', ...names.toSorted(socketsFirst))

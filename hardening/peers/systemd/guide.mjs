@@ -29,10 +29,10 @@ export async function guide({ machine, manager, printed }) {
   })
 
   await printed('app.service: watchdog, while it answers and while it hangs', ['app.service'], async (service) => {
-    await manager.change('app.service', '[Service]\nWatchdogSec=1\nWatchdogSignal=SIGKILL\n')
+    await manager.change('app.service', '[Service]\nWatchdogSec=2\nWatchdogSignal=SIGKILL\n')
     const pid = await service.start()
-    // Time is the subject: three times as long as systemd waits for the next WATCHDOG=1.
-    await pass(3000)
+    // Time is the subject: longer than systemd waits for the next WATCHDOG=1, twice.
+    await pass(5000)
     assert.equal(await service.serves(), pid)
     await restarts(service, 'STOP')
     await service.stop()
@@ -75,10 +75,10 @@ export async function guide({ machine, manager, printed }) {
   })
 
   await printed('forking.service: with WatchdogSec=', ['forking.service'], async (service) => {
-    await manager.change('forking.service', '[Service]\nWatchdogSec=1\nTimeoutStartSec=10\n')
+    await manager.change('forking.service', '[Service]\nWatchdogSec=2\nTimeoutStartSec=10\n')
     const pid = await service.start()
     // Time is the subject, as above.
-    await pass(3000)
+    await pass(5000)
     assert.equal(await service.serves(), pid)
     await service.stop()
   })
