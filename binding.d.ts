@@ -162,6 +162,12 @@ export declare function hasZombies(): boolean
 /** The program's own `process`. A test runner gives each of its contexts another one. */
 export declare function hostProcess(): NodeJS.Process
 
+/**
+ * Returns "DEVICE:INODE" of a descriptor whose number is about to be told; null if it is not open. Only a descriptor that still
+ * has these is closed when its handle is collected, or with its worker.
+ */
+export declare function identityOf(descriptor: number): string | null
+
 /** Messages, and how the stream has ended, if it has. */
 export interface Incoming {
   /**

@@ -801,6 +801,7 @@ module.exports.getsid = nativeBinding.getsid
 module.exports.hasItsNumber = nativeBinding.hasItsNumber
 module.exports.hasZombies = nativeBinding.hasZombies
 module.exports.hostProcess = nativeBinding.hostProcess
+module.exports.identityOf = nativeBinding.identityOf
 module.exports.inheritPidFile = nativeBinding.inheritPidFile
 module.exports.inodeOf = nativeBinding.inodeOf
 module.exports.isChildSubreaper = nativeBinding.isChildSubreaper

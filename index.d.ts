@@ -154,7 +154,7 @@ export interface PlainError extends Error {
  * for a leader this call fails.
  *
  * @returns the new session id, which is also the process group id and the pid
- * @throws `EPERM` if the caller leads its process group
+ * @throws `EPERM` if the caller leads its process group, `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
  * @see setsid(2)
  */
 export function setsid(): number
@@ -183,7 +183,8 @@ export function getpgid(pid?: number): number
  * @param pid 0: this process
  * @param pgid 0: a group of its own, named after it
  * @throws `EACCES` if the child has run exec already, `EPERM` if it leads a session or the group is none of the
- * session, `ESRCH` if it is neither the caller nor a child
+ * session, `ESRCH` if it is neither the caller nor a child, `ERR_PROCNATIVE_WORKER_THREAD` for this process off the
+ * main thread
  * @see setpgid(2)
  */
 export function setpgid(pid: number, pgid: number): void
@@ -229,6 +230,7 @@ export function controllingTerminal(): string | null
 /**
  * prctl(PR_SET_CHILD_SUBREAPER): orphans among this process's descendants become its children instead of init's.
  *
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
  * @see PR_SET_CHILD_SUBREAPER(2const), Linux 3.4
  */
 export function setChildSubreaper(enabled: boolean): void
@@ -741,7 +743,7 @@ export function protect(pid: number): void
  * `Handle` owns its own, close-on-exec, with its name of LISTEN_FDNAMES. The variables are removed, so that this gives
  * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned.
  *
- * @throws `EBADF` if a descriptor is not open, `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @throws `EBADF` if a descriptor is not open
  * @see sd_listen_fds(3)
  */
 export function listenFds(): Handle[]
@@ -784,6 +786,9 @@ export type HandleKind =
  * Owns a descriptor until it is taken, adopted or closed. If one that was received with a message is collected before, its
  * descriptor is closed, and a warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of several, when all those are
  * collected that were not taken, adopted or closed. Others are left open: they may be in use by their numbers.
+ *
+ * A descriptor must not be closed by its number while a handle owns it: use {@link Handle.take} first. The collector, and the end
+ * of a worker thread, leave a number alone that is another file's by then.
  */
 export class Handle {
   private constructor()

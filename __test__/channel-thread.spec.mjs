@@ -142,6 +142,19 @@ test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) =>
   }
 })
 
+test('Handle: the end of a worker leaves a number that another file has by now', onlyNode, async (t) => {
+  const worker = new Worker(new URL('./fixtures/handle-lost-thread.mjs', import.meta.url))
+  const exit = once(worker, 'exit')
+  t.after(() => worker.terminate())
+  const [numbers] = await once(worker, 'message')
+  const all = files(t, 40)
+  assert.ok(numbers.some((fd) => all.includes(fd)))
+  const before = all.map(identity)
+  worker.postMessage('end')
+  await exit
+  assert.deepEqual(all.map(identityOrNone), before)
+})
+
 test('H13: the end of a worker closes nothing that has the numbers of what it has closed', onlyNode, async (t) => {
   const worker = new Worker(new URL('./fixtures/channel-thread-closed.mjs', import.meta.url))
   const exit = once(worker, 'exit')

@@ -69,6 +69,11 @@ test('H5: one that was taken stays open then, and the others are closed', async 
   assert.deepEqual(told, { warnings: [CODE], open: true })
 })
 
+test('Handle: the collector leaves a number that another file has by now', EXACT, async (t) => {
+  const { told } = await play(t, 'closed by number')
+  assert.deepEqual(told, { warnings: Array(2).fill('PROCNATIVE_HANDLE_LOST'), isReused: true, isOpen: true })
+})
+
 test('H5: where each was taken or closed there is no warning', EXACT, async (t) => {
   const { told } = await play(t, 'all claimed')
   assert.deepEqual(told, { warnings: [], open: 2 })

@@ -9,6 +9,7 @@ const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const native = require('./native.js')
 const { has } = require('./own.js')
+const { whilePending } = require('./resource.js')
 const { descriptorOf, isUntouched, sendable } = require('./sendable.js')
 const { descriptorsToSend } = require('./to-send.js')
 const { addressOf } = require('./unix.js')
@@ -91,7 +92,7 @@ async function connectChannel(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
   const checked = validate.options(options, 'options', CHECKS)
   const at = callSite()
-  const [fd] = await connect(name, isAbstract).catch((error) => {
+  const [fd] = await whilePending('PROCNATIVECONNECT', connect(name, isAbstract)).catch((error) => {
     throw at(error)
   })
   return open(fd, checked)

@@ -2,7 +2,7 @@
 
 const { isUint8Array } = require('node:util/types')
 const errors = require('./errors.js')
-const { Handle, handleOf, handlesOf } = require('./handle.js')
+const { Handle, handleOf, handlesOf, numberOf } = require('./handle.js')
 const native = require('./native.js')
 const { listToSend } = require('./to-send.js')
 const validate = require('./validate.js')
@@ -36,7 +36,7 @@ function recvFds(socket, options) {
 
 function socketOf(socket) {
   if (typeof socket === 'number') return validate.descriptor(socket, 'socket')
-  if (socket instanceof Handle) return socket.fd
+  if (socket instanceof Handle) return numberOf(socket)
   throw errors.invalidArgType('socket', 'a descriptor or a Handle', socket)
 }
 

@@ -120,7 +120,13 @@ exports.runtime = (what, runtime) =>
   withCode(new Error(`${what} needs Node.js; this is ${runtime}`), 'ERR_PROCNATIVE_RUNTIME')
 
 exports.workerThread = (what) =>
-  withCode(new Error(`${what} acts on the main thread only; this is a worker thread`), 'ERR_PROCNATIVE_WORKER_THREAD')
+  withCode(
+    new Error(
+      `${what} can be called on the main thread only, and this is a worker thread. In a test runner, use processes: ` +
+        "ava with workerThreads: false, vitest with pool: 'forks'",
+    ),
+    'ERR_PROCNATIVE_WORKER_THREAD',
+  )
 
 exports.clusterWorker = () =>
   withCode(
@@ -226,6 +232,15 @@ exports.handleCollected = (fd, kind) =>
   withCode(
     new Error(`Descriptor ${fd} (${kind}) was closed when its Handle was collected: adopt(), take() or close() it`),
     'PROCNATIVE_HANDLE_COLLECTED',
+    { name: 'Warning' },
+  )
+
+exports.handleLost = (fd) =>
+  withCode(
+    new Error(
+      `Descriptor ${fd} of a Handle that was collected was closed by its number before: take() the descriptor instead`,
+    ),
+    'PROCNATIVE_HANDLE_LOST',
     { name: 'Warning' },
   )
 

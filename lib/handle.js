@@ -10,28 +10,35 @@ const adopt = () => require('./adopt.js')
 // Known to this package only, so that nobody makes a Handle of a descriptor that is somebody else's.
 const OWN = Symbol('owned descriptor')
 
-// Descriptors that came together, and are closed when nobody has a handle of one any more.
+// Descriptors that came together, and are closed once all their handles were collected.
 const collected = new FinalizationRegistry((descriptors) => {
-  for (const fd of descriptors) closeUnclaimed(fd)
+  for (const [fd, identity] of descriptors) closeUnclaimed(fd, identity)
 })
 
-function closeUnclaimed(fd) {
-  try {
-    process.emitWarning(errors().handleCollected(fd, native.kindOf(fd)))
-    native.discard(Int32Array.of(fd))
-  } catch (error) {
-    // It was closed by its number: somebody else could have that now.
-    process.emitWarning(error)
+// `identity`: of a descriptor whose number was told. The program may have closed it by that, and have another one of the
+// number by now.
+function closeUnclaimed(fd, identity) {
+  const current = native.identityOf(fd)
+  if (current === null || (identity !== undefined && identity !== current)) {
+    process.emitWarning(errors().handleLost(fd))
+    return
   }
+  process.emitWarning(errors().handleCollected(fd, native.kindOf(fd)))
+  native.discard(Int32Array.of(fd))
 }
 
 // What the handles of some descriptors have in common: it is collected when they are.
 class Custody {
   #unclaimed
 
-  constructor(descriptors) {
-    this.#unclaimed = new Set(descriptors)
-    collected.register(this, this.#unclaimed, this)
+  // By descriptor, the identity of each whose number was told.
+  constructor(unclaimed) {
+    this.#unclaimed = unclaimed
+    collected.register(this, unclaimed, this)
+  }
+
+  identify(fd, identity) {
+    this.#unclaimed.set(fd, identity)
   }
 
   claim(fd) {
@@ -43,12 +50,14 @@ class Custody {
 let isOpen
 let guard
 let fieldsOf
+let numberOf
 
 // Owns a descriptor.
 class Handle {
   #fd
   #name
   #custody
+  #identity
 
   constructor(key, fd, name) {
     if (key !== OWN) throw errors().illegalConstructor()
@@ -68,13 +77,20 @@ class Handle {
 
     // Has handles be closed when all of them are collected.
     guard = (handles) => {
-      const custody = new Custody(handles.map((handle) => handle.#fd))
+      const unclaimed = new Map()
+      for (const handle of handles) unclaimed.set(handle.#fd, handle.#identity)
+      const custody = new Custody(unclaimed)
       for (const handle of handles) handle.#custody = custody
     }
+
+    // For calls that keep the number to themselves.
+    numberOf = (handle) => handle.#open()
   }
 
   get fd() {
-    return this.#open()
+    const fd = this.#open()
+    if (this.#identity === undefined) this.#identify(fd)
+    return fd
   }
 
   get kind() {
@@ -117,6 +133,13 @@ class Handle {
     return this.#fd
   }
 
+  // Told once the number is: before that, nothing else can have closed the descriptor. fstat(2) for each received handle would
+  // cost a third of the handles a second (npm run bench -- handles).
+  #identify(fd) {
+    this.#identity = native.identityOf(fd) ?? ''
+    this.#custody?.identify(fd, this.#identity)
+  }
+
   #giveUp() {
     this.#custody?.claim(this.#fd)
     this.#custody = undefined
@@ -153,4 +176,4 @@ function handlesOf(descriptors) {
 // Of a descriptor that this process has made, or was started with: it may well be used by its number.
 const handleOf = (fd, name) => new Handle(OWN, fd, name)
 
-module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf, isOpen }
+module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf, isOpen, numberOf }

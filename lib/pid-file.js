@@ -8,6 +8,7 @@ const { callSite } = require('./call-site.js')
 const errors = require('./errors.js')
 const { isInode } = require('./marked.js')
 const native = require('./native.js')
+const { whilePending } = require('./resource.js')
 const start = require('./start.js')
 const validate = require('./validate.js')
 
@@ -23,7 +24,8 @@ async function stopDaemon(pidFile, options) {
   const { SIGTERM } = require('node:os').constants.signals
   const { signal = SIGTERM, timeout = 10_000, kill = true } = validate.options(options, 'options', STOP_CHECKS)
   const at = callSite()
-  const { pid, killed, late, unknown } = await native.stopDaemon(file, signal, timeout, kill).catch((error) => {
+  const stopped = whilePending('PROCNATIVESTOPDAEMON', native.stopDaemon(file, signal, timeout, kill))
+  const { pid, killed, late, unknown } = await stopped.catch((error) => {
     throw at(error)
   })
   if (unknown) throw at(errors.holderUnknown(file))

@@ -3,7 +3,7 @@
 // What can be handed to another process: anything that has a descriptor.
 
 const errors = require('./errors.js')
-const { Handle } = require('./handle.js')
+const { Handle, numberOf } = require('./handle.js')
 const { has } = require('./own.js')
 const { otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
@@ -19,6 +19,7 @@ function sendable(value, name) {
 // The descriptor of something sendable: who owns it does not change.
 function descriptorOf(value, name) {
   if (typeof value === 'number') return value
+  if (value instanceof Handle) return numberOf(value)
   const fd = carrier(value).fd
   // Node's own objects have -1 when they are closed, or -EBADF.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)

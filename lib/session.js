@@ -4,7 +4,13 @@ const errors = require('./errors.js')
 const native = require('./native.js')
 const validate = require('./validate.js')
 
+// Node refuses its own calls that change the whole process, as process.chdir(), in worker threads.
+function requireMainThread(what) {
+  if (!native.isMainThread()) throw errors.workerThread(what)
+}
+
 function setsid() {
+  requireMainThread('setsid()')
   return native.setsid()
 }
 
@@ -17,7 +23,10 @@ function getpgid(pid = 0) {
 }
 
 function setpgid(pid, pgid) {
-  native.setpgid(validate.pid(pid, 'pid'), validate.pid(pgid, 'pgid'))
+  validate.pid(pid, 'pid')
+  validate.pid(pgid, 'pgid')
+  if (pid === 0 || pid === process.pid) requireMainThread('setpgid() of this process')
+  native.setpgid(pid, pgid)
 }
 
 function tcgetpgrp(fd) {
@@ -37,7 +46,9 @@ function controllingTerminal() {
 }
 
 function setChildSubreaper(enabled) {
-  native.setChildSubreaper(validate.boolean(enabled, 'enabled'))
+  validate.boolean(enabled, 'enabled')
+  requireMainThread('setChildSubreaper()')
+  native.setChildSubreaper(enabled)
 }
 
 function isChildSubreaper() {
@@ -47,7 +58,7 @@ function isChildSubreaper() {
 function setParentDeathSignal(signal) {
   const number = signal === null ? 0 : validate.signal(signal, 'signal')
   // It belongs to a thread: a worker's would be gone with the worker.
-  if (!native.isMainThread()) throw errors.workerThread('setParentDeathSignal()')
+  requireMainThread('setParentDeathSignal()')
   native.setParentDeathSignal(number)
 }
 

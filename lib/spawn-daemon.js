@@ -12,6 +12,7 @@ const { environment, output, searchPath } = require('./orders.js')
 const { failure } = require('./outcome.js')
 const { own } = require('./own.js')
 const { acceptHandedOver } = require('./pid-file.js')
+const { whilePending } = require('./resource.js')
 const { descriptorOf, outlives, sendable } = require('./sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('./validate.js')
@@ -47,7 +48,8 @@ async function spawnDaemon(file, ...rest) {
     ...validate.options(given, 'options', CHECKS),
   }
   const at = callSite()
-  const outcome = await start(ordersFor(file, checkedArgs, options), options).catch((error) => {
+  const started = whilePending('PROCNATIVESTARTDAEMON', start(ordersFor(file, checkedArgs, options), options))
+  const outcome = await started.catch((error) => {
     throw at(error)
   })
   systemd.reportUnheard(outcome)

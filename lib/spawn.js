@@ -60,7 +60,7 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
     throw errors.invalidArgValue('options.processGroup', 'is not for the leader of a session', processGroup)
   }
   if (parentDeathSignal !== undefined && !native.isMainThread()) {
-    throw errors.workerThread('The option parentDeathSignal')
+    throw errors.workerThread("spawn() with 'parentDeathSignal'")
   }
   if (stdio.includes('pipe') && otherRuntime) throw errors.runtime("The stdio 'pipe'", otherRuntime)
 }

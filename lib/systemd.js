@@ -2,7 +2,6 @@
 
 // What a service manager gives a process, and what it is told.
 
-const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const native = require('./native.js')
 const { own, variable } = require('./own.js')
@@ -30,8 +29,8 @@ function inheritedDescriptors() {
 }
 
 function listenFds() {
-  // A worker has an environment of its own: what it took would be there for the main thread to take again.
-  if (!native.isMainThread()) throw errors.workerThread('listenFds()')
+  // The main thread's. A worker has variables of its own, and what it took would be there for the main thread to take again.
+  if (!native.isMainThread()) return []
   const descriptors = inheritedDescriptors()
   if (descriptors.length === 0) return []
   const names = variable('LISTEN_FDNAMES')?.split(':') ?? []

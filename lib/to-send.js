@@ -3,7 +3,7 @@
 // What goes into a message.
 
 const net = require('node:net')
-const { Handle } = require('./handle.js')
+const { Handle, numberOf } = require('./handle.js')
 const { own } = require('./own.js')
 const { descriptorOf, isUntouched, outlives, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
@@ -27,7 +27,7 @@ function listToSend(list, name) {
 
 // The descriptor of anything sendable, unless others could not go on with it. `index`: its place in a list of that name.
 function descriptorToSend(value, list, index) {
-  if (value instanceof Handle) return value.fd
+  if (value instanceof Handle) return numberOf(value)
   if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime) {
     // What is sent most often, in as few steps as can be.
     const fd = value._handle?.fd

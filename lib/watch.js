@@ -4,6 +4,7 @@
 
 const native = require('./native.js')
 const reactor = require('./reactor.js')
+const { Resource } = require('./resource.js')
 const { waitStatus } = require('./wait-status.js')
 
 // A process, and who waits for it.
@@ -12,6 +13,7 @@ class Watch {
   #waiters = new Set()
   #isHeld = true
   #isReleased = false
+  #resource
   #status
 
   constructor(token) {
@@ -22,8 +24,13 @@ class Watch {
   wait(signal) {
     if (this.#status) return Promise.resolve(waitStatus(this.#status))
     if (signal?.aborted) return Promise.reject(signal.reason)
-    if (this.#waiters.size === 0) native.watchProcess(reactor.open(), this.#token)
+    if (this.#waiters.size === 0) this.#begin()
     return signal ? this.#waitUntil(signal) : new Promise((resolve) => this.#add(resolve))
+  }
+
+  #begin() {
+    native.watchProcess(reactor.open(), this.#token)
+    this.#resource = new Resource('PROCNATIVEWAIT', () => this.#isHeld)
   }
 
   #waitUntil(signal) {
@@ -48,15 +55,22 @@ class Watch {
     if (!this.#waiters.delete(waiter)) return
     if (this.#isHeld) reactor.hold(-1)
     if (this.#waiters.size > 0) return
+    this.#endResource()
     native.unwatchProcess(reactor.open(), this.#token)
     if (this.#isReleased) this.#forget()
   }
 
   end(status) {
     this.#status = status
+    this.#endResource()
     if (this.#isHeld) reactor.hold(-this.#waiters.size)
     for (const resolve of this.#waiters) resolve(waitStatus(status))
     this.#waiters.clear()
+  }
+
+  #endResource() {
+    this.#resource?.emitDestroy()
+    this.#resource = undefined
   }
 
   // Whether its waits keep the event loop alive.

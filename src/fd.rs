@@ -47,6 +47,20 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
     nix::sys::stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
 }
 
+/// The device and the inode behind a descriptor. Those of another file differ; eventfds, timers and epoll sets share one inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl Identity {
+    pub fn of(fd: impl AsFd) -> Result<Self> {
+        let stat = nix::sys::stat::fstat(fd).during("fstat")?;
+        Ok(Self { device: stat.st_dev, inode: stat.st_ino })
+    }
+}
+
 /// Whether they are of the same file.
 pub fn is_same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

@@ -2,18 +2,20 @@
 //! leave the process with them; those of the main thread end with the process.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::event_loop;
-use crate::{fd, session};
+use crate::fd::{self, Identity};
+use crate::{session, sys};
 
 thread_local! {
     /// None in the main thread, and where nothing was given yet.
-    static OWNED: RefCell<Option<BTreeSet<RawFd>>> = const { RefCell::new(None) };
+    /// Beside each descriptor: what was behind it when its number was told, since whoever has the number can close it.
+    static OWNED: RefCell<Option<BTreeMap<RawFd, Option<Identity>>>> = const { RefCell::new(None) };
     static IS_WORKER: bool = !session::is_main_thread();
 }
 
@@ -24,7 +26,7 @@ pub fn give(env: &Env, descriptors: Vec<OwnedFd>) -> Result<Vec<RawFd>> {
             event_loop::at_end(*env, close_all)?;
         }
         OWNED.with_borrow_mut(|owned| {
-            owned.get_or_insert_default().extend(descriptors.iter().map(AsRawFd::as_raw_fd));
+            owned.get_or_insert_default().extend(descriptors.iter().map(|fd| (fd.as_raw_fd(), None)));
         });
     }
     Ok(descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect())
@@ -36,12 +38,27 @@ pub fn disown(descriptor: i32) {
     OWNED.with_borrow_mut(|owned| owned.as_mut().map(|owned| owned.remove(&descriptor)));
 }
 
+/// Returns "DEVICE:INODE" of a descriptor whose number is about to be told; null if it is not open. Only a descriptor that still
+/// has these is closed when its handle is collected, or with its worker.
+#[napi(catch_unwind)]
+pub fn identity_of(descriptor: i32) -> Option<String> {
+    let identity = Identity::of(sys::fd::borrow(descriptor)).ok()?;
+    OWNED.with_borrow_mut(|owned| {
+        if let Some(known) = owned.as_mut().and_then(|owned| owned.get_mut(&descriptor)) {
+            known.get_or_insert(identity);
+        }
+    });
+    Some(format!("{}:{}", identity.device, identity.inode))
+}
+
 fn close_all(done: Box<dyn FnOnce()>) {
     // The thread itself may be about to end.
     let owned = OWNED.try_with(RefCell::take).ok().flatten();
-    for descriptor in owned.into_iter().flatten() {
-        // It was closed by its number.
-        let _ = fd::close(descriptor);
+    for (descriptor, identity) in owned.into_iter().flatten() {
+        if identity.is_none_or(|known| Identity::of(sys::fd::borrow(descriptor)) == Ok(known)) {
+            // What fails has no one left to be told.
+            let _ = fd::close(descriptor);
+        }
     }
     done();
 }
