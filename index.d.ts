@@ -713,7 +713,7 @@ export function wait(
  * whoever has started them. It is woken by SIGCHLD, looks at each child by its pid, and takes one that has been a zombie,
  * and nobody else's, for 20 ms.
  *
- * A child that an addon has started by itself, or another copy of procnative, looks like an orphan, and so does one of
+ * A child that an addon has started by itself, or another installed copy of procnative, looks like an orphan, and so does one of
  * child_process's from before procnative was loaded: {@link protect} it.
  *
  * It does not keep the event loop alive. If called again, each listener hears of each orphan.
@@ -839,7 +839,9 @@ export class Handle {
 export interface ChannelOptions {
   /**
    * What messages are: 'json' (default), what JSON has; 'advanced', what `v8.serialize()` has, for peers that one trusts and
-   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same.
+   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same. The
+   * objects of an 'advanced' message are of the program's realm, as those of `v8.deserialize()`: in a test file of jest, a Map
+   * is no instance of that file's `Map`.
    */
   serialization?: 'json' | 'advanced' | 'raw'
   /** How long a received message may be, in bytes. Default 16 MiB. */
