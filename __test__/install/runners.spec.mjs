@@ -14,12 +14,12 @@ const NODES = ['node@20', 'node@24']
 const PACKAGES = ['ava', 'jest', 'mocha', 'vitest']
 
 const ava = (threads) => ['ava/entrypoints/cli.mjs', '--config', `ava-${threads}.config.mjs`]
-const vitest = (pool) => ['vitest/vitest.mjs', 'run', `--pool=${pool}`, 'vitest.test.mjs']
-const jest = ['jest/bin/jest.js', '--rootDir=.', '--testMatch=**/jest.test.cjs', '--no-watchman', '--runInBand']
+const vitest = (pool) => ['vitest/vitest.mjs', 'run', `--pool=${pool}`, '--testTimeout=60000', 'vitest.test.mjs']
+const jest = ['jest/bin/jest.js', '--rootDir=.', '--testMatch=**/jest.test.cjs', '--no-watchman', '--testTimeout=60000']
 
 const RUNNERS = {
   'node:test': ['--test', 'node-test.test.cjs'],
-  mocha: ['mocha/bin/mocha.js', 'mocha.test.cjs'],
+  mocha: ['mocha/bin/mocha.js', '--timeout=60000', 'mocha.test.cjs'],
   jest,
   'jest --detectLeaks': [...jest, '--detectLeaks'],
   'jest --detectOpenHandles': [...jest, '--detectOpenHandles'],
@@ -48,7 +48,7 @@ before(() => {
     packages: Object.fromEntries(there.map(([name, { value }]) => [name, value])),
   })
   for (const [name, workerThreads] of Object.entries({ threads: true, processes: false })) {
-    const config = JSON.stringify({ files: ['ava.test.mjs'], workerThreads })
+    const config = JSON.stringify({ files: ['ava.test.mjs'], workerThreads, timeout: '60s' })
     fs.writeFileSync(path.join(directory, `ava-${name}.config.mjs`), `export default ${config}`)
   }
 })
