@@ -7,7 +7,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { text } = require('node:stream/consumers')
-const { daemonStatus, fork, openFds, spawn, stopDaemon } = require('procnative')
+const { daemonize, daemonStatus, fork, openFds, spawn, stopDaemon } = require('procnative')
 
 /** Calls `test` for each. */
 exports.define = (test) => {
@@ -67,6 +67,8 @@ exports.define = (test) => {
     const wrong = thrown(() => spawn(5))
     assert.ok(wrong instanceof TypeError)
     assert.equal(wrong.code, 'ERR_INVALID_ARG_TYPE')
+    // Ava and vitest run tests in worker threads, too.
+    assert.match(thrown(() => daemonize()).code, /^ERR_PROCNATIVE_(TEST_RUNNER|WORKER_THREAD)$/)
     const rejected = await stopDaemon(5).catch((error) => error)
     assert.ok(rejected instanceof TypeError)
     assert.equal(Object.getPrototypeOf(openFds()), Array.prototype)
