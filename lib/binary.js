@@ -6,6 +6,7 @@ const fs = require('node:fs')
 const { createRequire } = require('node:module')
 const path = require('node:path')
 const { version } = require('../package.json')
+const { variable } = require('./own.js')
 
 // Loaded lazily: only errors need these.
 const errors = () => require('./errors.js')
@@ -36,7 +37,7 @@ function machine() {
 
 /** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: why the carried one failed. */
 function loadBinary(carried) {
-  const named = process.env.PROCNATIVE_BINARY
+  const named = variable('PROCNATIVE_BINARY')
   return named && !isSecure() ? loadNamed(named) : loadFound(carried)
 }
 

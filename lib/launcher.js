@@ -46,7 +46,7 @@ function ordersFor(options) {
   const cwd = path.resolve(options.cwd)
   const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
   // Empty is none.
-  const manager = process.env.NOTIFY_SOCKET || undefined
+  const manager = variable('NOTIFY_SOCKET') || undefined
   return {
     __proto__: null,
     ...again.command(),

@@ -2,6 +2,7 @@
 
 // The native half. Throws one sentence where it can't be loaded.
 
+const { variable } = require('./own.js')
 const { inThisRealm } = require('./realm.js')
 const { otherRuntime } = require('./start.js')
 
@@ -13,7 +14,7 @@ if (process.platform !== 'linux') throw errors().platform(process.platform)
 
 function load() {
   // An application must be able to name another binary, also where this one is there.
-  if (process.env.PROCNATIVE_BINARY || process.arch !== 'x64') return loadBinary()
+  if (variable('PROCNATIVE_BINARY') || process.arch !== 'x64') return loadBinary()
   try {
     // The binary that this package carries. Bundlers find it because its name is spelled out.
     return require('../procnative.linux-x64-gnu.node')

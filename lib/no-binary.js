@@ -7,6 +7,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { BINARIES, machine, self } = require('./binary.js')
 const errors = require('./errors.js')
+const { variable } = require('./own.js')
 const { execArgv } = require('./start.js')
 
 // e_machine of elf(5), and where it is.
@@ -35,7 +36,7 @@ function whyNone(failures) {
 
 function disabled(error) {
   if (error.code !== 'ERR_DLOPEN_DISABLED') return undefined
-  const isAllowed = [...execArgv, process.env.NODE_OPTIONS ?? ''].some((arg) => arg.includes('--allow-addons'))
+  const isAllowed = [...execArgv, variable('NODE_OPTIONS') ?? ''].some((arg) => arg.includes('--allow-addons'))
   return errors.addonsDisabled(process.permission && !isAllowed ? 'permission' : 'option', error)
 }
 

@@ -10,7 +10,7 @@ const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { environment, output, searchPath } = require('./orders.js')
 const { failure } = require('./outcome.js')
-const { own } = require('./own.js')
+const { own, variable } = require('./own.js')
 const { acceptHandedOver } = require('./pid-file.js')
 const { whilePending } = require('./resource.js')
 const { descriptorOf, outlives, sendable } = require('./sendable.js')
@@ -83,7 +83,7 @@ function ordersFor(file, args, options) {
     listen: sockets.map(({ value, name }) => descriptorOf(value, name)),
     pidFile,
     notifies: options.ready === 'notify',
-    manager: process.env.NOTIFY_SOCKET || undefined,
+    manager: variable('NOTIFY_SOCKET') || undefined,
     timeout: options.readyTimeout,
   }
 }

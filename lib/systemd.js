@@ -45,11 +45,11 @@ function notify(state) {
 }
 
 function tell(state, isPatient) {
-  const socket = process.env.NOTIFY_SOCKET
+  const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   const isReady = state.split('\n').includes('READY=1')
   // A predecessor closes its socket when the service manager knows this process: until then, that one ignores it.
-  const waits = isReady && Boolean(process.env[MANAGER_VARIABLE])
+  const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
   const heard = waits ? native.notifyAndWait(socket, state) : native.notify(socket, state, isPatient)
   if (isReady) turnToManager()
   return heard
@@ -76,7 +76,7 @@ function ready() {
 
 // How the environment of a daemon differs that is not its launcher's successor in this: it speaks to the service manager.
 function managerVariables() {
-  const manager = process.env[MANAGER_VARIABLE]
+  const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return { without: [], added: [] }
   return { without: ['NOTIFY_SOCKET', MANAGER_VARIABLE], added: manager === '' ? [] : [`NOTIFY_SOCKET=${manager}`] }
 }

@@ -6,6 +6,7 @@
 // nothing: only what this very process is.
 
 const fs = require('node:fs')
+const { variable } = require('./own.js')
 const start = require('./start.js')
 
 // Packages whose scripts load test files into their own process.
@@ -38,7 +39,7 @@ function testRunner() {
 function isNodeTest() {
   if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
   // A test file need not load node:test; but then it is a child of the runner itself.
-  return process.env.NODE_TEST_CONTEXT !== undefined && argumentsOf(process.ppid).includes('--test')
+  return variable('NODE_TEST_CONTEXT') !== undefined && argumentsOf(process.ppid).includes('--test')
 }
 
 function argumentsOf(pid) {

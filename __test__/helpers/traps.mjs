@@ -59,6 +59,8 @@ const OTHERS = [
   'LISTEN_FDS',
   'LISTEN_FDNAMES',
   'PROCNATIVE_NOTIFY_SOCKET',
+  'PROCNATIVE_BINARY',
+  'NODE_TEST_CONTEXT',
   '_handle',
   'addMembership',
 ]
