@@ -251,7 +251,7 @@ test('daemon.ready(): returns when the manager knows the daemon, so that notify(
   const { pid } = firstLine(log)
   await until(() => !isAlive(pid), 'the daemon has ended')
   const texts = JSON.parse(stdout).messages.map(({ text }) => text)
-  assert.deepEqual(texts, [`MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
+  assert.deepEqual(texts, ['STATUS=begun', `MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
 })
 
 test('D13: a service manager that is gone does not make a daemon fail', async (t) => {
