@@ -105,7 +105,13 @@ export class Machine {
   }
 
   isAlive(pid) {
-    return this.exists(`/proc/${pid}`) && !/^State:\s+Z/m.test(this.read(`/proc/${pid}/status`))
+    try {
+      return !/^State:\s+Z/m.test(this.read(`/proc/${pid}/status`))
+    } catch (error) {
+      // It has ended: before the file was opened, or while it was read.
+      if (['ENOENT', 'ESRCH'].includes(error.code)) return false
+      throw error
+    }
   }
 
   /** The parent, session and terminal of a process, by stat(5). */
