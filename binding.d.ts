@@ -28,14 +28,13 @@ export interface Account {
 export declare function atExit(listener: () => void): void
 
 /**
- * What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
- * /dev/null.
+ * What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
+ * caller's. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for /dev/null.
  */
 export interface ChildOrders {
-  program: string
-  path: string
-  argv: Array<string>
-  environment: Array<string>
+  program: string | Uint8Array
+  argv: string | Uint8Array
+  environment?: string | Uint8Array
   cwd?: string
   umask?: number
   identity?: Credentials
@@ -68,12 +67,17 @@ export interface Credentials {
   groups?: Array<number>
 }
 
-/** What to start. `stdio`: at the index of each of the daemon's descriptors, what LaunchOrders has for stdout. */
+/**
+ * What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
+ * gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdio`: at the
+ * index of each of the daemon's descriptors, what LaunchOrders has for stdout.
+ */
 export interface DaemonOrders {
-  program: string
-  path: string
-  argv: Array<string>
-  environment: Array<string>
+  program: string | Uint8Array
+  argv: string | Uint8Array
+  environment?: string | Uint8Array
+  without: Array<string>
+  variables: string
   cwd: string
   umask: number
   identity?: Credentials
@@ -214,12 +218,15 @@ export declare function kindOf(descriptor: number): string
 /** Starts a daemon; returns when it is ready, dead or late. */
 export declare function launch(orders: LaunchOrders): StartOutcome
 
-/** What to start. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null. */
+/**
+ * What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the daemon gets the
+ * caller's. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+ */
 export interface LaunchOrders {
-  program: string
-  argv: Array<string>
-  environment: Array<string>
-  directory?: string
+  program: string | Uint8Array
+  argv: string | Uint8Array
+  environment?: string | Uint8Array
+  directory?: string | Uint8Array
   cwd: string
   umask: number
   identity?: Credentials

@@ -371,6 +371,9 @@ export interface Daemon {
  * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
  * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
  *
+ * Arguments and variables that are no UTF-8 keep their bytes. The bytes of arguments come from /proc/self/cmdline, when
+ * procnative is loaded: `process.title` must not have been set before.
+ *
  * While the launcher waits, SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action. If it dies, so does the
  * daemon, until that is ready. If the start fails, what the daemon has started in its process group is killed too.
  *
@@ -517,7 +520,13 @@ export interface SpawnOptions {
    * it, and so do paths in `args`.
    */
   cwd?: string | URL
-  /** The child's environment, `PATH` for the search of `file` included. Default: `process.env`. */
+  /**
+   * The child's environment. `file` is looked for in its `PATH`. Default: `process.env`.
+   *
+   * Variables that are no UTF-8 keep their bytes, by default and with `env: process.env`. In a copy, as
+   * `{ ...process.env }`, a value keeps its bytes as long as it equals, with U+FFFD, the one that this process was started
+   * with. A copy lacks variables with a name that is no UTF-8; so does `process.env` in a worker thread, in Bun and Deno.
+   */
   env?: Record<string, Argument | boolean | undefined>
   /**
    * What the child's descriptors are to be, each at its index; what is missing, null or undefined is 'pipe' for the first

@@ -5,15 +5,16 @@
 const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
 const errors = require('./errors.js')
+const { block } = require('./orders.js')
+const { originalArguments } = require('./original.js')
 const start = require('./start.js')
 
 // The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
 function command() {
   return {
     program: executable(),
-    argv: [start.argv0, ...(isSingleExecutable() ? typedArguments() : nodeArguments())],
-    // Where we are is where the child is anyway, also if that has no path any more.
-    directory: start.directory === start.currentDirectory() ? undefined : start.directory,
+    argv: block(isSingleExecutable() ? originalArguments([start.argv0, ...typedArguments()]) : nodeArguments()),
+    directory: startDirectory(),
   }
 }
 
@@ -43,7 +44,7 @@ function commandLine() {
   }
 }
 
-// Returns Node's options, the script and its arguments. Throws where there is no script to run again.
+// Returns argv0, Node's options, the script and its arguments. Throws where there is no script to run again.
 function nodeArguments() {
   const script = start.argv[1]
   const evaluated = start.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
@@ -52,8 +53,19 @@ function nodeArguments() {
     // The name under which Node keeps code that did not come from a file.
     throw process._eval === undefined && script === undefined ? errors.repl() : errors.stdinScript()
   }
+  const { commandLine } = start
+  const options = 1 + start.execArgv.length
   // After -e, what looks like an option would be one.
-  return [...start.execArgv, ...(evaluated ? ['--'] : []), ...start.argv.slice(1)]
+  return [...commandLine.slice(0, options), ...(evaluated ? ['--'] : []), ...commandLine.slice(options)]
+}
+
+// Returns the directory that this process started in, or undefined if it is still there. Then the child is there too,
+// even if the directory has no path any more.
+function startDirectory() {
+  const { directory } = start
+  const current = start.currentDirectoryBytes()
+  const isSame = typeof directory === 'object' ? directory.equals(Buffer.from(current ?? '')) : directory === current
+  return isSame ? undefined : directory
 }
 
 // The binary that is running, not the one that an upgrade has put into its place.

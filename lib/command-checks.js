@@ -4,6 +4,7 @@
 // strings.
 
 const { fileURLToPath } = require('node:url')
+const { isProcessEnvironment } = require('./environment.js')
 const errors = require('./errors.js')
 const validate = require('./validate.js')
 
@@ -41,6 +42,8 @@ function splitArguments(args, options) {
 
 // Variables by name. Those that are undefined are absent.
 function environment(value, name) {
+  // It is passed on as it is, with variables that JavaScript can't see.
+  if (isProcessEnvironment(value)) return value
   const variables = { __proto__: null }
   for (const variable of namesOf(value, name)) {
     const one = value[variable]

@@ -4,11 +4,12 @@
 
 const path = require('node:path')
 const again = require('./again.js')
+const { environment, ownPidVariables } = require('./environment.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
 const { variable } = require('./own.js')
-const { environment, output } = require('./orders.js')
+const { block, output } = require('./orders.js')
 const { descriptorOf } = require('./sendable.js')
 const start = require('./start.js')
 const systemd = require('./systemd.js')
@@ -80,9 +81,8 @@ function ordersFor(options) {
 // The launcher may be a successor, which speaks to its predecessor. The daemon speaks to the service manager itself.
 function environmentOfDaemon() {
   const { without, added } = systemd.managerVariables()
-  const made = environment(process.env, systemd.PID_VARIABLES, without)
-  made.environment.push(...added)
-  return made
+  const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
+  return { environment: environment(process.env), without, ownPid, variables: block(added) }
 }
 
 // Whether this process has bound a port, which its daemon can't bind then.

@@ -5,10 +5,11 @@
 const path = require('node:path')
 const { callSite } = require('./call-site.js')
 const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
+const { environment, ownPidVariables } = require('./environment.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
-const { environment, output, searchPath } = require('./orders.js')
+const { block, output } = require('./orders.js')
 const { failure } = require('./outcome.js')
 const { own, variable } = require('./own.js')
 const { acceptHandedOver } = require('./pid-file.js')
@@ -73,8 +74,7 @@ function ordersFor(file, args, options) {
   return {
     __proto__: null,
     program: file,
-    path: searchPath(options.env),
-    argv: [options.argv0, ...args],
+    argv: block([options.argv0, ...args]),
     ...surroundings(options, sockets),
     cwd: path.resolve(options.cwd),
     umask: options.umask,
@@ -91,16 +91,19 @@ function ordersFor(file, args, options) {
 // The environment. Who speaks to systemd for this process, its successor will.
 function surroundings({ env, pidFile, ready }, sockets) {
   const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
-  if (ready === 'notify') without.push('NOTIFY_SOCKET', systemd.MANAGER_VARIABLE)
-  const pidVariables = pidFile === undefined ? [] : ['WATCHDOG_PID']
-  const made = environment(env, pidVariables, without)
-  if (ready === 'notify') made.environment.push(`${systemd.MANAGER_VARIABLE}=${own(env, 'NOTIFY_SOCKET') ?? ''}`)
-  if (sockets.length === 0) return made
-  made.ownPid.push('LISTEN_PID')
-  made.environment.push(`LISTEN_FDS=${sockets.length}`)
-  const labels = sockets.map(({ label }) => label)
-  if (labels[0] !== undefined) made.environment.push(`LISTEN_FDNAMES=${labels.join(':')}`)
-  return made
+  const variables = []
+  const ownPid = pidFile === undefined ? [] : ownPidVariables(env, ['WATCHDOG_PID'])
+  if (ready === 'notify') {
+    without.push('NOTIFY_SOCKET', systemd.MANAGER_VARIABLE)
+    variables.push(`${systemd.MANAGER_VARIABLE}=${own(env, 'NOTIFY_SOCKET') ?? ''}`)
+  }
+  if (sockets.length > 0) {
+    ownPid.push('LISTEN_PID')
+    variables.push(`LISTEN_FDS=${sockets.length}`)
+    const labels = sockets.map(({ label }) => label)
+    if (labels[0] !== undefined) variables.push(`LISTEN_FDNAMES=${labels.join(':')}`)
+  }
+  return { environment: environment(env), without, ownPid, variables: block(variables) }
 }
 
 function outputs(stdio) {

@@ -1,10 +1,11 @@
 'use strict'
 
 const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
+const { environment } = require('./environment.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
 const native = require('./native.js')
-const { environment, searchPath } = require('./orders.js')
+const { block } = require('./orders.js')
 const { own } = require('./own.js')
 const { processOf } = require('./process.js')
 const watches = require('./watch.js')
@@ -70,9 +71,8 @@ function ordersFor(file, args, options) {
   return {
     __proto__: null,
     program: file,
-    path: searchPath(env),
-    argv: [argv0, ...args],
-    environment: environment(env).environment,
+    argv: block([argv0, ...args]),
+    environment: environment(env),
     cwd,
     umask,
     identity: identity(user, group),

@@ -4,6 +4,7 @@
 // its environment before it calls daemonize().
 
 const fs = require('node:fs')
+const { isLossy, originalArguments, originalEnvironment } = require('./original.js')
 const { variable } = require('./own.js')
 
 // Not for this process's children: DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a
@@ -36,15 +37,6 @@ function originalVariable(name) {
   return variable?.slice(name.length + 1)
 }
 
-function originalEnvironment() {
-  try {
-    return fs.readFileSync('/proc/self/environ', 'latin1').split('\0')
-  } catch {
-    // A process that is not dumpable may not read it. Then what was seen above is all there is.
-    return []
-  }
-}
-
 function currentDirectory() {
   try {
     return process.cwd()
@@ -54,6 +46,12 @@ function currentDirectory() {
   }
 }
 
+// Bytes where the path is no UTF-8. The kernel has it, not libuv.
+function currentDirectoryBytes() {
+  const directory = currentDirectory()
+  return directory !== undefined && isLossy(directory) ? fs.readlinkSync('/proc/self/cwd', 'buffer') : directory
+}
+
 // 'bun', 'deno', or undefined in Node.
 const otherRuntime = ['bun', 'deno'].find((name) => Object.hasOwn(process.versions, name))
 
@@ -61,8 +59,11 @@ module.exports = {
   argv0: process.argv0,
   execArgv: [...process.execArgv],
   argv: [...process.argv],
-  directory: currentDirectory(),
+  // The same in bytes where they are no UTF-8, read now: setting process.title overwrites them.
+  commandLine: originalArguments([process.argv0, ...process.execArgv, ...process.argv.slice(1)]),
+  directory: currentDirectoryBytes(),
   currentDirectory,
+  currentDirectoryBytes,
   launcherMark: () => marker('PROCNATIVE_DAEMON'),
   pidFileMark: () => marker('PROCNATIVE_PID_FILE'),
   channelMark: () => left.PROCNATIVE_CHANNEL_FD,

@@ -35,6 +35,7 @@ mod process;
 mod reactor;
 mod session;
 mod spawn;
+mod strings;
 mod sys;
 mod unix;
 mod wait;

@@ -9,7 +9,10 @@ use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::pid_file::Locked;
 use crate::spawn::child::Move;
+use crate::strings::Strings;
 
+/// What execvp(3) takes for an absent PATH.
+const STANDARD_PATH: &[u8] = b"/bin:/usr/bin";
 /// Digits of the largest pid.
 const PID_DIGITS: usize = 10;
 
@@ -20,8 +23,8 @@ pub struct Plan {
     pub(crate) program: CString,
     /// Where it may be.
     pub(crate) candidates: Vec<CString>,
-    pub(crate) argv: Vec<CString>,
-    pub(crate) environment: Vec<CString>,
+    pub(crate) argv: Strings,
+    pub(crate) environment: Strings,
     pub(crate) own_pid: Vec<OwnPid>,
     pub(crate) directory: Option<CString>,
     pub(crate) enterable: Option<Enterable>,
@@ -78,13 +81,13 @@ pub(crate) struct Enterable {
 }
 
 impl Plan {
-    pub fn new(program: &str, argv: &[String], environment: &[String]) -> Result<Self> {
+    pub fn new(program: &(impl AsRef<[u8]> + ?Sized), argv: Strings, environment: Strings) -> Result<Self> {
         let program = c_string(program)?;
         Ok(Self {
             candidates: vec![program.clone()],
             program,
-            argv: argv.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
-            environment: environment.iter().map(|one| c_string(one)).collect::<Result<_>>()?,
+            argv,
+            environment,
             own_pid: Vec::new(),
             directory: None,
             enterable: None,
@@ -98,24 +101,27 @@ impl Plan {
         })
     }
 
-    /// Looks for the program as execvp(3) does: one without a slash in the directories of `path`, in which an empty
-    /// one is the current directory.
-    pub fn search(&mut self, path: &str) -> Result<()> {
-        if self.program.as_bytes().contains(&b'/') {
+    /// Looks for the program as execvp(3) does: one without a slash in the directories of the new environment's PATH, in
+    /// which an empty one is the current directory.
+    pub fn search(&mut self) -> Result<()> {
+        let program = self.program.as_bytes();
+        if program.contains(&b'/') {
             return Ok(());
         }
-        let program = self.program.to_string_lossy();
-        self.candidates = path
-            .split(':')
-            .map(|directory| if directory.is_empty() { "." } else { directory })
-            .map(|directory| c_string(&format!("{directory}/{program}")))
+        self.candidates = self
+            .environment
+            .variable("PATH")
+            .unwrap_or(STANDARD_PATH)
+            .split(|&byte| byte == b':')
+            .map(|directory| if directory.is_empty() { b"." } else { directory })
+            .map(|directory| c_string(&[directory, b"/", program].concat()))
             .collect::<Result<_>>()?;
         Ok(())
     }
 
     /// Adds an environment variable, `NAME=value`.
     pub fn variable(&mut self, variable: &str) -> Result<()> {
-        self.environment.push(c_string(variable)?);
+        self.environment.push(&c_string(variable)?);
         Ok(())
     }
 
@@ -131,7 +137,7 @@ impl Plan {
     }
 
     /// Execs in `directory` instead of where the caller is.
-    pub fn exec_in(&mut self, directory: &str) -> Result<()> {
+    pub fn exec_in(&mut self, directory: &(impl AsRef<[u8]> + ?Sized)) -> Result<()> {
         self.directory = Some(c_string(directory)?);
         Ok(())
     }
@@ -185,8 +191,8 @@ impl Plan {
 }
 
 /// JavaScript refuses NUL bytes with its own error; should one get here, it is what a path with NUL is.
-pub(crate) fn c_string(text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| Error { syscall: "execve", errno: Errno::EINVAL, path: None })
+pub(crate) fn c_string(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<CString> {
+    CString::new(text.as_ref()).map_err(|_| Error { syscall: "execve", errno: Errno::EINVAL, path: None })
 }
 
 #[cfg(test)]
@@ -194,7 +200,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        Plan::new("/bin/true", &["true".into()], &[]).unwrap()
+        Plan::new("/bin/true", Strings::of_block(b"true".to_vec()), Strings::default()).unwrap()
     }
 
     #[test]
@@ -221,6 +227,7 @@ mod tests {
 
     #[test]
     fn a_nul_byte_is_refused() {
-        assert_eq!(Plan::new("/bin/\0", &[], &[]).unwrap_err().errno, Errno::EINVAL);
+        let plan = Plan::new("/bin/\0", Strings::default(), Strings::default());
+        assert_eq!(plan.unwrap_err().errno, Errno::EINVAL);
     }
 }

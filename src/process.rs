@@ -10,6 +10,7 @@ use crate::error::{During, Result};
 use crate::identity::Identity;
 use crate::plan::{Job, Plan};
 use crate::spawn::{self, Child};
+use crate::strings::Strings;
 use crate::{ancillary, fd, sys};
 
 /// What a descriptor of the child's is to be.
@@ -22,11 +23,9 @@ pub enum Stdio {
 
 /// What to start, and how.
 pub struct Orders {
-    pub program: String,
-    /// Where a program without a slash is looked for: PATH.
-    pub path: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
+    pub program: Vec<u8>,
+    pub argv: Strings,
+    pub environment: Strings,
     /// Where to exec; None: where the caller is.
     pub cwd: Option<String>,
     pub umask: Option<u32>,
@@ -44,8 +43,8 @@ pub struct Spawned {
 }
 
 pub fn spawn(orders: Orders) -> Result<Spawned> {
-    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
-    plan.search(&orders.path)?;
+    let mut plan = Plan::new(&orders.program, orders.argv, orders.environment)?;
+    plan.search()?;
     if let Some(directory) = &orders.cwd {
         plan.exec_in(directory)?;
     }

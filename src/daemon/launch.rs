@@ -14,6 +14,7 @@ use crate::identity::Identity;
 use crate::pid_file::{Locked, PATIENCE, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
+use crate::strings::Strings;
 use crate::sys::signal::DefaultActions;
 use crate::sys::{poll, process};
 
@@ -22,11 +23,11 @@ const INTERRUPTIONS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIG
 
 /// What to start, and how.
 pub struct Orders {
-    pub program: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
+    pub program: Vec<u8>,
+    pub argv: Strings,
+    pub environment: Strings,
     /// Where to exec, if not here.
-    pub directory: Option<String>,
+    pub directory: Option<Vec<u8>>,
     /// Where the daemon will go once it runs.
     pub cwd: String,
     pub umask: u32,
@@ -105,7 +106,7 @@ fn plan(
     daemon_end: OwnedFd,
     pid_file: Option<&Locked>,
 ) -> Result<Plan> {
-    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
+    let mut plan = Plan::new(&orders.program, orders.argv.clone(), orders.environment.clone())?;
     plan.umask = Some(orders.umask);
     plan.must_enter(&orders.cwd)?;
     if let Some(directory) = &orders.directory {

@@ -14,6 +14,7 @@ use crate::pid_file::status::{self, Status};
 use crate::pid_file::{Claim, Locked, PATIENCE, PidFile};
 use crate::plan::Plan;
 use crate::spawn::{self, Daemon, Kinship};
+use crate::strings::Strings;
 use crate::sys::poll;
 
 /// How many messages of others may stand before a dead daemon's last one: net.unix.max_dgram_qlen is 10, or 512.
@@ -21,11 +22,9 @@ const LAST_WORDS: usize = 1024;
 
 /// What to start, and how.
 pub struct Orders {
-    pub program: String,
-    /// Where a program without a slash is looked for: PATH.
-    pub path: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
+    pub program: Vec<u8>,
+    pub argv: Strings,
+    pub environment: Strings,
     /// Where to exec.
     pub cwd: String,
     pub umask: u32,
@@ -143,9 +142,9 @@ fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
     }
     let stderr = Stderr::of(opened.remove(2));
     let receiver = orders.notifies.then(Receiver::bind).transpose()?;
-    let mut plan = Plan::new(&orders.program, &orders.argv, &orders.environment)?;
+    let mut plan = Plan::new(&orders.program, orders.argv.clone(), orders.environment.clone())?;
     plan.umask = Some(orders.umask);
-    plan.search(&orders.path)?;
+    plan.search()?;
     plan.exec_in(&orders.cwd)?;
     if let Some(identity) = &orders.identity {
         plan.become_user(identity.clone())?;

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Either, External};
+use napi::bindgen_prelude::{Either, External, Uint8Array};
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::{self, OrThrow};
 use super::identity::Credentials;
+use super::strings::{to_bytes, to_changed_environment, to_strings};
 use crate::daemon::launch::{self, Orders};
 use crate::daemon::link::DaemonEnd;
 use crate::daemon::output::{self, Output};
@@ -13,13 +14,16 @@ use crate::daemon::{Outcome, Said};
 use crate::sys;
 use crate::sys::process::Status;
 
-/// What to start. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+/// What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
+/// gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
 #[napi(object)]
 pub struct LaunchOrders {
-    pub program: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
-    pub directory: Option<String>,
+    pub program: Either<String, Uint8Array>,
+    pub argv: Either<String, Uint8Array>,
+    pub environment: Option<Either<String, Uint8Array>>,
+    pub without: Vec<String>,
+    pub variables: String,
+    pub directory: Option<Either<String, Uint8Array>>,
     pub cwd: String,
     pub umask: u32,
     pub identity: Option<Credentials>,
@@ -120,10 +124,14 @@ pub fn exit_now(code: i32) {
 impl From<LaunchOrders> for Orders {
     fn from(orders: LaunchOrders) -> Self {
         Self {
-            program: orders.program,
-            argv: orders.argv,
-            environment: orders.environment,
-            directory: orders.directory,
+            program: to_bytes(orders.program),
+            argv: to_strings(orders.argv),
+            environment: to_changed_environment(
+                orders.environment,
+                [&orders.without, &orders.own_pid],
+                orders.variables,
+            ),
+            directory: orders.directory.map(to_bytes),
             cwd: orders.cwd,
             umask: orders.umask,
             identity: orders.identity.map(Into::into),

@@ -18,6 +18,7 @@ mod promise;
 mod reactor;
 mod session;
 mod start;
+mod strings;
 mod unix;
 mod wait;
 mod weak;

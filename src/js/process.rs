@@ -1,22 +1,22 @@
-use napi::bindgen_prelude::Either;
+use napi::bindgen_prelude::{Either, Uint8Array};
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::error::OrThrow;
 use super::identity::Credentials;
+use super::strings::{to_bytes, to_environment, to_strings};
 use super::{owned, reactor};
 use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
 use crate::reactor::Token;
 
-/// What to start. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for
-/// /dev/null.
+/// What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
+/// caller's. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for /dev/null.
 #[napi(object)]
 pub struct ChildOrders {
-    pub program: String,
-    pub path: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
+    pub program: Either<String, Uint8Array>,
+    pub argv: Either<String, Uint8Array>,
+    pub environment: Option<Either<String, Uint8Array>>,
     pub cwd: Option<String>,
     pub umask: Option<u32>,
     pub identity: Option<Credentials>,
@@ -51,10 +51,9 @@ pub fn spawn(env: Env, reactor: u32, orders: ChildOrders) -> Result<Started> {
 impl From<ChildOrders> for Orders {
     fn from(orders: ChildOrders) -> Self {
         Self {
-            program: orders.program,
-            path: orders.path,
-            argv: orders.argv,
-            environment: orders.environment,
+            program: to_bytes(orders.program),
+            argv: to_strings(orders.argv),
+            environment: to_environment(orders.environment),
             cwd: orders.cwd,
             umask: orders.umask,
             identity: orders.identity.map(Into::into),

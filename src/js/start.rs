@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Either, Object};
+use napi::bindgen_prelude::{Either, Object, Uint8Array};
 use napi::{Env, Result};
 use napi_derive::napi;
 
@@ -8,16 +8,20 @@ use super::daemon::{StartOutcome, to_output};
 use super::error::OrThrow;
 use super::identity::Credentials;
 use super::promise;
+use super::strings::{to_bytes, to_changed_environment, to_strings};
 use crate::daemon::Outcome;
 use crate::daemon::start::{self, Orders, Started};
 
-/// What to start. `stdio`: at the index of each of the daemon's descriptors, what LaunchOrders has for stdout.
+/// What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
+/// gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdio`: at the
+/// index of each of the daemon's descriptors, what LaunchOrders has for stdout.
 #[napi(object)]
 pub struct DaemonOrders {
-    pub program: String,
-    pub path: String,
-    pub argv: Vec<String>,
-    pub environment: Vec<String>,
+    pub program: Either<String, Uint8Array>,
+    pub argv: Either<String, Uint8Array>,
+    pub environment: Option<Either<String, Uint8Array>>,
+    pub without: Vec<String>,
+    pub variables: String,
     pub cwd: String,
     pub umask: u32,
     pub identity: Option<Credentials>,
@@ -46,10 +50,13 @@ pub fn start_daemon(env: &Env, orders: DaemonOrders) -> Result<Either<StartOutco
 impl From<DaemonOrders> for Orders {
     fn from(orders: DaemonOrders) -> Self {
         Self {
-            program: orders.program,
-            path: orders.path,
-            argv: orders.argv,
-            environment: orders.environment,
+            program: to_bytes(orders.program),
+            argv: to_strings(orders.argv),
+            environment: to_changed_environment(
+                orders.environment,
+                [&orders.without, &orders.own_pid],
+                orders.variables,
+            ),
             cwd: orders.cwd,
             umask: orders.umask,
             identity: orders.identity.map(Into::into),

@@ -24,11 +24,13 @@ pub struct Shared<'plan> {
 impl<'plan> Shared<'plan> {
     /// The last allocations before the clone.
     pub fn prepare(plan: &'plan mut Plan) -> Result<Self> {
-        let programs: Vec<_> = strings(&plan.candidates).chain([ptr::null()]).collect();
-        let argv: Vec<_> = strings(&plan.argv).chain([ptr::null()]).collect();
+        let programs: Vec<_> = plan.candidates.iter().map(|one| one.as_ptr()).chain([ptr::null()]).collect();
+        let argv: Vec<_> = plan.argv.pointers().chain([ptr::null()]).collect();
         let variables: Vec<_> =
             plan.own_pid.iter_mut().map(|one| one.variable.as_mut_ptr().cast::<c_char>()).collect();
-        let envp: Vec<_> = strings(&plan.environment)
+        let envp: Vec<_> = plan
+            .environment
+            .pointers()
             .chain(variables.iter().map(|one| one.cast_const()))
             .chain([ptr::null()])
             .collect();
@@ -115,8 +117,4 @@ pub fn step_failed(report: &Report, plan: &Plan) -> Error {
         Step::Exec => ("execve", Some(&plan.program)),
     };
     Error { syscall, errno: Errno::from_raw(report.errno), path: path.cloned() }
-}
-
-fn strings(strings: &[CString]) -> impl Iterator<Item = *const c_char> {
-    strings.iter().map(|one| one.as_ptr())
 }

@@ -9,6 +9,7 @@ use super::process;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
+use crate::strings::Strings;
 use crate::sys::poll;
 use crate::sys::process::Status;
 
@@ -16,7 +17,8 @@ const THREADS: usize = 4;
 const CHILDREN: usize = 250;
 
 fn plan(program: &str, code: i32) -> Result<Plan> {
-    let mut plan = Plan::new(program, &["sh".into(), "-c".into(), format!("exit {code}")], &[])?;
+    let argv = Strings::of_block(format!("sh\0-c\0exit {code}\0").into_bytes());
+    let mut plan = Plan::new(program, argv, Strings::default())?;
     plan.own_pid_variable("PID=")?;
     plan.place_owned(crate::fd::dev_null()?, 0)?;
     Ok(plan)

@@ -1,0 +1,89 @@
+// Arguments, variables and names that are no UTF-8: a new process gets the bytes.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { end, firstLine } from './helpers/daemon.mjs'
+import { isNode, needs, temporary, test } from './helpers/harness.mjs'
+import { reports } from './helpers/report.mjs'
+import { fixture, run } from './helpers/run.mjs'
+import { PYTHON } from './helpers/spawned.mjs'
+
+const latin1 = (bytes) => Buffer.from(bytes).toString('latin1')
+const TEXT = latin1('é\ufffd')
+const VALUES = ['VALUE=\xe9\xff', `TEXT=${TEXT}`]
+const ALL = [...VALUES, 'NAME\xe9=1']
+
+/** Runs a fixture with Node.js, which has arguments and variables that are no UTF-8. */
+const runBytes = (args, options) => run(PYTHON, [fixture('bytes-runs.py'), process.execPath, ...args], options).ended
+
+async function daemon(context, nodeOptions) {
+  const log = path.join(temporary(context), 'log')
+  const script = fixture('bytes-daemon.cjs')
+  const { code, stderr } = await runBytes([...nodeOptions, script, log])
+  assert.equal(code, 0, stderr)
+  const told = firstLine(log)
+  context.after(() => end(told.pid))
+  return { ...told, log, script }
+}
+
+test('daemonize: arguments keep their bytes, after process.title was set', needs('Node.js', isNode), async (t) => {
+  const { command, script, log } = await daemon(t, ['--conditions=%E9', '--no-warnings'])
+  const options = ['--conditions=\xe9', '--no-warnings']
+  assert.deepEqual(command, ['n\xe9de', ...options, script, log, '\xe9', '\xe8', TEXT, ''])
+})
+
+test('daemonize: variables keep their bytes, systemd’s name the daemon', needs('Node.js', isNode), async (t) => {
+  const { environment, pid } = await daemon(t, [])
+  for (const variable of ALL) assert.ok(environment.includes(variable), variable)
+  assert.deepEqual(
+    environment.filter((one) => one.startsWith('LISTEN_PID=')),
+    [`LISTEN_PID=${pid}`],
+  )
+})
+
+test(
+  'daemonize: the program starts in its first directory, whatever its bytes',
+  needs('Node.js', isNode),
+  async (t) => {
+    const parent = temporary(t)
+    // With both names JavaScript shows the same path.
+    for (const byte of [0xe8, 0xe9]) fs.mkdirSync(Buffer.concat([Buffer.from(`${parent}/`), Buffer.from([byte])]))
+    const log = path.join(parent, 'log')
+    const inside = ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, process.execPath]
+    const { code, stderr } = await run('sh', [...inside, fixture('bytes-daemon.cjs'), log]).ended
+    assert.equal(code, 0, stderr)
+    const { pid, directory } = firstLine(log)
+    t.after(() => end(pid))
+    assert.equal(directory, `${parent}/\xe9`)
+  },
+)
+
+/** Compares the variables that children got with those that they were to get. */
+function areThere({ stdout, stderr }, expected) {
+  const [told] = reports(stdout)
+  for (const [way, variables] of Object.entries(expected)) {
+    assert.deepEqual(told?.[way].sort(), [...variables].sort(), `${way}: ${stderr}`)
+  }
+}
+
+test(
+  'spawn: variables keep their bytes, by default and where process.env is given',
+  needs('Node.js', isNode),
+  async () => {
+    areThere(await runBytes([fixture('bytes-spawns.mjs')]), {
+      byDefault: ALL,
+      copied: VALUES,
+      named: ALL,
+      daemon: ALL,
+      besideWorkers: ALL,
+      changed: ['VALUE=\xe9\xff', 'NAME\xe9=1', `SET=${latin1('é')}`],
+      replaced: ['VALUE=1'],
+    })
+  },
+)
+
+test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', isNode), async () => {
+  const env = { ...process.env, WORKER: '1' }
+  areThere(await runBytes([fixture('bytes-spawns.mjs')], { env }), { byDefault: VALUES, copied: VALUES })
+})
