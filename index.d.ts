@@ -581,8 +581,8 @@ export interface SpawnOptions {
  *
  * Its status is for whoever waits for it: {@link Process.wait}, {@link waitpid} or {@link wait}; until then a child that
  * has ended is a zombie, as POSIX has it. Once its `Process` has been closed, or collected as garbage, procnative reaps it:
- * keep the object for as long as you want to wait for its pid. When a worker thread ends, the children that it has not
- * given up so are the main thread's to wait for.
+ * keep the object for as long as you want to wait for its pid. The end of a worker thread counts as that too: procnative
+ * reaps the children that the thread has started.
  *
  * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
  * no program (ENOEXEC) is an error

@@ -150,7 +150,7 @@ for (const [how, title, codes] of [
   test(`W5: ${title} is safe and leaves nothing, 20 times`, async () => {
     const [said] = await limited(4_000, 'wait-abandoned.mjs', how, 20)
     const { before, after, ...rest } = said
-    assert.deepEqual(rest, { codes, left: [], signal: 'SIGHUP' })
+    assert.deepEqual(rest, { codes, reapers: 1, left: [], signal: 'SIGHUP' })
     if (isNode) assert.deepEqual(after, before)
   })
 }

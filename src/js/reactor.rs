@@ -13,7 +13,7 @@ use super::event_loop::{self, OnReadable};
 use super::wait::WaitStatus;
 use super::weak::Listeners;
 use crate::error::{self, Error};
-use crate::reactor::{Reactor, Turn, Waker};
+use crate::reactor::{Reactor, Turn, Waker, abandoned};
 use crate::session;
 
 thread_local! {
@@ -70,8 +70,8 @@ fn open(env: Env) -> Result<Open> {
         // After the waker has let go of the set.
         Some(Open { waker, reactor, .. }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
-                // Without a thread they are orphans; there is nobody left to tell.
-                let _ = reactor.processes.outlive();
+                // Without a thread they are orphans. The environment that could be told has ended.
+                let _ = reactor.processes.into_children().and_then(abandoned::reap);
             }
             done();
         })),

@@ -5,6 +5,7 @@
 //! closed says nothing about who has the number now. Each is taken out of the set before its descriptor is closed, since a
 //! child on its way to exec has that too, and keeps it in the set.
 
+pub mod abandoned;
 pub mod processes;
 pub mod sockets;
 pub mod thread;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use super::{Token, set_wait, thread};
+use super::{Token, set_wait};
 use crate::children::{self, Claim};
 use crate::error::{During, Result};
 use crate::exit_status;
 use crate::spawn::Child;
+use crate::sys::pidfd;
 use crate::sys::process::{self, State, Status, Usage, Waited, Which};
-use crate::sys::{pidfd, poll};
 
 /// How a process has ended. Without a status where the kernel keeps that from us.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,6 @@ struct Entry {
     reaps: bool,
     /// If it was started here.
     claim: Option<Claim>,
-    /// Whether nobody here will wait for it any more, so that it is to be reaped when it ends.
-    given_up: bool,
     watched: bool,
 }
 
@@ -50,13 +48,13 @@ impl Processes {
     pub fn adopt(&mut self, token: Token, child: Child) {
         let Child { pid, pidfd } = child;
         let claim = Some(children::add(pid));
-        self.insert(token, Entry { pid, pidfd, reaps: true, claim, given_up: false, watched: false });
+        self.insert(token, Entry { pid, pidfd, reaps: true, claim, watched: false });
     }
 
     /// Opens any process.
     pub fn open(&mut self, token: Token, pid: i32, reaps: bool) -> Result<()> {
         let pidfd = pidfd::open(pid).during("pidfd_open")?;
-        self.insert(token, Entry { pid, pidfd, reaps, claim: None, given_up: false, watched: false });
+        self.insert(token, Entry { pid, pidfd, reaps, claim: None, watched: false });
         Ok(())
     }
 
@@ -105,34 +103,41 @@ impl Processes {
             self.remove(token);
             return Ok(());
         }
-        self.watch(token)?;
-        if let Some(entry) = self.entries.get_mut(&token) {
-            entry.given_up = true;
+        self.watch(token)
+    }
+
+    /// What is left of it when its environment has ended: the children that were started here, watched from now on.
+    pub fn into_children(mut self) -> Result<Self> {
+        let others = self.entries.iter().filter(|(_, entry)| entry.claim.is_none());
+        for token in others.map(|(&token, _)| token).collect::<Vec<_>>() {
+            self.remove(token);
+        }
+        for token in self.entries.keys().copied().collect::<Vec<_>>() {
+            self.watch(token)?;
+        }
+        Ok(self)
+    }
+
+    /// Watches the processes of another set in this one.
+    pub fn take_over(&mut self, mut others: Self) -> Result<()> {
+        let mut last = self.entries.keys().copied().max().unwrap_or(0);
+        for token in others.entries.keys().copied().collect::<Vec<_>>() {
+            others.unwatch(token)?;
+            if let Some(entry) = others.remove(token) {
+                last += 1;
+                self.insert(last, entry);
+                self.watch(last)?;
+            }
         }
         Ok(())
     }
 
-    /// What becomes of it when its environment has ended: children that were given up are still reaped, by a thread that
-    /// is there for as long as there are some. Others are orphans, for anybody to wait for.
-    pub fn outlive(mut self) -> Result<()> {
-        let is_kept = |entry: &Entry| entry.claim.is_some() && entry.given_up;
-        let others = self.entries.iter().filter(|(_, entry)| !is_kept(entry)).map(|(&token, _)| token);
-        for token in others.collect::<Vec<_>>() {
-            if let Some(entry) = self.remove(token) {
-                entry.disown();
-            }
-        }
-        if self.entries.is_empty() {
-            return Ok(());
-        }
-        thread::spawn(move || {
-            // Neither fails on descriptors that are held open.
-            while !self.entries.is_empty()
-                && poll::wait(&[self.set.0.as_fd()], None).is_ok()
-                && self.turn().is_ok()
-            {}
-        })
-        .map(drop)
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn set(&self) -> &Arc<Epoll> {
+        &self.set
     }
 
     fn remove(&mut self, token: Token) -> Option<Entry> {
@@ -145,8 +150,8 @@ impl Processes {
         Some(entry)
     }
 
-    /// One turn of what is left of the set.
-    fn turn(&mut self) -> Result<()> {
+    /// One turn of a set with processes only.
+    pub fn turn(&mut self) -> Result<()> {
         let endings = &mut Vec::new();
         set_wait(&Arc::clone(&self.set), |event| self.look_at(event.data(), endings))
     }
