@@ -11,6 +11,7 @@ const { processOf } = require('./process.js')
 const watches = require('./watch.js')
 const { descriptorOf, sendable } = require('./sendable.js')
 const { otherRuntime } = require('./start.js')
+const { ALONE, requireStack, WITH_SOCKETS } = require('./stack.js')
 const validate = require('./validate.js')
 
 const { SIGKILL } = require('node:os').constants.signals
@@ -39,7 +40,7 @@ function spawn(file, ...rest) {
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
   const net = options.stdio.includes('pipe') && require('node:net')
-  requireStack(STACK)
+  requireStack(net ? WITH_SOCKETS : ALONE)
   const { pid, watch, pipes } = watches.spawn(ordersFor(file, checkedArgs, options))
   try {
     return processOf(pid, watch, sockets(net, pipes))
@@ -49,12 +50,6 @@ function spawn(file, ...rest) {
     throw error
   }
 }
-
-// Frames, more than there is yet to come.
-const STACK = 200
-
-// Throws if the stack is about to end: that must not be between a child and its Process.
-const requireStack = (frames) => (frames === 0 ? 0 : requireStack(frames - 1) + 1)
 
 function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
   if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {

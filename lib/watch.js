@@ -5,6 +5,7 @@
 const native = require('./native.js')
 const reactor = require('./reactor.js')
 const { Resource } = require('./resource.js')
+const { ALONE, requireStack } = require('./stack.js')
 const { waitStatus } = require('./wait-status.js')
 
 // A process, and who waits for it.
@@ -109,7 +110,10 @@ class Watch {
 }
 
 // Any process. `reaps`: whether its end is taken, or only looked at.
-const watchProcess = (pid, reaps) => new Watch(native.openProcess(reactor.open(), pid, reaps))
+function watchProcess(pid, reaps) {
+  requireStack(ALONE)
+  return new Watch(native.openProcess(reactor.open(), pid, reaps))
+}
 
 // A new child, and the other ends of its pipes.
 function spawn(orders) {

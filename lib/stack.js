@@ -1,0 +1,19 @@
+'use strict'
+
+// Room on the stack, in the form of arguments that fill it: each takes 8 bytes. A recursion would not tell, since the
+// frames of code that V8 has compiled take a fraction of those of code that runs for the first time.
+
+const KIB = 1024 / 8
+const room = (kib) => Array(kib * KIB).fill(0)
+
+// Between a process that was opened, or a new child, and its object; and with a socket for each pipe. That takes some
+// 4 KiB. The rest is for what a program has put into the way: hooks of async_hooks, wrapped constructors.
+const ALONE = room(16)
+const WITH_SOCKETS = room(64)
+
+const nothing = () => {}
+
+// Throws a RangeError if the stack is about to end.
+const requireStack = (room) => nothing.apply(undefined, room)
+
+module.exports = { ALONE, requireStack, WITH_SOCKETS }
