@@ -29,7 +29,7 @@ export declare function atExit(listener: () => void): void
 
 /**
  * What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
- * caller's. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for /dev/null.
+ * caller's. `stdio`: at the index of each of the child's descriptors 'pipe', 'socket', one of the caller's, or nothing for /dev/null.
  */
 export interface ChildOrders {
   program: string | Uint8Array

@@ -534,7 +534,11 @@ export interface SpawnOptions {
    *
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
-   *   in the next one Node.js begins to read from it.
+   *   in the next one Node.js begins to read from it. A pipe has 64 KiB: `process.exit()` in a Node.js child drops what
+   *   the child has written and the pipe has not taken. Set `process.exitCode` there instead, or use 'socket'.
+   * - 'socket': a pair of sockets, as child_process has it; both ways, and Node.js only. It takes what a child writes at
+   *   once up to 208 KiB at least, and up to 1 MiB if net.core.wmem_max allows. In return /dev/stdin, /dev/stdout and
+   *   /dev/stderr can't be opened (ENXIO), as in `echo >/dev/stderr` of most shells.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
@@ -542,7 +546,12 @@ export interface SpawnOptions {
    * Of what becomes 0, 1 or 2, O_NONBLOCK is cleared, as child_process does it, for whoever else has it, too. All other
    * descriptors are closed in the child.
    */
-  stdio?: 'pipe' | 'ignore' | 'inherit' | ReadonlyArray<'pipe' | 'ignore' | 'inherit' | Sendable | null | undefined>
+  stdio?:
+    | 'pipe'
+    | 'socket'
+    | 'ignore'
+    | 'inherit'
+    | ReadonlyArray<'pipe' | 'socket' | 'ignore' | 'inherit' | Sendable | null | undefined>
   /** The child's file mode creation mask. Default: the caller's. */
   umask?: number
   /**
@@ -592,7 +601,7 @@ export interface SpawnOptions {
  * (`EBADF`), `clone`; then there is no child
  * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
  * @throws `ERR_PROCNATIVE_WORKER_THREAD` for `parentDeathSignal` off the main thread
- * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' in Bun or Deno, which make no sockets of descriptors
+ * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' or 'socket' in Bun or Deno, which make no sockets of descriptors
  * @see clone(2), execve(2), posix_spawn(3)
  */
 export function spawn(file: string, args?: readonly Argument[] | null, options?: SpawnOptions): Process
@@ -611,7 +620,7 @@ export function openProcess(pid: number): Process
 export class Process {
   private constructor()
   readonly pid: number
-  /** The other ends of what was a 'pipe' in `stdio`, each at its index; null for the rest. They are yours. */
+  /** The other ends of what was a 'pipe' or 'socket' in `stdio`, each at its index; null for the rest. They are yours. */
   readonly stdio: ReadonlyArray<net.Socket | null>
   /**
    * Sends a signal through the pidfd: never to a stranger who was given the number.

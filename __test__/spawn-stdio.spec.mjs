@@ -383,11 +383,45 @@ for (const earlier of [1, 2, 5, 30, 1000]) {
   })
 }
 
+// ── 'socket' ──
+
+test("spawn stdio 'socket': nothing is lost of 200 KiB written before process.exit()", onlyNode, async (t) => {
+  const script = 'process.stdout.write("x".repeat(200 * 1024)); process.exit(0)'
+  for (let round = 0; round < 20; round++) {
+    const child = started(t, process.execPath, ['-e', script], { stdio: ['ignore', 'socket', 'inherit'] })
+    const text = await child.stdio[1].setEncoding('latin1').toArray()
+    assert.equal(text.join('').length, 200 * 1024)
+  }
+})
+
+test("spawn stdio 'socket': each descriptor goes both ways", onlyNode, async (t) => {
+  const script = 'for fd in 0 1 2; do read line <&$fd; echo "$line again" >&$fd; done'
+  const child = started(t, 'sh', ['-c', script], { stdio: 'socket' })
+  for (const [fd, socket] of child.stdio.entries()) {
+    socket.setEncoding('utf8').write(`line ${fd}\n`)
+    const [answer] = await once(socket, 'data')
+    assert.equal(answer, `line ${fd} again\n`)
+  }
+  await child.wait()
+  for (const socket of child.stdio) socket.destroy()
+})
+
+test("spawn stdio: /dev/stdout can be opened with 'pipe', and not with 'socket'", onlyNode, async (t) => {
+  for (const [kind, exitCode] of [
+    ['pipe', 0],
+    ['socket', 1],
+  ]) {
+    const child = started(t, 'sh', ['-c', '(: >/dev/stdout) || exit 1'], { stdio: ['ignore', kind, 'ignore'] })
+    assert.equal((await child.wait()).exitCode, exitCode, kind)
+    child.stdio[1].destroy()
+  }
+})
+
 test(
   "P3: in Bun and Deno a 'pipe' is ERR_PROCNATIVE_RUNTIME, and nothing is started",
   needs('Bun or Deno', !isNode),
   () => {
-    for (const stdio of [undefined, 'pipe', [], ['ignore', 'ignore', 'ignore', 'pipe']]) {
+    for (const stdio of [undefined, 'pipe', 'socket', [], ['ignore', 'ignore', 'ignore', 'pipe']]) {
       assert.equal(refusal('true', [], { stdio }).code, 'ERR_PROCNATIVE_RUNTIME')
     }
   },

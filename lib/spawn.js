@@ -39,11 +39,11 @@ function spawn(file, ...rest) {
   const options = { __proto__: null, argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
-  const net = options.stdio.includes('pipe') && require('node:net')
+  const net = options.stdio.some(isStream) && require('node:net')
   requireStack(net ? WITH_SOCKETS : ALONE)
   const { pid, watch, pipes } = watches.spawn(ordersFor(file, checkedArgs, options))
   try {
-    return processOf(pid, watch, sockets(net, pipes))
+    return processOf(pid, watch, sockets(net, pipes, options.stdio))
   } catch (error) {
     watch.signal(SIGKILL)
     watch.release()
@@ -58,7 +58,8 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
   if (parentDeathSignal !== undefined && !native.isMainThread()) {
     throw errors.workerThread("spawn() with 'parentDeathSignal'")
   }
-  if (stdio.includes('pipe') && otherRuntime) throw errors.runtime("The stdio 'pipe'", otherRuntime)
+  const stream = stdio.find(isStream)
+  if (stream && otherRuntime) throw errors.runtime(`The stdio '${stream}'`, otherRuntime)
 }
 
 function ordersFor(file, args, options) {
@@ -80,7 +81,10 @@ function ordersFor(file, args, options) {
   }
 }
 
-const KINDS = validate.oneOf('pipe', 'ignore', 'inherit')
+const KINDS = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
+
+// What has another end here.
+const isStream = (wanted) => wanted === 'pipe' || wanted === 'socket'
 
 // A check of `stdio`.
 function stdio(value, name) {
@@ -103,15 +107,16 @@ function wholeStdio(given = 'pipe') {
 function streamFor(wanted, index) {
   if (wanted === 'ignore') return undefined
   if (wanted === 'inherit') return index
-  return wanted === 'pipe' ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
+  return isStream(wanted) ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
 }
 
-// Of the standard streams each goes one way.
-function sockets(net, pipes) {
+// The first three pipes go one way each.
+function sockets(net, pipes, stdio) {
   const made = []
   try {
     for (const [index, fd] of pipes.entries()) {
-      const ways = { readable: index !== 0, writable: index === 0 || index > 2 }
+      const isPipe = stdio[index] === 'pipe' && index <= 2
+      const ways = { readable: !isPipe || index > 0, writable: !isPipe || index === 0 }
       made.push(typeof fd === 'number' ? new net.Socket({ __proto__: null, fd, ...ways }) : null)
       if (typeof fd === 'number') native.disown(fd)
     }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{self, FcntlArg, OFlag};
-use nix::sys::socket::SockType;
+use nix::sys::socket::{self, SockType, sockopt};
 use nix::unistd;
 
 use crate::error::{During, Result};
@@ -17,6 +17,7 @@ use crate::{ancillary, fd, sys};
 #[derive(Debug, Clone, Copy)]
 pub enum Stdio {
     Pipe,
+    Socket,
     Ignore,
     Descriptor(RawFd),
 }
@@ -60,8 +61,9 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
     for (target, &one) in (0..).zip(&orders.stdio) {
         let mut other_end = None;
         match one {
-            Stdio::Pipe => {
-                let (theirs, ours) = pipe(target)?;
+            Stdio::Pipe | Stdio::Socket => {
+                let is_pipe = matches!(one, Stdio::Pipe) && target <= 2;
+                let (theirs, ours) = if is_pipe { pipe(target)? } else { socket_pair()? };
                 plan.place_owned(theirs, target)?;
                 other_end = Some(ours);
             }
@@ -81,11 +83,19 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
     Ok(Spawned { child, pipes })
 }
 
-/// The child's end and ours: of the standard streams each goes one way, others both.
+/// Bytes that a child may have sent, and not yet found a reader for, as far as net.core.wmem_max allows. As a rule that is
+/// 208 KiB, and the kernel takes twice what it is asked for.
+const SEND_BUFFER: usize = 1 << 20;
+
+/// The child's end and ours, each for both ways.
+fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
+    let (theirs, ours) = ancillary::pair(SockType::Stream)?;
+    socket::setsockopt(&theirs, sockopt::SndBuf, &SEND_BUFFER).during("setsockopt")?;
+    Ok((theirs, ours))
+}
+
+/// The child's end and ours, for one way.
 fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
-    if target > 2 {
-        return ancillary::pair(SockType::Stream);
-    }
     let (reads, writes) = unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
     Ok(if target == 0 { (reads, writes) } else { (writes, reads) })
 }

@@ -11,7 +11,7 @@ use crate::process::{self, Orders, Stdio};
 use crate::reactor::Token;
 
 /// What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
-/// caller's. `stdio`: at the index of each of the child's descriptors 'pipe', one of the caller's, or nothing for /dev/null.
+/// caller's. `stdio`: at the index of each of the child's descriptors 'pipe', 'socket', one of the caller's, or nothing for /dev/null.
 #[napi(object)]
 pub struct ChildOrders {
     pub program: Either<String, Uint8Array>,
@@ -73,6 +73,7 @@ fn to_stdio(given: Option<Either<i32, String>>) -> Stdio {
     match given {
         None => Stdio::Ignore,
         Some(Either::A(number)) => Stdio::Descriptor(number),
+        Some(Either::B(kind)) if kind == "socket" => Stdio::Socket,
         Some(Either::B(_)) => Stdio::Pipe,
     }
 }
