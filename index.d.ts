@@ -459,11 +459,11 @@ export interface SpawnDaemonOptions
  * @see daemon(7), sd_listen_fds(3), sd_notify(3)
  */
 export function spawnDaemon(
-  file: string,
-  args?: readonly Argument[] | null,
+  file: string | Uint8Array,
+  args?: readonly BytesOrArgument[] | null,
   options?: SpawnDaemonOptions,
 ): Promise<{ pid: number }>
-export function spawnDaemon(file: string, options?: SpawnDaemonOptions): Promise<{ pid: number }>
+export function spawnDaemon(file: string | Uint8Array, options?: SpawnDaemonOptions): Promise<{ pid: number }>
 
 /**
  * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that the file names, if that
@@ -512,9 +512,12 @@ export function stopDaemon(
 /** An argument of a program: a string, or a finite number, which becomes decimal digits. */
 export type Argument = string | number
 
+/** An argument of a program, or bytes for one that is no UTF-8. They are copied, and must be without null bytes. */
+export type BytesOrArgument = Argument | Uint8Array
+
 export interface SpawnOptions {
   /** What the program sees as its own name. Default: `file`. */
-  argv0?: string
+  argv0?: string | Uint8Array
   /**
    * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash goes by
    * it, and so do paths in `args`.
@@ -527,7 +530,7 @@ export interface SpawnOptions {
    * `{ ...process.env }`, a value keeps its bytes as long as it equals, with U+FFFD, the one that this process was started
    * with. A copy lacks variables with a name that is no UTF-8; so does `process.env` in a worker thread, in Bun and Deno.
    */
-  env?: Record<string, Argument | boolean | undefined>
+  env?: Record<string, BytesOrArgument | boolean | undefined>
   /**
    * What the child's descriptors are to be, each at its index; what is missing, null or undefined is 'pipe' for the first
    * three, and 'ignore' for others, as in child_process. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
@@ -604,8 +607,12 @@ export interface SpawnOptions {
  * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' or 'socket' in Bun or Deno, which make no sockets of descriptors
  * @see clone(2), execve(2), posix_spawn(3)
  */
-export function spawn(file: string, args?: readonly Argument[] | null, options?: SpawnOptions): Process
-export function spawn(file: string, options?: SpawnOptions): Process
+export function spawn(
+  file: string | Uint8Array,
+  args?: readonly BytesOrArgument[] | null,
+  options?: SpawnOptions,
+): Process
+export function spawn(file: string | Uint8Array, options?: SpawnOptions): Process
 
 /**
  * Any process, by its pid: a pidfd, which never comes to stand for another one. Its {@link Process.wait} observes: it

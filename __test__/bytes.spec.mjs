@@ -3,11 +3,15 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import { spawnDaemon } from '../index.js'
+import { refusal } from './fixtures/spawn-refusals.mjs'
+import { started } from './helpers/children.mjs'
 import { end, firstLine } from './helpers/daemon.mjs'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, run } from './helpers/run.mjs'
 import { PYTHON } from './helpers/spawned.mjs'
+import { until } from './helpers/until.mjs'
 
 const latin1 = (bytes) => Buffer.from(bytes).toString('latin1')
 const TEXT = latin1('é\ufffd')
@@ -86,4 +90,63 @@ test(
 test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', isNode), async () => {
   const env = { ...process.env, WORKER: '1' }
   areThere(await runBytes([fixture('bytes-spawns.mjs')], { env }), { byDefault: VALUES, copied: VALUES })
+})
+
+/** A directory with a program and a text, each with a name that is no UTF-8. */
+function oddNames(t) {
+  const directory = Buffer.concat([Buffer.from(`${temporary(t)}/`), Buffer.from([0xe9])])
+  const inside = (name) => Buffer.concat([directory, Buffer.from('/'), Buffer.from(name, 'latin1')])
+  fs.mkdirSync(directory)
+  fs.copyFileSync('/bin/cat', inside('c\xe9'))
+  fs.copyFileSync('/bin/cat', inside('odd cat'))
+  fs.writeFileSync(inside('t\xe9'), 'text ')
+  return { directory, program: inside('c\xe9'), file: inside('t\xe9') }
+}
+
+/** What a program writes, byte by byte. */
+async function outputOf(t, file, args, options) {
+  const log = path.join(temporary(t), 'log')
+  const fd = fs.openSync(log, 'w')
+  const child = started(t, file, args, { stdio: ['ignore', fd, 'inherit'], ...options })
+  fs.closeSync(fd)
+  assert.equal((await child.wait()).exitCode, 0)
+  return fs.readFileSync(log, 'latin1')
+}
+
+test('spawn: takes bytes as file, arguments, argv0 and values', needs('Node.js', isNode), async (t) => {
+  const { program, file } = oddNames(t)
+  const shared = new Uint8Array(new SharedArrayBuffer(1)).fill(0xe9)
+  const env = { VALUE: shared, NUMBER: 5 }
+  const args = [file, '/proc/self/cmdline', '/proc/self/environ']
+  const output = await outputOf(t, program, args, { argv0: Buffer.from([0xe8]), env })
+  assert.equal(output, `text \xe8\0${latin1(file)}\0${args.slice(1).join('\0')}\0VALUE=\xe9\0NUMBER=5\0`)
+})
+
+test('spawn: finds a program in a PATH of bytes', needs('Node.js', isNode), async (t) => {
+  const { directory, file } = oddNames(t)
+  assert.equal(await outputOf(t, 'odd cat', [file], { env: { PATH: directory } }), 'text ')
+})
+
+test('spawnDaemon: takes bytes as file, arguments and values', needs('Node.js', isNode), async (t) => {
+  const { program, file } = oddNames(t)
+  const fifo = path.join(temporary(t), 'fifo')
+  assert.equal((await run('mkfifo', [fifo]).ended).code, 0)
+  const { pid } = await spawnDaemon(program, [fifo, file], { env: { VALUE: Uint8Array.of(0xe9) } })
+  t.after(() => end(pid))
+  const read = (name) => fs.readFileSync(`/proc/${pid}/${name}`, 'latin1')
+  assert.equal(await until(() => read('cmdline'), 'its arguments'), `${[program, fifo, file].map(latin1).join('\0')}\0`)
+  assert.equal(read('environ'), 'VALUE=\xe9\0')
+})
+
+test('spawn: refuses bytes that are empty for a file, or have a NUL', () => {
+  const nul = Uint8Array.of(0x41, 0)
+  for (const call of [
+    [new Uint8Array()],
+    [nul],
+    ['true', [nul]],
+    ['true', [], { argv0: nul }],
+    ['true', [], { env: { VALUE: nul } }],
+  ]) {
+    assert.equal(refusal(...call).code, 'ERR_INVALID_ARG_VALUE')
+  }
 })

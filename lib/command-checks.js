@@ -1,17 +1,36 @@
 'use strict'
 
 // Checks of what starts a program. They accept what child_process accepts, where that has one meaning only, and return
-// strings.
+// strings, or bytes where they are given those.
 
 const { fileURLToPath } = require('node:url')
+const { isUint8Array } = require('node:util/types')
 const { isProcessEnvironment } = require('./environment.js')
 const errors = require('./errors.js')
 const validate = require('./validate.js')
 
-const TEXT = 'of type string or number'
-const VALUE = 'of type string, number or boolean'
+const TEXT = 'of type string or number, or an instance of Uint8Array'
+const VALUE = 'of type string, number or boolean, or an instance of Uint8Array'
+
+// The program to run: its name or path.
+function program(value, name) {
+  if (!isUint8Array(value)) return validate.string(value, name)
+  if (value.length === 0) throw errors.invalidArgValue(name, 'must not be empty', value)
+  return bytes(value, name)
+}
+
+// A name that the program sees as its own.
+const ownName = (value, name) => (isUint8Array(value) ? bytes(value, name) : validate.text(value, name))
+
+// What is no UTF-8. A copy: another thread may write to the original.
+function bytes(value, name) {
+  const copy = Buffer.from(value)
+  if (copy.includes(0)) throw errors.invalidArgValue(name, 'must be without null bytes', value)
+  return copy
+}
 
 function argument(value, name) {
+  if (isUint8Array(value)) return bytes(value, name)
   if (typeof value === 'number') return number(value, name)
   if (typeof value !== 'string') throw errors.invalidArgType(name, TEXT, value)
   return validate.text(value, name)
@@ -58,7 +77,8 @@ function environment(value, name) {
 
 function variableValue(value, name) {
   if (typeof value === 'boolean') return String(value)
-  if (!['string', 'number'].includes(typeof value)) throw errors.invalidArgType(name, VALUE, value)
+  if (!isUint8Array(value) && !['string', 'number'].includes(typeof value))
+    throw errors.invalidArgType(name, VALUE, value)
   return argument(value, name)
 }
 
@@ -92,4 +112,4 @@ const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassProt
 
 const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false
 
-module.exports = { argument, directory, environment, namesOf, splitArguments }
+module.exports = { argument, directory, environment, namesOf, ownName, program, splitArguments }

@@ -2,7 +2,7 @@
 
 // The environment of a new process, in the native half's terms.
 
-const { isProxy } = require('node:util/types')
+const { isProxy, isUint8Array } = require('node:util/types')
 const native = require('./native.js')
 const { block } = require('./orders.js')
 const { hiddenVariables, isLossy, originalVariable } = require('./original.js')
@@ -26,6 +26,7 @@ function environment(env) {
 
 // A string with U+FFFD may be what Node.js made of a variable, as in `{ ...process.env }`.
 function variable(name, value) {
+  if (isUint8Array(value)) return Buffer.concat([Buffer.from(`${name}=`), value])
   const text = `${name}=${value}`
   return isLossy(text) ? (originalVariable(text) ?? text) : text
 }

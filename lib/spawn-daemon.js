@@ -4,7 +4,14 @@
 
 const path = require('node:path')
 const { callSite } = require('./call-site.js')
-const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
+const {
+  argument,
+  directory,
+  environment: environmentCheck,
+  ownName,
+  program,
+  splitArguments,
+} = require('./command-checks.js')
 const { environment, ownPidVariables } = require('./environment.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
@@ -19,7 +26,7 @@ const systemd = require('./systemd.js')
 const validate = require('./validate.js')
 
 const CHECKS = {
-  argv0: validate.text,
+  argv0: ownName,
   cwd: directory,
   env: environmentCheck,
   umask: validate.fileMode,
@@ -33,12 +40,12 @@ const CHECKS = {
 }
 
 async function spawnDaemon(file, ...rest) {
-  validate.string(file, 'file')
+  const checkedFile = program(file, 'file')
   const [args, given] = splitArguments(...rest)
   const checkedArgs = validate.arrayOf(argument)(args, 'args')
   const options = {
     __proto__: null,
-    argv0: file,
+    argv0: checkedFile,
     cwd: '/',
     env: process.env,
     umask: 0o022,
@@ -49,7 +56,7 @@ async function spawnDaemon(file, ...rest) {
     ...validate.options(given, 'options', CHECKS),
   }
   const at = callSite()
-  const started = whilePending('PROCNATIVESTARTDAEMON', start(ordersFor(file, checkedArgs, options), options))
+  const started = whilePending('PROCNATIVESTARTDAEMON', start(ordersFor(checkedFile, checkedArgs, options), options))
   const outcome = await started.catch((error) => {
     throw at(error)
   })

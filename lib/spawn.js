@@ -1,6 +1,13 @@
 'use strict'
 
-const { argument, directory, environment: environmentCheck, splitArguments } = require('./command-checks.js')
+const {
+  argument,
+  directory,
+  environment: environmentCheck,
+  ownName,
+  program,
+  splitArguments,
+} = require('./command-checks.js')
 const { environment } = require('./environment.js')
 const errors = require('./errors.js')
 const { identity } = require('./identity.js')
@@ -17,7 +24,7 @@ const validate = require('./validate.js')
 const { SIGKILL } = require('node:os').constants.signals
 
 const CHECKS = {
-  argv0: validate.text,
+  argv0: ownName,
   // Node.js takes '' for absent.
   cwd: (value, name) => (value === '' ? undefined : directory(value, name)),
   env: environmentCheck,
@@ -33,15 +40,20 @@ const CHECKS = {
 }
 
 function spawn(file, ...rest) {
-  validate.string(file, 'file')
+  const checkedFile = program(file, 'file')
   const [args, given] = splitArguments(...rest)
   const checkedArgs = validate.arrayOf(argument)(args, 'args')
-  const options = { __proto__: null, argv0: file, env: process.env, ...validate.options(given, 'options', CHECKS) }
+  const options = {
+    __proto__: null,
+    argv0: checkedFile,
+    env: process.env,
+    ...validate.options(given, 'options', CHECKS),
+  }
   options.stdio = wholeStdio(options.stdio)
   refuseWhatCannotBe(options)
   const net = options.stdio.some(isStream) && require('node:net')
   requireStack(net ? WITH_SOCKETS : ALONE)
-  const { pid, watch, pipes } = watches.spawn(ordersFor(file, checkedArgs, options))
+  const { pid, watch, pipes } = watches.spawn(ordersFor(checkedFile, checkedArgs, options))
   try {
     return processOf(pid, watch, sockets(net, pipes, options.stdio))
   } catch (error) {
