@@ -219,13 +219,15 @@ export declare function kindOf(descriptor: number): string
 export declare function launch(orders: LaunchOrders): StartOutcome
 
 /**
- * What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the daemon gets the
- * caller's. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+ * What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
+ * gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
  */
 export interface LaunchOrders {
   program: string | Uint8Array
   argv: string | Uint8Array
   environment?: string | Uint8Array
+  without: Array<string>
+  variables: string
   directory?: string | Uint8Array
   cwd: string
   umask: number
