@@ -258,7 +258,8 @@ export function setParentDeathSignal(signal: Signal | null): void
 
 /**
  * Where a daemon's output goes: 'ignore' is /dev/null, 'inherit' the launcher's own, a number a descriptor of the
- * launcher's, and any other string a file to append to, opened by the launcher and created with the daemon's umask.
+ * launcher's, and any other string a file to append to, opened by the launcher. A file that is not there is created with the
+ * daemon's umask and given to its `user` and `group`; where the launcher may not do that (CAP_CHOWN), it stays the launcher's.
  */
 export type Output = 'ignore' | 'inherit' | string | number
 
@@ -355,10 +356,13 @@ export interface Daemon {
    * is written from then on goes to the new ones, and no line is lost in between. Can be passed as a callback
    * (`process.on('SIGHUP', daemon.reopenLogs)`). In the foreground, where output is somebody else's, does nothing.
    *
-   * @throws the system's error if a file can't be opened, by the user that the daemon has become; nothing has changed
+   * The user that the daemon has become must be allowed to open or create the files. If one of them can't be opened, the
+   * daemon goes on in the old ones, and a line in each says why. Nothing is thrown, which would end the daemon.
+   *
+   * @returns null, or the system's error of the file that can't be opened
    * @see open(2), dup2(2)
    */
-  reopenLogs(): void
+  reopenLogs(): NodeJS.ErrnoException | null
 }
 
 /**
@@ -406,8 +410,8 @@ export interface SpawnDaemonOptions
   umask?: number
   /**
    * What the daemon's descriptors are to be, each at its index; what is missing, null or undefined is 'ignore', and
-   * there are three at least. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened to append
-   * to, by the caller and with the daemon's umask; not at 0, which is read from.
+   * there are three at least. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened
+   * to append to, as {@link Output} says; not at 0, which is read from.
    */
   stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output | null | undefined>
   /**

@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import { spawnDaemon } from '../index.js'
 import { end } from './helpers/daemon.mjs'
-import { isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { start, startForeground } from './helpers/pid-file.mjs'
-import { descriptors } from './helpers/proc.mjs'
+import { descriptors, status } from './helpers/proc.mjs'
 import { until } from './helpers/until.mjs'
 
 const root = needs('root', isRoot)
+const setpriv = needs('root and setpriv', isRoot && hasProgram('setpriv'))
 const ROTATIONS = 25
 
 const read = (file) => fs.readFileSync(file, 'utf8')
@@ -91,8 +93,13 @@ async function reopening(context, options, more = {}) {
     async hangUp(file) {
       const before = fs.existsSync(file) ? lines(file).length : 0
       process.kill(pid, 'SIGHUP')
-      await until(() => fs.existsSync(file) && lines(file).length > before)
-      return JSON.parse(lines(file).at(-1))
+      // A line in the old file may come before it.
+      const answer = () =>
+        fs.existsSync(file) &&
+        lines(file)
+          .slice(before)
+          .find((line) => line.startsWith('{'))
+      return JSON.parse(await until(answer))
     },
   }
 }
@@ -141,7 +148,7 @@ test('D22: a file that somebody has put there meanwhile is appended to, and keep
   assert.equal(fs.statSync(stdout).mode & 0o777, 0o600)
 })
 
-test('D22: where the directory is gone, it throws ENOENT and goes on writing to the old files', async (t) => {
+test('Daemon reopenLogs(): returns ENOENT and goes on in the old files, directory gone', async (t) => {
   const { directory, stdout, stderr, hangUp, ...daemon } = await renamed(t)
   fs.renameSync(directory, `${directory}.gone`)
   const before = daemon.descriptors()
@@ -149,6 +156,8 @@ test('D22: where the directory is gone, it throws ENOENT and goes on writing to 
   const error = { code: 'ENOENT', syscall: 'open', path: stdout }
   assert.deepEqual(await hangUp(gone(stderr)), error)
   assert.deepEqual(JSON.parse(lines(gone(stdout)).at(-1)), error)
+  const reason = `procnative: reopenLogs() goes on in the old files: ENOENT: no such file or directory, open '${stdout}'`
+  for (const log of [stdout, stderr]) assert.equal(lines(gone(log)).filter((line) => line === reason).length, 1)
   assert.deepEqual(daemon.descriptors(), before)
   fs.renameSync(`${directory}.gone`, directory)
   assert.deepEqual(await hangUp(stderr), { reopened: true })
@@ -180,6 +189,74 @@ test('D22: it is the user that the daemon has become who opens them', root, asyn
   for (const log of [stdout, stderr]) fs.renameSync(log, `${log}.2`)
   fs.chmodSync(directory, 0o755)
   assert.deepEqual(await hangUp(`${stderr}.2`), { code: 'EACCES', syscall: 'open', path: stdout })
+})
+
+const credentials = (file) => [fs.statSync(file).uid, fs.statSync(file).gid]
+
+/** A directory that only root may write to, as /var/log is. */
+function rootsDirectory(context) {
+  const directory = temporary(context)
+  fs.chmodSync(directory, 0o755)
+  return directory
+}
+
+test('daemonize(): gives new logs to the user, and no others', root, async (t) => {
+  const [stdout, stderr] = ['out', 'err'].map((name) => path.join(temporary(t), name))
+  fs.writeFileSync(stderr, '', { mode: 0o600 })
+  await reopening(t, { stdout, stderr, user: 'nobody' })
+  const group = Number(status('self', 'Gid').split('\t')[0])
+  assert.deepEqual([stdout, stderr].map(credentials), [
+    [65534, 65534],
+    [0, group],
+  ])
+})
+
+test('daemonize(): a new log keeps the group of its directory, set-group-ID', root, async (t) => {
+  const directory = temporary(t)
+  fs.chownSync(directory, 0, 12)
+  fs.chmodSync(directory, 0o2777)
+  const stdout = path.join(directory, 'out')
+  await reopening(t, { stdout, user: 'nobody' })
+  assert.deepEqual(credentials(stdout), [65534, 12])
+})
+
+test('daemonize(): keeps its new logs where it may not give them away', setpriv, async (t) => {
+  const stdout = path.join(temporary(t), 'out')
+  const prefix = ['setpriv', '--bounding-set=-chown', '--inh-caps=-chown']
+  await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs', prefix })
+  assert.equal(fs.statSync(stdout).uid, 0)
+})
+
+test('spawnDaemon(): gives new logs to the user', root, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { pid } = await spawnDaemon('sleep', ['1000'], { user: 'nobody', stdio: ['ignore', log, log] })
+  t.after(() => end(pid))
+  assert.deepEqual(credentials(log), [65534, 65534])
+})
+
+test('Daemon reopenLogs(): goes on in the file that logrotate creates, as another user', root, async (t) => {
+  const stdout = path.join(rootsDirectory(t), 'out')
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs' })
+  // By Debian's default, `create`: with the owner and the mode of the old file.
+  const { uid, gid, mode } = fs.statSync(stdout)
+  fs.renameSync(stdout, `${stdout}.1`)
+  fs.writeFileSync(stdout, '', { mode })
+  fs.chownSync(stdout, uid, gid)
+  process.kill(pid, 'SIGHUP')
+  await until(() => descriptors(pid)[1] === stdout, 'the file is open')
+  process.kill(pid, 'SIGUSR1')
+  await until(() => read(stdout) === 'a line\n', 'a line')
+})
+
+test('Daemon reopenLogs(): does not end a daemon that may not create its log', root, async (t) => {
+  const stdout = path.join(rootsDirectory(t), 'out')
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs' })
+  fs.renameSync(stdout, `${stdout}.1`)
+  process.kill(pid, 'SIGHUP')
+  const reason = `procnative: reopenLogs() goes on in the old files: EACCES: permission denied, open '${stdout}'\n`
+  await until(() => read(`${stdout}.1`).endsWith(reason), 'the reason')
+  process.kill(pid, 'SIGUSR1')
+  await until(() => read(`${stdout}.1`).endsWith(`${reason}a line\n`), 'a line')
 })
 
 for (const [umask, mode] of [

@@ -219,3 +219,30 @@ test('E5: the handle is close-on-exec', async (t) => {
   assert.ok(!stdout.split('\n').includes(String(handle.fd)))
   assert.match(fs.readFileSync(`/proc/self/fdinfo/${handle.fd}`, 'utf8'), /^flags:\s+02\d{6}$/m)
 })
+
+test(
+  'listenUnix(): a socket that comes after its look at a dead one stays',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const directory = temporary(t)
+    const [file, trace] = [path.join(directory, 'socket'), path.join(temporary(t), 'trace')]
+    await deadSocket(file)
+    // Held when it has found the socket dead.
+    const hold = ['-e', 'trace=connect', '-e', 'inject=connect:signal=SIGSTOP:when=1']
+    const command = [...hold, process.execPath, fixture('listener.cjs'), file]
+    const { ended } = run('strace', ['-f', '-o', trace, ...command])
+    const stopped = () =>
+      fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)
+    const [, pid] = await until(stopped, 'it is held')
+    // No program but procnative takes a lock for that.
+    fs.unlinkSync(file)
+    const server = net.createServer((socket) => socket.end('the other')).listen(file)
+    t.after(() => server.close())
+    await until(() => server.listening)
+    process.kill(Number(pid), 'SIGCONT')
+    const { stdout } = await ended
+    assert.equal(stdout.trim(), 'EADDRINUSE')
+    assert.deepEqual(fs.readdirSync(directory), ['socket'])
+    assert.equal(await talk(file), 'the other')
+  },
+)

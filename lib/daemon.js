@@ -37,9 +37,7 @@ class Daemon {
   }
 
   // As a callback too: of a signal, for one.
-  reopenLogs = () => {
-    this.#reopen()
-  }
+  reopenLogs = () => this.#reopen()
 }
 
 let daemon

@@ -176,6 +176,9 @@ exports.alreadyRunning = ({ pid, pidFile }) => {
   )
 }
 
+// What a log says that could not be opened anew.
+exports.logsKept = ({ message }) => `procnative: reopenLogs() goes on in the old files: ${message}\n`
+
 exports.stopTimeout = ({ pid, timeout, kill }) =>
   withCode(
     new Error(`Daemon ${pid} has not ended within ${timeout} ms${kill ? ', nor as long after SIGKILL' : ''}`),
@@ -185,7 +188,7 @@ exports.stopTimeout = ({ pid, timeout, kill }) =>
 
 exports.holderUnknown = (pidFile) =>
   withCode(
-    new Error(`The pid file ${pidFile} is locked, but not by the process that it names`),
+    new Error(`The pid file ${pidFile} is locked, but the process that it names can't be shown to be its daemon`),
     'ERR_PROCNATIVE_HOLDER_UNKNOWN',
   )
 

@@ -41,9 +41,8 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
       // A predecessor that hears of it makes the pid file name this process.
       if (!systemd.ready()) lock?.write(process.pid)
     },
-    reopen() {
-      // What it writes to is its manager's.
-    },
+    // The files that it writes to are its manager's.
+    reopen: () => null,
   }
 }
 

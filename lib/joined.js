@@ -38,7 +38,7 @@ function becomeDaemon({ link, next, cwd, execPath, isManaged, ready, pidFile, ke
       native.releaseLauncher(link, isManaged)
       process.off('uncaughtExceptionMonitor', tell)
     },
-    reopen: () => native.reopenLogs(logs, umask),
+    reopen: () => require('./logs.js').reopenLogs(logs, umask),
   }
 }
 

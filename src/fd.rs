@@ -10,10 +10,12 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::socket::{self, sockopt};
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::{self, FileStat, Mode};
+use nix::unistd::{self, Gid, Uid};
 
 use crate::error::{During, Error, Result};
-use crate::sys;
+use crate::identity;
+use crate::{remove, sys};
 
 /// How many descriptors the kernel's table has room for at first, as a rule.
 const TABLE: RawFd = 256;
@@ -44,7 +46,7 @@ pub fn duplicate_among_many(fd: RawFd) -> Result<OwnedFd> {
 
 /// The inode number behind a descriptor.
 pub fn inode(fd: impl AsFd) -> Result<u64> {
-    nix::sys::stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
+    stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
 }
 
 /// The device and the inode behind a descriptor. Those of another file differ; eventfds, timers and epoll sets share one inode.
@@ -148,9 +150,9 @@ pub fn dev_null() -> Result<OwnedFd> {
     open(&c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
 }
 
-/// A log to append to, and whether it was created, with exactly `mode`. A FIFO that nobody reads is ENXIO rather
-/// than a wait for ever.
-pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
+/// Opens a log to append to, and tells whether it was created, with exactly `mode` and for `owner`. A FIFO that nobody reads
+/// is ENXIO rather than a wait for ever.
+pub fn open_log(path: &str, mode: u32, owner: Option<&identity::Identity>) -> Result<(OwnedFd, bool)> {
     let path = crate::plan::c_string(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
     let mode = Mode::from_bits_truncate(mode);
@@ -158,21 +160,43 @@ pub fn open_log(path: &str, mode: u32) -> Result<(OwnedFd, bool)> {
         Err(Error { errno: Errno::EEXIST, .. }) => (open(&path, flags, mode)?, false),
         result => (result?, true),
     };
-    prepare_log(&fd, created.then_some(mode)).inspect_err(|_| {
+    let prepared = match created {
+        true => prepare_new_log(&fd, mode, owner),
+        false => Ok(()),
+    };
+    let prepared =
+        prepared.and_then(|()| fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl"));
+    prepared.inspect_err(|_| {
         if created {
             // The error to tell of is the first one.
-            let _ = nix::unistd::unlink(path.as_c_str());
+            let _ = remove_own(&path, &fd);
         }
     })?;
     Ok((fd, created))
 }
 
-fn prepare_log(fd: &OwnedFd, mode: Option<Mode>) -> Result<()> {
-    if let Some(mode) = mode {
-        // The caller's own umask has been at it.
-        nix::sys::stat::fchmod(fd, mode).during("fchmod")?;
+fn prepare_new_log(fd: &OwnedFd, mode: Mode, owner: Option<&identity::Identity>) -> Result<()> {
+    // open(2) has applied the caller's own umask.
+    stat::fchmod(fd, mode).during("fchmod")?;
+    owner.map_or(Ok(()), |owner| give(fd, owner))
+}
+
+/// Gives a new file to the user that a daemon becomes, as if that user had created it: else the daemon could not open it anew.
+fn give(fd: &OwnedFd, owner: &identity::Identity) -> Result<()> {
+    let group = stat::fstat(fd).during("fstat")?.st_gid;
+    // A directory with the set-group-ID bit has given the file its own group.
+    let gid = (group == unistd::getegid().as_raw()).then(|| Gid::from_raw(owner.gid));
+    match unistd::fchown(fd, owner.uid.map(Uid::from_raw), gid) {
+        // Without CAP_CHOWN, or on a file system without owners, it stays the caller's.
+        Err(Errno::EPERM) => Ok(()),
+        result => result.during("fchown"),
     }
-    fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl").map(drop)
+}
+
+/// Removes the file at `path` if it is the one that is open as `fd`.
+pub fn remove_own(path: &CString, fd: &OwnedFd) -> Result<bool> {
+    let own = stat::fstat(fd).during("fstat")?;
+    remove::remove(path, |found| is_same(&own, found))
 }
 
 /// open(2), close-on-exec.

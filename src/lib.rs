@@ -33,6 +33,7 @@ mod proc_stat;
 mod proc_status;
 mod process;
 mod reactor;
+mod remove;
 mod session;
 mod spawn;
 mod strings;

@@ -10,11 +10,10 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{self, Mode};
-use nix::unistd;
 
 use crate::error::{During, Error, Result};
 use crate::plan::c_string;
-use crate::{fd, spawn, sys};
+use crate::{fd, remove, spawn, sys};
 
 /// How long another process may take to replace a socket in the same directory.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -88,13 +87,17 @@ pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
             bind(&listener, path)?;
         }
     }
-    socket::listen(&listener, backlog).during("listen").inspect_err(|_| {
-        if let Address::File(path) = address {
-            // The error to tell of is the first one.
-            let _ = std::fs::remove_file(path);
+    match socket::listen(&listener, backlog).during("listen") {
+        Ok(()) => Ok(listener),
+        Err(error) => {
+            drop(listener);
+            if let Address::File(path) = address {
+                // The error to tell of is the first one.
+                let _ = remove_dead(&c_string(path)?);
+            }
+            Err(error)
         }
-    })?;
-    Ok(listener)
+    }
 }
 
 fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
@@ -108,30 +111,33 @@ fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
         Err(error) if error.errno == Errno::EADDRINUSE => error,
         result => return result,
     };
-    // Of two who find it dead, the second would remove what the first has put in its place.
+    // Two that find it dead at once take turns: the second one would move the first one's socket aside for a moment.
     let lock = lock_directory(Path::new(path))?;
-    if lock.is_none() || !is_dead(&file, &address)? {
+    if lock.is_none() {
         return Err(taken);
     }
-    match unistd::unlink(file.as_c_str()) {
-        Err(Errno::ENOENT) => {}
-        result => result.during_path("unlink", &file)?,
-    }
+    remove_dead(&file)?;
     bind()
 }
 
-/// Whether there is a socket at `path` that no process has any more, or nothing by now. To connect a datagram socket to
-/// one is not felt there, and refused for its type if it is another; it also finds one that does not listen yet.
-fn is_dead(path: &CString, address: &UnixAddr) -> Result<bool> {
-    let stat = match stat::lstat(path.as_c_str()) {
-        Err(Errno::ENOENT) => return Ok(true),
-        result => result.during_path("lstat", path)?,
+/// Removes the file of a socket that no process has any more.
+fn remove_dead(path: &CString) -> Result<()> {
+    // Kept open, its inode number is not given to another file; and what it was found to be holds for this file.
+    let found = match fd::open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty()) {
+        Err(Error { errno: Errno::ENOENT, .. }) => return Ok(()),
+        result => result?,
     };
-    if stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
-        return Ok(false);
+    let own = stat::fstat(&found).during_path("fstat", path)?;
+    if own.st_mode & libc::S_IFMT != libc::S_IFSOCK {
+        return Ok(());
     }
+    let at = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let at = UnixAddr::new(at.as_str()).during_path("connect", path)?;
     let probe = socket(SockType::Datagram)?;
-    Ok(socket::connect(probe.as_raw_fd(), address) == Err(Errno::ECONNREFUSED))
+    // To connect a datagram socket is not felt by one that listens, and is refused for its type; it also finds one that does not
+    // listen yet.
+    let is_dead = || socket::connect(probe.as_raw_fd(), &at) == Err(Errno::ECONNREFUSED);
+    remove::remove(path, |file| fd::is_same(&own, file) && is_dead()).map(drop)
 }
 
 /// Locks the directory of `path` against others who do. None where it may not be read, or somebody keeps it locked.

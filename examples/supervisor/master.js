@@ -109,12 +109,8 @@ class Master {
 
   /** As servers do: new logs, and new workers. */
   #hangUp() {
-    try {
-      this.#daemon.reopenLogs()
-    } catch (error) {
-      // It goes on in the old ones.
-      console.error(/** @type {Error} */ (error).message)
-    }
+    // Logs that can't be opened go on in the old files, and say so there.
+    this.#daemon.reopenLogs()
     this.#reload().catch((error) => console.error(error.message))
   }
 

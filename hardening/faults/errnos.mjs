@@ -76,6 +76,7 @@ const SYSCALL = {
   332: ['statx', `${PATH} EBADF EINVAL`],
   424: ['pidfd_send_signal', 'EPERM EBADF EINVAL ESRCH'],
   434: ['pidfd_open', 'EMFILE EINVAL ENFILE ENODEV ENOMEM ESRCH'],
+  316: ['renameat2', `${PATH} EBUSY EDQUOT EEXIST EINVAL EMLINK ENOSPC EPERM EROFS`],
   439: ['faccessat2', `${PATH} EINVAL EPERM EROFS ETXTBSY`],
   436: ['close_range', 'EPERM EINVAL EMFILE ENOMEM'],
 }
@@ -98,6 +99,8 @@ const FUNCTIONS = {
   flock: 'ENOLCK EBADF EINTR EINVAL EWOULDBLOCK',
   fstat: 'ENOMEM EBADF EOVERFLOW',
   fstat64: 'ENOMEM EBADF EOVERFLOW',
+  fchown: `${PATH} EBADF EPERM EROFS`,
+  fstatat: `${PATH} EBADF EINVAL EOVERFLOW`,
   fstatfs64: 'ENOMEM EBADF EINTR EIO EOVERFLOW EPERM',
   ftruncate: 'EIO EBADF EFBIG EINTR EINVAL EPERM ETXTBSY',
   getcwd: 'ENOENT EACCES EINVAL ENAMETOOLONG ENOMEM ERANGE',
@@ -128,6 +131,7 @@ const FUNCTIONS = {
   opendir: 'EMFILE EACCES EBADF ENFILE ENOENT ENOMEM ENOTDIR',
   open: OPEN,
   open64: OPEN,
+  openat: `${OPEN} EBADF`,
   pipe2: 'EMFILE EINVAL ENFILE ENOPKG',
   poll: 'ENOMEM EINTR EINVAL',
   pread: `${READ} ENXIO EOVERFLOW ESPIPE`,
@@ -137,6 +141,7 @@ const FUNCTIONS = {
   read: READ,
   readdir64: 'EIO EBADF ENOENT',
   readlink: `${PATH} EINVAL`,
+  readlinkat: `${PATH} EBADF EINVAL`,
   realpath: `${PATH} EINVAL`,
   recv: RECEIVE,
   recvmsg: RECEIVE,
@@ -159,7 +164,7 @@ const FUNCTIONS = {
   tcgetpgrp: 'ENOTTY EBADF EIO',
   tcgetsid: 'ENOTTY EBADF EIO',
   tcsetpgrp: 'EPERM EBADF EINTR EINVAL EIO ENOTTY',
-  unlink: `${PATH} EBUSY EISDIR EPERM EROFS`,
+  unlinkat: `${PATH} EBADF EBUSY EINVAL EISDIR EPERM EROFS`,
   waitpid: 'ECHILD EAGAIN EINTR EINVAL ESRCH',
   write: WRITE,
   writev: WRITE,
@@ -200,7 +205,7 @@ const HARMLESS = [
   // Threads: to start one can fail.
   'pthread_(attr|key)_.* pthread_(detach|join|self|setname_np|setspecific) sched_yield',
   // Of the kernel, without errors.
-  '_exit getgid getpid getppid gettid getuid geteuid umask',
+  '_exit getgid getpid getppid gettid getuid getegid geteuid umask',
   // Clocks that every Linux has; a sleep is taken up again by Rust, and pause(2) ends with the process.
   'clock_gettime clock_nanosleep pause',
 ]

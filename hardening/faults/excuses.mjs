@@ -17,7 +17,7 @@ const EXCUSES = [
   // A Unix socket has nothing that its close could fail with: that fork() throws then, with its child begun, was made up.
   { scenario: 'fork', calls: ['close'], of: /^(it hung|left: )/ },
   // listenUnix() replaces a file only where it has found out that nobody has it: else it is in use.
-  { calls: ['open', 'connect', 'unlink'], of: /bind '.*\/dead'$/ },
+  { calls: ['open', 'connect'], of: /bind '.*\/dead'$/ },
   // A daemon's logs are its own from when it has begun, also where it was killed since nobody could wait for it.
   { calls: ['poll', 'recv', 'recvmsg'], of: /^left the file (stdout|stderr|log)$/ },
   // Nobody had reset it: this end is closed for that, and then its peer, which is there, is told so.
@@ -28,7 +28,11 @@ const EXCUSES = [
   { calls: ['F_OFD_SETLK'], of: /^left the file (pid|other)$/ },
   // At its exit, a daemon says on standard error why its pid file is still there, or has emptied it.
   { said: /the pid file could not be removed/, of: /^left the file pid$/ },
-  { calls: ['unlink', 'lstat', 'fstat'], errnos: ['EACCES', 'EPERM', 'EROFS'], of: /^left the file (pid|other)$/ },
+  {
+    calls: ['open', 'fstatat', 'unlinkat', 'fstat'],
+    errnos: ['EACCES', 'EPERM', 'EROFS'],
+    of: /^left the file (pid|other)$/,
+  },
 ]
 
 /** Complaints about a case, those apart that have a reason. */

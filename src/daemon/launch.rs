@@ -73,8 +73,9 @@ pub fn launch(orders: &Orders) -> Result<Outcome> {
 }
 
 fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
-    let mut stdout = orders.stdout.open(orders.umask)?;
-    let mut stderr = Stderr::open(&orders.stderr, orders.umask)?;
+    let owner = orders.identity.as_ref();
+    let mut stdout = orders.stdout.open(orders.umask, owner)?;
+    let mut stderr = Stderr::open(&orders.stderr, orders.umask, owner)?;
     let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
     let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {

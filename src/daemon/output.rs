@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use nix::sys::stat;
 
 use crate::error::{During, Result};
+use crate::identity::Identity;
+use crate::plan::c_string;
 use crate::{fd, sys};
 
 /// How much of the output an error quotes.
@@ -50,26 +52,26 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        // Somebody may have put another into its place meanwhile; or removed it, which comes to the same.
         if let Self::Created(file, path) = self
-            && let (Ok(ours), Ok(theirs)) = (stat::fstat(&*file), stat::lstat(path.as_str()))
-            && fd::is_same(&ours, &theirs)
+            && let Ok(path) = c_string(path)
+            && !path.is_empty()
         {
-            let _ = std::fs::remove_file(path);
+            // The error to tell of is why it is dropped.
+            let _ = fd::remove_own(&path, file);
         }
     }
 }
 
 impl Output {
-    /// Opens it as the daemon would, with its umask.
-    pub fn open(&self, umask: u32) -> Result<Opened> {
+    /// Opens it as the daemon would, with its umask. A new file belongs to `owner`, or else to the caller.
+    pub fn open(&self, umask: u32, owner: Option<&Identity>) -> Result<Opened> {
         match self {
             Self::Ignore => fd::dev_null().map(Opened::Owned),
             Self::Descriptor(number) => fd::require_open(*number).map(|()| Opened::Borrowed(*number)),
-            Self::File(path) => fd::open_log(path, 0o666 & !umask).map(|(fd, created)| match created {
-                true => Opened::Created(fd, path.clone()),
-                false => Opened::Owned(fd),
-            }),
+            Self::File(path) => {
+                let (fd, created) = fd::open_log(path, 0o666 & !umask, owner)?;
+                Ok(if created { Opened::Created(fd, path.clone()) } else { Opened::Owned(fd) })
+            }
         }
     }
 }
@@ -83,14 +85,14 @@ pub struct Stderr {
 }
 
 impl Stderr {
-    pub fn open(output: &Output, umask: u32) -> Result<Self> {
+    pub fn open(output: &Output, umask: u32, owner: Option<&Identity>) -> Result<Self> {
         let opened = match output {
             // A write to memory counts for RLIMIT_FSIZE, and one to /dev/null does not: what is ignored must not fail.
             Output::Ignore if sys::process::may_write_any_size().during("getrlimit")? => {
                 let memory = sys::fd::memory_file(c"procnative-stderr").during("memfd_create")?;
                 Opened::Owned(memory)
             }
-            output => output.open(umask)?,
+            output => output.open(umask, owner)?,
         };
         Ok(Self::of(opened))
     }
@@ -135,7 +137,7 @@ pub fn discard_stderr() -> Result<()> {
 pub fn reopen(logs: &[(RawFd, String)], umask: u32) -> Result<()> {
     let mut opened = Vec::with_capacity(logs.len());
     for (descriptor, path) in logs {
-        opened.push((*descriptor, Output::File(path.clone()).open(umask)?));
+        opened.push((*descriptor, Output::File(path.clone()).open(umask, None)?));
     }
     for (descriptor, log) in &mut opened {
         sys::fd::replace(*descriptor, log.number()).during("dup2")?;

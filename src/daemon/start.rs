@@ -137,7 +137,7 @@ fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
     for output in &orders.stdio {
         opened.push(match output {
             Output::Descriptor(number) => Opened::Owned(fd::duplicate(*number)?),
-            output => output.open(orders.umask)?,
+            output => output.open(orders.umask, orders.identity.as_ref())?,
         });
     }
     let stderr = Stderr::of(opened.remove(2));

@@ -197,17 +197,11 @@ impl PidFile {
 
     /// The same, whatever it says.
     fn discard(&self) -> Result<()> {
-        let removed = match is_at(&self.file, &self.path) {
-            Ok(false) => return Ok(()),
-            Ok(true) => unistd::unlink(self.path.as_c_str()).during_path("unlink", &self.path),
-            // Its directory may not even be entered.
-            Err(error) => Err(error),
-        };
-        match removed {
+        match fd::remove_own(&self.path, &self.file) {
             Err(Error { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. }) => {
                 unistd::ftruncate(&self.file, 0).during_path("ftruncate", &self.path)
             }
-            result => result,
+            result => result.map(drop),
         }
     }
 
@@ -251,18 +245,18 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// False where the locked file is not at `path`: somebody has removed it, or put another into its place, while we were at it;
-/// or it was a stranger's, and removed for that: whoever has it open could go on to lock it, and to name anybody.
+/// False where the locked file is not at `path`: another program has removed it, or put another one into its place, while we
+/// were at it; or it was a stranger's, and removed for that: whoever has it open could go on to lock it, and to name anybody.
 fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
     if !is_at(file, path)? {
         return Ok(false);
     }
-    let is_removed = is_strangers(&stat::fstat(file).during_path("fstat", path)?)
-        && unistd::unlink(path.as_c_str()).is_ok();
-    if !is_removed {
+    let is_gone =
+        is_strangers(&stat::fstat(file).during_path("fstat", path)?) && fd::remove_own(path, file).is_ok();
+    if !is_gone {
         shut_out_readers(file, path)?;
     }
-    Ok(!is_removed)
+    Ok(!is_gone)
 }
 
 /// Gives a file that is ours the mode it would have been created with.

@@ -1,5 +1,6 @@
 //! Descriptors by number.
 
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -34,7 +35,7 @@ pub fn close(fd: RawFd) -> nix::Result<()> {
 }
 
 /// memfd_create(2), close-on-exec.
-pub fn memory_file(name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
+pub fn memory_file(name: &CStr) -> nix::Result<OwnedFd> {
     // SAFETY: `name` is a C string.
     let fd = Errno::result(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) })?;
     // SAFETY: the kernel has just made it for us.
@@ -90,4 +91,14 @@ pub fn adopt(fd: RawFd) -> OwnedFd {
     let fd = if fd < 0 { RawFd::MAX } else { fd };
     // SAFETY: not -1; of what is not open, nothing comes but a close that fails.
     unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// renameat2(2) within a directory, with RENAME_NOREPLACE: EEXIST where the new name is taken.
+pub fn rename_to_new(directory: &OwnedFd, from: &CStr, to: &CStr) -> nix::Result<()> {
+    let directory = directory.as_raw_fd();
+    let (from, to) = (from.as_ptr(), to.as_ptr());
+    // SAFETY: both names are C strings.
+    let renamed =
+        unsafe { libc::syscall(libc::SYS_renameat2, directory, from, directory, to, libc::RENAME_NOREPLACE) };
+    Errno::result(renamed).map(drop)
 }

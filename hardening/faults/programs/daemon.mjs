@@ -13,7 +13,8 @@ await told(() => {
   const daemon = daemonize(JSON.parse(options))
   process.on('SIGHUP', () =>
     told(() => {
-      daemon.reopenLogs()
+      const error = daemon.reopenLogs()
+      if (error) throw error
       console.log('reopened')
     }),
   )

@@ -1,0 +1,33 @@
+'use strict'
+
+// The logs of a daemon, opened anew after a rotation.
+
+const fs = require('node:fs')
+const errors = require('./errors.js')
+const native = require('./native.js')
+
+// Returns null, or the error of a log that can't be opened: then all of them go on in the old files, and say so there. It is
+// not thrown, because most callers are listeners of a signal, where it would end the daemon.
+function reopenLogs(logs, umask) {
+  try {
+    native.reopenLogs(logs, umask)
+    return null
+  } catch (error) {
+    if (error.syscall === undefined) throw error
+    for (const { descriptor } of distinct(logs)) say(descriptor, errors.logsKept(error))
+    return error
+  }
+}
+
+// Both streams may go to one file.
+const distinct = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
+
+function say(descriptor, text) {
+  try {
+    fs.writeSync(descriptor, text)
+  } catch {
+    // The disk is full, for one. The caller still gets the error.
+  }
+}
+
+module.exports = { reopenLogs }
