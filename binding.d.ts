@@ -12,7 +12,7 @@ export declare class ExternalObject<T> {
 export declare function accept(reactor: number, token: number): Array<Connection>
 
 /** The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so. */
-export declare function acceptPidFile(descriptor: number, inode: number, path: string): boolean
+export declare function acceptPidFile(descriptor: number, inode: string, path: string): boolean
 
 /** A user of the password database, with the groups that initgroups(3) would set for `gid` (its own if absent). */
 export interface Account {
@@ -187,8 +187,8 @@ export interface Incoming {
  */
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
-/** The number of a descriptor's inode, by which it is known again. Deno's own fstat takes other numbers. */
-export declare function inodeOf(descriptor: number): number
+/** A descriptor's inode number in decimal, because it can have 64 bits. Deno's own fstat takes other numbers. */
+export declare function inodeOf(descriptor: number): string
 
 export declare function isChildSubreaper(): boolean
 
@@ -207,7 +207,7 @@ export interface Joined {
 }
 
 /** Null where the descriptor is not the link that the marker speaks of. */
-export declare function joinLauncher(descriptor: number, inode: number): Joined | null
+export declare function joinLauncher(descriptor: number, inode: string): Joined | null
 
 /** Whether a copy of the package's JavaScript keeps the event loop alive. Called when that changes. */
 export declare function keepAlive(yes: boolean): void

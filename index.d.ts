@@ -883,7 +883,12 @@ export interface ChannelOptions {
 export interface PeerCredentials {
   /** 0 for one outside of this pid namespace. */
   pid: number
+  /**
+   * As this user namespace numbers users: 65534 (/proc/sys/kernel/overflowuid) for each user that has no number here, as those
+   * of a container with user namespaces. So 65534 says nothing of who it is, unless such users can't reach the socket.
+   */
   uid: number
+  /** The same with /proc/sys/kernel/overflowgid. */
   gid: number
 }
 

@@ -114,7 +114,7 @@ function parentChannel() {
 function joinParent() {
   const [descriptor, inode, serialization, maxMessageLength, maxHandles] = channelMark()?.split(':') ?? []
   const fd = Number(descriptor)
-  if (!isInode(fd, Number(inode)) || native.kindOf(fd) !== 'unix-socket') return null
+  if (!isInode(fd, inode) || native.kindOf(fd) !== 'unix-socket') return null
   // Not for our children.
   native.setCloseOnExec(fd, true)
   const channel = open(fd, {

@@ -55,8 +55,8 @@ function acceptHandedOver(file) {
   const mark = start.pidFileMark()
   if (mark === undefined) return
   const { descriptor, inode } = mark
-  const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false })
-  if (found?.ino === inode && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
+  const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false, bigint: true })
+  if (String(found?.ino) === inode && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

@@ -28,8 +28,9 @@ function takeMarkers() {
 // The descriptor and the inode of a marker that is meant for this process, also where the environment was cleaned
 // before procnative was loaded.
 function marker(name) {
-  const [descriptor, inode, pid] = (left[name] ?? originalVariable(name) ?? '').split(':').map(Number)
-  return pid === process.pid ? { descriptor, inode } : undefined
+  const [descriptor, inode, pid] = (left[name] ?? originalVariable(name) ?? '').split(':')
+  // Not as a number: an inode's can have 64 bits.
+  return Number(pid) === process.pid ? { descriptor: Number(descriptor), inode } : undefined
 }
 
 function originalVariable(name) {

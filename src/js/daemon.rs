@@ -73,8 +73,9 @@ pub struct Joined {
 
 /// Null where the descriptor is not the link that the marker speaks of.
 #[napi(catch_unwind)]
-pub fn join_launcher(env: Env, descriptor: i32, inode: f64) -> Result<Option<Joined>> {
-    let Some((link, settings)) = DaemonEnd::take_over(descriptor, inode as u64).or_throw(&env)? else {
+pub fn join_launcher(env: Env, descriptor: i32, inode: String) -> Result<Option<Joined>> {
+    let Ok(inode) = inode.parse() else { return Ok(None) };
+    let Some((link, settings)) = DaemonEnd::take_over(descriptor, inode).or_throw(&env)? else {
         return Ok(None);
     };
     link.die_with_launcher().or_throw(&env)?;

@@ -85,10 +85,10 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
-/// The number of a descriptor's inode, by which it is known again. Deno's own fstat takes other numbers.
+/// A descriptor's inode number in decimal, because it can have 64 bits. Deno's own fstat takes other numbers.
 #[napi(catch_unwind)]
-pub fn inode_of(env: Env, descriptor: i32) -> Result<f64> {
-    fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode as f64)
+pub fn inode_of(env: Env, descriptor: i32) -> Result<String> {
+    fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode.to_string())
 }
 
 /// Whether a socket speaks IPv6.

@@ -69,8 +69,9 @@ pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool>
 
 /// The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so.
 #[napi(catch_unwind)]
-pub fn accept_pid_file(env: Env, descriptor: i32, inode: f64, path: String) -> Result<bool> {
-    let file = PidFile::handed_over(descriptor, inode as u64, &path).or_throw(&env)?;
+pub fn accept_pid_file(env: Env, descriptor: i32, inode: String, path: String) -> Result<bool> {
+    let Ok(inode) = inode.parse() else { return Ok(false) };
+    let file = PidFile::handed_over(descriptor, inode, &path).or_throw(&env)?;
     hold(&env, file)
 }
 
