@@ -4,6 +4,7 @@ const { isUint8Array } = require('node:util/types')
 const errors = require('./errors.js')
 const { Handle, handleOf, handlesOf, numberOf } = require('./handle.js')
 const native = require('./native.js')
+const { ALONE, requireStack } = require('./stack.js')
 const { listToSend } = require('./to-send.js')
 const validate = require('./validate.js')
 
@@ -11,7 +12,11 @@ const MOST_FDS = 253
 const RECEIVE_CHECKS = { maxLength: validate.count, maxFds: validate.amount }
 const PAIRS = validate.oneOf('stream', 'seqpacket', 'dgram')
 
-const socketpair = (type = 'stream') => native.socketpair(PAIRS(type, 'type')).map((fd) => handleOf(fd))
+function socketpair(type = 'stream') {
+  PAIRS(type, 'type')
+  requireStack(ALONE)
+  return native.socketpair(type).map((fd) => handleOf(fd))
+}
 
 function sendFds(socket, data, fds = []) {
   const to = socketOf(socket)
@@ -28,6 +33,7 @@ function sendFds(socket, data, fds = []) {
 function recvFds(socket, options) {
   const from = socketOf(socket)
   const { maxLength = 65_536, maxFds = MOST_FDS } = validate.options(options, 'options', RECEIVE_CHECKS)
+  requireStack(ALONE)
   const received = native.recvFds(from, maxLength, maxFds)
   if (received === null) return null
   const { data, fds, truncated, credentials } = received

@@ -6,8 +6,8 @@
 const KIB = 1024 / 8
 const room = (kib) => Array(kib * KIB).fill(0)
 
-// Between a process that was opened, or a new child, and its object; and with a socket for each pipe. That takes some
-// 4 KiB. The rest is for what a program has put into the way: hooks of async_hooks, wrapped constructors.
+// Between a process that was opened, a new child or new descriptors, and their objects; and with a socket for each pipe.
+// That takes some 4 KiB. The rest is for what a program has put into the way: hooks of async_hooks, wrapped constructors.
 const ALONE = room(16)
 const WITH_SOCKETS = room(64)
 

@@ -3,6 +3,7 @@
 const errors = require('./errors.js')
 const { handleOf } = require('./handle.js')
 const native = require('./native.js')
+const { ALONE, requireStack } = require('./stack.js')
 const validate = require('./validate.js')
 
 const CHECKS = { mode: validate.fileMode, backlog: validate.count }
@@ -13,13 +14,15 @@ function listenUnix(path, options) {
   if (isAbstract && mode !== undefined) {
     throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
   }
+  requireStack(ALONE)
   const [fd] = native.listenUnix(name, isAbstract, mode ?? 0o600, backlog)
   return handleOf(fd)
 }
 
-// A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd.
+// A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd. Without a regular expression: V8
+// ends the process where the stack ends while it compiles one.
 function addressOf(value, argument) {
-  const isAbstract = typeof value === 'string' && /^[\0@]./s.test(value)
+  const isAbstract = typeof value === 'string' && value.length > 1 && '\0@'.includes(value[0])
   return { name: validate.string(isAbstract ? value.slice(1) : value, argument), isAbstract }
 }
 
