@@ -13,13 +13,22 @@ export function makeCgroup() {
   return directory
 }
 
-/** Removes a cgroup with those below it. Returns the pids that are still in them, which keep them. */
+/**
+ * Removes a cgroup with those below it. Returns what keeps one of them: pids, or the group itself while the kernel is not done
+ * with processes that have been killed.
+ */
 export function removeCgroup(directory) {
   const below = fs.readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  const pids = below.flatMap(({ name }) => removeCgroup(path.join(directory, name)))
-  pids.push(...pidsIn(directory))
-  if (pids.length === 0) fs.rmdirSync(directory)
-  return pids
+  const left = below.flatMap(({ name }) => removeCgroup(path.join(directory, name)))
+  left.push(...pidsIn(directory))
+  if (left.length > 0) return left
+  try {
+    fs.rmdirSync(directory)
+    return []
+  } catch (error) {
+    if (error.code !== 'EBUSY') throw error
+    return [directory]
+  }
 }
 
 const pidsIn = (directory) => fs.readFileSync(path.join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)

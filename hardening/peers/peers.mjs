@@ -60,7 +60,7 @@ async function runGroups() {
     left = removeCgroup(cgroup)
     return left.length === 0
   })
-  if (left.length > 0) rows.push(failure('end', `processes ${left.join(', ')} are left`))
+  if (left.length > 0) rows.push(failure('end', `in the cgroup are left: ${left.join(', ')}`))
   printTable(rows)
   process.exitCode = isWell(rows) ? 0 : 1
 }
