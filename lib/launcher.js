@@ -18,13 +18,14 @@ const { testRunner } = require('./test-runner.js')
 // Starts this program again as a daemon and ends this process with 0, or throws.
 function launch(options) {
   if (process.pid === 1) throw errors.initProcess()
-  const runner = testRunner()
-  if (runner !== undefined) throw errors.testRunner(runner)
   // A cluster worker has a channel; only then is it worth loading cluster to ask.
   if (process.send !== undefined && require('node:cluster').isWorker) throw errors.clusterWorker()
 
   if (options.pidFile !== undefined) require('./pid-file.js').acceptHandedOver(options.pidFile)
   const orders = ordersFor(options)
+  // After the arguments: a test of what they are refused for is right.
+  const runner = testRunner()
+  if (runner !== undefined) throw errors.testRunner(runner)
   const takeBackInspector = giveUpInspector()
   let outcome
   try {
