@@ -120,7 +120,7 @@ export interface Ended {
   status: WaitStatus
 }
 
-/** Sends what the turn has left. Returns the state of all. */
+/** Ends the turn: sends what it has left. Returns a report, see `report`. */
 export declare function endTurn(reactor: number, token: number): number
 
 /** _exit(2) */
@@ -133,7 +133,7 @@ export declare function findUser(user: number | string, gid?: number | undefined
 /** The zombies in that list, but for procnative's own. */
 export declare function findZombies(list: number): Array<number>
 
-/** Sends what is queued, as far as there is room. Returns its state. */
+/** Sends what is queued, as far as there is room. Returns a report, see `report`. */
 export declare function flushChannel(reactor: number, token: number): number
 
 /**
@@ -257,9 +257,6 @@ export interface Log {
   descriptor: number
   path: string
 }
-
-/** How many queued messages were sent since this was asked last; 0 if all were. */
-export declare function messagesSent(reactor: number, token: number): number
 
 /** False if nobody listens there. `patient`: waits for a while if too much is waiting to be read. */
 export declare function notify(socket: string, state: string, patient: boolean): boolean

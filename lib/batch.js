@@ -52,6 +52,25 @@ class Batch {
     return message
   }
 
+  // Whether there are two messages or more, none of them with handles.
+  get hasBare() {
+    return this.#fds.length === 0 && FIELDS * (this.#at + 1) < this.#frames.length
+  }
+
+  // The next one of these, or undefined where it can't be decoded: `message` throws why.
+  takeBare() {
+    const at = this.#step * this.#at
+    let value
+    try {
+      value = { message: this.#decode(this.#messages[at]), handles: [] }
+    } catch {
+      return undefined
+    }
+    this.#messages[at] = undefined
+    this.#at++
+    return value
+  }
+
   // The handles of the next message, which thereby has had its turn.
   take() {
     this.guard()

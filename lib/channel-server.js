@@ -11,6 +11,7 @@ const { inspectable } = require('./inspection.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
 const { isError } = require('./realm.js')
+const { requireStack } = require('./stack.js')
 const { addressOf, listenUnix } = require('./unix.js')
 const validate = require('./validate.js')
 
@@ -112,6 +113,7 @@ class ChannelServer extends EventEmitter {
 
   async close() {
     if (this.#isClosed) return
+    requireStack()
     this.#isClosed = true
     clearTimeout(this.#pause)
     reactor.forget(this.#token)
@@ -167,6 +169,7 @@ function serverOf(handle, path, ...rest) {
 }
 
 async function listenChannel(path, ...rest) {
+  requireStack()
   const [options, listener] = typeof rest[0] === 'function' && rest[1] === undefined ? [undefined, rest[0]] : rest
   const given = validate.options(options, 'options', SERVER_CHECKS)
   const { mode, authorize = isOursOrRoot, ...channelOptions } = given

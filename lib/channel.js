@@ -12,23 +12,20 @@ const reactor = require('./reactor.js')
 const { isError } = require('./realm.js')
 const { Sends } = require('./sends.js')
 const serializations = require('./serialization.js')
+const { requireStack } = require('./stack.js')
 const { descriptorsToSend } = require('./to-send.js')
 const turn = require('./turn.js')
 
 // Known to this package only, so that nobody makes a Channel of a socket that is somebody else's.
 const OWN = Symbol('owned channel')
 
-// What has become of all that was to be sent (src/js/channel.rs).
+// Send states returned by the native half (src/js/channel.rs): a report is one of these, plus STATES times the number of queued
+// messages that were sent.
 const SENT = 0
-const QUEUED = 1
 const CROWDED = 3
 const FAILED = 4
 const BROKEN = 5
-const STATES = 7
-// Beside one of these: some of it was sent.
-const DONE = 8
-// And: the turn is to be ended.
-const FIRST = 16
+const STATES = 8
 
 // Of so many descriptors as the native half receives at once, how often in a turn: the others are to have theirs.
 const BATCHES = 4
@@ -47,6 +44,7 @@ class Channel extends Listened {
   #peer
   #sends = new Sends()
   #sending = SENT
+  #isInTurn = false
   #retry
   #batch
   #end = null
@@ -106,52 +104,56 @@ class Channel extends Listened {
   #dispatch(payload, handles) {
     const fds = descriptorsToSend(handles, 'handles')
     if (this.#isEnding) throw errors.channelClosed()
-    const state = native.sendMessage(this.#reactor, this.#token, payload, fds)
-    if (state !== this.#sending) return this.#changed(state)
-    return state === SENT ? Promise.resolve() : new Promise(this.#sends.add)
+    if (!this.#isInTurn) this.#beginTurn()
+    // From here on the native half has the message, also where the stack ends before this returns: the end of the turn is
+    // planned, and what follows is counted without a call.
+    if (native.sendMessage(this.#reactor, this.#token, payload, fds)) return Promise.resolve()
+    this.#sends.queued++
+    return this.#sends.wait()
   }
 
-  #changed(state) {
-    if (state & FIRST) turn.atEnd(this.#endTurn)
-    const reached = state & STATES
-    if (reached === SENT && this.#sends.size === 0) return Promise.resolve()
-    const sent = new Promise(this.#sends.add)
-    if (reached === QUEUED && !(state & DONE)) this.#sending = QUEUED
-    // Else nothing has changed but the turn: what is tried again in a moment, is not to be put off.
-    else if ((state & ~FIRST) !== this.#sending) this.#progress(reached)
-    return sent
+  // In the last turn, which has no end, each message goes at once.
+  #beginTurn() {
+    if (turn.atEnd(this.#endTurn)) this.#isInTurn = true
+    else this.#endTurn()
   }
 
   #endTurn = () => {
+    this.#isInTurn = false
     if (this.#isClosed) return
-    const state = native.endTurn(this.#reactor, this.#token)
-    if (this.#sending === QUEUED) this.#progress(state)
+    let report
+    try {
+      report = native.endTurn(this.#reactor, this.#token)
+    } catch (error) {
+      this.#finish(error)
+      return
+    }
+    // Otherwise nothing was sent, and the retry timer goes on.
+    if (report !== this.#sending) this.#progress(report)
   }
 
-  // A turn, or a timer, may come to it after all has failed.
+  // May run after the channel closed or broke: from an event, or from the retry timer.
   #flush() {
     if (!this.#isClosed && this.#sending !== BROKEN) this.#progress(native.flushChannel(this.#reactor, this.#token))
   }
 
-  // Of those that can't be sent, whatever else can.
-  #failed() {
-    let state = FAILED
+  #progress(report) {
+    let state = this.#resolveSent(report)
+    // Reject each message that can't be sent, and go on with the next.
     while (state === FAILED) {
-      this.#sends.resolve(native.messagesSent(this.#reactor, this.#token))
       this.#sends.reject(this.#failureToSend(), 1)
-      state = native.flushChannel(this.#reactor, this.#token)
+      state = this.#resolveSent(native.flushChannel(this.#reactor, this.#token))
     }
-    return state
-  }
-
-  #progress(reached) {
-    const state = reached === FAILED ? this.#failed() : reached
     this.#sending = state
-    if (state === SENT) this.#sends.resolve()
-    else this.#sends.resolve(native.messagesSent(this.#reactor, this.#token))
     if (state === CROWDED) this.#tryAgain()
     if (state === BROKEN) this.#break(this.#failureToSend())
     this.#settled()
+  }
+
+  // Returns the state.
+  #resolveSent(report) {
+    this.#sends.resolve(Math.floor(report / STATES))
+    return report % STATES
   }
 
   // That the peer is gone, whoever reads finds out. Else a message is sent by half, and nothing can follow it.
@@ -261,8 +263,8 @@ class Channel extends Listened {
       if (this.#isClosed) return
     }
     if (this.#closing && !this.#isShutDown && this.#sends.size === 0) {
-      this.#isShutDown = true
       native.shutDownChannel(this.#reactor, this.#token)
+      this.#isShutDown = true
     }
     // Where both ends close, each has to read for the other to be rid of what is queued.
     const isRead = this.#isTaken() || this.#closing !== undefined
@@ -284,14 +286,14 @@ class Channel extends Listened {
 
   #read(yes) {
     if (this.#isRead === yes) return
-    this.#isRead = yes
     native.readChannel(this.#reactor, this.#token, yes)
+    this.#isRead = yes
   }
 
   #hold(yes) {
     if (this.#isHolding === yes) return
-    this.#isHolding = yes
     reactor.hold(yes ? +1 : -1)
+    this.#isHolding = yes
   }
 
   // Closes now.
@@ -342,20 +344,36 @@ class Channel extends Listened {
     }
     this.#iterations.add(iteration)
     const iterator = {
-      next: () => iteration.next(read),
+      next: () => (iteration.isOver ? undefined : this.#takeBare()) ?? iteration.next(read),
       return: async () => iteration.leave(),
       [Symbol.asyncIterator]: () => iterator,
     }
     return iterator
   }
 
+  // A promise of the next message, if no other reader and no handle has to be considered. What can overflow the stack comes
+  // before the message is taken.
+  #takeBare() {
+    const batch = this.#batch
+    if (batch?.hasBare && !this.#isPaused && !this.#isPumping && !this.#hasListener && this.#readers.length === 0) {
+      const result = { value: undefined, done: false }
+      const promise = Promise.resolve(result)
+      result.value = batch.takeBare()
+      if (result.value) return promise
+    }
+    requireStack()
+    return undefined
+  }
+
   pause() {
+    requireStack()
     this.#isPaused = true
     this.#settled()
     return this
   }
 
   resume() {
+    requireStack()
     this.#isPaused = false
     if (this.#batch) process.nextTick(() => this.#pump())
     this.#settled()
@@ -363,6 +381,7 @@ class Channel extends Listened {
   }
 
   ref() {
+    requireStack()
     this.#isRef = true
     this.#retry?.ref()
     this.#settled()
@@ -370,6 +389,7 @@ class Channel extends Listened {
   }
 
   unref() {
+    requireStack()
     this.#isRef = false
     this.#retry?.unref()
     this.#settled()
@@ -378,11 +398,11 @@ class Channel extends Listened {
 
   close() {
     if (this.#isClosed) return Promise.resolve()
+    requireStack()
     this.#isEnding = true
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve
     })
-    if (this.#sending === QUEUED) this.#flush()
     this.#settled()
     return this.#closing
   }
@@ -396,6 +416,7 @@ class Channel extends Listened {
     if (error !== undefined && !isError(error)) {
       throw errors.invalidArgType('error', 'an instance of Error', error)
     }
+    requireStack()
     this.#finish(error)
   }
 }

@@ -11,6 +11,7 @@ const native = require('./native.js')
 const { has } = require('./own.js')
 const { whilePending } = require('./resource.js')
 const { descriptorOf, isUntouched, sendable } = require('./sendable.js')
+const { requireStack } = require('./stack.js')
 const { descriptorsToSend } = require('./to-send.js')
 const { addressOf } = require('./unix.js')
 const validate = require('./validate.js')
@@ -27,6 +28,7 @@ const byNumber = new Map()
 const byObject = new WeakMap()
 
 function channel(socket, options) {
+  requireStack()
   const wanted = options === undefined ? undefined : withDefaults(validate.options(options, 'options', CHECKS))
   const known = byObject.get(sendable(socket, 'socket'))
   if (known && !known.channel.closed) return sameAs(known, wanted)
@@ -89,6 +91,7 @@ const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
 const connect = async (name, isAbstract) => native.connectUnix(name, isAbstract)
 
 async function connectChannel(path, options) {
+  requireStack()
   const { name, isAbstract } = addressOf(path, 'path')
   const checked = validate.options(options, 'options', CHECKS)
   const at = callSite()

@@ -9,6 +9,7 @@ const errors = require('./errors.js')
 const { isInode } = require('./marked.js')
 const native = require('./native.js')
 const { own } = require('./own.js')
+const { requireStack } = require('./stack.js')
 const { channelMark, otherRuntime } = require('./start.js')
 const validate = require('./validate.js')
 
@@ -53,6 +54,7 @@ const FORK_CHECKS = {
 }
 
 function fork(modulePath, ...rest) {
+  requireStack()
   if (otherRuntime === 'deno') throw errors.runtime('fork()', otherRuntime)
   if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
   const [args, options] = splitArguments(...rest)

@@ -16,6 +16,10 @@ class Iteration {
     this.#ended = ended
   }
 
+  get isOver() {
+    return this.#isOver
+  }
+
   // `read` has a reader be told of the next message, or of the end.
   next(read) {
     if (this.#failure) return Promise.reject(this.#takeFailure())

@@ -1,6 +1,7 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
+const { requireStack } = require('./stack.js')
 
 // An EventEmitter that is told when its listeners change.
 class Listened extends EventEmitter {
@@ -12,6 +13,7 @@ class Listened extends EventEmitter {
   }
 
   on(event, listener) {
+    requireStack()
     super.on(event, listener)
     this.#changed()
     return this
@@ -22,12 +24,14 @@ class Listened extends EventEmitter {
   }
 
   prependListener(event, listener) {
+    requireStack()
     super.prependListener(event, listener)
     this.#changed()
     return this
   }
 
   off(event, listener) {
+    requireStack()
     super.off(event, listener)
     this.#changed()
     return this
@@ -38,6 +42,7 @@ class Listened extends EventEmitter {
   }
 
   removeAllListeners(...event) {
+    requireStack()
     super.removeAllListeners(...event)
     this.#changed()
     return this

@@ -43,9 +43,10 @@ function rethrow(error) {
 }
 
 function hold(change) {
-  const before = holding
-  holding += change
-  if (before === 0 || holding === 0) native.keepAlive(holding > 0)
+  const after = holding + change
+  // First: a stack overflow here must leave both as they were.
+  if (holding === 0 || after === 0) native.keepAlive(after > 0)
+  holding = after
 }
 
 const register = (token, one) => registered.set(token, one)

@@ -1,39 +1,50 @@
 'use strict'
 
-// Who waits until messages are sent, in their order.
+// Promises of messages that are queued, in their order.
 
-// So many that are done with are let go of at once.
+// Compact the array when this many settled entries are at its front.
 const SLACK = 1024
 
 class Sends {
+  // How many messages the native half has queued so far. A plain field: to count a message needs no stack, so that a stack
+  // overflow can cost the message its promise, but not its place.
+  queued = 0
+  // From the message with the number #base on. Those before #first are settled; one without a promise is missing.
   #waiting = []
+  #base = 0
   #first = 0
 
   get size() {
-    return this.#waiting.length - this.#first
+    return this.queued - this.#base - this.#first
   }
 
-  // Has a new promise be one of the next message.
-  add = (resolve, reject) => {
-    this.#waiting.push({ resolve, reject })
+  // The promise of the message that was queued last.
+  wait() {
+    return new Promise(this.#add)
   }
 
-  resolve(count = this.size) {
-    for (let done = 0; done < count; done++) this.#next().resolve()
+  #add = (resolve, reject) => {
+    this.#waiting[this.queued - 1 - this.#base] = { resolve, reject }
+  }
+
+  resolve(count) {
+    for (let done = 0; done < count; done++) this.#next()?.resolve()
   }
 
   reject(error, count = this.size) {
-    for (let done = 0; done < count; done++) this.#next().reject(error)
+    for (let done = 0; done < count; done++) this.#next()?.reject(error)
   }
 
   #next() {
     const next = this.#waiting[this.#first]
     this.#waiting[this.#first++] = undefined
-    if (this.#first === this.#waiting.length) {
+    if (this.size === 0) {
       this.#waiting = []
+      this.#base = this.queued
       this.#first = 0
     } else if (this.#first >= SLACK && this.#first > this.#waiting.length / 2) {
       this.#waiting.splice(0, this.#first)
+      this.#base += this.#first
       this.#first = 0
     }
     return next

@@ -11,9 +11,12 @@ const room = (kib) => Array(kib * KIB).fill(0)
 const ALONE = room(16)
 const WITH_SOCKETS = room(64)
 
+// Between a change of the native half and its counterpart in JavaScript, of channels and waits: some thirty frames.
+const FRAMES = room(8)
+
 const nothing = () => {}
 
 // Throws a RangeError if the stack is about to end.
-const requireStack = (room) => nothing.apply(undefined, room)
+const requireStack = (room = FRAMES) => nothing.apply(undefined, room)
 
 module.exports = { ALONE, requireStack, WITH_SOCKETS }

@@ -6,17 +6,20 @@ const native = require('./native.js')
 
 const waiting = []
 const resolved = Promise.resolve()
+let isPlanned = false
 let isLast = false
 
-// Once, however many wait.
+// Returns false if this is the last turn: nothing comes after it. In this order, a stack overflow leaves nothing half planned.
 function atEnd(work) {
-  // There is no turn any more.
-  if (isLast) return work()
+  if (isLast) return false
+  if (!isPlanned) resolved.then(end)
+  isPlanned = true
   waiting.push(work)
-  if (waiting.length === 1) resolved.then(end)
+  return true
 }
 
 function end() {
+  isPlanned = false
   const failures = []
   for (const work of waiting.splice(0)) {
     try {

@@ -25,6 +25,7 @@ class Watch {
   wait(signal) {
     if (this.#status) return Promise.resolve(waitStatus(this.#status))
     if (signal?.aborted) return Promise.reject(signal.reason)
+    requireStack()
     if (this.#waiters.size === 0) this.#begin()
     return signal ? this.#waitUntil(signal) : new Promise((resolve) => this.#add(resolve))
   }
@@ -77,6 +78,7 @@ class Watch {
   // Whether its waits keep the event loop alive.
   keepAlive(yes) {
     if (this.#isHeld === yes) return
+    requireStack()
     this.#isHeld = yes
     reactor.hold(yes ? this.#waiters.size : -this.#waiters.size)
   }

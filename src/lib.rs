@@ -25,6 +25,7 @@ mod fd;
 mod identity;
 mod js;
 mod kind;
+mod memory;
 mod notify;
 mod orphans;
 mod pid_file;

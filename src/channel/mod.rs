@@ -53,26 +53,20 @@ impl Channel {
         self.socket
     }
 
-    /// See [`Outbox::send`]. Tells also whether it was the first in a turn, which is to be ended then.
+    /// See [`Outbox::send`]. Follow the first one of a turn by [`Channel::end_turn`], once.
     pub fn send<E>(
         &mut self,
         descriptors: &[RawFd],
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Result<(State, bool)>, E> {
-        let is_first = !self.is_in_turn;
-        let sent = self.outbox.send(self.socket.as_fd(), descriptors, is_first, write)?;
+    ) -> std::result::Result<Result<bool>, E> {
+        let sent = self.outbox.send(self.socket.as_fd(), descriptors, !self.is_in_turn, write)?;
         self.is_in_turn |= sent.is_ok();
-        Ok(sent.map(|state| (state, is_first)))
-    }
-
-    /// What is sent next, is the first in a turn.
-    pub fn forget_turn(&mut self) {
-        self.is_in_turn = false;
+        Ok(sent)
     }
 
     /// Sends what the turn has left.
     pub fn end_turn(&mut self) -> State {
-        self.forget_turn();
+        self.is_in_turn = false;
         match self.outbox.state() {
             State::Queued => self.flush(),
             state => state,
@@ -84,14 +78,9 @@ impl Channel {
         self.outbox.flush(self.socket.as_fd())
     }
 
-    /// How many queued messages were sent since this was asked last.
-    pub fn done(&mut self) -> u32 {
+    /// Counts the queued messages that were sent since the last call.
+    pub fn done(&mut self) -> u64 {
         self.outbox.done()
-    }
-
-    /// Whether any were.
-    pub fn has_done(&self) -> bool {
-        self.outbox.has_done()
     }
 
     /// Why a message could not be sent.

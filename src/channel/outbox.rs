@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::frame::{HEADER, Header};
 use crate::error::{During, Error, Result};
+use crate::memory;
 use crate::sys;
 use crate::sys::socket::MAX_FDS;
 
@@ -69,7 +70,8 @@ pub struct Outbox {
     state: State,
     /// How many bytes there were when the kernel had no room.
     refused: usize,
-    done: u32,
+    /// Messages sent that the caller of [`Outbox::send`] was told are queued.
+    done: u64,
     failure: Option<Error>,
 }
 
@@ -93,14 +95,9 @@ impl Outbox {
         self.state
     }
 
-    /// How many messages were sent since this was asked last, of those that had been queued; 0 if all were.
-    pub fn done(&mut self) -> u32 {
+    /// Counts the queued messages that were sent since the last call.
+    pub fn done(&mut self) -> u64 {
         std::mem::take(&mut self.done)
-    }
-
-    /// Whether any were, and others were not.
-    pub fn has_done(&self) -> bool {
-        self.done > 0
     }
 
     /// Why the state is what it is.
@@ -110,18 +107,24 @@ impl Outbox {
 
     /// Sends a message whose payload `write` puts at the end of what it is given; or queues it, with duplicates of its
     /// descriptors. An error is about this message only, which then was not sent. `now`: not to wait for others.
+    ///
+    /// Returns true if the message was sent and there is nothing else to tell; otherwise [`Outbox::done`] counts it later.
     pub fn send<E>(
         &mut self,
         socket: BorrowedFd<'_>,
         descriptors: &[RawFd],
         now: bool,
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Result<State>, E> {
+    ) -> std::result::Result<Result<bool>, E> {
         if self.state == State::Broken {
             return Ok(Err(Error { syscall: "sendmsg", errno: Errno::EPIPE, path: None }));
         }
+        let was_idle = self.frames.is_empty() && self.done == 0;
         let mark = self.bytes.len();
         let carriers = descriptors.len().saturating_sub(1) / MAX_FDS;
+        if let Err(errno) = memory::reserve(&mut self.bytes, (carriers + 1) * HEADER) {
+            return Ok(Err(errno).during("sendmsg"));
+        }
         for _ in 0..carriers {
             let carrier = Header { is_carrier: true, is_ahead: true, ..Header::default() };
             self.bytes.extend_from_slice(&carrier.encode());
@@ -148,7 +151,13 @@ impl Outbox {
         if result.is_err() {
             self.bytes.truncate(mark);
         }
-        Ok(result.map(|state| self.go_on(socket, state, now)))
+        Ok(result.map(|state| {
+            let is_told = self.go_on(socket, state, now) == State::Sent && was_idle;
+            if is_told {
+                self.done = 0;
+            }
+            is_told
+        }))
     }
 
     /// Sends what is queued, if that is enough, or is not to wait.
@@ -171,6 +180,7 @@ impl Outbox {
             Ok(sent) => {
                 self.start += sent;
                 if sent == length {
+                    self.done += 1;
                     self.reset();
                     return Ok(State::Sent);
                 }
@@ -313,7 +323,7 @@ impl Outbox {
             }
             sent -= frame.length;
             self.is_carried = !frame.is_message;
-            self.done += u32::from(frame.is_message);
+            self.done += u64::from(frame.is_message);
             self.frames.pop_front();
         }
         if self.start > SLACK && self.start > self.bytes.len() / 2 {
@@ -326,11 +336,9 @@ impl Outbox {
     fn fail(&mut self, errno: Errno) -> State {
         self.failure = Some(Error { syscall: "sendmsg", errno, path: None });
         if is_broken(errno) || self.under_way > 0 || self.is_carried {
-            let done = self.done;
             self.frames.clear();
             self.descriptors.clear();
             self.reset();
-            self.done = done;
             return State::Broken;
         }
         while let Some(frame) = self.frames.pop_front() {
@@ -349,7 +357,6 @@ impl Outbox {
         self.bytes.shrink_to(SLACK);
         self.start = 0;
         self.under_way = 0;
-        self.done = 0;
     }
 }
 

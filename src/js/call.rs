@@ -11,6 +11,10 @@ use napi::bindgen_prelude::{
 };
 use napi::{Env, Error, JsError, Result, Status, ValueType, sys};
 
+use super::error::OrThrow;
+use crate::error::During;
+use crate::memory;
+
 /// As many as a function here takes. What is not given is undefined.
 const MOST: usize = 4;
 
@@ -93,16 +97,22 @@ impl<'call> Argument<'call> {
         check(status)?;
         let longest = if characters <= SHORT { 3 * characters } else { self.length_in_utf8()? };
         // And a NUL.
-        bytes.reserve(longest + 1);
-        let spare = bytes.spare_capacity_mut();
-        let (room, length) = (spare.as_mut_ptr().cast(), spare.len());
+        let room = longest + 1;
+        self.reserve(bytes, room)?;
         let mut written = 0;
-        // SAFETY: at most `length` is written there, and as much of it initialized as `written` says.
+        // SAFETY: at most `room` is written there, and as much of it initialized as `written` says. Not all the spare
+        // capacity is lent: Node 20 and 22 cut its length to an int, so that 2 GiB of it would be no room at all.
         unsafe {
-            check(sys::napi_get_value_string_utf8(self.env, self.value, room, length, &raw mut written))?;
+            let spare = bytes.spare_capacity_mut().as_mut_ptr().cast();
+            check(sys::napi_get_value_string_utf8(self.env, self.value, spare, room, &raw mut written))?;
             bytes.set_len(bytes.len() + written);
         }
         Ok(true)
+    }
+
+    /// Throws ENOMEM where there is no memory.
+    fn reserve(self, bytes: &mut Vec<u8>, additional: usize) -> Result<()> {
+        memory::reserve(bytes, additional).during("sendmsg").or_throw(&Env::from_raw(self.env))
     }
 
     fn length_in_utf8(self) -> Result<usize> {

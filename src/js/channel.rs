@@ -10,7 +10,7 @@ use super::error::OrThrow;
 use super::{owned, reactor};
 use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
 use crate::error;
-use crate::reactor::Token;
+use crate::reactor::{Reactor, Token};
 use crate::sys;
 
 /// Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was.
@@ -37,14 +37,15 @@ fn with_channel<T>(
 }
 
 /// Sends a message, or queues it, with duplicates of its descriptors: reactor, token, a string or Uint8Array, and no
-/// descriptor, one, or an Int32Array of them. Throws where neither can be done. Returns what has become of all that is queued.
+/// descriptor, one, or an Int32Array of them. Throws where neither can be done. Returns true if it was sent; otherwise, the
+/// report of the turn's end (`endTurn`) counts it.
 pub struct SendMessage;
 
 impl Function for SendMessage {
     const NAME: &'static str = "sendMessage";
-    type Output = u32;
+    type Output = bool;
 
-    fn call(env: Env, [reactor, token, payload, fds]: Arguments<'_>) -> Result<u32> {
+    fn call(env: Env, [reactor, token, payload, fds]: Arguments<'_>) -> Result<bool> {
         let write = |bytes: &mut Vec<u8>| -> Result<()> {
             if !payload.append_to(bytes)? {
                 bytes.extend_from_slice(payload.elements()?);
@@ -60,39 +61,37 @@ impl Function for SendMessage {
             }
             _ => fds.elements()?,
         };
-        let (sent, has_done) = with_channel(&env, reactor.number()?, token.number()?, |channel, _| {
-            (channel.send(fds, write), channel.has_done())
-        })?;
-        let (state, is_first) = sent?.or_throw(&env)?;
-        let done = if has_done { DONE } else { 0 };
-        let first = if is_first { FIRST } else { 0 };
-        Ok(number_of(state) | done | first)
+        let (reactor, token): (u32, f64) = (reactor.number()?, token.number()?);
+        let send = |reactor: &mut Reactor| Ok(reactor.sockets.sender(token as Token)?.send(fds, write));
+        reactor::with(reactor, send).or_throw(&env)??.or_throw(&env)
     }
 }
 
-/// Set where some of what was queued was sent. In lib/channel.js, too.
-const DONE: u32 = 8;
-
-/// Set where the turn is to be ended, once. There, too.
-const FIRST: u32 = 16;
-
-/// Sends what the turn has left. Returns the state of all.
+/// Ends the turn: sends what it has left. Returns a report, see `report`.
 #[napi(catch_unwind)]
-pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<u32> {
-    with_channel(&env, reactor, token, |channel, _| channel.end_turn()).map(number_of)
+pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<f64> {
+    with_channel(&env, reactor, token, |channel, _| {
+        let state = channel.end_turn();
+        report(channel, state)
+    })
 }
 
-/// Sends what is queued, as far as there is room. Returns its state.
+/// Sends what is queued, as far as there is room. Returns a report, see `report`.
 #[napi(catch_unwind)]
-pub fn flush_channel(env: Env, reactor: u32, token: f64) -> Result<u32> {
-    with_channel(&env, reactor, token, |channel, _| channel.flush()).map(number_of)
+pub fn flush_channel(env: Env, reactor: u32, token: f64) -> Result<f64> {
+    with_channel(&env, reactor, token, |channel, _| {
+        let state = channel.flush();
+        report(channel, state)
+    })
 }
 
-/// How many queued messages were sent since this was asked last; 0 if all were.
-#[napi(catch_unwind)]
-pub fn messages_sent(env: Env, reactor: u32, token: f64) -> Result<u32> {
-    with_channel(&env, reactor, token, |channel, _| channel.done())
+/// The state of what is queued, and `STATES` times the number of queued messages that were sent since the last report.
+fn report(channel: &mut Channel, state: State) -> f64 {
+    f64::from(number_of(state)) + STATES * channel.done() as f64
 }
+
+/// More than the number of any state. In lib/channel.js, too.
+const STATES: f64 = 8.0;
 
 /// Throws why the next message can't be sent.
 #[napi(catch_unwind)]

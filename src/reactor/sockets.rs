@@ -72,14 +72,16 @@ impl Sockets {
         let Some(entry) = self.entries.get_mut(&token) else { return gone() };
         let Socket::Channel(channel) = &mut entry.socket else { return gone() };
         let result = work(channel, &mut self.buffer);
-        if let Err(error) = entry.register(&self.set, token) {
-            // Who hears of this, not of the result, does not know that there is a turn to be ended.
-            if let Socket::Channel(channel) = &mut entry.socket {
-                channel.forget_turn();
-            }
-            return Err(error);
+        entry.register(&self.set, token).map(|()| result)
+    }
+
+    /// Returns a channel to send by. The end of the turn updates its epoll registration: an error of that must not hide
+    /// that a message was accepted.
+    pub fn sender(&mut self, token: Token) -> Result<&mut Channel> {
+        match self.entries.get_mut(&token) {
+            Some(Entry { socket: Socket::Channel(channel), .. }) => Ok(channel),
+            _ => gone(),
         }
-        Ok(result)
     }
 
     /// A listening socket.
