@@ -902,6 +902,9 @@ export interface PeerCredentials {
  *   channel only
  * - 'close' (): the peer has closed its end, or this one was
  *
+ * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as those of `net.Socket` do.
+ * `async_hooks` sees the channel as a resource of the type 'PROCNATIVECHANNEL'.
+ *
  * It is read only while somebody listens for 'message' or iterates. It keeps the event loop alive while it is read, and while
  * something is on its way out, unless {@link unref} was called.
  */
@@ -1056,6 +1059,9 @@ export function listenChannel(path: string, listener?: (channel: Channel) => voi
  * An `EventEmitter`: 'connection' (channel); 'close' (); 'error' (error) for a connection that can't be accepted (`EMFILE`),
  * which waits and is tried again, or an `authorize` that throws or returns no boolean: it goes on either way, and
  * warns where nobody listens for 'error'. Keeps the event loop alive until it is closed.
+ *
+ * Its listeners, `authorize` and the listeners of its channels run in the asynchronous context of {@link listenChannel}'s call.
+ * `async_hooks` sees the server as a resource of the type 'PROCNATIVECHANNELSERVER'.
  */
 export class ChannelServer extends EventEmitter {
   private constructor()

@@ -2,6 +2,7 @@
 
 // A Unix socket of which each connection is a channel.
 
+const { AsyncResource } = require('node:async_hooks')
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const { isPromise } = require('node:util/types')
@@ -26,6 +27,9 @@ const SERVER_CHECKS = { ...CHECKS, mode: validate.fileMode, authorize: validate.
 let fieldsOf
 
 class ChannelServer extends EventEmitter {
+  // Listeners run in the context of listenChannel(), as those of net.Server run in that of listen(). So do those of its
+  // channels, which are made there.
+  #resource = new AsyncResource('PROCNATIVECHANNELSERVER', { requireManualDestroy: true })
   #path
   #token
   #authorize
@@ -44,7 +48,7 @@ class ChannelServer extends EventEmitter {
     this.#authorize = authorize
     this.#options = options
     this.#token = native.openListener(reactor.open(), fd)
-    reactor.register(this.#token, { ready: () => this.#accept() })
+    reactor.register(this.#token, { ready: () => this.#resource.runInAsyncScope(this.#accept, this) })
     reactor.hold(+1)
   }
 
@@ -119,7 +123,8 @@ class ChannelServer extends EventEmitter {
     reactor.forget(this.#token)
     native.closeSocket(reactor.open(), this.#token)
     reactor.hold(-1)
-    process.nextTick(() => this.emit('close'))
+    process.nextTick(() => this.#resource.runInAsyncScope(this.emit, this, 'close'))
+    this.#resource.emitDestroy()
   }
 
   [Symbol.asyncDispose]() {

@@ -2,6 +2,7 @@
 
 // Messages and handles over a Unix stream socket. The bytes are src/channel's; here are promises, events and who reads.
 
+const { AsyncResource } = require('node:async_hooks')
 const { Batch } = require('./batch.js')
 const errors = require('./errors.js')
 const { inspectable } = require('./inspection.js')
@@ -35,7 +36,12 @@ const CROWD_PAUSE = 2
 
 let fieldsOf
 
+// Its asynchronous resource ends with the channel, not when it is collected.
+const RESOURCE = { requireManualDestroy: true }
+
 class Channel extends Listened {
+  // Listeners run in the context that the channel was made in, as those of net.Socket do.
+  #resource = new AsyncResource('PROCNATIVECHANNEL', RESOURCE)
   #reactor
   #token
   #isText
@@ -206,7 +212,7 @@ class Channel extends Listened {
     this.#isPumping = true
     const batch = this.#batch
     try {
-      this.#handOut()
+      this.#resource.runInAsyncScope(this.#handOut, this)
     } finally {
       this.#isPumping = false
       batch?.guard()
@@ -312,15 +318,20 @@ class Channel extends Listened {
     for (const iteration of this.#iterations) iteration.end()
     process.nextTick(() => {
       this.#closed?.()
-      this.emit('close')
+      this.#emit('close')
     })
+    this.#resource.emitDestroy()
   }
 
   // Who iterates, hears of an error by that.
   #tell(error) {
     const isTold = this.#iterations.size > 0 && this.listenerCount('error') === 0
     for (const iteration of this.#iterations) iteration.fail(error)
-    if (!isTold) process.nextTick(() => this.emit('error', error))
+    if (!isTold) process.nextTick(() => this.#emit('error', error))
+  }
+
+  #emit(...event) {
+    this.#resource.runInAsyncScope(this.emit, this, ...event)
   }
 
   // ── The rest of the surface ──
