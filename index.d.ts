@@ -899,7 +899,7 @@ export interface PeerCredentials {
  *
  * - 'message' (message, handles): the handles are yours to adopt, take or close
  * - 'error' (error): then comes 'close'. What the peer does wrong has a code of its own (docs/errors.md) and costs this
- *   channel only
+ *   channel only: where nothing listens for 'error' and nothing iterates, it is a warning with that code
  * - 'close' (): the peer has closed its end, or this one was
  *
  * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as those of `net.Socket` do.
@@ -928,7 +928,8 @@ export class Channel extends EventEmitter {
    * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
    * @throws (rejects) `EBADF`, `EMFILE`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on;
    * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
-   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if this end is
+   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. Neither is an
+   * unhandled rejection where the promise is dropped, except after {@link close} or {@link destroy} of this end
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
@@ -958,8 +959,8 @@ export class Channel extends EventEmitter {
    */
   close(): Promise<void>
   /**
-   * Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`; an `error` is also told by
-   * 'error', or to who iterates.
+   * Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`, which is no unhandled rejection.
+   * An `error` is also thrown by loops over the channel, or told by 'error', which ends a process that does not listen.
    */
   destroy(error?: Error): void
   /** {@link close}, for `await using`. */

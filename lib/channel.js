@@ -65,6 +65,8 @@ class Channel extends Listened {
   #isShutDown = false
   #isEnding = false
   #isClosed = false
+  // By close() or destroy(), not by the peer.
+  #isClosedHere = false
   #closing
   #closed
   #forget
@@ -99,12 +101,21 @@ class Channel extends Listened {
   // ── Sending ──
 
   // This and #handOut are small: of such functions, with all that they call, V8 makes fast code some thousand messages sooner.
-  send(message, handles) {
+  send(message, handles, callback) {
     try {
+      if (callback !== undefined) throw errors.invalidArgType('callback', 'absent: send() returns a promise', callback)
       return this.#dispatch(this.#encode(message), handles)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#refuse(error)
     }
+  }
+
+  // The end of the peer is told by 'close', too. It must not end a program that drops the promise.
+  #refuse(error) {
+    const refused = Promise.reject(error)
+    const isGone = error?.syscall === 'sendmsg' && isPeersEnd(error)
+    if (isGone || (this.#isEnding && !this.#isClosedHere)) refused.catch(ignore)
+    return refused
   }
 
   #dispatch(payload, handles) {
@@ -147,7 +158,7 @@ class Channel extends Listened {
     let state = this.#resolveSent(report)
     // Reject each message that can't be sent, and go on with the next.
     while (state === FAILED) {
-      this.#sends.reject(this.#failureToSend(), 1)
+      this.#sends.reject(this.#failureToSend())
       state = this.#resolveSent(native.flushChannel(this.#reactor, this.#token))
     }
     this.#sending = state
@@ -162,10 +173,10 @@ class Channel extends Listened {
     return report % STATES
   }
 
-  // That the peer is gone, whoever reads finds out. Else a message is sent by half, and nothing can follow it.
+  // The reading side sees the end of the peer, and closes. Any other error leaves half a message on the stream: close now.
   #break(error) {
-    this.#sends.reject(error)
-    if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') this.#finish(error)
+    this.#sends.abandon(error)
+    if (!isPeersEnd(error)) this.#finish(error)
   }
 
   #tryAgain() {
@@ -302,8 +313,8 @@ class Channel extends Listened {
     this.#isHolding = yes
   }
 
-  // Closes now.
-  #finish(error) {
+  // Closes now. `isGiven`: the error is the program's own, given to destroy().
+  #finish(error, isGiven = false) {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#isEnding = true
@@ -313,8 +324,8 @@ class Channel extends Listened {
     this.#hold(false)
     this.#forget()
     if (this.#batch) this.#drop()
-    this.#sends.reject(error ?? errors.channelClosed())
-    if (error) this.#tell(error)
+    this.#sends.abandon(error ?? errors.channelClosed())
+    if (error) this.#tell(error, isGiven)
     for (const iteration of this.#iterations) iteration.end()
     process.nextTick(() => {
       this.#closed?.()
@@ -323,11 +334,16 @@ class Channel extends Listened {
     this.#resource.emitDestroy()
   }
 
-  // Who iterates, hears of an error by that.
-  #tell(error) {
+  // Throws the error into `for await` loops; emits 'error' only if there is no loop, or something listens. What the peer can
+  // cause only warns where nothing listens: it must not end the process.
+  #tell(error, isGiven) {
     const isTold = this.#iterations.size > 0 && this.listenerCount('error') === 0
     for (const iteration of this.#iterations) iteration.fail(error)
-    if (!isTold) process.nextTick(() => this.#emit('error', error))
+    if (isTold) return
+    process.nextTick(() => {
+      if (isGiven || this.listenerCount('error') > 0) this.#emit('error', error)
+      else process.emitWarning(error)
+    })
   }
 
   #emit(...event) {
@@ -411,6 +427,7 @@ class Channel extends Listened {
     if (this.#isClosed) return Promise.resolve()
     requireStack()
     this.#isEnding = true
+    this.#isClosedHere = true
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve
     })
@@ -428,11 +445,16 @@ class Channel extends Listened {
       throw errors.invalidArgType('error', 'an instance of Error', error)
     }
     requireStack()
-    this.#finish(error)
+    this.#isClosedHere = true
+    this.#finish(error, true)
   }
 }
 
 inspectable(Channel, fieldsOf)
+
+const ignore = () => {}
+
+const isPeersEnd = ({ code }) => code === 'EPIPE' || code === 'ECONNRESET'
 
 // `forget` is called when the descriptor is another one's to have.
 const channelOf = (fd, options, forget) => new Channel(OWN, fd, options, forget)

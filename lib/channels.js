@@ -101,10 +101,15 @@ async function connectChannel(path, options) {
   return open(fd, checked)
 }
 
-async function sendHandle(to, message, handles) {
-  // First of all, since to ask for its channel changes a socket.
-  descriptorsToSend(handles, 'handles')
-  return channelTo(to).send(message, handles)
+// Not an async function: its promise is that of send(), which is marked as handled where the peer is gone.
+function sendHandle(to, message, handles, callback) {
+  try {
+    // First of all, since to ask for its channel changes a socket.
+    descriptorsToSend(handles, 'handles')
+    return channelTo(to).send(message, handles, callback)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 function channelTo(to) {

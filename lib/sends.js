@@ -20,19 +20,31 @@ class Sends {
 
   // The promise of the message that was queued last.
   wait() {
-    return new Promise(this.#add)
+    const promise = new Promise(this.#add)
+    this.#waiting[this.#waiting.length - 1].promise = promise
+    return promise
   }
 
   #add = (resolve, reject) => {
-    this.#waiting[this.queued - 1 - this.#base] = { resolve, reject }
+    this.#waiting[this.queued - 1 - this.#base] = { resolve, reject, promise: undefined }
   }
 
   resolve(count) {
     for (let done = 0; done < count; done++) this.#next()?.resolve()
   }
 
-  reject(error, count = this.size) {
-    for (let done = 0; done < count; done++) this.#next()?.reject(error)
+  // The next message only.
+  reject(error) {
+    this.#next()?.reject(error)
+  }
+
+  // Rejects all, since the channel has ended. 'close' tells of that, too: no promise is an unhandled rejection.
+  abandon(error) {
+    for (let left = this.size; left > 0; left--) {
+      const next = this.#next()
+      next?.promise?.catch(ignore)
+      next?.reject(error)
+    }
   }
 
   #next() {
@@ -50,5 +62,7 @@ class Sends {
     return next
   }
 }
+
+const ignore = () => {}
 
 module.exports = { Sends }
