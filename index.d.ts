@@ -905,8 +905,9 @@ export interface PeerCredentials {
  * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as those of `net.Socket` do.
  * `async_hooks` sees the channel as a resource of the type 'PROCNATIVECHANNEL'.
  *
- * It is read only while somebody listens for 'message' or iterates. It keeps the event loop alive while it is read, and while
- * something is on its way out, unless {@link unref} was called.
+ * It is read only while something listens for 'message' or iterates. It keeps the event loop alive while it is read, unless
+ * {@link unref} was called, and while messages are on their way out. `process.exit()` waits for neither: it sends what the
+ * socket has room for, and the rest is lost. Await {@link send} before you call it.
  */
 export class Channel extends EventEmitter {
   private constructor()
@@ -949,7 +950,7 @@ export class Channel extends EventEmitter {
   resume(): this
   /** Undoes {@link unref}. */
   ref(): this
-  /** Has it not keep the event loop alive. */
+  /** Lets the process exit while the channel is read, or waits for its peer to close. Not before what it sends is sent. */
   unref(): this
   /**
    * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the

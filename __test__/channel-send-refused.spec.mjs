@@ -82,6 +82,28 @@ async function sockets(t) {
 
 test('H4: a descriptor that is not open is EBADF', (t) => isRefused(t, UNUSED, { code: 'EBADF', errno: -9 }))
 
+test('Channel send(), sendHandle(): refuse a callback', async (t) => {
+  const [one, theirs] = bare(t)
+  const [file] = files(t, 1)
+  const callback = () => assert.fail('it is called')
+  const expected = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
+  await assert.rejects(one.send('refused', callback), {
+    ...expected,
+    message: /"handles" argument .* function callback/,
+  })
+  for (const refused of [one.send('refused', file, callback), sendHandle(one, 'refused', file, callback)]) {
+    await assert.rejects(refused, {
+      ...expected,
+      message: 'The "callback" argument must be absent: send() returns a promise. Received function callback',
+    })
+  }
+  await one.send('sent', file, undefined)
+  assert.deepEqual(
+    frames(arrived(t, theirs).data).map(({ text }) => text),
+    ['"sent"'],
+  )
+})
+
 test('H4: also one that was closed', (t) => {
   const fd = fs.openSync('/dev/null')
   fs.closeSync(fd)

@@ -35,6 +35,8 @@ function identityOrNone(fd) {
 
 function readToTheEnd(end) {
   return new Promise((resolve) => {
+    // A channel that has nothing left to read closes by itself.
+    if (end.closed) return resolve()
     end.on('close', resolve)
     end.on('error', ({ code }) => assert.equal(code, 'ERR_PROCNATIVE_MESSAGE_CUT'))
     end.on('message', (_, handles) => handles.map((handle) => handle.close()))

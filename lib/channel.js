@@ -182,7 +182,6 @@ class Channel extends Listened {
   #tryAgain() {
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.#flush(), CROWD_PAUSE)
-    if (!this.#isRef) this.#retry.unref()
   }
 
   #failureToSend() {
@@ -286,7 +285,8 @@ class Channel extends Listened {
     // Where both ends close, each has to read for the other to be rid of what is queued.
     const isRead = this.#isTaken() || this.#closing !== undefined
     this.#read(isRead && !this.#batch && this.#end === null)
-    this.#hold(this.#isRef && (this.#isRead || this.#closing !== undefined || this.#sends.size > 0))
+    // What is on its way out is not lost with the process, whatever unref() says: so it is with child_process.
+    this.#hold(this.#sends.size > 0 || (this.#isRef && (this.#isRead || this.#closing !== undefined)))
   }
 
   // The peer has ended: so do we, once what is queued was sent.
@@ -410,7 +410,6 @@ class Channel extends Listened {
   ref() {
     requireStack()
     this.#isRef = true
-    this.#retry?.ref()
     this.#settled()
     return this
   }
@@ -418,7 +417,6 @@ class Channel extends Listened {
   unref() {
     requireStack()
     this.#isRef = false
-    this.#retry?.unref()
     this.#settled()
     return this
   }
