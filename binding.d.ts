@@ -9,7 +9,7 @@ export declare class ExternalObject<T> {
 }
 
 /** Takes connections. Throws only where there would be none. */
-export declare function accept(reactor: number, token: number): Array<Connection>
+export declare function accept(reactor: number, token: number): Array<number>
 
 /** The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so. */
 export declare function acceptPidFile(descriptor: number, inode: string, path: string): boolean
@@ -49,14 +49,8 @@ export interface ChildOrders {
 /** Closes a channel, or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 
-/** A connection, and who has made it. */
-export interface Connection {
-  fd: number
-  peer: Peer | null
-}
-
-/** A connected Unix socket, the only one of a list: at once, or promised where one has to wait for those who came before. */
-export declare function connectUnix(name: string, isAbstract: boolean): Array<number> | Promise<Array<number>>
+/** A connected Unix socket, the only one of a list. Does not wait: throws EAGAIN while no more connections may wait there. */
+export declare function connectUnix(name: string, isAbstract: boolean): Array<number>
 
 export declare function controllingTerminal(): string | null
 
@@ -168,7 +162,7 @@ export declare function identityOf(descriptor: number): string | null
 export interface Incoming {
   /**
    * The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
-   * UTF-8, and nothing for that. Bytes in one buffer, with other things in between.
+   * UTF-8, and nothing for that, or where the array would be too long. Bytes in one buffer, with other things in between.
    */
   content: string | Array<string | undefined | null> | Buffer | null
   /** Another number each time, that no peer can know. */
@@ -331,8 +325,11 @@ export interface ReceivedMessage {
   credentials: Peer | null
 }
 
-/** Receives what there is, up to a limit. */
-export declare function receiveMessages(reactor: number, token: number, isText: boolean): Incoming
+/**
+ * Receives what there is, up to a limit. `longestText`: how long a string can be here, in UTF-16 units; 0 where messages are
+ * bytes.
+ */
+export declare function receiveMessages(reactor: number, token: number, longestText: number): Incoming
 
 /** One recvmsg. Nothing at the end. */
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null

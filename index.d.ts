@@ -873,7 +873,10 @@ export interface ChannelOptions {
    * is no instance of that file's `Map`.
    */
   serialization?: 'json' | 'advanced' | 'raw'
-  /** How long a received message may be, in bytes. Default 16 MiB. */
+  /**
+   * How long a received message may be, in bytes. Default 16 MiB. With 'json', the limit is also the longest string of the
+   * runtime: 536,870,888 UTF-16 units in Node.js.
+   */
   maxMessageLength?: number
   /** How many handles may come with a message. Default 1024. */
   maxHandles?: number
@@ -927,7 +930,7 @@ export class Channel extends EventEmitter {
    * @throws (rejects) `ERR_INVALID_ARG_TYPE` for what can't be sent; `ERR_INVALID_ARG_VALUE` for a server that does not listen,
    * and a socket that has read something which nobody has taken, or has something left to write, or is TLS;
    * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
-   * @throws (rejects) `EBADF`, `EMFILE`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on;
+   * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on;
    * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
    * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. Neither is an
    * unhandled rejection where the promise is dropped, except after {@link close} or {@link destroy} of this end
@@ -1025,14 +1028,21 @@ export function fork(
  */
 export function parentChannel(): Channel | null
 
+export interface ConnectChannelOptions extends ChannelOptions {
+  /** Gives up a connection that waits: the promise is rejected with `signal.reason`. */
+  signal?: AbortSignal
+}
+
 /**
- * Connects to {@link listenChannel}.
+ * Connects to {@link listenChannel}. Where as many connections wait there as may (the server's backlog), this one waits too, for
+ * as long as it takes or until `signal` aborts. It takes no thread: it is tried again every 1 to 64 ms, since the kernel sends no
+ * event when there is room. Connections to one address are made in the order of their calls.
  *
  * @param path a path, or an abstract name after a NUL or an @
  * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`
  * @see connect(2), unix(7)
  */
-export function connectChannel(path: string, options?: ChannelOptions): Promise<Channel>
+export function connectChannel(path: string, options?: ConnectChannelOptions): Promise<Channel>
 
 export interface ListenChannelOptions extends ChannelOptions {
   /** The mode of the socket's file, as for {@link listenUnix}. Default 0o600. */

@@ -57,16 +57,16 @@ class ChannelServer extends EventEmitter {
   }
 
   #accept() {
-    let connections
+    let fds
     try {
-      connections = native.accept(reactor.open(), this.#token)
+      fds = native.accept(reactor.open(), this.#token)
     } catch (error) {
       this.#wait(error)
       return
     }
-    for (const { fd, peer } of connections) {
+    for (const fd of fds) {
       try {
-        this.#welcome(fd, peer)
+        this.#welcome(fd)
       } catch (error) {
         // A listener's. The other connections are not to suffer for it.
         process.nextTick(reactor.rethrow, error)
@@ -74,8 +74,8 @@ class ChannelServer extends EventEmitter {
     }
   }
 
-  #welcome(fd, peer) {
-    if (this.#isClosed || !this.#isAuthorized(peer)) {
+  #welcome(fd) {
+    if (this.#isClosed || !this.#isAuthorized(fd)) {
       native.close(fd)
       return
     }
@@ -89,9 +89,10 @@ class ChannelServer extends EventEmitter {
     this.emit('connection', channel)
   }
 
-  #isAuthorized(peer) {
+  // An error is about this connection only: the others that were accepted with it are let in.
+  #isAuthorized(fd) {
     try {
-      const answer = this.#authorize(peer)
+      const answer = this.#authorize(native.peerOf(fd))
       // It comes too late, and not unheard.
       if (isPromise(answer)) answer.catch((error) => this.#complain(error))
       if (typeof answer !== 'boolean') throw errors.notAuthorized(answer)

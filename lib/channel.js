@@ -44,7 +44,7 @@ class Channel extends Listened {
   #resource = new AsyncResource('PROCNATIVECHANNEL', RESOURCE)
   #reactor
   #token
-  #isText
+  #longestText
   #encode
   #decode
   #peer
@@ -80,8 +80,8 @@ class Channel extends Listened {
     const { serialization, maxMessageLength, maxHandles } = options
     super(() => this.#listenersChanged())
     this.#forget = forget
-    const { isText, encode, decode } = serializations[serialization]
-    this.#isText = isText
+    const { longestText, encode, decode } = serializations[serialization]
+    this.#longestText = longestText
     this.#encode = encode
     this.#decode = decode
     this.#peer = native.peerOf(fd)
@@ -204,7 +204,7 @@ class Channel extends Listened {
     if (this.#isClosed) return false
     let incoming
     try {
-      incoming = native.receiveMessages(this.#reactor, this.#token, this.#isText)
+      incoming = native.receiveMessages(this.#reactor, this.#token, this.#longestText)
       if (incoming.frames.length > 0) this.#batch = new Batch(incoming, this.#decode)
     } catch (error) {
       this.#finish(error)

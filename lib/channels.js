@@ -3,8 +3,8 @@
 // The channel of a socket: one, however often it is asked for.
 
 const { isDeepStrictEqual } = require('node:util')
-const { callSite } = require('./call-site.js')
 const { Channel, channelOf } = require('./channel.js')
+const { connect } = require('./connecting.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const native = require('./native.js')
@@ -21,6 +21,7 @@ const CHECKS = {
   maxMessageLength: validate.count,
   maxHandles: validate.amount,
 }
+const CONNECT_CHECKS = { ...CHECKS, signal: validate.abortSignal }
 const DEFAULTS = { __proto__: null, serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
 
 // By descriptor, and by the object that it came with.
@@ -87,17 +88,11 @@ function owned(fd, options) {
 
 const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
 
-// Also what is thrown at once is a rejection.
-const connect = async (name, isAbstract) => native.connectUnix(name, isAbstract)
-
 async function connectChannel(path, options) {
   requireStack()
   const { name, isAbstract } = addressOf(path, 'path')
-  const checked = validate.options(options, 'options', CHECKS)
-  const at = callSite()
-  const [fd] = await whilePending('PROCNATIVECONNECT', connect(name, isAbstract)).catch((error) => {
-    throw at(error)
-  })
+  const { signal, ...checked } = validate.options(options, 'options', CONNECT_CHECKS)
+  const fd = await whilePending('PROCNATIVECONNECT', connect(name, isAbstract, signal))
   return open(fd, checked)
 }
 

@@ -4,6 +4,7 @@ const { isUint8Array } = require('node:util/types')
 const errors = require('./errors.js')
 const { Handle, handleOf, handlesOf, numberOf } = require('./handle.js')
 const native = require('./native.js')
+const { unshared } = require('./serialization.js')
 const { ALONE, requireStack } = require('./stack.js')
 const { listToSend } = require('./to-send.js')
 const validate = require('./validate.js')
@@ -27,7 +28,7 @@ function sendFds(socket, data, fds = []) {
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
     throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)
   }
-  return native.sendFds(to, data, descriptors)
+  return native.sendFds(to, unshared(data), descriptors)
 }
 
 function recvFds(socket, options) {

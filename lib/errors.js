@@ -3,6 +3,7 @@
 // The only place that words messages. A failed system call is worded by libuv (src/js/error.rs); what stands here
 // are wrong arguments, with Node's codes, and procnative's own conditions, each of which docs/errors.md explains.
 
+const { constants } = require('node:buffer')
 const { inspect } = require('node:util')
 
 function withCode(error, code, properties) {
@@ -261,6 +262,10 @@ const peerFault = (message, code) => (cause) => withCode(new Error(message, caus
 
 exports.messageTooLong = peerFault(
   "The peer has announced a message longer than 'maxMessageLength'",
+  'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
+)
+exports.textTooLong = peerFault(
+  `The peer has sent a message longer than a string can be (${constants.MAX_STRING_LENGTH} UTF-16 units)`,
   'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
 )
 exports.tooManyHandles = peerFault(

@@ -2,7 +2,8 @@
 
 // From messages to what is sent, a string or bytes, and back.
 
-const { isUint8Array } = require('node:util/types')
+const { constants } = require('node:buffer')
+const { isSharedArrayBuffer, isUint8Array } = require('node:util/types')
 const v8 = require('node:v8')
 const errors = require('./errors.js')
 
@@ -15,7 +16,7 @@ function serialize(message) {
 }
 
 const json = {
-  isText: true,
+  longestText: constants.MAX_STRING_LENGTH,
   encode(message) {
     try {
       const text = JSON.stringify(message)
@@ -35,20 +36,23 @@ const isJsons = (error) => error instanceof TypeError || error instanceof RangeE
 const notJson = (message, error) => errors.invalidArgType('message', 'something that JSON has', message, error)
 
 const advanced = {
-  isText: false,
+  longestText: 0,
   encode: serialize,
   // Of a copy: it leaves views on what it is given, and others have come in the same buffer.
   decode: (bytes) => v8.deserialize(Uint8Array.prototype.slice.call(bytes)),
 }
 
+// Bytes that no other thread can change while the native half reads them.
+const unshared = (bytes) => (isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes)
+
 const raw = {
-  isText: false,
+  longestText: 0,
   encode(message) {
     if (!isUint8Array(message)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
-    return message
+    return unshared(message)
   },
   // A copy: others have come in the same buffer.
   decode: (bytes) => Buffer.from(bytes),
 }
 
-module.exports = { json, advanced, raw }
+module.exports = { json, advanced, raw, unshared }

@@ -35,24 +35,16 @@ impl Address {
     }
 }
 
-/// A connected stream socket. Does not wait: EAGAIN if nobody there has taken those who came before.
-pub fn try_connect(address: &Address) -> Result<OwnedFd> {
-    connect_with(address, SockFlag::SOCK_NONBLOCK)
-}
-
-/// The same, waiting for as long as it takes.
+/// A connected stream socket. Does not wait: EAGAIN if the listening socket has no room for another connection that waits. The
+/// kernel sends no event when it has.
 pub fn connect(address: &Address) -> Result<OwnedFd> {
-    connect_with(address, SockFlag::empty())
-}
-
-fn connect_with(address: &Address, flags: SockFlag) -> Result<OwnedFd> {
     let name = address.display()?;
     let unix = match address {
         Address::Abstract(name) => UnixAddr::new_abstract(name.as_bytes()),
         Address::File(path) => UnixAddr::new(path.as_str()),
     };
     let unix = unix.during_path("connect", &name)?;
-    let socket = socket_with(SockType::Stream, flags)?;
+    let socket = socket_with(SockType::Stream, SockFlag::SOCK_NONBLOCK)?;
     loop {
         match socket::connect(socket.as_raw_fd(), &unix) {
             Err(Errno::EINTR) => {}

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::decoder::{Decoder, Fault, Limits, Message};
 use crate::error::{During, Result};
-use crate::{fd, sys};
+use crate::{fd, memory, sys};
 
 /// How much is received at once, for others to have their turn; and of descriptors, for the table of this process not to
 /// have to grow (as in the outbox), nor to be full: the last recvmsg may bring 253.
@@ -95,7 +95,7 @@ impl Inbox {
         let (mut bytes, mut descriptors) = (0, 0);
         while bytes < BYTES && descriptors < DESCRIPTORS && self.decoder.ready() < MESSAGES {
             let room = BYTES - bytes;
-            self.decoder.buffer.reserve(room);
+            memory::reserve(&mut self.decoder.buffer, room)?;
             let (length, ancillary) = match sys::socket::receive(socket, &mut self.decoder.buffer, room) {
                 Err(Errno::EINTR) => continue,
                 Err(Errno::EAGAIN) => break,

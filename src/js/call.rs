@@ -110,6 +110,14 @@ impl<'call> Argument<'call> {
         Ok(true)
     }
 
+    /// Puts the elements of a Uint8Array at the end of `bytes`.
+    pub fn append_elements_to(self, bytes: &mut Vec<u8>) -> Result<()> {
+        let elements = self.elements()?;
+        self.reserve(bytes, elements.len())?;
+        bytes.extend_from_slice(elements);
+        Ok(())
+    }
+
     /// Throws ENOMEM where there is no memory.
     fn reserve(self, bytes: &mut Vec<u8>, additional: usize) -> Result<()> {
         memory::reserve(bytes, additional).during("sendmsg").or_throw(&Env::from_raw(self.env))

@@ -9,9 +9,9 @@ use super::call::{Arguments, Function};
 use super::error::OrThrow;
 use super::{owned, reactor};
 use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
-use crate::error;
+use crate::error::{self, During};
 use crate::reactor::{Reactor, Token};
-use crate::sys;
+use crate::{fd, memory, sys};
 
 /// Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was.
 #[napi(catch_unwind)]
@@ -47,10 +47,7 @@ impl Function for SendMessage {
 
     fn call(env: Env, [reactor, token, payload, fds]: Arguments<'_>) -> Result<bool> {
         let write = |bytes: &mut Vec<u8>| -> Result<()> {
-            if !payload.append_to(bytes)? {
-                bytes.extend_from_slice(payload.elements()?);
-            }
-            Ok(())
+            if payload.append_to(bytes)? { Ok(()) } else { payload.append_elements_to(bytes) }
         };
         let one;
         let fds = match fds.kind()? {
@@ -122,8 +119,8 @@ pub fn read_channel(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()>
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Incoming<'env> {
     /// The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
-    /// UTF-8, and nothing for that. Bytes in one buffer, with other things in between.
-    pub content: Option<Either3<JsString<'env>, Vec<Option<String>>, BufferSlice<'env>>>,
+    /// UTF-8, and nothing for that, or where the array would be too long. Bytes in one buffer, with other things in between.
+    pub content: Option<Either3<JsString<'env>, Vec<Option<JsString<'env>>>, BufferSlice<'env>>>,
     /// Another number each time, that no peer can know.
     pub between: u32,
     /// Of each message: where in the string or buffer it begins, its length there, how many descriptors are its.
@@ -134,39 +131,45 @@ pub struct Incoming<'env> {
     pub end: Option<&'static str>,
 }
 
-/// Receives what there is, up to a limit.
+/// Receives what there is, up to a limit. `longestText`: how long a string can be here, in UTF-16 units; 0 where messages are
+/// bytes.
 #[napi(catch_unwind)]
-pub fn receive_messages(env: &Env, reactor: u32, token: f64, is_text: bool) -> Result<Incoming<'_>> {
+pub fn receive_messages(env: &Env, reactor: u32, token: f64, longest_text: u32) -> Result<Incoming<'_>> {
     let received = with_channel(env, reactor, token, |channel, buffer| {
         let batch = channel.receive(buffer);
-        let incoming = batch.map(|batch| incoming(env, channel.bytes(), is_text, batch));
+        let incoming = batch.map(|batch| incoming(env, channel.bytes(), longest_text as usize, batch));
         channel.settle(buffer);
         incoming
     })?;
     received.or_throw(env)?
 }
 
-fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> Result<Incoming<'env>> {
-    let Batch { messages, descriptors, is_cut, end } = batch;
+fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batch) -> Result<Incoming<'env>> {
+    let Batch { mut messages, mut descriptors, is_cut, end } = batch;
+    let mut end = end.map(name_of);
     let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
-    let first = messages.first().map_or(0, |message| message.start);
+    let is_text = longest_text > 0;
+    if is_text && let Some(at) = messages.iter().position(|one| is_longer(payload(one), longest_text)) {
+        messages.truncate(at);
+        let claimed = messages.iter().map(|one| one.handles as usize).sum();
+        descriptors.split_off(claimed).into_iter().for_each(fd::discard);
+        end = Some("textTooLong");
+    }
     let between = unknowable();
     let (content, places) = match messages.last() {
         None => (None, Vec::new()),
         Some(_) if is_text => {
-            let texts = messages.iter().map(|one| str::from_utf8(payload(one)).ok());
-            if let Some(texts) = texts.clone().collect::<Option<Vec<_>>>() {
-                let (array, places) = array_of(&texts, between);
-                (Some(Either3::A(env.create_string(array)?)), places)
-            } else {
-                let list = texts.map(|text| text.map(str::to_owned)).collect();
-                (Some(Either3::B(list)), vec![(0, 0); messages.len()])
+            let texts: Vec<_> = messages.iter().map(|one| str::from_utf8(payload(one)).ok()).collect();
+            match array_of(&texts, between, longest_text) {
+                Some((array, places)) => (Some(Either3::A(env.create_string(array)?)), places),
+                None => (Some(Either3::B(one_by_one(env, &texts)?)), vec![(0, 0); messages.len()]),
             }
         }
         Some(last) => {
+            let first = messages[0].start;
             let all = &bytes[first..last.start + last.length as usize];
             let places = messages.iter().map(|one| (one.start - first, one.length as usize));
-            (Some(Either3::C(BufferSlice::copy_from(env, all)?)), places.collect())
+            (Some(Either3::C(buffer_of(env, all)?)), places.collect())
         }
     };
     let numbers =
@@ -174,7 +177,30 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], is_text: bool, batch: Batch) -> 
     let frames = numbers.flatten().collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
     let fds = owned::give(env, descriptors)?.into();
-    Ok(Incoming { content, between, frames, fds, is_cut, end: end.map(name_of) })
+    Ok(Incoming { content, between, frames, fds, is_cut, end })
+}
+
+/// Whether a payload is a text with more UTF-16 units than that. None has more units than bytes.
+fn is_longer(payload: &[u8], longest: usize) -> bool {
+    payload.len() > longest && str::from_utf8(payload).is_ok_and(|text| units(text) > longest)
+}
+
+/// A string for each text; none where it is not UTF-8.
+fn one_by_one<'env>(env: &'env Env, texts: &[Option<&str>]) -> Result<Vec<Option<JsString<'env>>>> {
+    texts.iter().map(|text| text.map(|text| env.create_string(text)).transpose()).collect()
+}
+
+/// From this size on, memory for a buffer is asked for here: where there is none, V8 ends the process.
+const BIG: usize = 1024 * 1024;
+
+fn buffer_of<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
+    if bytes.len() < BIG {
+        return BufferSlice::copy_from(env, bytes);
+    }
+    let mut copy = Vec::new();
+    memory::reserve(&mut copy, bytes.len()).during("recvmsg").or_throw(env)?;
+    copy.extend_from_slice(bytes);
+    BufferSlice::from_data(env, copy)
 }
 
 /// A number of nine digits: V8 reads longer ones as others than integers, which takes longer.
@@ -182,15 +208,21 @@ fn unknowable() -> u32 {
     100_000_000 + (RandomState::new().hash_one(()) % 900_000_000) as u32
 }
 
-/// One JSON array of texts that are JSON, or pretend to be: their sender could have made two of one, or one of two, were it
-/// not for what stands between them. And where each begins, and its length, as JavaScript counts.
-fn array_of(texts: &[&str], between: u32) -> (String, Vec<(usize, usize)>) {
+/// Joins untrusted JSON texts into one array for a single JSON.parse(). A separator that the peer can't know keeps a text from
+/// posing as two, and two from posing as one. Returns also where each begins, and its length, in UTF-16 units. None where a text
+/// is not UTF-8, where there is no memory, or where the array would be too long for a string.
+fn array_of(texts: &[Option<&str>], between: u32, longest: usize) -> Option<(String, Vec<(usize, usize)>)> {
     let between = format!(",{between},");
-    let length = texts.iter().map(|text| text.len() + between.len()).sum();
-    let mut array = String::with_capacity(length);
+    let lengths = texts.iter().map(|text| text.map(|text| text.len() + between.len()));
+    // And the brackets.
+    let length = lengths.sum::<Option<usize>>()? + 2;
+    let mut array = String::new();
+    if length > longest || array.try_reserve_exact(length).is_err() {
+        return None;
+    }
     let mut places = Vec::with_capacity(texts.len());
     let mut end = 0;
-    for text in texts {
+    for text in texts.iter().flatten() {
         let before = if array.is_empty() { "[" } else { &between };
         array.push_str(before);
         array.push_str(text);
@@ -199,7 +231,7 @@ fn array_of(texts: &[&str], between: u32) -> (String, Vec<(usize, usize)>) {
         end = start + length;
     }
     array.push(']');
-    (array, places)
+    Some((array, places))
 }
 
 /// How long a string of JavaScript's that is.

@@ -1,17 +1,14 @@
 use std::os::fd::OwnedFd;
 
-use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
-use nix::errno::Errno;
 
 use super::error::OrThrow;
-use super::fd::Peer;
-use super::{owned, promise, reactor};
-use crate::error::{self, Error};
+use super::{owned, reactor};
+use crate::error;
 use crate::reactor::Token;
 use crate::unix::{self, Address};
-use crate::{ancillary, fd, sys};
+use crate::{fd, sys};
 
 /// How many connections are taken at once, for others to have their turn.
 const BATCH: usize = 64;
@@ -23,17 +20,11 @@ pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog
     owned::give(&env, vec![socket])
 }
 
-/// A connected Unix socket, the only one of a list: at once, or promised where one has to wait for those who came before.
-#[napi(catch_unwind, ts_return_type = "Array<number> | Promise<Array<number>>")]
-pub fn connect_unix(env: &Env, name: String, is_abstract: bool) -> Result<Either<Vec<i32>, Object<'_>>> {
-    let address = to_address(name, is_abstract);
-    let given = |env: &Env, socket| owned::give(env, vec![socket]);
-    match unix::try_connect(&address) {
-        Err(Error { errno: Errno::EAGAIN, .. }) => {
-            promise::on_thread(env, move || unix::connect(&address), given).map(Either::B)
-        }
-        result => given(env, result.or_throw(env)?).map(Either::A),
-    }
+/// A connected Unix socket, the only one of a list. Does not wait: throws EAGAIN while no more connections may wait there.
+#[napi(catch_unwind)]
+pub fn connect_unix(env: Env, name: String, is_abstract: bool) -> Result<Vec<i32>> {
+    let socket = unix::connect(&to_address(name, is_abstract)).or_throw(&env)?;
+    owned::give(&env, vec![socket])
 }
 
 fn to_address(name: String, is_abstract: bool) -> Address {
@@ -60,33 +51,21 @@ pub fn watch_listener(env: Env, reactor: u32, token: f64, yes: bool) -> Result<(
     reactor::with(reactor, |reactor| reactor.sockets.watch_listener(token as Token, yes)).or_throw(&env)
 }
 
-/// A connection, and who has made it.
-#[napi(object, object_from_js = false, use_nullable = true)]
-pub struct Connection {
-    pub fd: i32,
-    pub peer: Option<Peer>,
-}
-
 /// Takes connections. Throws only where there would be none.
 #[napi(catch_unwind)]
-pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<Connection>> {
+pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<i32>> {
     let accepted = reactor::with(reactor, |reactor| {
         let listener = reactor.sockets.listener(token as Token)?;
         accept_some(listener)
     });
-    let (sockets, peers): (Vec<_>, Vec<_>) = accepted.or_throw(&env)?.into_iter().unzip();
-    let fds = owned::give(&env, sockets)?;
-    Ok(fds.into_iter().zip(peers).map(|(fd, peer)| Connection { fd, peer }).collect())
+    owned::give(&env, accepted.or_throw(&env)?)
 }
 
-fn accept_some(listener: &OwnedFd) -> error::Result<Vec<(OwnedFd, Option<Peer>)>> {
+fn accept_some(listener: &OwnedFd) -> error::Result<Vec<OwnedFd>> {
     let mut accepted = Vec::new();
     while accepted.len() < BATCH {
         match unix::accept(listener) {
-            Ok(Some(socket)) => {
-                let peer = ancillary::peer(&socket)?.map(Into::into);
-                accepted.push((socket, peer));
-            }
+            Ok(Some(socket)) => accepted.push(socket),
             Ok(None) => break,
             // It will be told again.
             Err(_) if !accepted.is_empty() => break,

@@ -1,0 +1,71 @@
+// Messages that are longer than a string can be, and messages that there is no memory for.
+
+import assert from 'node:assert/strict'
+import { constants } from 'node:buffer'
+import { once } from 'node:events'
+import os from 'node:os'
+import { peer, program } from './helpers/channels.mjs'
+import { hasProgram, isNode, needs, test } from './helpers/harness.mjs'
+
+const GiB = 2 ** 30
+const LONGEST = constants.MAX_STRING_LENGTH
+const options = { maxMessageLength: 2 ** 31 - 1 }
+const roomy = needs('Node.js, and 8 GiB of memory that is free', isNode && os.freemem() > 8 * GiB)
+
+/** What a peer's texts are here: 'first', the length of the long one, how many came after it; and the error. */
+function heard(end) {
+  const found = { messages: [] }
+  end.on('message', (message) => found.messages.push(message.length > 100 ? message.length : message))
+  end.on('error', ({ code, message }) => Object.assign(found, { code, message }))
+  return found
+}
+
+test('Channel: a text longer than a string is refused, after those before it', roomy, async (t) => {
+  const { end } = peer(t, 'channel-long-text.py', [LONGEST + 3, 1], { options })
+  const found = heard(end)
+  await once(end, 'close').catch(() => {})
+  assert.deepEqual(found, {
+    messages: ['first'],
+    code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
+    message: `The peer has sent a message longer than a string can be (${LONGEST} UTF-16 units)`,
+  })
+})
+
+test('Channel: the longest text arrives with others behind it', roomy, async (t) => {
+  const { end, ended } = peer(t, 'channel-long-text.py', [LONGEST, 3], { options })
+  const found = heard(end)
+  await new Promise((resolve) => {
+    end.on('message', () => found.messages.length === 5 && resolve())
+    end.on('error', resolve)
+  })
+  assert.deepEqual(found, { messages: ['first', LONGEST - 2, 'more', 'more', 'more'] })
+  end.destroy()
+  await ended()
+})
+
+test('Channel send(): texts are whole behind more than 2 GiB of others', { ...roomy, timeout: 600_000 }, async (t) => {
+  const { end, ended } = peer(t, 'channel-lengths.py', [12], { options })
+  const long = 'x'.repeat(2 ** 28)
+  const sent = Array.from({ length: 9 }, () => end.send(long))
+  for (const short of ['a', 'bb', 'ccc']) sent.push(end.send(short))
+  await Promise.all(sent)
+  const lengths = [...Array(9).fill(2 ** 28), 1, 2, 3].map((length) => ({ length: length + 2 }))
+  assert.deepEqual((await ended()).said, lengths)
+})
+
+const limits = needs('Node.js and prlimit, of util-linux', isNode && hasProgram('prlimit'))
+
+test('Channel: a message that there is no memory for is ENOMEM', limits, async (t) => {
+  const { code, said } = await program(t, 'channel-no-memory.mjs').ended()
+  assert.deepEqual(
+    [code, said],
+    [
+      0,
+      [
+        { send: { code: 'ENOMEM', syscall: 'sendmsg' } },
+        { goes: 'on' },
+        { receive: { code: 'ENOMEM', syscall: 'recvmsg' } },
+      ],
+    ],
+  )
+})
