@@ -1,10 +1,10 @@
-// The asynchronous context of listeners, and the asynchronous resources of channels and servers.
+// The asynchronous context of listeners of channels and servers.
 
 import assert from 'node:assert/strict'
-import { AsyncLocalStorage, createHook } from 'node:async_hooks'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, connectChannel, listenChannel, socketpair } from '../index.js'
 import { pair, turns } from './helpers/channels.mjs'
-import { isNode, needs, test } from './helpers/harness.mjs'
+import { test } from './helpers/harness.mjs'
 import { until } from './helpers/until.mjs'
 
 const storage = new AsyncLocalStorage()
@@ -84,19 +84,4 @@ test("listenChannel(): 'connection' and 'message' run in the context of its call
     found,
     ['authorize', 'connection', 'message', 'close'].map((what) => [what, 'listen']),
   )
-})
-
-test('Channel, ChannelServer: each is an asynchronous resource until it closes', needs('Node.js', isNode), async () => {
-  const alive = new Map()
-  const hook = createHook({
-    init: (id, type) => type.startsWith('PROCNATIVE') && alive.set(id, type),
-    destroy: (id) => alive.delete(id),
-  }).enable()
-  const server = await listenChannel(address('resource'), {})
-  const ends = socketpair().map((handle) => channel(handle))
-  assert.deepEqual([...alive.values()].sort(), ['PROCNATIVECHANNEL', 'PROCNATIVECHANNEL', 'PROCNATIVECHANNELSERVER'])
-  await server.close()
-  for (const end of ends) end.destroy()
-  await until(() => alive.size === 0, 'their end')
-  hook.disable()
 })

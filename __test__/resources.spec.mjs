@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import path from 'node:path'
-import { connectChannel, listenChannel, spawn, spawnDaemon, stopDaemon } from '../index.js'
+import { channel, connectChannel, listenChannel, socketpair, spawn, spawnDaemon, stopDaemon } from '../index.js'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
 
 const NODE = needs('Node.js', isNode)
@@ -72,6 +72,33 @@ test('async_hooks: connecting and daemons are resources until they are settled',
   const stopping = stopDaemon(pidFile)
   assert.ok(types(open).includes('PROCNATIVESTOPDAEMON'))
   assert.equal((await stopping).pid, pid)
+  await server.close()
+  await turn()
+  assert.deepEqual(types(open), [])
+})
+
+test('async_hooks: a channel is a resource while open, with hasRef() by what it does', NODE, async (t) => {
+  const open = resources(t)
+  const [one, other] = socketpair().map((handle) => channel(handle))
+  assert.deepEqual(types(open), ['PROCNATIVECHANNEL', 'PROCNATIVECHANNEL'])
+  const [{ resource }] = open.values()
+  assert.equal(resource.hasRef(), false)
+  one.on('message', () => {})
+  assert.equal(resource.hasRef(), true)
+  one.unref()
+  assert.equal(resource.hasRef(), false)
+  one.destroy()
+  other.destroy()
+  await turn()
+  assert.deepEqual(types(open), [])
+})
+
+test('async_hooks: a channel server is a resource until it is closed', NODE, async (t) => {
+  const open = resources(t)
+  const server = await listenChannel(path.join(temporary(t), 'socket'))
+  assert.deepEqual(types(open), ['PROCNATIVECHANNELSERVER'])
+  const [{ resource }] = open.values()
+  assert.equal(resource.hasRef(), true)
   await server.close()
   await turn()
   assert.deepEqual(types(open), [])

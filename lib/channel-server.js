@@ -2,7 +2,6 @@
 
 // A Unix socket of which each connection is a channel.
 
-const { AsyncResource } = require('node:async_hooks')
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const { isPromise } = require('node:util/types')
@@ -12,6 +11,7 @@ const { inspectable } = require('./inspection.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
 const { isError } = require('./realm.js')
+const { Resource } = require('./resource.js')
 const { requireStack } = require('./stack.js')
 const { addressOf, listenUnix } = require('./unix.js')
 const validate = require('./validate.js')
@@ -29,7 +29,7 @@ let fieldsOf
 class ChannelServer extends EventEmitter {
   // Listeners run in the context of listenChannel(), as those of net.Server run in that of listen(). So do those of its
   // channels, which are made there.
-  #resource = new AsyncResource('PROCNATIVECHANNELSERVER', { requireManualDestroy: true })
+  #resource = new Resource('PROCNATIVECHANNELSERVER', () => !this.#isClosed)
   #path
   #token
   #authorize

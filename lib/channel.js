@@ -2,7 +2,6 @@
 
 // Messages and handles over a Unix stream socket. The bytes are src/channel's; here are promises, events and who reads.
 
-const { AsyncResource } = require('node:async_hooks')
 const { Batch } = require('./batch.js')
 const errors = require('./errors.js')
 const { inspectable } = require('./inspection.js')
@@ -11,6 +10,7 @@ const { Listened } = require('./listened.js')
 const native = require('./native.js')
 const reactor = require('./reactor.js')
 const { isError } = require('./realm.js')
+const { Resource } = require('./resource.js')
 const { Sends } = require('./sends.js')
 const serializations = require('./serialization.js')
 const { requireStack } = require('./stack.js')
@@ -36,12 +36,9 @@ const CROWD_PAUSE = 2
 
 let fieldsOf
 
-// Its asynchronous resource ends with the channel, not when it is collected.
-const RESOURCE = { requireManualDestroy: true }
-
 class Channel extends Listened {
   // Listeners run in the context that the channel was made in, as those of net.Socket do.
-  #resource = new AsyncResource('PROCNATIVECHANNEL', RESOURCE)
+  #resource = new Resource('PROCNATIVECHANNEL', () => this.#isHolding)
   #reactor
   #token
   #longestText
