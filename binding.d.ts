@@ -22,14 +22,14 @@ export interface Account {
 }
 
 /**
- * Calls `listener` at the 'exit' of the environment's own `process`, if it was not collected by then: a listener of the
- * caller's there would be kept for good.
+ * Calls `listener` at the 'exit' of the environment's own `process`, unless `listener` was collected by then. Listening on
+ * `process` directly would keep the caller's copy alive for ever.
  */
 export declare function atExit(listener: () => void): void
 
 /**
- * What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
- * caller's. `stdio`: at the index of each of the child's descriptors 'pipe', 'socket', one of the caller's, or nothing for /dev/null.
+ * What to start. `argv` and `environment`: strings with a NUL at the end of each. Without `environment` the child gets the
+ * caller's. `stdio`: for each of the child's descriptors 'pipe', 'socket', a descriptor of the caller, or nothing for /dev/null.
  */
 export interface ChildOrders {
   program: string | Uint8Array
@@ -49,7 +49,7 @@ export interface ChildOrders {
 /** Closes a channel, or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 
-/** A connected Unix socket, the only one of a list. Does not wait: throws EAGAIN while no more connections may wait there. */
+/** Returns a connected Unix socket in a list of one. Does not wait: throws EAGAIN if the listening socket has no room. */
 export declare function connectUnix(name: string, isAbstract: boolean): Array<number>
 
 export declare function controllingTerminal(): string | null
@@ -62,9 +62,9 @@ export interface Credentials {
 }
 
 /**
- * What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
- * gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdio`: at the
- * index of each of the daemon's descriptors, what LaunchOrders has for stdout.
+ * What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
+ * gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdio`: for each of the daemon's
+ * descriptors a value like `stdout` of LaunchOrders.
  */
 export interface DaemonOrders {
   program: string | Uint8Array
@@ -114,7 +114,7 @@ export interface Ended {
   status: WaitStatus
 }
 
-/** Ends the turn: sends what it has left. Returns a report, see `report`. */
+/** Ends the turn: sends its remaining messages. Returns a report, see `report`. */
 export declare function endTurn(reactor: number, token: number): number
 
 /** _exit(2) */
@@ -127,7 +127,7 @@ export declare function findUser(user: number | string, gid?: number | undefined
 /** The zombies in that list, but for procnative's own. */
 export declare function findZombies(list: number): Array<number>
 
-/** Sends what is queued, as far as there is room. Returns a report, see `report`. */
+/** Sends queued messages while there is room. Returns a report, see `report`. */
 export declare function flushChannel(reactor: number, token: number): number
 
 /**
@@ -149,20 +149,20 @@ export declare function hasItsNumber(reactor: number, token: number): boolean
 /** Whether there are zombies among this process's children, of any thread's. */
 export declare function hasZombies(): boolean
 
-/** The program's own `process`. A test runner gives each of its contexts another one. */
+/** Returns the program's own `process`. A test runner gives each of its contexts another one. */
 export declare function hostProcess(): NodeJS.Process
 
 /**
- * Returns "DEVICE:INODE" of a descriptor whose number is about to be told; null if it is not open. Only a descriptor that still
- * has these is closed when its handle is collected, or with its worker.
+ * Returns "DEVICE:INODE" of a descriptor whose number JavaScript is about to read, or null if it is not open. When the handle
+ * is collected, or its worker ends, the descriptor is closed only if both are still the same.
  */
 export declare function identityOf(descriptor: number): string | null
 
 /** Messages, and how the stream has ended, if it has. */
 export interface Incoming {
   /**
-   * The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
-   * UTF-8, and nothing for that, or where the array would be too long. Bytes in one buffer, with other things in between.
+   * Payloads of text: one JSON array, with `between` between two payloads. Or one string each, None for a text that is not
+   * UTF-8: if there is such a text, or if the array would be too long. Payloads of bytes: one buffer, with other bytes between.
    */
   content: string | Array<string | undefined | null> | Buffer | null
   /** Another number each time, that no peer can know. */
@@ -181,7 +181,7 @@ export interface Incoming {
  */
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
-/** A descriptor's inode number in decimal, because it can have 64 bits. Deno's own fstat takes other numbers. */
+/** Returns the inode number of a descriptor in decimal, because it can have 64 bits. Deno's own fstat takes other numbers. */
 export declare function inodeOf(descriptor: number): string
 
 export declare function isChildSubreaper(): boolean
@@ -203,7 +203,7 @@ export interface Joined {
 /** Null where the descriptor is not the link that the marker speaks of. */
 export declare function joinLauncher(descriptor: number, inode: string): Joined | null
 
-/** Whether a copy of the package's JavaScript keeps the event loop alive. Called when that changes. */
+/** Tells whether a copy of the package's JavaScript keeps the event loop alive. Called on each change. */
 export declare function keepAlive(yes: boolean): void
 
 /** What is behind a descriptor. */
@@ -213,8 +213,9 @@ export declare function kindOf(descriptor: number): string
 export declare function launch(orders: LaunchOrders): StartOutcome
 
 /**
- * What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
- * gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+ * What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
+ * gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdout` and `stderr`: a path to
+ * append to, a descriptor, or absent for /dev/null.
  */
 export interface LaunchOrders {
   program: string | Uint8Array
@@ -264,10 +265,7 @@ export declare function openChannel(reactor: number, fd: number, maxLength: numb
 /** A descriptor of the list of this thread's children. */
 export declare function openChildren(): number
 
-/**
- * The environment's reactor. `registered`: a Map, by tokens, of what is told of events; one for all copies of the package's
- * JavaScript.
- */
+/** The environment's reactor. `registered`: a Map from tokens to watches, one for all copies of the package's JavaScript. */
 export interface Opened {
   number: number
   registered: object
@@ -283,8 +281,8 @@ export declare function openListener(reactor: number, fd: number): number
 export declare function openProcess(reactor: number, pid: number, reaps: boolean): number
 
 /**
- * Opens the environment's reactor, or returns the open one. One of the given functions is called, on the event loop, when there
- * is something for `turn`: of the latest copy that is alive. None of them is kept alive.
+ * Opens the environment's reactor, or returns the open one. The event loop calls `onReadable` of the latest living copy when
+ * `turn` has something to do. The reactor keeps no copy alive.
  */
 export declare function openReactor(onReadable: OnReadable): Opened
 
@@ -326,7 +324,7 @@ export interface ReceivedMessage {
 }
 
 /**
- * Receives what there is, up to a limit. `longestText`: how long a string can be here, in UTF-16 units; 0 where messages are
+ * Receives messages, up to a limit. `longestText`: the longest string of the runtime, in UTF-16 units; 0 if messages are
  * bytes.
  */
 export declare function receiveMessages(reactor: number, token: number, longestText: number): Incoming
@@ -334,7 +332,7 @@ export declare function receiveMessages(reactor: number, token: number, longestT
 /** One recvmsg. Nothing at the end. */
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
-/** Releases the launcher and closes the link. `isManaged`: once the launcher has told the service manager. */
+/** Releases the launcher and closes the link. `isManaged`: wait until the launcher has told the service manager. */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>, isManaged: boolean): void
 
 /** Lets go of this process's pid file, and removes it if it is this process that it names. */
@@ -344,8 +342,8 @@ export declare function releasePidFile(): void
 export declare function releaseProcess(reactor: number, token: number): void
 
 /**
- * Remembers the environment's children from the first call on. `subscribe` is that of node:diagnostics_channel, which holds a
- * function of the environment's own context from then on, and none of the caller's.
+ * Remembers the environment's children from the first call on. `subscribe` belongs to node:diagnostics_channel. From then on it
+ * holds a function of the environment's own context, and no function of the caller.
  */
 export declare function rememberChildren(subscribe: (name: string, listener: (message: object) => void) => void): void
 
@@ -359,7 +357,7 @@ export interface ResourceUsage {
   maxRSS: number
 }
 
-/** The pids of the children of child_process in this environment that were not reaped yet. */
+/** Returns the pids of the children of child_process in this environment that are not reaped yet. */
 export declare function runtimesChildren(): Array<number>
 
 /** One sendmsg. */
@@ -399,9 +397,9 @@ export interface Started {
 }
 
 /**
- * How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
- * `signal` if that is known, or late and killed or not. `heard`: the service manager knows; `unheard`: why it does not, empty
- * where it did not answer.
+ * How a start went. `ready`: the daemon is ready, with `pid`. `handedOver`: it has taken the caller's place. Otherwise another
+ * daemon is running, with its pid if known; or the daemon is dead, with `exitCode` or `signal` if known; or it is late, and was
+ * killed or not. `heard`: the service manager knows the daemon. `unheard`: why not, or empty if the manager did not answer.
  */
 export interface StartOutcome {
   ready: boolean
@@ -452,7 +450,7 @@ export declare function unwatchProcess(reactor: number, token: number): void
 /** Called once, where the runtime is Node: what follows may use its libuv. */
 export declare function useLibuv(): void
 
-/** Compared with that of the JavaScript, where the two may not come from one package. */
+/** Compared with the version of the JavaScript, because the two may come from different packages. */
 export declare function version(): string
 
 /** A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet. */

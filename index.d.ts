@@ -18,7 +18,7 @@ import type * as tty from 'node:tty'
  */
 
 /**
- * A signal by its name. Node.js has no names for the real-time signals of signal(7), 34 to 64: they are SIGRTMIN, and
+ * The name of a signal. Node.js has no names for the real-time signals 34 to 64 of signal(7). These are SIGRTMIN, and
  * SIGRTMIN+1 to SIGRTMIN+30.
  */
 export type Signal = NodeJS.Signals | RealTimeSignal
@@ -68,7 +68,7 @@ export interface SystemError extends Error {
   path?: string
 }
 
-/** A condition of procnative's own. The properties that there are follow from `code`. */
+/** A condition of procnative's own. `code` determines the other properties. */
 export type ProcnativeError =
   | AlreadyRunningError
   | DaemonExitedError
@@ -79,7 +79,7 @@ export type ProcnativeError =
 
 export interface AlreadyRunningError extends Error {
   code: 'ERR_PROCNATIVE_ALREADY_RUNNING'
-  /** The daemon that has the pid file, or null where that is not known. */
+  /** The daemon that has the pid file, or null if it is not known. */
   pid: number | null
 }
 
@@ -111,11 +111,11 @@ export interface StopTimeoutError extends Error {
 
 export interface ChildOwnedError extends Error {
   code: 'ERR_PROCNATIVE_CHILD_OWNED'
-  /** The child, or what was asked for if that names several. */
+  /** The child. If the call meant several children, the `pid` that was passed. */
   pid: number
 }
 
-/** Conditions that have no properties but `cause`. */
+/** Conditions with no other property than `cause`. */
 export interface PlainError extends Error {
   code:
     | 'ERR_PROCNATIVE_ALREADY_DAEMONIZED'
@@ -258,25 +258,25 @@ export function setParentDeathSignal(signal: Signal | null): void
 
 /**
  * Where a daemon's output goes: 'ignore' is /dev/null, 'inherit' the launcher's own, a number a descriptor of the
- * launcher's, and any other string a file to append to, opened by the launcher. A file that is not there is created with the
- * daemon's umask and given to its `user` and `group`; where the launcher may not do that (CAP_CHOWN), it stays the launcher's.
+ * launcher's, and any other string a file to append to, opened by the launcher. A new file is created with the daemon's umask
+ * and given to its `user` and `group`. If the launcher may not do that (CAP_CHOWN), the file stays the launcher's.
  */
 export type Output = 'ignore' | 'inherit' | string | number
 
 export interface DaemonizeOptions {
-  /** The daemon's working directory, a path or a file: URL, entered by `daemonize()` there. Default '/'. */
+  /** The daemon's working directory: a path or a file: URL. The daemon enters it in `daemonize()`. Default '/'. */
   cwd?: string | URL
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
   /**
-   * Default 'ignore'. Give a daemon that stays a log file: with 'ignore', the report of an uncaught error is written
-   * nowhere once the daemon is ready, and nothing tells why it has ended.
+   * Default 'ignore'. Give a long-running daemon a log file: with 'ignore', the report of an uncaught error after readiness
+   * is lost, and nothing says why the daemon has ended.
    */
   stdout?: Output
   /**
    * Default: the same as stdout. With 'ignore', what is written before readiness is kept in memory, for the error of
    * a start that fails; a child that was started before then goes on writing into that memory, unless it is given a
-   * standard error of its own. Where RLIMIT_FSIZE is set, which counts for such memory too, it is /dev/null from the start.
+   * standard error of its own. With a limit RLIMIT_FSIZE, which includes such memory, it is /dev/null from the start.
    */
   stderr?: Output
   /**
@@ -289,9 +289,9 @@ export interface DaemonizeOptions {
    * removed at an exit that emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), after the last
    * handler of that, or emptied where its user may not remove it; not when a signal without a handler kills it.
    *
-   * `process.execve()` closes the file, and the lock is gone: the new program does not hold it, and no exit handler has run.
-   * Start a successor by {@link spawnDaemon} instead, which hands the lock over. Or let the new program call
-   * `daemonize({ foreground: true, pidFile })`; another daemon may take the lock in between.
+   * `process.execve()` closes the file and so drops the lock: the new program does not hold it, and no exit handler runs.
+   * Start a successor by {@link spawnDaemon} instead, which passes the lock on. Or let the new program call
+   * `daemonize({ foreground: true, pidFile })`. Another daemon may take the lock in between.
    */
   pidFile?: string
   /**
@@ -323,8 +323,8 @@ export interface DaemonizeOptions {
    * Do everything but the fork, the session and the redirection: for a container's PID 1, and under systemd.
    * Default false.
    *
-   * Also under PM2, nodemon and `node --watch`: these start a program again when it has ended, as the launcher does once
-   * its daemon is ready, or when a file has changed, and end only what they have started. A flag is a good switch:
+   * Also for PM2, nodemon and `node --watch`. These start a program again when it has ended or a file has changed, and end
+   * only the process that they have started. A launcher ends once its daemon is ready. Decide by an argument:
    * `foreground: process.argv.includes('--foreground')`, and then `node --watch server.js --foreground`.
    */
   foreground?: boolean
@@ -346,8 +346,8 @@ export interface Daemon {
    * Releases the launcher, which ends with 0; in the foreground, tells the service manager. Once is enough, twice
    * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
    *
-   * Where another process speaks for this one (a launcher with NOTIFY_SOCKET, a predecessor under a service manager), this
-   * waits until that manager knows the new main process, milliseconds as a rule and ten seconds at the most: systemd
+   * Another process may report for this one: a launcher with NOTIFY_SOCKET, or a predecessor under a service manager. `ready()`
+   * then waits until the service manager knows the new main process: usually milliseconds, at most ten seconds. systemd
    * ignores a {@link notify} of any other process.
    */
   ready(): void
@@ -356,10 +356,10 @@ export interface Daemon {
    * is written from then on goes to the new ones, and no line is lost in between. Can be passed as a callback
    * (`process.on('SIGHUP', daemon.reopenLogs)`). In the foreground, where output is somebody else's, does nothing.
    *
-   * The user that the daemon has become must be allowed to open or create the files. If one of them can't be opened, the
-   * daemon goes on in the old ones, and a line in each says why. Nothing is thrown, which would end the daemon.
+   * The daemon's user must have the right to open or create the files. If one of them can't be opened, the daemon goes on in
+   * the old files, and a line in each says why. Nothing is thrown, because an error would end the daemon.
    *
-   * @returns null, or the system's error of the file that can't be opened
+   * @returns null, or the system error of the file that can't be opened
    * @see open(2), dup2(2)
    */
   reopenLogs(): NodeJS.ErrnoException | null
@@ -375,8 +375,8 @@ export interface Daemon {
  * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
  * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
  *
- * Arguments and variables that are no UTF-8 keep their bytes. The bytes of arguments come from /proc/self/cmdline, when
- * procnative is loaded: `process.title` must not have been set before.
+ * Arguments and variables that are not valid UTF-8 keep their bytes. The bytes of arguments come from /proc/self/cmdline when
+ * procnative is loaded, so `process.title` must not be set before.
  *
  * While the launcher waits, SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action. If it dies, so does the
  * daemon, until that is ready. If the start fails, what the daemon has started in its process group is killed too.
@@ -392,7 +392,7 @@ export interface Daemon {
  * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
  * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed the descriptors it was started with
  * @throws `ERR_PROCNATIVE_INIT_PROCESS` as PID 1, unless `foreground`
- * @throws `ERR_PROCNATIVE_TEST_RUNNER` in a process that runs tests, unless `foreground`: it would end with 0
+ * @throws `ERR_PROCNATIVE_TEST_RUNNER` in a process that runs tests, unless `foreground`: the process would end with 0
  * @throws `ERR_PROCNATIVE_STDIN_SCRIPT`, `ERR_PROCNATIVE_REPL`, `ERR_PROCNATIVE_WORKER_THREAD`,
  * `ERR_PROCNATIVE_CLUSTER_WORKER`, `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) where there is no program to run again
  * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
@@ -404,14 +404,17 @@ export interface SpawnDaemonOptions
     SpawnOptions,
     'cwd' | 'umask' | 'stdio' | 'session' | 'processGroup' | 'controllingTerminal' | 'foreground' | 'parentDeathSignal'
   > {
-  /** The daemon's working directory, a path or a file: URL. Default '/'. A `file` with a slash, and paths in `args`, go by it. */
+  /**
+   * The daemon's working directory: a path or a file: URL. Default '/'. A `file` with a slash and paths in `args` are
+   * relative to it.
+   */
   cwd?: string | URL
   /** The daemon's file mode creation mask. Default 0o022. */
   umask?: number
   /**
-   * What the daemon's descriptors are to be, each at its index; what is missing, null or undefined is 'ignore', and
-   * there are three at least. Default 'ignore'. With 'inherit' it is the caller's descriptor of that number. A path is opened
-   * to append to, as {@link Output} says; not at 0, which is read from.
+   * The daemon's descriptors, each at its index. A missing one, null or undefined is 'ignore', and there are always at least
+   * three. Default 'ignore'. 'inherit' is the caller's descriptor of the same number. A path is opened to append to, as for
+   * {@link Output}, but not at index 0, which is read from.
    */
   stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output | null | undefined>
   /**
@@ -470,10 +473,12 @@ export function spawnDaemon(
 export function spawnDaemon(file: string | Uint8Array, options?: SpawnDaemonOptions): Promise<{ pid: number }>
 
 /**
- * Whether the daemon of a pid file runs: whether the file is locked. `pid` is the process that the file names, if that
- * process has the lock. It is null where no daemon runs, while one is being started, and where the holder can't be told:
- * the number is another pid namespace's (a container's file on a shared volume), the caller may not look at the process and
- * the lock was not taken for it, or the file belongs to another user, not root, and the process does not.
+ * Returns whether a daemon runs, that is, whether its pid file is locked. `pid` is the process that the file names, if that
+ * process has the lock. `pid` is null if no daemon runs, while one starts, and if the holder is unknown:
+ *
+ * - the number comes from another pid namespace (a container's file on a shared volume)
+ * - the caller may not look at the process, and the lock was not taken for that process
+ * - the file belongs to another user than root or the caller, and the process does not belong to that user
  *
  * Takes no lock, waits for nothing, and changes nothing.
  *
@@ -493,16 +498,16 @@ export interface StopDaemonOptions {
 }
 
 /**
- * Stops the daemon of a pid file and waits for its end. It is signalled through a pidfd, after it was seen to be the process
- * that the lock belongs to: never a stranger that has its number. The lock may outlive it by milliseconds, where another thread of
+ * Stops the daemon of a pid file and waits for its end. Signals the daemon through a pidfd, after a check that this process has
+ * the lock: never a stranger that has its number. The lock may outlive the daemon by milliseconds if another thread of
  * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
  *
- * A daemon that ends while it starts its successor ({@link SpawnDaemonOptions.pidFile}) leaves the lock to that one. The
- * successor is waited for, up to `timeout` or five seconds if that is longer, and then stopped in the same way.
+ * A daemon may end while it starts its successor ({@link SpawnDaemonOptions.pidFile}), which then has the lock. `stopDaemon()`
+ * waits for the successor, up to `timeout` or five seconds if that is longer, and stops it in the same way.
  *
- * @returns null if none runs; else the pid that was found first, and whether any of them took SIGKILL
+ * @returns null if none runs; else the pid found first, and whether any of them needed SIGKILL
  * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
- * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, and {@link daemonStatus} gives no pid
+ * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but {@link daemonStatus} gives no pid
  * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws
  * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
  */
@@ -513,26 +518,26 @@ export function stopDaemon(
 
 // ── Processes ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** An argument of a program: a string, or a finite number, which becomes decimal digits. */
+/** An argument of a program: a string, or a finite number, which is converted to a decimal string. */
 export type Argument = string | number
 
-/** An argument of a program, or bytes for one that is no UTF-8. They are copied, and must be without null bytes. */
+/** An argument of a program, or bytes that are not valid UTF-8. The bytes are copied, and must not contain a null byte. */
 export type BytesOrArgument = Argument | Uint8Array
 
 export interface SpawnOptions {
   /** What the program sees as its own name. Default: `file`. */
   argv0?: string | Uint8Array
   /**
-   * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash goes by
-   * it, and so do paths in `args`.
+   * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash and paths
+   * in `args` are relative to it.
    */
   cwd?: string | URL
   /**
-   * The child's environment. `file` is looked for in its `PATH`. Default: `process.env`.
+   * The child's environment. Its `PATH` is searched for `file`. Default: `process.env`.
    *
-   * Variables that are no UTF-8 keep their bytes, by default and with `env: process.env`. In a copy, as
-   * `{ ...process.env }`, a value keeps its bytes as long as it equals, with U+FFFD, the one that this process was started
-   * with. A copy lacks variables with a name that is no UTF-8; so does `process.env` in a worker thread, in Bun and Deno.
+   * Variables that are not valid UTF-8 keep their bytes, by default and with `env: process.env`. A value in a copy, such as
+   * `{ ...process.env }`, keeps its bytes if, with U+FFFD, it equals the value that this process was started with. A copy lacks
+   * variables whose name is not valid UTF-8. So does `process.env` in a worker thread, in Bun and in Deno.
    */
   env?: Record<string, BytesOrArgument | boolean | undefined>
   /**
@@ -541,11 +546,11 @@ export interface SpawnOptions {
    *
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
-   *   in the next one Node.js begins to read from it. A pipe has 64 KiB: `process.exit()` in a Node.js child drops what
-   *   the child has written and the pipe has not taken. Set `process.exitCode` there instead, or use 'socket'.
-   * - 'socket': a pair of sockets, as child_process has it; both ways, and Node.js only. It takes what a child writes at
-   *   once up to 208 KiB at least, and up to 1 MiB if net.core.wmem_max allows. In return /dev/stdin, /dev/stdout and
-   *   /dev/stderr can't be opened (ENXIO), as in `echo >/dev/stderr` of most shells.
+   *   in the next one Node.js begins to read from it. A pipe holds 64 KiB. If a Node.js child calls `process.exit()`, the data
+   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket'.
+   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. It has room for at least 208 KiB,
+   *   and up to 1 MiB if net.core.wmem_max allows. In return, the child can't open /dev/stdin, /dev/stdout and
+   *   /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
@@ -597,18 +602,18 @@ export interface SpawnOptions {
  *
  * Its status is for whoever waits for it: {@link Process.wait}, {@link waitpid} or {@link wait}; until then a child that
  * has ended is a zombie, as POSIX has it. Once its `Process` has been closed, or collected as garbage, procnative reaps it:
- * keep the object for as long as you want to wait for its pid. The end of a worker thread counts as that too: procnative
- * reaps the children that the thread has started.
+ * keep the object for as long as you want to wait for its pid. When a worker thread ends, procnative also reaps the
+ * children that the thread has started.
  *
  * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
  * no program (ENOEXEC) is an error
- * @param args may be left out, or be null. docs/guides/from-child-process.md says what is as in child_process
+ * @param args may be left out, or be null. docs/guides/from-child-process.md lists what is as in child_process
  * @throws the system's error for a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
  * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` and `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
  * (`EBADF`), `clone`; then there is no child
  * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
  * @throws `ERR_PROCNATIVE_WORKER_THREAD` for `parentDeathSignal` off the main thread
- * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' or 'socket' in Bun or Deno, which make no sockets of descriptors
+ * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' or 'socket' in Bun or Deno, which can't make a socket of a descriptor
  * @see clone(2), execve(2), posix_spawn(3)
  */
 export function spawn(
@@ -631,7 +636,7 @@ export function openProcess(pid: number): Process
 export class Process {
   private constructor()
   readonly pid: number
-  /** The other ends of what was a 'pipe' or 'socket' in `stdio`, each at its index; null for the rest. They are yours. */
+  /** The other ends of each 'pipe' or 'socket' in `stdio`, each at its index; null for the rest. They are yours. */
   readonly stdio: ReadonlyArray<net.Socket | null>
   /**
    * Sends a signal through the pidfd: never to a stranger who was given the number.
@@ -671,7 +676,7 @@ export interface WaitStatus {
   state: 'exited' | 'killed' | 'stopped' | 'continued' | 'unknown'
   /** If it exited. */
   exitCode: number | null
-  /** What killed or stopped it. */
+  /** The signal that killed or stopped the process. */
   signal: Signal | null
   /** Whether a core was written. */
   coreDumped: boolean
@@ -742,8 +747,8 @@ export function wait(
  * whoever has started them. It is woken by SIGCHLD, looks at each child by its pid, and takes one that has been a zombie,
  * and nobody else's, for 20 ms.
  *
- * A child that an addon has started by itself, or another installed copy of procnative, looks like an orphan, and so does one of
- * child_process's from before procnative was loaded: {@link protect} it.
+ * A child started by an addon itself, or by another installed copy of procnative, looks like an orphan. So does a child of
+ * child_process started before procnative was loaded. {@link protect} such a child.
  *
  * It does not keep the event loop alive. If called again, each listener hears of each orphan.
  *
@@ -816,8 +821,8 @@ export type HandleKind =
  * descriptor is closed, and a warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of several, when all those are
  * collected that were not taken, adopted or closed. Others are left open: they may be in use by their numbers.
  *
- * A descriptor must not be closed by its number while a handle owns it: use {@link Handle.take} first. The collector, and the end
- * of a worker thread, leave a number alone that is another file's by then.
+ * Don't close a descriptor by its number while a handle owns it: call {@link Handle.take} first. If the number belongs to
+ * another file by then, neither the collector nor the end of a worker thread closes it.
  */
 export class Handle {
   private constructor()
@@ -868,14 +873,14 @@ export class Handle {
 export interface ChannelOptions {
   /**
    * What messages are: 'json' (default), what JSON has; 'advanced', what `v8.serialize()` has, for peers that one trusts and
-   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same. The
-   * objects of an 'advanced' message are of the program's realm, as those of `v8.deserialize()`: in a test file of jest, a Map
-   * is no instance of that file's `Map`.
+   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same. The objects
+   * of an 'advanced' message belong to the program's realm, as with `v8.deserialize()`: in a test file of jest, a Map is not
+   * an instance of that file's `Map`.
    */
   serialization?: 'json' | 'advanced' | 'raw'
   /**
-   * How long a received message may be, in bytes. Default 16 MiB. With 'json', the limit is also the longest string of the
-   * runtime: 536,870,888 UTF-16 units in Node.js.
+   * The maximum length of a received message, in bytes. Default 16 MiB. With 'json', a message must also fit into the longest
+   * string of the runtime: 536,870,888 UTF-16 units in Node.js.
    */
   maxMessageLength?: number
   /** How many handles may come with a message. Default 1024. */
@@ -887,11 +892,11 @@ export interface PeerCredentials {
   /** 0 for one outside of this pid namespace. */
   pid: number
   /**
-   * As this user namespace numbers users: 65534 (/proc/sys/kernel/overflowuid) for each user that has no number here, as those
-   * of a container with user namespaces. So 65534 says nothing of who it is, unless such users can't reach the socket.
+   * The number in this user namespace. A user without a number here, such as one of a container with user namespaces, has
+   * 65534 (/proc/sys/kernel/overflowuid). So 65534 doesn't identify a user, unless such users can't reach the socket.
    */
   uid: number
-  /** The same with /proc/sys/kernel/overflowgid. */
+  /** The number in this user namespace, or /proc/sys/kernel/overflowgid. */
   gid: number
 }
 
@@ -902,15 +907,15 @@ export interface PeerCredentials {
  *
  * - 'message' (message, handles): the handles are yours to adopt, take or close
  * - 'error' (error): then comes 'close'. What the peer does wrong has a code of its own (docs/errors.md) and costs this
- *   channel only: where nothing listens for 'error' and nothing iterates, it is a warning with that code
+ *   channel only: if nothing listens for 'error' and nothing iterates, it is a warning with that code
  * - 'close' (): the peer has closed its end, or this one was
  *
- * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as those of `net.Socket` do.
+ * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as with `net.Socket`.
  * `async_hooks` sees the channel as a resource of the type 'PROCNATIVECHANNEL'.
  *
- * It is read only while something listens for 'message' or iterates. It keeps the event loop alive while it is read, unless
- * {@link unref} was called, and while messages are on their way out. `process.exit()` waits for neither: it sends what the
- * socket has room for, and the rest is lost. Await {@link send} before you call it.
+ * The channel is read only while something listens for 'message' or iterates. It keeps the event loop alive while it is read,
+ * unless {@link unref} was called, and while queued messages are not sent. `process.exit()` waits for neither: it sends as much
+ * as the socket has room for, and the rest is lost. Await {@link send} before you call it.
  */
 export class Channel extends EventEmitter {
   private constructor()
@@ -930,10 +935,10 @@ export class Channel extends EventEmitter {
    * @throws (rejects) `ERR_INVALID_ARG_TYPE` for what can't be sent; `ERR_INVALID_ARG_VALUE` for a server that does not listen,
    * and a socket that has read something which nobody has taken, or has something left to write, or is TLS;
    * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
-   * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, the channel goes on;
+   * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, but the channel goes on;
    * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
-   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. Neither is an
-   * unhandled rejection where the promise is dropped, except after {@link close} or {@link destroy} of this end
+   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. If you drop the
+   * promise, neither is an unhandled rejection, except after {@link close} or {@link destroy} of this end
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
@@ -953,7 +958,7 @@ export class Channel extends EventEmitter {
   resume(): this
   /** Undoes {@link unref}. */
   ref(): this
-  /** Lets the process exit while the channel is read, or waits for its peer to close. Not before what it sends is sent. */
+  /** Lets the process exit while the channel is read, or waits for its peer to close, but not before queued messages are sent. */
   unref(): this
   /**
    * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the
@@ -963,15 +968,16 @@ export class Channel extends EventEmitter {
    */
   close(): Promise<void>
   /**
-   * Closes now. What is queued is rejected with `error`, or `ERR_PROCNATIVE_CHANNEL_CLOSED`, which is no unhandled rejection.
-   * An `error` is also thrown by loops over the channel, or told by 'error', which ends a process that does not listen.
+   * Closes now. Queued messages are rejected with `error`, or with `ERR_PROCNATIVE_CHANNEL_CLOSED`, which is no unhandled
+   * rejection. An `error` is also thrown in loops over the channel, or else emitted as 'error', which ends a process
+   * without a listener.
    */
   destroy(error?: Error): void
-  /** {@link close}, for `await using`. */
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The events of a {@link Channel}, and what their listeners get. */
+/** The events of a {@link Channel}, with the arguments of their listeners. */
 export interface ChannelEvents {
   message: [message: any, handles: Handle[]]
   error: [error: Error]
@@ -1004,8 +1010,8 @@ export interface ChildProcessWithHandles extends ChildProcess {
 /**
  * `child_process.fork()`, with a channel beside Node's own: `child.handles` here, {@link parentChannel} there. The child's
  * end is an additional descriptor after those of `stdio`, and the variable `PROCNATIVE_CHANNEL_FD` says which; the
- * options of the channel hold at both ends. Of the options that are child_process's own, those are known that Node.js 26 has;
- * its `serialization` is that of `child.send()`, and `channel: { serialization }` that of `child.handles`.
+ * options of the channel hold at both ends. Of child_process's own options, `fork()` knows those of Node.js 26. The option
+ * `serialization` is for `child.send()`, and `channel: { serialization }` is for `child.handles`.
  *
  * `args` may be left out, or be null.
  *
@@ -1023,20 +1029,20 @@ export function fork(
 
 /**
  * The channel to the process that has started this one by {@link fork}, or null. Any other program can be handed one as well:
- * docs/wire-format.md has how. Null in a worker thread, since the channel is the main thread's. Where the package was installed
- * twice, or loaded again, all copies return the same object.
+ * docs/wire-format.md says how. Null in a worker thread, because the channel belongs to the main thread. If the package is
+ * installed twice, or loaded again, all copies return the same object.
  */
 export function parentChannel(): Channel | null
 
 export interface ConnectChannelOptions extends ChannelOptions {
-  /** Gives up a connection that waits: the promise is rejected with `signal.reason`. */
+  /** Gives up a waiting connection: the promise is rejected with `signal.reason`. */
   signal?: AbortSignal
 }
 
 /**
- * Connects to {@link listenChannel}. Where as many connections wait there as may (the server's backlog), this one waits too, for
- * as long as it takes or until `signal` aborts. It takes no thread: it is tried again every 1 to 64 ms, since the kernel sends no
- * event when there is room. Connections to one address are made in the order of their calls.
+ * Connects to {@link listenChannel}. If the server's queue of waiting connections (its backlog) is full, this one waits until
+ * there is room or `signal` aborts. It takes no thread. It tries again every 1 to 64 ms, because the kernel sends no event
+ * when there is room. Connections to one address are made in the order of their calls.
  *
  * @param path a path, or an abstract name after a NUL or an @
  * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`
@@ -1072,7 +1078,7 @@ export function listenChannel(path: string, listener?: (channel: Channel) => voi
  * which waits and is tried again, or an `authorize` that throws or returns no boolean: it goes on either way, and
  * warns where nobody listens for 'error'. Keeps the event loop alive until it is closed.
  *
- * Its listeners, `authorize` and the listeners of its channels run in the asynchronous context of {@link listenChannel}'s call.
+ * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the {@link listenChannel} call.
  * `async_hooks` sees the server as a resource of the type 'PROCNATIVECHANNELSERVER'.
  */
 export class ChannelServer extends EventEmitter {
@@ -1091,11 +1097,11 @@ export class ChannelServer extends EventEmitter {
   ): this
   /** Stops listening. Channels go on, and the file stays, for a successor to replace. */
   close(): Promise<void>
-  /** {@link close}, for `await using`. */
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The events of a {@link ChannelServer}, and what their listeners get. */
+/** The events of a {@link ChannelServer}, with the arguments of their listeners. */
 export interface ChannelServerEvents {
   connection: [channel: Channel]
   error: [error: Error]

@@ -18,12 +18,12 @@ function command() {
   }
 }
 
-// In a single executable application process.argv[1] repeats argv0, in place of a script. Node.js 20.0 to 20.11 has no
-// node:sea.
+// In a single executable application, process.argv[1] repeats argv0 instead of naming a script.
+// Node.js 20.0 to 20.11 has no node:sea.
 const isSingleExecutable = () => isBuiltin('node:sea') && require('node:sea').isSea()
 
-// Returns the arguments of a single executable application as it was started. process.execArgv is not among them: Node
-// takes those options from the application's configuration, or from `--node-options=…`, which process.argv lacks.
+// Returns the arguments that a single executable application was started with, without process.execArgv. Node takes
+// those options from the application's configuration, or from `--node-options=…`, which process.argv lacks.
 function typedArguments() {
   const given = start.argv.slice(2)
   const typed = commandLine().slice(1)
@@ -39,12 +39,12 @@ function commandLine() {
   try {
     return fs.readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
   } catch {
-    // Without /proc, process.argv is all there is.
+    // Without /proc, only process.argv is left.
     return []
   }
 }
 
-// Returns argv0, Node's options, the script and its arguments. Throws where there is no script to run again.
+// Returns argv0, Node's options, the script and its arguments. Throws if there is no script to run again.
 function nodeArguments() {
   const script = start.argv[1]
   const evaluated = start.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
@@ -55,12 +55,12 @@ function nodeArguments() {
   }
   const { commandLine } = start
   const options = 1 + start.execArgv.length
-  // After -e, what looks like an option would be one.
+  // After -e, Node would take an argument that looks like an option for one.
   return [...commandLine.slice(0, options), ...(evaluated ? ['--'] : []), ...commandLine.slice(options)]
 }
 
-// Returns the directory that this process started in, or undefined if it is still there. Then the child is there too,
-// even if the directory has no path any more.
+// Returns the directory that this process started in, or undefined if the process is still there. The child then starts
+// there too, even if the directory no longer has a path.
 function startDirectory() {
   const { directory } = start
   const current = start.currentDirectoryBytes()

@@ -52,12 +52,12 @@ class Batch {
     return message
   }
 
-  // Whether there are two messages or more, none of them with handles.
+  // True if at least two messages are left and none of the messages has handles.
   get hasBare() {
     return this.#fds.length === 0 && FIELDS * (this.#at + 1) < this.#frames.length
   }
 
-  // The next one of these, or undefined where it can't be decoded: `message` throws why.
+  // Takes the next message without handles. Returns undefined if decoding fails; `message` then throws the error.
   takeBare() {
     const at = this.#step * this.#at
     let value

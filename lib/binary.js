@@ -1,6 +1,6 @@
 'use strict'
 
-// Finds the binary where it is not the one that this package carries.
+// Finds the binary if it is not the one that this package carries.
 
 const fs = require('node:fs')
 const { createRequire } = require('node:module')
@@ -15,34 +15,34 @@ const noBinary = () => require('./no-binary.js')
 // A bundle of ECMAScript modules has no __filename.
 const self = typeof __filename === 'undefined' ? process.execPath : __filename
 
-// Webpack warns of each name that `require` does not find, but not of this function's. @vercel/nft follows both.
+// Webpack warns of each name that `require` can't find, but ignores this function. @vercel/nft follows both.
 const load = createRequire(self)
 
-// Every binary that exists: platform, architecture and C library, and the name of its file and package. The name of the
-// package is spelled out for @vercel/nft.
+// Every binary that exists. The key is the platform, the architecture and the C library. `name` is part of the file's
+// name and of the package's name. The package's name is spelled out for @vercel/nft.
 const BINARIES = {
   'linux-x64-glibc': { name: 'linux-x64-gnu', fromPackage: () => load('@procnative/binding-linux-x64-gnu') },
   'linux-arm64-glibc': { name: 'linux-arm64-gnu', fromPackage: () => load('@procnative/binding-linux-arm64-gnu') },
 }
 
-/** Returns the key of the running Node.js in BINARIES. Takes some ms, because Node tells its C library in a report only. */
+/** Returns the key of the running Node.js in BINARIES. Takes a few ms, because only a report names Node's C library. */
 function machine() {
   const { excludeNetwork } = process.report
-  // Otherwise the report has the names of all interfaces looked up.
+  // With the network, the report would look up the names of all interfaces.
   process.report.excludeNetwork = true
   const { glibcVersionRuntime } = process.report.getReport().header
   process.report.excludeNetwork = excludeNetwork
   return [process.platform, process.arch, glibcVersionRuntime ? 'glibc' : 'musl'].join('-')
 }
 
-/** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: why the carried one failed. */
+/** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: error of the carried binary. */
 function loadBinary(carried) {
   const named = variable('PROCNATIVE_BINARY')
   return named && !isSecure() ? loadNamed(named) : loadFound(carried)
 }
 
-// Whether the kernel runs this process with rights that its caller lacks (AT_SECURE of getauxval(3): set-user-ID, or
-// capabilities of the file). Node ignores NODE_OPTIONS then. The kernel may hide the vector from such a process.
+// Returns true if this process has more rights than its caller: set-user-ID, or capabilities of the file (AT_SECURE of
+// getauxval(3)). Node ignores NODE_OPTIONS in such a process. The kernel may hide the vector from it.
 function isSecure() {
   const AT_SECURE = 23n
   try {
@@ -62,14 +62,14 @@ function loadNamed(file) {
   }
 }
 
-// As `require` does, but whatever the file is called.
+// Loads a file as `require` does, whatever its name is.
 function open(file) {
   const addon = { exports: {} }
   process.dlopen(addon, file)
   return addon.exports
 }
 
-// A copy of a binary may be of another version than this file.
+// A copy of a binary may have another version than this file.
 function checked(exports, from) {
   const found = exports.version?.()
   if (found !== version) throw errors().binaryOfVersion(from, found, version)
@@ -78,8 +78,8 @@ function checked(exports, from) {
 
 const fileOf = (name) => path.join(path.dirname(self), '..', `procnative.${name}.node`)
 
-// Tries every file and package for this architecture. A binary for the other C library fails to load, and does no harm.
-// So only errors need to know which C library this is.
+// Tries every file and package for this architecture. A binary for the other C library fails to load and does no harm,
+// so only errors need to know the C library.
 function loadFound(carried) {
   const failures = carried ? [{ error: carried, key: 'linux-x64-glibc', file: fileOf('linux-x64-gnu') }] : []
   for (const [key, { name, fromPackage }] of Object.entries(BINARIES)) {

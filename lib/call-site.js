@@ -1,8 +1,8 @@
 'use strict'
 
-// An error that comes from another thread is made when no JavaScript runs, and has no stack.
+// Stacks for errors that come from another thread: they are made while no JavaScript runs, and have no stack.
 
-// Remembers where a function is called. Returns what gives errors that stack.
+// Remembers the stack of the call. Returns a function that gives an error this stack.
 function callSite() {
   const site = { __proto__: null }
   Error.captureStackTrace(site, callSite)

@@ -27,8 +27,8 @@ const SERVER_CHECKS = { ...CHECKS, mode: validate.fileMode, authorize: validate.
 let fieldsOf
 
 class ChannelServer extends EventEmitter {
-  // Listeners run in the context of listenChannel(), as those of net.Server run in that of listen(). So do those of its
-  // channels, which are made there.
+  // Listeners run in the context of listenChannel(), as net.Server runs its listeners in the context of listen().
+  // The channels are made in the same context, so their listeners run there too.
   #resource = new Resource('PROCNATIVECHANNELSERVER', () => !this.#isClosed)
   #path
   #token
@@ -89,7 +89,7 @@ class ChannelServer extends EventEmitter {
     this.emit('connection', channel)
   }
 
-  // An error is about this connection only: the others that were accepted with it are let in.
+  // An error concerns this connection only. The other connections accepted with it are let in.
   #isAuthorized(fd) {
     try {
       const answer = this.#authorize(native.peerOf(fd))
@@ -129,7 +129,7 @@ class ChannelServer extends EventEmitter {
   }
 
   [Symbol.asyncDispose]() {
-    // Not by a method of whatever this is called on.
+    // `this.close` could be a method of another class: asyncDispose may be called on any object.
     return ChannelServer.prototype.close.call(this)
   }
 }
@@ -138,7 +138,7 @@ inspectable(ChannelServer, fieldsOf)
 
 const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
 
-/** The kernel's own number, where /proc/sys can't be seen: ProcSubset=pid of a systemd unit hides it. */
+/** Returns the kernel's own number if /proc/sys is hidden, as by ProcSubset=pid in a systemd unit. */
 const DEFAULT_OVERFLOW_UID = 65_534
 
 let known

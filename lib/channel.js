@@ -20,8 +20,8 @@ const turn = require('./turn.js')
 // Known to this package only, so that nobody makes a Channel of a socket that is somebody else's.
 const OWN = Symbol('owned channel')
 
-// Send states returned by the native half (src/js/channel.rs): a report is one of these, plus STATES times the number of queued
-// messages that were sent.
+// Send states returned by the native half (src/js/channel.rs). A report is one of these, plus STATES times the number of
+// queued messages that were sent.
 const SENT = 0
 const CROWDED = 3
 const FAILED = 4
@@ -37,7 +37,7 @@ const CROWD_PAUSE = 2
 let fieldsOf
 
 class Channel extends Listened {
-  // Listeners run in the context that the channel was made in, as those of net.Socket do.
+  // Listeners run in the context that the channel was made in, as the listeners of net.Socket do.
   #resource = new Resource('PROCNATIVECHANNEL', () => this.#isHolding)
   #reactor
   #token
@@ -62,7 +62,7 @@ class Channel extends Listened {
   #isShutDown = false
   #isEnding = false
   #isClosed = false
-  // By close() or destroy(), not by the peer.
+  // True after close() or destroy(), but not after the peer's end.
   #isClosedHere = false
   #closing
   #closed
@@ -107,7 +107,7 @@ class Channel extends Listened {
     }
   }
 
-  // The end of the peer is told by 'close', too. It must not end a program that drops the promise.
+  // The 'close' event reports the peer's end, too. A dropped promise must not end the program for it.
   #refuse(error) {
     const refused = Promise.reject(error)
     const isGone = error?.syscall === 'sendmsg' && isPeersEnd(error)
@@ -119,14 +119,14 @@ class Channel extends Listened {
     const fds = descriptorsToSend(handles, 'handles')
     if (this.#isEnding) throw errors.channelClosed()
     if (!this.#isInTurn) this.#beginTurn()
-    // From here on the native half has the message, also where the stack ends before this returns: the end of the turn is
-    // planned, and what follows is counted without a call.
+    // From here on the native half has the message, even if a stack overflow ends this function. The end of the turn is
+    // planned, and the code below counts the message without a call.
     if (native.sendMessage(this.#reactor, this.#token, payload, fds)) return Promise.resolve()
     this.#sends.queued++
     return this.#sends.wait()
   }
 
-  // In the last turn, which has no end, each message goes at once.
+  // The last turn has no end, so each message is sent at once.
   #beginTurn() {
     if (turn.atEnd(this.#endTurn)) this.#isInTurn = true
     else this.#endTurn()
@@ -142,7 +142,7 @@ class Channel extends Listened {
       this.#finish(error)
       return
     }
-    // Otherwise nothing was sent, and the retry timer goes on.
+    // Otherwise nothing was sent. The retry timer goes on.
     if (report !== this.#sending) this.#progress(report)
   }
 
@@ -170,7 +170,7 @@ class Channel extends Listened {
     return report % STATES
   }
 
-  // The reading side sees the end of the peer, and closes. Any other error leaves half a message on the stream: close now.
+  // EPIPE and ECONNRESET: the reading side sees the peer's end, and closes. Any other error leaves half a message: close now.
   #break(error) {
     this.#sends.abandon(error)
     if (!isPeersEnd(error)) this.#finish(error)
@@ -282,7 +282,7 @@ class Channel extends Listened {
     // Where both ends close, each has to read for the other to be rid of what is queued.
     const isRead = this.#isTaken() || this.#closing !== undefined
     this.#read(isRead && !this.#batch && this.#end === null)
-    // What is on its way out is not lost with the process, whatever unref() says: so it is with child_process.
+    // Queued messages keep the process alive, even after unref(), as in child_process.
     this.#hold(this.#sends.size > 0 || (this.#isRef && (this.#isRead || this.#closing !== undefined)))
   }
 
@@ -310,7 +310,7 @@ class Channel extends Listened {
     this.#isHolding = yes
   }
 
-  // Closes now. `isGiven`: the error is the program's own, given to destroy().
+  // Closes now. `isGiven`: the program passed the error to destroy().
   #finish(error, isGiven = false) {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -331,8 +331,8 @@ class Channel extends Listened {
     this.#resource.emitDestroy()
   }
 
-  // Throws the error into `for await` loops; emits 'error' only if there is no loop, or something listens. What the peer can
-  // cause only warns where nothing listens: it must not end the process.
+  // Throws the error into `for await` loops. Emits 'error' only if there is no loop, or if there is a listener. An error that
+  // the peer can cause is only a warning if there is neither: a peer must not end the process.
   #tell(error, isGiven) {
     const isTold = this.#iterations.size > 0 && this.listenerCount('error') === 0
     for (const iteration of this.#iterations) iteration.fail(error)
@@ -375,8 +375,8 @@ class Channel extends Listened {
     return iterator
   }
 
-  // A promise of the next message, if no other reader and no handle has to be considered. What can overflow the stack comes
-  // before the message is taken.
+  // Returns a promise of the next message, if there is no other reader and no handle. Any step that can overflow the stack
+  // runs before the message is taken.
   #takeBare() {
     const batch = this.#batch
     if (batch?.hasBare && !this.#isPaused && !this.#isPumping && !this.#hasListener && this.#readers.length === 0) {
@@ -431,7 +431,7 @@ class Channel extends Listened {
   }
 
   [Symbol.asyncDispose]() {
-    // Not by a method of whatever this is called on.
+    // `this.close` could be a method of another class: asyncDispose may be called on any object.
     return Channel.prototype.close.call(this)
   }
 

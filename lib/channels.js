@@ -96,10 +96,10 @@ async function connectChannel(path, options) {
   return open(fd, checked)
 }
 
-// Not an async function: its promise is that of send(), which is marked as handled where the peer is gone.
+// Not an async function: it must return the promise of send() itself, which is marked as handled if the peer is gone.
 function sendHandle(to, message, handles, callback) {
   try {
-    // First of all, since to ask for its channel changes a socket.
+    // Check the handles first, because asking for the channel changes the socket.
     descriptorsToSend(handles, 'handles')
     return channelTo(to).send(message, handles, callback)
   } catch (error) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// The children of child_process, which are the runtime's to reap: those that were started in this thread since the first copy
-// of procnative was loaded there. The list is in the native half, so that a copy of this file can be collected.
+// The children of child_process, which the runtime reaps: those started in this thread since the first copy of procnative
+// was loaded there. The native half has the list, so that a copy of this file can be collected.
 
 const diagnostics = require('node:diagnostics_channel')
 const native = require('./native.js')
@@ -9,7 +9,7 @@ const { otherRuntime } = require('./start.js')
 
 native.rememberChildren(diagnostics.subscribe)
 
-// The pids of those that run.
+// Returns the pids of the running children.
 const owned = () => native.runtimesChildren()
 
 // Node tells of all its children; Bun and Deno do not.

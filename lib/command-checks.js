@@ -1,7 +1,7 @@
 'use strict'
 
-// Checks of what starts a program. They accept what child_process accepts, where that has one meaning only, and return
-// strings, or bytes where they are given those.
+// Checks the arguments and options that start a program. Accepts the values of child_process that have only one meaning.
+// Returns strings, or bytes for values given as bytes.
 
 const { fileURLToPath } = require('node:url')
 const { isUint8Array } = require('node:util/types')
@@ -12,17 +12,17 @@ const validate = require('./validate.js')
 const TEXT = 'of type string or number, or an instance of Uint8Array'
 const VALUE = 'of type string, number or boolean, or an instance of Uint8Array'
 
-// The program to run: its name or path.
+// The program to run: a name or a path.
 function program(value, name) {
   if (!isUint8Array(value)) return validate.string(value, name)
   if (value.length === 0) throw errors.invalidArgValue(name, 'must not be empty', value)
   return bytes(value, name)
 }
 
-// A name that the program sees as its own.
+// The name that the program sees as its own.
 const ownName = (value, name) => (isUint8Array(value) ? bytes(value, name) : validate.text(value, name))
 
-// What is no UTF-8. A copy: another thread may write to the original.
+// Bytes that are not valid UTF-8. Returns a copy, because another thread may write to the original.
 function bytes(value, name) {
   const copy = Buffer.from(value)
   if (copy.includes(0)) throw errors.invalidArgValue(name, 'must be without null bytes', value)
@@ -36,7 +36,7 @@ function argument(value, name) {
   return validate.text(value, name)
 }
 
-// NaN and infinity are results of an error as a rule.
+// NaN and infinity usually result from an error.
 function number(value, name) {
   if (!Number.isFinite(value)) throw errors.outOfRange(name, 'a finite number', value)
   return String(value)
@@ -49,25 +49,25 @@ function directory(value, name) {
   return validate.string(fileURLToPath(value.href), name)
 }
 
-// Not by its class: another realm has its own.
+// Checks properties, because another realm has its own class URL.
 const isUrl = (value) => typeof value?.href === 'string' && typeof value.protocol === 'string'
 
-// `args` and `options`, each of which may be left out.
+// Splits `args` and `options`. The caller may leave out either.
 function splitArguments(args, options) {
   if (args === undefined || args === null) return [[], options]
   if (typeof args === 'object' && !Array.isArray(args) && options === undefined) return [[], args]
   return [args, options]
 }
 
-// Variables by name. Those that are undefined are absent.
+// Variables by name. An undefined variable is absent.
 function environment(value, name) {
-  // It is passed on as it is, with variables that JavaScript can't see.
+  // Pass process.env on unchanged: the process may have variables that JavaScript can't see.
   if (isProcessEnvironment(value)) return value
   const variables = { __proto__: null }
   for (const variable of namesOf(value, name)) {
     const one = value[variable]
     if (one === undefined) continue
-    // Without a regular expression: V8 ends the process where the stack ends while it compiles one.
+    // Uses no regular expression: V8 ends the process if the stack overflows while it compiles one.
     if (variable === '' || variable.includes('=') || variable.includes('\0')) {
       throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
     }
@@ -83,7 +83,7 @@ function variableValue(value, name) {
   return argument(value, name)
 }
 
-// Names of variables, inherited ones too, as in child_process. Names on Object.prototype are none of these.
+// Returns the names of variables, inherited ones included, as in child_process. Leaves out names on Object.prototype.
 function namesOf(environment, name) {
   const links = linksOf(environment, name)
   const names = []
@@ -93,7 +93,7 @@ function namesOf(environment, name) {
   return names
 }
 
-// An object and what it inherits from, without Object.prototype. Refuses instances of classes.
+// Returns an object and its prototypes, except for Object.prototype. Refuses instances of classes.
 function linksOf(object, name) {
   if (typeof object !== 'object' || object === null || Array.isArray(object)) {
     throw errors.invalidArgType(name, 'of type object', object)
@@ -102,13 +102,13 @@ function linksOf(object, name) {
   for (let link = object; link !== null && !isRoot(link); link = Object.getPrototypeOf(link)) {
     if (isClassPrototype(link)) throw errors.invalidArgType(name, 'of type object', object)
     links.push(link)
-    // Its prototype is Node's.
+    // The prototype of process.env belongs to Node.
     if (link === process.env) break
   }
   return links
 }
 
-// Object.prototype, of this realm or another.
+// True for the Object.prototype of any realm.
 const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassPrototype(object)
 
 const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false

@@ -1,29 +1,29 @@
 'use strict'
 
-// Connections to Unix sockets, and those that wait until the server has accepted others.
+// Connections to Unix sockets, and a queue for connections that wait until the server has accepted others.
 
 const { callSite } = require('./call-site.js')
 const native = require('./native.js')
 
-// Retry interval in ms, doubled while the servers accept nothing. The kernel sends no event when a listening socket has room for
-// another connection, and a thread for each would make a burst of connections a burst of threads.
+// Retry interval in ms, doubled while the servers accept nothing. The kernel sends no event when a listening socket has room.
+// A thread for each waiting connection would turn a burst of connections into a burst of threads.
 const SHORTEST_PAUSE_MS = 1
 const LONGEST_PAUSE_MS = 64
 
-// By address, in the order of their calls.
+// Waiting connections by address, in the order of their calls.
 const queues = new Map()
 let pauseMs = SHORTEST_PAUSE_MS
 let timer
 
-// Returns a descriptor, or the promise of one. An `abort` of `signal` rejects that with the signal's reason.
+// Returns a descriptor, or a promise of one. An `abort` of `signal` rejects the promise with the signal's reason.
 function connect(name, isAbstract, signal) {
   if (signal?.aborted) throw signal.reason
   const key = `${isAbstract ? '@' : ''}${name}`
-  // Nobody overtakes.
+  // A new call must not overtake waiting ones.
   return (queues.has(key) ? undefined : attempt(name, isAbstract)) ?? wait(key, { name, isAbstract, signal })
 }
 
-// Returns undefined where the connection would have to wait.
+// Returns undefined if the connection would have to wait.
 function attempt(name, isAbstract) {
   try {
     return native.connectUnix(name, isAbstract)[0]
@@ -74,7 +74,7 @@ function retry() {
   if (queues.size > 0) timer = setTimeout(retry, pauseMs)
 }
 
-// Returns true if one of them need not wait any longer.
+// Returns true if at least one connection no longer waits.
 function connectWaiters({ name, isAbstract, waiters }) {
   let hasRoom = false
   for (const waiter of waiters) {

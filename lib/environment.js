@@ -1,6 +1,6 @@
 'use strict'
 
-// The environment of a new process, in the native half's terms.
+// Converts the environment of a new process into what the native half takes.
 
 const { isProxy, isUint8Array } = require('node:util/types')
 const native = require('./native.js')
@@ -9,29 +9,29 @@ const { hiddenVariables, isLossy, originalVariable } = require('./original.js')
 const { own } = require('./own.js')
 const { otherRuntime } = require('./start.js')
 
-// Variables as NAME=value, or undefined for those of this process, which the native half reads itself.
+// Returns variables as NAME=value. Returns undefined for this process's own variables, which the native half reads itself.
 function environment(env) {
   const isWhole = isProcessEnvironment(env)
   if (isWhole && !mayChangeMeanwhile()) return undefined
   const variables = []
-  // One pass: process.env asks the system for each.
+  // Read each variable once: process.env asks the system for each.
   for (const name of Object.keys(env)) {
     const value = env[name]
-    // Undefined, as in child_process, is absent.
+    // An undefined variable is absent, as in child_process.
     if (value !== undefined) variables.push(variable(name, value))
   }
   if (isWhole) variables.push(...hiddenVariables())
   return block(variables)
 }
 
-// A string with U+FFFD may be what Node.js made of a variable, as in `{ ...process.env }`.
+// Returns NAME=value. A value with U+FFFD, as in `{ ...process.env }`, may stand for bytes that are not valid UTF-8.
 function variable(name, value) {
   if (isUint8Array(value)) return Buffer.concat([Buffer.from(`${name}=`), value])
   const text = `${name}=${value}`
   return isLossy(text) ? (originalVariable(text) ?? text) : text
 }
 
-// Those of `names` that name this process in `env`.
+// Returns those of `names` whose variable in `env` is the pid of this process.
 function ownPidVariables(env, names) {
   return names.filter((name) => own(env, name) === String(process.pid))
 }
@@ -40,8 +40,8 @@ const isMainThread = native.isMainThread()
 let probed
 let isProbedReal
 
-// Whether the object is process.env, and has the variables of the process behind it. A worker has a copy of them, a test
-// runner gives its tests an object of its own, and a program may put another into its place.
+// Returns true if the object is process.env, and the variables of the process are behind it. A worker has a copy of them.
+// A test runner gives its tests another object, and a program may replace process.env.
 function isProcessEnvironment(env) {
   if (env !== process.env || otherRuntime || !isMainThread) return false
   if (env !== probed) {
@@ -51,7 +51,7 @@ function isProcessEnvironment(env) {
   return isProbedReal
 }
 
-// Only Node.js's own object does, and with this code.
+// Only Node.js's own process.env refuses accessors, and with this code.
 function refusesAccessors(env) {
   const name = 'PROCNATIVE_PROBE'
   try {
@@ -65,8 +65,8 @@ function refusesAccessors(env) {
 
 let mayHaveWorkers = false
 
-// A worker with SHARE_ENV writes to the environment of the process under a lock of Node's, which native code can't
-// take. Without the module there is no worker.
+// A worker with SHARE_ENV writes to the environment of the process under a lock of Node's. Native code can't take that
+// lock. There is no worker until the module is loaded.
 function mayChangeMeanwhile() {
   mayHaveWorkers ||= process.moduleLoadList?.includes('NativeModule worker_threads') ?? true
   return mayHaveWorkers

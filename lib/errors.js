@@ -25,7 +25,7 @@ function received(value) {
   return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`
 }
 
-// In one line. Of an instance of a class only its name: its internals are long.
+// Shows a value in one line. Shows only the class name of an instance, because its internals are long.
 function brief(value) {
   const className = typeof value === 'object' ? value?.constructor?.name : undefined
   if (className !== undefined && !['Object', 'Array'].includes(className)) return `an instance of ${className}`
@@ -177,7 +177,7 @@ exports.alreadyRunning = ({ pid, pidFile }) => {
   )
 }
 
-// What a log says that could not be opened anew.
+// The line written to a log when reopenLogs() fails.
 exports.logsKept = ({ message }) => `procnative: reopenLogs() goes on in the old files: ${message}\n`
 
 exports.stopTimeout = ({ pid, timeout, kill }) =>
@@ -305,7 +305,7 @@ const READINESS = {
   notify: 'it has not said READY=1',
 }
 
-// Why a daemon that ended with 0 was not ready.
+// Why a daemon that ended with 0 was not ready, by its `ready` option.
 const ENDED = {
   auto: 'process.exit() was called before the main script had come to its end',
   manual: 'ready() was never called',

@@ -41,7 +41,7 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
       // A predecessor that hears of it makes the pid file name this process.
       if (!systemd.ready()) lock?.write(process.pid)
     },
-    // The files that it writes to are its manager's.
+    // The service manager owns the files of the output.
     reopen: () => null,
   }
 }

@@ -34,10 +34,10 @@ const THEIRS = [
   'windowsHide',
   'windowsVerbatimArguments',
 ]
-// child_process would decode bytes.
+// child_process would decode bytes, so bytes are refused.
 const textOrNumber = (value, name) => (typeof value === 'number' ? argument(value, name) : validate.text(value, name))
 
-// That of child_process's own channel: what it has of child_process's is easily meant for ours.
+// Checks `serialization`, which is for child_process's own channel. A caller can easily mean it for the channel of procnative.
 function theirSerialization(value, name) {
   if (value === 'json' || value === 'advanced') return value
   throw errors.invalidArgValue(
@@ -86,7 +86,7 @@ function fork(modulePath, ...rest) {
   }
 }
 
-// A copy, with what it inherits. Their values are for child_process to check.
+// Copies the variables, inherited ones included. child_process checks the values.
 function variables(env) {
   const copy = { __proto__: null }
   for (const name of namesOf(env, 'options.env')) copy[name] = env[name]
@@ -102,12 +102,12 @@ function wholeStdio(stdio, silent) {
 
 let parent
 
-// On the program's `process`: a function that returns the channel to the parent, while that is open. All copies of the package
-// hand out the one channel, since two readers of a socket would each get half of the messages.
+// Property of the program's `process`: a function that returns the channel to the parent while that channel is open. All
+// copies of the package return this channel, because two readers of a socket would each get only some of the messages.
 const PARENT = Symbol.for('procnative.parentChannel')
 
 function parentChannel() {
-  // The channel is the main thread's.
+  // The channel belongs to the main thread.
   if (!native.isMainThread()) return null
   if (parent === undefined) parent = native.hostProcess()[PARENT]?.() ?? joinParent()
   return parent

@@ -10,13 +10,13 @@ const adopt = () => require('./adopt.js')
 // Known to this package only, so that nobody makes a Handle of a descriptor that is somebody else's.
 const OWN = Symbol('owned descriptor')
 
-// Descriptors that came together, and are closed once all their handles were collected.
+// Descriptors that were received together. They are closed once all their handles are collected.
 const collected = new FinalizationRegistry((descriptors) => {
   for (const [fd, identity] of descriptors) closeUnclaimed(fd, identity)
 })
 
-// `identity`: of a descriptor whose number was told. The program may have closed it by that, and have another one of the
-// number by now.
+// `identity` is given for a descriptor whose number the program has read. The program may have closed that number, and may
+// now use it for another file.
 function closeUnclaimed(fd, identity) {
   const current = native.identityOf(fd)
   if (current === null || (identity !== undefined && identity !== current)) {
@@ -31,7 +31,7 @@ function closeUnclaimed(fd, identity) {
 class Custody {
   #unclaimed
 
-  // By descriptor, the identity of each whose number was told.
+  // `unclaimed`: a Map from each descriptor to its identity, if the program has read its number.
   constructor(unclaimed) {
     this.#unclaimed = unclaimed
     collected.register(this, unclaimed, this)
@@ -83,7 +83,7 @@ class Handle {
       for (const handle of handles) handle.#custody = custody
     }
 
-    // For calls that keep the number to themselves.
+    // For calls that don't reveal the number.
     numberOf = (handle) => handle.#open()
   }
 
@@ -133,8 +133,8 @@ class Handle {
     return this.#fd
   }
 
-  // Told once the number is: before that, nothing else can have closed the descriptor. fstat(2) for each received handle would
-  // cost a third of the handles a second (npm run bench -- handles).
+  // Called just before the number is returned: until then, no other code can have closed the descriptor. fstat(2) for each
+  // received handle would cost a third of the handles a second (npm run bench -- handles).
   #identify(fd) {
     this.#identity = native.identityOf(fd) ?? ''
     this.#custody?.identify(fd, this.#identity)
@@ -149,7 +149,7 @@ class Handle {
 
 inspectable(Handle, fieldsOf)
 
-// Null where the descriptor was closed by its number.
+// Returns null if the program closed the descriptor by its number.
 function kindOf(fd) {
   try {
     return native.kindOf(fd)

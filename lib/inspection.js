@@ -1,13 +1,13 @@
 'use strict'
 
-// What console.log() shows of procnative's objects: one line, without their internals.
+// How console.log() shows the objects of procnative: in one line, without their internals.
 
-// util.inspect.custom, without loading that module.
+// The same symbol as util.inspect.custom, without loading that module.
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom')
 
 const ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 1 }
 
-// Gives a class its inspection. `fieldsOf` returns undefined for what is no instance.
+// Gives a class its inspection. `fieldsOf` returns undefined if the object is not an instance.
 function inspectable(owner, fieldsOf) {
   Object.defineProperty(owner.prototype, CUSTOM, {
     __proto__: null,

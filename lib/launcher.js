@@ -23,7 +23,7 @@ function launch(options) {
 
   if (options.pidFile !== undefined) require('./pid-file.js').acceptHandedOver(options.pidFile)
   const orders = ordersFor(options)
-  // After the arguments: a test of what they are refused for is right.
+  // Check the arguments first: a test may check that daemonize() refuses wrong arguments.
   const runner = testRunner()
   if (runner !== undefined) throw errors.testRunner(runner)
   const takeBackInspector = giveUpInspector()
@@ -47,7 +47,7 @@ function ordersFor(options) {
   const keep = options.keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const cwd = path.resolve(options.cwd)
   const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
-  // Empty is none.
+  // An empty variable counts as absent.
   const manager = variable('NOTIFY_SOCKET') || undefined
   return {
     __proto__: null,
@@ -79,14 +79,14 @@ function ordersFor(options) {
   }
 }
 
-// The launcher may be a successor, which speaks to its predecessor. The daemon speaks to the service manager itself.
+// The launcher may be a successor, which reports to its predecessor. The daemon reports to the service manager itself.
 function environmentOfDaemon() {
   const { without, added } = systemd.managerVariables()
   const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
   return { environment: environment(process.env), without, ownPid, variables: block(added) }
 }
 
-// Whether this process has bound a port, which its daemon can't bind then.
+// Returns true if this process has bound a port, which its daemon then can't bind.
 const listens = () => process.getActiveResourcesInfo().some((name) => ['TCPServerWrap', 'UDPWrap'].includes(name))
 
 const isStartedWith = (option) => [...start.execArgv, variable('NODE_OPTIONS') ?? ''].some((arg) => option.test(arg))

@@ -1,13 +1,13 @@
 'use strict'
 
-// The logs of a daemon, opened anew after a rotation.
+// Reopens the logs of a daemon after a rotation.
 
 const fs = require('node:fs')
 const errors = require('./errors.js')
 const native = require('./native.js')
 
-// Returns null, or the error of a log that can't be opened: then all of them go on in the old files, and say so there. It is
-// not thrown, because most callers are listeners of a signal, where it would end the daemon.
+// Returns null, or the error of a log that can't be opened. After an error, all logs go on in the old files, with a line that
+// says so. The error is not thrown, because most callers are listeners of a signal, where it would end the daemon.
 function reopenLogs(logs, umask) {
   try {
     native.reopenLogs(logs, umask)
@@ -19,14 +19,14 @@ function reopenLogs(logs, umask) {
   }
 }
 
-// Both streams may go to one file.
+// Both streams may write to one file.
 const distinct = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
 
 function say(descriptor, text) {
   try {
     fs.writeSync(descriptor, text)
   } catch {
-    // The disk is full, for one. The caller still gets the error.
+    // The disk may be full. The caller still gets the error.
   }
 }
 

@@ -7,7 +7,7 @@ const native = require('./native.js')
 // The largest number that a descriptor can have.
 const MOST = 2 ** 31 - 1
 
-// `inode` in decimal, as native.inodeOf() gives it.
+// `inode`: in decimal, as native.inodeOf() returns it.
 function isInode(fd, inode) {
   if (!Number.isInteger(fd) || fd < 0 || fd > MOST) return false
   try {

@@ -1,10 +1,10 @@
 'use strict'
 
-// The known name that a caller may have meant by an unknown one.
+// Finds the known name that a caller may have meant by an unknown one.
 
 const MOST_EDITS = 2
 
-// Names of child_process's options, and of a channel's where they stand in the wrong place.
+// Options of child_process, and options of a channel given in the wrong place.
 const ALIASES = {
   __proto__: null,
   uid: 'user',
@@ -15,18 +15,18 @@ const ALIASES = {
   maxHandles: 'channel.maxHandles',
 }
 
-// Returns undefined where nothing is near.
+// Returns undefined if no name is near.
 function nearest(name, known) {
   const alias = ALIASES[name]
   if (alias !== undefined && known.includes(alias.split('.')[0])) return alias
   const [best] = known
     .map((one) => ({ one, edits: distance(name.slice(0, 64), one) }))
     .sort((a, b) => a.edits - b.edits)
-  // Two edits make any word of three letters of any other.
+  // Two edits turn any word of three letters into almost any other.
   return best.edits <= MOST_EDITS && 2 * best.edits <= name.length ? best.one : undefined
 }
 
-// Levenshtein's, a row at a time.
+// Levenshtein distance, computed row by row.
 function distance(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

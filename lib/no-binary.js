@@ -1,7 +1,7 @@
 'use strict'
 
-// Why the binary can't be loaded. The dynamic linker often says something else: for a file of another architecture,
-// glibc says that there is no such file.
+// Finds out why the binary can't be loaded. The dynamic linker's message is often misleading: for a file of another
+// architecture, glibc says that there is no such file.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -10,17 +10,17 @@ const errors = require('./errors.js')
 const { variable } = require('./own.js')
 const { execArgv } = require('./start.js')
 
-// e_machine of elf(5), and where it is.
+// Values of e_machine in elf(5), and its offset in bytes.
 const ARCHITECTURES = { 62: 'x64', 183: 'arm64' }
 const E_MACHINE = 18
 
-// The second is that of a single executable application, whose `require` knows no files.
+// The second code comes from a single executable application, whose `require` can't load files.
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_UNKNOWN_BUILTIN_MODULE']
 
-/** The error for a binary that PROCNATIVE_BINARY names. */
+/** Returns the error for a binary that PROCNATIVE_BINARY names. */
 const whyNotNamed = (file, error) => disabled(error) ?? mismatch(file, machine(), error) ?? unloadable(error)
 
-/** The error where every attempt for this architecture has failed. */
+/** Returns the error after every attempt for this architecture has failed. */
 function whyNone(failures) {
   for (const { error } of failures) if (disabled(error)) return disabled(error)
   const here = machine()
@@ -28,7 +28,7 @@ function whyNone(failures) {
   if (!binary) return errors.noBinaryFor(here, Object.keys(BINARIES))
   const own = failures.filter(({ key }) => key === here)
   const { error, file } = own.find(({ error }) => !NOT_FOUND.includes(error.code)) ?? { error: own[0].error }
-  // A bundler has given another file the content of this one.
+  // In a bundle, this code is part of a file with another name.
   const directory = path.basename(self) === 'binary.js' ? path.dirname(path.dirname(self)) : undefined
   if (!NOT_FOUND.includes(error.code)) return mismatch(file, here, error) ?? unloadable(error, directory)
   return directory ? errors.noBinaryIn(directory, binary.name, error) : errors.noBinaryInBundle(binary.name, error)
@@ -40,7 +40,7 @@ function disabled(error) {
   return errors.addonsDisabled(process.permission && !isAllowed ? 'permission' : 'option', error)
 }
 
-// Errors that checks of procnative have thrown tell the reason already.
+// Errors thrown by the checks of procnative already give the reason.
 const unloadable = (error, directory) =>
   error.code === errors.NO_BINARY ? error : errors.binaryUnloadable(directory, error)
 
@@ -49,7 +49,7 @@ function mismatch(file, here, cause) {
   return its === undefined || its === here ? undefined : errors.binaryForAnother(file, its, here, cause)
 }
 
-// The key of a file in BINARIES; undefined where it can't be read, or is no ELF file.
+// Returns the key of a file in BINARIES, or undefined if the file can't be read or is not an ELF file.
 function targetOf(file) {
   let content
   try {
@@ -59,7 +59,7 @@ function targetOf(file) {
   }
   if (content.toString('latin1', 0, 4) !== '\x7fELF' || content.length < E_MACHINE + 2) return undefined
   const type = content.readUInt16LE(E_MACHINE)
-  // musl has no versions of symbols.
+  // musl has no symbol versions.
   const libc = content.includes('GLIBC_') ? 'glibc' : 'musl'
   return ['linux', ARCHITECTURES[type] ?? `ELF machine ${type}`, libc].join('-')
 }

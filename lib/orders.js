@@ -6,8 +6,8 @@ const path = require('node:path')
 
 const NUL = Buffer.alloc(1)
 
-// Strings that end in a NUL each: to pass one string takes less time than to pass a list of them. Bytes where one of
-// them is bytes.
+// Joins strings, each with a NUL at its end: passing one string takes less time than passing a list. Returns bytes if one
+// of the strings is bytes.
 function block(strings) {
   if (strings.every((one) => typeof one === 'string')) return strings.length === 0 ? '' : `${strings.join('\0')}\0`
   return Buffer.concat(strings.flatMap((one) => [Buffer.from(one), NUL]))

@@ -1,22 +1,22 @@
 'use strict'
 
-// The bytes that this process was started with. Node.js decodes arguments and variables as UTF-8, with U+FFFD in the
-// place of what is none, so that the strings in JavaScript can't be turned back.
+// The bytes that this process was started with. Node.js decodes arguments and variables as UTF-8, and puts U+FFFD in place
+// of invalid bytes. The strings in JavaScript can't be turned back into these bytes.
 
 const fs = require('node:fs')
 
 const REPLACEMENT = '\uFFFD'
 
-// Whether a string may stand for bytes that are no UTF-8.
+// Returns true if a string may stand for bytes that are not valid UTF-8.
 const isLossy = (text) => text.includes(REPLACEMENT)
 
-// The strings of one of the kernel's files, in bytes.
+// Returns the strings of a /proc file, as bytes.
 function read(file) {
   let content
   try {
     content = fs.readFileSync(file)
   } catch {
-    // A process that is not dumpable may not read it. Then the strings in JavaScript are all there is.
+    // A process that is not dumpable may not read this file. Only the strings in JavaScript are left then.
     return []
   }
   const strings = []
@@ -28,7 +28,7 @@ function read(file) {
   return strings
 }
 
-// The strings that are no UTF-8, by what Node.js makes of them, in their order.
+// Returns the strings that are not valid UTF-8. The key is what Node.js makes of each; equal keys keep the order.
 function bytesByText(strings) {
   const byText = new Map()
   for (const bytes of strings) {
@@ -40,7 +40,7 @@ function bytesByText(strings) {
   return byText
 }
 
-// Arguments of this process, in the order of its command line: strings, or the bytes of those that are no UTF-8.
+// Returns the arguments of this process, in their order: strings, or bytes if an argument is not valid UTF-8.
 function originalArguments(given) {
   const texts = given.map(String)
   if (!texts.some(isLossy)) return texts
@@ -50,23 +50,23 @@ function originalArguments(given) {
 
 let variables
 
-// Read when a variable is met that may be no UTF-8: most programs never have one.
+// Read only when a variable may not be valid UTF-8: most programs never have one.
 function originalVariables() {
   variables ??= bytesByText(read('/proc/self/environ'))
   return variables
 }
 
-// The bytes of a variable, `NAME=value`, if it is one that this process was started with.
+// Returns the bytes of a variable, `NAME=value`, if this process was started with it.
 const originalVariable = (text) => originalVariables().get(text)?.[0]
 
-// Variables that JavaScript can't see: those with a name that is no UTF-8.
+// Returns the variables that JavaScript can't see: their names are not valid UTF-8.
 function hiddenVariables() {
   return [...originalVariables()]
     .filter(([text]) => isLossy(text.slice(0, text.indexOf('='))))
     .flatMap(([, all]) => all)
 }
 
-// The variables that this process was started with, as strings.
+// Returns the variables that this process was started with, as strings.
 const originalEnvironment = () => read('/proc/self/environ').map(String)
 
 module.exports = { hiddenVariables, isLossy, originalArguments, originalEnvironment, originalVariable }

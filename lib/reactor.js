@@ -1,19 +1,19 @@
 'use strict'
 
-// The native reactor of this thread, which all copies of this file share, and the dispatch of its events.
+// The native reactor of this thread, shared by all copies of this file, and the dispatch of its events.
 
 const native = require('./native.js')
 
 let number
 
-// By their tokens: `end(status)` of processes, `ready(receive, send)` of sockets. One map for all copies of this file in the
-// thread, so that any copy can dispatch: the reactor keeps none of them alive, but an entry keeps the copy that it is of.
+// Watches by token: `end(status)` of processes, `ready(receive, send)` of sockets. All copies of this file in the thread share
+// the map, so that any copy can dispatch. The reactor keeps no copy alive, but an entry keeps the copy that made it.
 let registered
 
-// How many waits, channels and servers of this copy keep the event loop alive.
+// Number of waits, channels and servers of this copy that keep the event loop alive.
 let holding = 0
 
-// Read now: a test runner may take the globals of a copy away while its channels are still open.
+// Read at load: a test runner may remove the globals of a copy while its channels are still open.
 const { nextTick } = process
 
 function open() {
@@ -44,7 +44,7 @@ function rethrow(error) {
 
 function hold(change) {
   const after = holding + change
-  // First: a stack overflow here must leave both as they were.
+  // Call this first: a stack overflow here must leave both states unchanged.
   if (holding === 0 || after === 0) native.keepAlive(after > 0)
   holding = after
 }

@@ -12,7 +12,7 @@ function afterMainScript(callback) {
   if (url === undefined) afterOneTurn()
   // A module that is being evaluated is not evaluated again: its import settles when it has come to its end,
   // top-level awaits included. Where it fails, Node reports that and ends the process.
-  // Webpack would replace this import by one that fails.
+  // Webpack would replace this import with one that fails.
   else import(/* webpackIgnore: true */ url).then(afterOneTurn, afterOneTurn)
 }
 

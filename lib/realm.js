@@ -1,15 +1,15 @@
 'use strict'
 
-// The native half makes its values in the realm of the program. A copy of the package in another realm (a vm context, a test file
-// of jest) has an Error and an Array of its own: there, `error instanceof Error` must hold too.
+// Converts values of the native half, which makes them in the program's own realm. A copy of the package in another realm
+// (a vm context, a test file of jest) has its own Error and Array. `error instanceof Error` must hold there, too.
 
 const { isNativeError, isPromise } = require('node:util/types')
 
 const ERRORS = { TypeError, RangeError, SyntaxError }
 
-// Returns the functions of the binding; in another realm, with results and errors of this one.
+// Returns the functions of the binding. In another realm, their results and errors belong to that realm.
 function inThisRealm(binding) {
-  // A copy: V8 is quicker to find a function in that than in what Node-API has put together one by one.
+  // Copy the object: V8 finds a function faster in a copy than in an object that Node-API has built step by step.
   if (binding.setsid instanceof Function) return { ...binding }
   return Object.fromEntries(Object.entries(binding).map(([name, call]) => [name, converted(call)]))
 }
@@ -31,7 +31,7 @@ function valueHere(value) {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, valueHere(one)]))
 }
 
-// Its prototype is the Object.prototype of a realm.
+// True if the prototype is the Object.prototype of any realm.
 function isPlainObject(value) {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)
@@ -49,7 +49,7 @@ function errorHere(error) {
   })
 }
 
-// An error of any realm. A DOMException is none of V8's own.
+// True for an error of any realm. isNativeError() does not recognize a DOMException.
 const isError = (value) => isNativeError(value) || value instanceof Error
 
 module.exports = { inThisRealm, isError }

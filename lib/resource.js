@@ -1,10 +1,10 @@
 'use strict'
 
-// What async_hooks sees of procnative, and by that a test runner which looks for what keeps a process alive.
+// Asynchronous resources for async_hooks, by which a test runner finds what keeps a process alive.
 
 const { AsyncResource } = require('node:async_hooks')
 
-// An asynchronous resource. `isRef`: whether it keeps the event loop alive, as Node's own resources tell by this method.
+// An asynchronous resource. `isRef` returns whether the resource keeps the event loop alive; hasRef() reports that, as in Node.
 class Resource extends AsyncResource {
   #isRef
 
@@ -18,7 +18,7 @@ class Resource extends AsyncResource {
   }
 }
 
-// Returns the result of a promise, with a resource until then.
+// Returns the result of a promise. A resource exists while the promise is pending.
 async function whilePending(type, promise) {
   const resource = new AsyncResource(type, { requireManualDestroy: true })
   try {

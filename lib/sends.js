@@ -1,15 +1,15 @@
 'use strict'
 
-// Promises of messages that are queued, in their order.
+// Promises of queued messages, in their order.
 
 // Compact the array when this many settled entries are at its front.
 const SLACK = 1024
 
 class Sends {
-  // How many messages the native half has queued so far. A plain field: to count a message needs no stack, so that a stack
-  // overflow can cost the message its promise, but not its place.
+  // Number of messages that the native half has queued so far. A plain field, because counting must need no stack: a stack
+  // overflow may cost the message its promise, but not its place.
   queued = 0
-  // From the message with the number #base on. Those before #first are settled; one without a promise is missing.
+  // Entries from message number #base on. Those before #first are settled. A message without a promise has no entry.
   #waiting = []
   #base = 0
   #first = 0
@@ -18,7 +18,7 @@ class Sends {
     return this.queued - this.#base - this.#first
   }
 
-  // The promise of the message that was queued last.
+  // Returns the promise of the message queued last.
   wait() {
     const promise = new Promise(this.#add)
     this.#waiting[this.#waiting.length - 1].promise = promise
@@ -33,12 +33,12 @@ class Sends {
     for (let done = 0; done < count; done++) this.#next()?.resolve()
   }
 
-  // The next message only.
+  // Rejects the next message only.
   reject(error) {
     this.#next()?.reject(error)
   }
 
-  // Rejects all, since the channel has ended. 'close' tells of that, too: no promise is an unhandled rejection.
+  // Rejects all messages, because the channel has ended. 'close' reports that too, so no promise is an unhandled rejection.
   abandon(error) {
     for (let left = this.size; left > 0; left--) {
       const next = this.#next()

@@ -42,7 +42,7 @@ const advanced = {
   decode: (bytes) => v8.deserialize(Uint8Array.prototype.slice.call(bytes)),
 }
 
-// Bytes that no other thread can change while the native half reads them.
+// Copies bytes, so that no other thread can change them while the native half reads them.
 const unshared = (bytes) => (isSharedArrayBuffer(bytes.buffer) ? new Uint8Array(bytes) : bytes)
 
 const raw = {

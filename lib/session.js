@@ -4,7 +4,7 @@ const errors = require('./errors.js')
 const native = require('./native.js')
 const validate = require('./validate.js')
 
-// Node refuses its own calls that change the whole process, as process.chdir(), in worker threads.
+// Refuses worker threads, as Node refuses calls that change the whole process, such as process.chdir().
 function requireMainThread(what) {
   if (!native.isMainThread()) throw errors.workerThread(what)
 }

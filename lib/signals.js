@@ -2,7 +2,7 @@
 
 const { signals } = require('node:os').constants
 
-// The real-time signals that are a program's to use: the C library keeps two for itself.
+// Real-time signals that a program may use. The C library keeps two for itself.
 const SIGRTMIN = 34
 const SIGRTMAX = 64
 
@@ -16,7 +16,7 @@ function signalName(number) {
   return number === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${number - SIGRTMIN}`
 }
 
-// Undefined where there is none of that name.
+// Undefined if no signal has that name.
 function signalNumber(name) {
   if (Object.hasOwn(signals, name)) return signals[name]
   const match = /^SIGRTMIN(?:\+([1-9]\d?))?$/.exec(name)

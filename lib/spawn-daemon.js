@@ -128,7 +128,7 @@ function stdio(value, name) {
   return checked
 }
 
-// Holes, null and undefined are the default, as in child_process.
+// A hole, null or undefined is the default, as in child_process.
 const stream = (value, name) => (value === undefined || value === null ? undefined : validate.output(value, name))
 
 // A check of `listen`: sockets in their order, with labels if it is an object.

@@ -25,7 +25,7 @@ const { SIGKILL } = require('node:os').constants.signals
 
 const CHECKS = {
   argv0: ownName,
-  // Node.js takes '' for absent.
+  // An empty path counts as absent, as in Node.js.
   cwd: (value, name) => (value === '' ? undefined : directory(value, name)),
   env: environmentCheck,
   stdio,
@@ -95,7 +95,7 @@ function ordersFor(file, args, options) {
 
 const KINDS = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
 
-// What has another end here.
+// True for descriptors with another end in this process.
 const isStream = (wanted) => wanted === 'pipe' || wanted === 'socket'
 
 // A check of `stdio`.
@@ -122,7 +122,7 @@ function streamFor(wanted, index) {
   return isStream(wanted) ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
 }
 
-// The first three pipes go one way each.
+// The first three pipes are one-way.
 function sockets(net, pipes, stdio) {
   const made = []
   try {

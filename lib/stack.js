@@ -1,22 +1,22 @@
 'use strict'
 
-// Room on the stack, in the form of arguments that fill it: each takes 8 bytes. A recursion would not tell, since the
-// frames of code that V8 has compiled take a fraction of those of code that runs for the first time.
+// Checks for room on the stack by a call with many arguments, each of which takes 8 bytes. A recursion would prove nothing:
+// a frame of compiled code takes a fraction of the stack that code takes when it runs for the first time.
 
 const KIB = 1024 / 8
 const room = (kib) => Array(kib * KIB).fill(0)
 
-// Between a process that was opened, a new child or new descriptors, and their objects; and with a socket for each pipe.
-// That takes some 4 KiB. The rest is for what a program has put into the way: hooks of async_hooks, wrapped constructors.
+// Room to make the JavaScript objects of an opened process, a new child or new descriptors; with sockets, one for each pipe.
+// These need about 4 KiB. The rest is for code of the program: hooks of async_hooks, wrapped constructors.
 const ALONE = room(16)
 const WITH_SOCKETS = room(64)
 
-// Between a change of the native half and its counterpart in JavaScript, of channels and waits: some thirty frames.
+// Room for about thirty frames: between a change in the native half and the same change in JavaScript (channels, waits).
 const FRAMES = room(8)
 
 const nothing = () => {}
 
-// Throws a RangeError if the stack is about to end.
+// Throws a RangeError if the stack is about to overflow.
 const requireStack = (room = FRAMES) => nothing.apply(undefined, room)
 
 module.exports = { ALONE, requireStack, WITH_SOCKETS }

@@ -11,7 +11,7 @@ const { variable } = require('./own.js')
 // predecessor for the pid file (src/pid_file/held.rs); and what fork() has left, of which lib/fork.js knows the fields.
 const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
 
-// Where the first copy of the package leaves the markers for the others. As a string: an object would keep that copy alive.
+// Where the first copy of the package leaves the markers for other copies, as a string: an object would keep that copy alive.
 const FOUND = Symbol.for('procnative.markers')
 
 const left = takeMarkers()
@@ -29,7 +29,7 @@ function takeMarkers() {
 // before procnative was loaded.
 function marker(name) {
   const [descriptor, inode, pid] = (left[name] ?? originalVariable(name) ?? '').split(':')
-  // Not as a number: an inode's can have 64 bits.
+  // Keep the inode as a string, because it can have 64 bits.
   return Number(pid) === process.pid ? { descriptor: Number(descriptor), inode } : undefined
 }
 
@@ -47,7 +47,7 @@ function currentDirectory() {
   }
 }
 
-// Bytes where the path is no UTF-8. The kernel has it, not libuv.
+// Returns bytes if the path is not valid UTF-8. The kernel has the bytes, libuv doesn't.
 function currentDirectoryBytes() {
   const directory = currentDirectory()
   return directory !== undefined && isLossy(directory) ? fs.readlinkSync('/proc/self/cwd', 'buffer') : directory
@@ -60,7 +60,7 @@ module.exports = {
   argv0: process.argv0,
   execArgv: [...process.execArgv],
   argv: [...process.argv],
-  // The same in bytes where they are no UTF-8, read now: setting process.title overwrites them.
+  // The arguments, as bytes if they are not valid UTF-8. Read now, because setting process.title overwrites them.
   commandLine: originalArguments([process.argv0, ...process.execArgv, ...process.argv.slice(1)]),
   directory: currentDirectoryBytes(),
   currentDirectory,

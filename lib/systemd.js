@@ -29,7 +29,7 @@ function inheritedDescriptors() {
 }
 
 function listenFds() {
-  // The main thread's. A worker has variables of its own, and what it took would be there for the main thread to take again.
+  // The sockets belong to the main thread. A worker has a copy of the variables, so the main thread could take them again.
   if (!native.isMainThread()) return []
   const descriptors = inheritedDescriptors()
   if (descriptors.length === 0) return []
@@ -48,7 +48,7 @@ function tell(state, isPatient) {
   const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   const isReady = state.split('\n').includes('READY=1')
-  // A predecessor closes its socket when the service manager knows this process: until then, that one ignores it.
+  // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until then.
   const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
   const heard = waits ? native.notifyAndWait(socket, state) : native.notify(socket, state, isPatient)
   if (isReady) turnToManager()
@@ -74,14 +74,15 @@ function ready() {
   }
 }
 
-// How the environment of a daemon differs that is not its launcher's successor in this: it speaks to the service manager.
+// Returns the changes to the environment of a daemon. Unlike its launcher, the daemon is not a successor: it reports to the
+// service manager itself.
 function managerVariables() {
   const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return { without: [], added: [] }
   return { without: ['NOTIFY_SOCKET', MANAGER_VARIABLE], added: manager === '' ? [] : [`NOTIFY_SOCKET=${manager}`] }
 }
 
-// Says so where the service manager was not told of a daemon that is ready.
+// Prints a warning if the service manager does not know that the daemon is ready.
 function reportUnheard({ unheard }) {
   if (unheard !== null) complain(unheard || UNHEARD)
 }

@@ -1,9 +1,9 @@
 'use strict'
 
-// Whether this process runs tests. daemonize() would end it with 0, and the runner would report no failure.
+// Detects a process that runs tests. daemonize() would end it with 0, and the runner would report no failure.
 //
-// A program that a test starts runs no tests, although it inherits the runner's environment. So variables alone prove
-// nothing: only what this very process is.
+// A program started by a test does not run tests itself, although it inherits the runner's environment. So variables alone
+// prove nothing: this process itself must be a runner.
 
 const fs = require('node:fs')
 const { variable } = require('./own.js')
@@ -25,20 +25,20 @@ const RUNNERS = new Set([
   ...['playwright', 'qunit', 'tap', 'tape', 'tinypool', 'uvu', 'vitest'],
 ])
 
-// The name of the runner whose tests this process runs, or undefined.
+// Returns the name of the runner whose tests this process runs, or undefined.
 function testRunner() {
   if (isNodeTest()) return 'node:test'
   const owner = packageOf(start.argv[1])
   if (RUNNERS.has(owner)) return owner
-  // jest loads each test file, and all that it requires, into a context of its own.
+  // jest loads each test file, and all modules that the file requires, into a context of its own.
   if (!(fs.statSync instanceof Function)) return 'a vm context, as of jest'
-  // mocha and its kin, started by another program.
+  // mocha and similar runners, started by another program.
   if (typeof globalThis.describe === 'function' && typeof globalThis.it === 'function') return 'describe() and it()'
 }
 
 function isNodeTest() {
   if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
-  // A test file need not load node:test; but then it is a child of the runner itself.
+  // A test file may not load node:test, but it is then a child of the runner itself.
   return variable('NODE_TEST_CONTEXT') !== undefined && argumentsOf(process.ppid).includes('--test')
 }
 
@@ -46,12 +46,12 @@ function argumentsOf(pid) {
   try {
     return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
   } catch {
-    // It has ended, or /proc is not mounted.
+    // The process has ended, or /proc is not mounted.
     return []
   }
 }
 
-// The package that a script belongs to, or undefined.
+// Returns the package that a script belongs to, or undefined.
 function packageOf(script) {
   const real = script === undefined ? undefined : realPath(script)
   return real?.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s)?.[1]
@@ -61,7 +61,7 @@ function realPath(file) {
   try {
     return fs.realpathSync.native(file)
   } catch {
-    // Evaluated, or removed meanwhile.
+    // The script was evaluated, or has been removed.
     return undefined
   }
 }

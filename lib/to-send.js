@@ -18,7 +18,7 @@ function listToSend(list, name) {
   const fds = []
   for (let index = 0; index < list.length; index++) {
     const value = list[index]
-    // Array.prototype can be polluted with numbers and plain objects, and with no Handle.
+    // A polluted Array.prototype can hold numbers and plain objects, but no Handle.
     fds.push(descriptorToSend(value instanceof Handle ? value : own(list, index), name, index))
   }
   // Only now: of holes there can be more than there is memory.

@@ -9,7 +9,8 @@ const resolved = Promise.resolve()
 let isPlanned = false
 let isLast = false
 
-// Returns false if this is the last turn: nothing comes after it. In this order, a stack overflow leaves nothing half planned.
+// Returns false if this is the last turn, which no other follows. The order matters: a stack overflow must not leave work
+// half planned.
 function atEnd(work) {
   if (isLast) return false
   if (!isPlanned) resolved.then(end)
@@ -39,5 +40,5 @@ function endLast() {
 
 native.atExit(endLast)
 
-// The native half holds endLast() weakly: by its export it lives as long as this copy of the file.
+// Exported to keep endLast() alive as long as this copy of the file: the native half holds it weakly.
 module.exports = { atEnd, endLast }

@@ -84,7 +84,7 @@ function signal(value, name) {
   return number
 }
 
-// 'TERM' and 'sigterm' are SIGTERM.
+// Returns the signal to suggest: SIGTERM for 'TERM' and 'sigterm'.
 function meantSignal(value, known) {
   const word = value.toUpperCase().replace(/^SIG/, '')
   const meant = nearest(
@@ -111,9 +111,9 @@ function callback(value, name) {
   return value
 }
 
-// An options object: `checks` has a check for each key there is. Absent and undefined are the same. What is returned
-// inherits nothing, so that a key which is absent is not looked for on Object.prototype.
-// A rest pattern (`{ a, ...rest }`) makes an object that inherits again: spread it into one that does not.
+// Checks an options object. `checks` has a check for each known key. An undefined option counts as absent. The result
+// inherits nothing, so a missing key is not looked up on Object.prototype.
+// A rest pattern (`{ a, ...rest }`) makes an object that inherits again: spread it into one with a null prototype.
 function options(value, name, checks) {
   const checked = { __proto__: null }
   if (value === undefined) return checked

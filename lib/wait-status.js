@@ -2,7 +2,7 @@
 
 const { signalName } = require('./signals.js')
 
-// A status of the native half's, with its signal by name.
+// Converts a status of the native half: names its signal.
 function waitStatus({ pid, state, exitCode, signal, coreDumped, usage }) {
   return { pid, state, exitCode, signal: signal === null ? null : signalName(signal), coreDumped, usage }
 }

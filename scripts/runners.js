@@ -1,6 +1,6 @@
 'use strict'
 
-// Runs the specs of __test__/documents, unchanged, in every test runner that __test__/helpers/runner.mjs knows. Each runner is
+// Runs the specs of __test__/documents, unchanged, in every test runner of __test__/helpers/runner.mjs. Each runner is
 // installed from its npm package outside this project:
 //
 //   npm run test:runners [-- jest ava …] [-- spec files]

@@ -11,7 +11,7 @@ const path = require('node:path')
 // Where every user of the tests can get at it, as nobody too.
 const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
-/** Installs packages of npm's on their own; returns their directory. Throws where they can't be had. */
+/** Installs npm packages in a directory of their own; returns the directory. Throws if they can't be installed. */
 function install(...names) {
   const directory = path.join(cache, names.join(' ').replaceAll('/', '+'))
   fs.mkdirSync(directory, { recursive: true })

@@ -49,7 +49,7 @@ pub fn inode(fd: impl AsFd) -> Result<u64> {
     stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
 }
 
-/// The device and the inode behind a descriptor. Those of another file differ; eventfds, timers and epoll sets share one inode.
+/// The device and the inode behind a descriptor. It differs between files, but eventfds, timers and epoll sets share one inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     pub device: u64,
@@ -93,7 +93,7 @@ pub fn list(path: &CStr) -> Result<Vec<OsString>> {
     names(path)?.collect()
 }
 
-/// The same, read while they are asked for.
+/// Like `list`, but reads the directory during the iteration.
 pub fn names(path: &CStr) -> Result<impl Iterator<Item = Result<OsString>>> {
     let entries = std::fs::read_dir(as_path(path)).map_err(|error| Error::of_io("open", &error, path))?;
     let failed = |error: std::io::Error| Error::of_io("getdents64", &error, path);
@@ -150,8 +150,8 @@ pub fn dev_null() -> Result<OwnedFd> {
     open(&c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
 }
 
-/// Opens a log to append to, and tells whether it was created, with exactly `mode` and for `owner`. A FIFO that nobody reads
-/// is ENXIO rather than a wait for ever.
+/// Opens a log to append to, and returns whether it was created. A new log gets exactly `mode`, and belongs to `owner`. A FIFO
+/// without a reader is ENXIO, because open(2) would wait for a reader for ever.
 pub fn open_log(path: &str, mode: u32, owner: Option<&identity::Identity>) -> Result<(OwnedFd, bool)> {
     let path = crate::plan::c_string(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
@@ -176,24 +176,24 @@ pub fn open_log(path: &str, mode: u32, owner: Option<&identity::Identity>) -> Re
 }
 
 fn prepare_new_log(fd: &OwnedFd, mode: Mode, owner: Option<&identity::Identity>) -> Result<()> {
-    // open(2) has applied the caller's own umask.
+    // open(2) applied the caller's umask: set the exact mode.
     stat::fchmod(fd, mode).during("fchmod")?;
     owner.map_or(Ok(()), |owner| give(fd, owner))
 }
 
-/// Gives a new file to the user that a daemon becomes, as if that user had created it: else the daemon could not open it anew.
+/// Gives a new file to the user that the daemon becomes. Otherwise the daemon could not reopen the file.
 fn give(fd: &OwnedFd, owner: &identity::Identity) -> Result<()> {
     let group = stat::fstat(fd).during("fstat")?.st_gid;
-    // A directory with the set-group-ID bit has given the file its own group.
+    // In a directory with the set-group-ID bit, the file keeps the group of the directory.
     let gid = (group == unistd::getegid().as_raw()).then(|| Gid::from_raw(owner.gid));
     match unistd::fchown(fd, owner.uid.map(Uid::from_raw), gid) {
-        // Without CAP_CHOWN, or on a file system without owners, it stays the caller's.
+        // Without CAP_CHOWN, or on a file system without owners, the file stays the caller's.
         Err(Errno::EPERM) => Ok(()),
         result => result.during("fchown"),
     }
 }
 
-/// Removes the file at `path` if it is the one that is open as `fd`.
+/// Removes the file at `path` if it is the file that `fd` refers to.
 pub fn remove_own(path: &CString, fd: &OwnedFd) -> Result<bool> {
     let own = stat::fstat(fd).during("fstat")?;
     remove::remove(path, |found| is_same(&own, found))

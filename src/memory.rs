@@ -1,8 +1,8 @@
-//! Memory for what a peer or a caller decides the size of: none left is an error, not the end of the process.
+//! Memory whose size a peer or a caller decides. If there is none, the result is an error, not the end of the process.
 
 use nix::errno::Errno;
 
-/// Makes room for `additional` bytes at the end of `bytes`.
+/// Reserves room for `additional` bytes at the end of `bytes`.
 pub fn reserve(bytes: &mut Vec<u8>, additional: usize) -> nix::Result<()> {
     bytes.try_reserve(additional).map_err(|_| Errno::ENOMEM)
 }

@@ -11,7 +11,7 @@ use crate::pid_file::Locked;
 use crate::spawn::child::Move;
 use crate::strings::Strings;
 
-/// What execvp(3) takes for an absent PATH.
+/// The path that execvp(3) uses if PATH is absent.
 const STANDARD_PATH: &[u8] = b"/bin:/usr/bin";
 /// Digits of the largest pid.
 const PID_DIGITS: usize = 10;
@@ -101,8 +101,8 @@ impl Plan {
         })
     }
 
-    /// Looks for the program as execvp(3) does: one without a slash in the directories of the new environment's PATH, in
-    /// which an empty one is the current directory.
+    /// Looks for the program as execvp(3) does. A name without a slash is searched for in PATH of the new environment. An empty
+    /// directory in PATH means the current directory.
     pub fn search(&mut self) -> Result<()> {
         let program = self.program.as_bytes();
         if program.contains(&b'/') {

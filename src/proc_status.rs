@@ -1,4 +1,4 @@
-//! /proc/PID/status, proc_pid_status(5).
+//! Reads /proc/PID/status, see proc_pid_status(5).
 
 use crate::error::Result;
 use crate::fd;
@@ -7,7 +7,7 @@ use crate::plan::c_string;
 pub struct ProcStatus(String);
 
 impl ProcStatus {
-    /// Whether the thread has ended.
+    /// Returns true if the thread has ended.
     pub fn is_zombie(&self) -> bool {
         self.field("State").is_some_and(|state| state.starts_with('Z'))
     }
@@ -17,7 +17,7 @@ impl ProcStatus {
         fd::read(&c_string(&format!("/proc/{process}/status"))?).map(Self)
     }
 
-    /// Returns what a line has after its name and the colon.
+    /// Returns the rest of a line after its name and the colon.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
     }

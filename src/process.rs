@@ -83,18 +83,18 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
     Ok(Spawned { child, pipes })
 }
 
-/// Bytes that a child may have sent, and not yet found a reader for, as far as net.core.wmem_max allows. As a rule that is
-/// 208 KiB, and the kernel takes twice what it is asked for.
+/// Bytes that a child may send before they are read, if net.core.wmem_max allows that many. The usual limit is 208 KiB, and
+/// the kernel doubles the requested number.
 const SEND_BUFFER: usize = 1 << 20;
 
-/// The child's end and ours, each for both ways.
+/// Returns the child's end and ours, both two-way.
 fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = ancillary::pair(SockType::Stream)?;
     socket::setsockopt(&theirs, sockopt::SndBuf, &SEND_BUFFER).during("setsockopt")?;
     Ok((theirs, ours))
 }
 
-/// The child's end and ours, for one way.
+/// Returns the child's end and ours, for one direction.
 fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
     Ok(if target == 0 { (reads, writes) } else { (writes, reads) })

@@ -1,7 +1,7 @@
-//! Removing a file from its directory, but no other one that was put in its place.
+//! Removes a file from its directory, but no other file that was put in its place.
 //!
-//! unlink(2) removes a name, whatever it leads to: another program can put its own file there between a look and the call.
-//! So the name is changed first, to one that no other program uses. If that has moved another file, it is moved back.
+//! unlink(2) removes a name, whatever file it leads to. Another program can put its own file there between the check and the
+//! call. So `remove` first renames the file to a unique name, and renames it back if it has caught another file.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::hash::{BuildHasher, RandomState};
@@ -17,8 +17,8 @@ use nix::unistd::{self, UnlinkatFlags};
 use crate::error::{During, Result};
 use crate::{fd, sys};
 
-/// Removes the file at `path`; false if it is another one. `is_it` tells, and is asked again when the file is out of the way.
-/// The file that it knows must be kept open, so that no other one can get its inode number.
+/// Removes the file at `path`; returns false if it is another file. `is_it` recognizes the file, before and after the rename.
+/// The caller must keep the file open, so that no other file can get its inode number.
 pub fn remove(path: &CString, mut is_it: impl FnMut(&FileStat) -> bool) -> Result<bool> {
     let place = Place::of(path)?;
     if !place.look(&place.name)?.is_some_and(|found| is_it(&found)) {
@@ -29,21 +29,21 @@ pub fn remove(path: &CString, mut is_it: impl FnMut(&FileStat) -> bool) -> Resul
     match sys::fd::rename_to_new(&place.directory, &place.name, &aside) {
         Ok(()) => {}
         Err(Errno::ENOENT) => return Ok(false),
-        // A file system that can't rename this way, or has no room for a name: then the look has to do.
+        // The file system can't rename this way, or has no room for a name: rely on the first check.
         Err(_) => return place.unlink(&place.name).map(|()| true),
     }
     match place.unlink_if(&aside, &mut is_it) {
         Ok(true) => Ok(true),
-        // Another one's, or an error: it belongs where it was.
+        // Another program's file, or an error: move it back.
         kept => match sys::fd::rename_to_new(&place.directory, &aside, &place.name) {
-            // A third program has put its file there in this very moment. Neither is ours to remove.
+            // A third program has put its file there at this moment. We may remove neither.
             Err(Errno::EEXIST) => kept,
             result => result.during_path("renameat2", path).and(kept),
         },
     }
 }
 
-/// A name in a directory, which stays the same directory whatever becomes of its path.
+/// A name in a directory. It stays the same directory, whatever happens to its path.
 struct Place<'path> {
     path: &'path CString,
     directory: OwnedFd,
@@ -70,7 +70,7 @@ impl<'path> Place<'path> {
         }
     }
 
-    /// Removes a name that leads to such a file; false where it does not.
+    /// Removes a name that leads to the file; returns false if it leads elsewhere.
     fn unlink_if(&self, name: &CStr, is_it: impl FnOnce(&FileStat) -> bool) -> Result<bool> {
         let is_ours = self.look(name)?.is_some_and(|found| is_it(&found));
         if is_ours {

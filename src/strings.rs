@@ -3,15 +3,15 @@
 use std::ffi::{CStr, c_char};
 use std::iter::FusedIterator;
 
-/// C strings in one block of memory, each with its NUL. One block, because a list of allocations takes longer to make
-/// than the rest of a call's preparation.
+/// C strings in one block of memory, each with its NUL. One block, because many small allocations take longer than the other
+/// preparation of a call.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Strings {
     block: Vec<u8>,
 }
 
 impl Strings {
-    /// Takes a block of strings that end in a NUL each. The last one may lack it.
+    /// Takes a block of strings with a NUL at the end of each. The last string may lack it.
     pub fn of_block(mut block: Vec<u8>) -> Self {
         if block.last().is_some_and(|&last| last != 0) {
             block.push(0);
@@ -31,17 +31,17 @@ impl Strings {
         Iter { rest: &self.block }
     }
 
-    /// Pointers for execve(2), which are valid until the strings change. The null at the end is the caller's to add.
+    /// Returns pointers for execve(2), valid until the strings change. The caller must add the null at the end.
     pub fn pointers(&self) -> impl Iterator<Item = *const c_char> {
         self.iter().map(CStr::as_ptr)
     }
 
-    /// The value of the variable `name`: of the first one, as getenv(3) finds it.
+    /// Returns the value of the first variable `name`, as getenv(3) does.
     pub fn variable(&self, name: &str) -> Option<&[u8]> {
         self.iter().find_map(|one| value_of(one.to_bytes(), name))
     }
 
-    /// Leaves out all variables of these names.
+    /// Removes all variables of these names.
     pub fn remove_variables(&mut self, names: &[String]) {
         if names.is_empty() {
             return;

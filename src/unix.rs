@@ -35,8 +35,8 @@ impl Address {
     }
 }
 
-/// A connected stream socket. Does not wait: EAGAIN if the listening socket has no room for another connection that waits. The
-/// kernel sends no event when it has.
+/// Returns a connected stream socket. Does not wait: EAGAIN if the listening socket has no room for another waiting connection.
+/// The kernel sends no event when there is room.
 pub fn connect(address: &Address) -> Result<OwnedFd> {
     let name = address.display()?;
     let unix = match address {
@@ -84,7 +84,7 @@ pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
         Err(error) => {
             drop(listener);
             if let Address::File(path) = address {
-                // The error to tell of is the first one.
+                // Report the first error, not this one.
                 let _ = remove_dead(&c_string(path)?);
             }
             Err(error)
@@ -103,7 +103,7 @@ fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
         Err(error) if error.errno == Errno::EADDRINUSE => error,
         result => return result,
     };
-    // Two that find it dead at once take turns: the second one would move the first one's socket aside for a moment.
+    // Lock, so that two processes that find the socket dead take turns: the second would briefly move the first one's socket.
     let lock = lock_directory(Path::new(path))?;
     if lock.is_none() {
         return Err(taken);
@@ -112,9 +112,9 @@ fn bind(socket: &OwnedFd, path: &str) -> Result<()> {
     bind()
 }
 
-/// Removes the file of a socket that no process has any more.
+/// Removes the file of a dead socket, which no process has open.
 fn remove_dead(path: &CString) -> Result<()> {
-    // Kept open, its inode number is not given to another file; and what it was found to be holds for this file.
+    // Keep the file open: no other file can then get its inode number, and the check below holds for this file.
     let found = match fd::open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty()) {
         Err(Error { errno: Errno::ENOENT, .. }) => return Ok(()),
         result => result?,
@@ -126,8 +126,8 @@ fn remove_dead(path: &CString) -> Result<()> {
     let at = format!("/proc/self/fd/{}", found.as_raw_fd());
     let at = UnixAddr::new(at.as_str()).during_path("connect", path)?;
     let probe = socket(SockType::Datagram)?;
-    // To connect a datagram socket is not felt by one that listens, and is refused for its type; it also finds one that does not
-    // listen yet.
+    // Connecting a datagram socket is refused for its type, and a listening stream socket does not notice. It also finds a
+    // socket that is bound but not listening yet.
     let is_dead = || socket::connect(probe.as_raw_fd(), &at) == Err(Errno::ECONNREFUSED);
     remove::remove(path, |file| fd::is_same(&own, file) && is_dead()).map(drop)
 }

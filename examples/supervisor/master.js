@@ -109,7 +109,7 @@ class Master {
 
   /** As servers do: new logs, and new workers. */
   #hangUp() {
-    // Logs that can't be opened go on in the old files, and say so there.
+    // If a log can't be opened, all logs go on in the old files, with a line that says so.
     this.#daemon.reopenLogs()
     this.#reload().catch((error) => console.error(error.message))
   }

@@ -64,7 +64,7 @@ async function reload() {
   starting = undefined
 }
 
-// The signal is for the program, so a successor ends too: `kill` reaches this process only.
+// A signal is meant for the whole program, but `kill` reaches this process only. So stop a successor, too.
 async function stop() {
   const successor = await starting?.catch(() => undefined)
   if (successor) process.kill(successor.pid)

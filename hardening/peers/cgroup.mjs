@@ -1,4 +1,4 @@
-// A cgroup for all that a run starts, and its removal.
+// Makes a cgroup for all processes that a run starts, and removes it.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -14,8 +14,8 @@ export function makeCgroup() {
 }
 
 /**
- * Removes a cgroup with those below it. Returns what keeps one of them: pids, or the group itself while the kernel is not done
- * with processes that have been killed.
+ * Removes a cgroup with those below it. Returns what keeps one of them: pids, or the group itself while the kernel has not yet
+ * cleaned up killed processes.
  */
 export function removeCgroup(directory) {
   const below = fs.readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())

@@ -1,4 +1,4 @@
-// Containers of podman, all of whose state is in the directory of a run.
+// Containers of podman. All their state is in the directory of a run.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,7 +6,7 @@ import path from 'node:path'
 import { output, run } from './run.mjs'
 import { until } from './until.mjs'
 
-/** How podman does without what a virtual machine may lack: resource limits raised, and cgroup controllers. */
+/** Configures podman without raised resource limits and cgroup controllers, which a virtual machine may lack. */
 const CONFIGURATION = `[containers]
 default_ulimits = []
 pids_limit = 0
@@ -17,7 +17,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 `
 
-/** crun raises RLIMIT_MEMLOCK for a cgroup's device filter; runc knows no containers without a cgroup. */
+/** crun raises RLIMIT_MEMLOCK for the device filter of a cgroup. runc can't make a container without a cgroup. */
 const OPTIONS = { crun: ['--cgroups=disabled'], runc: [] }
 
 export class Podman {
@@ -44,7 +44,7 @@ export class Podman {
     return (await output('podman', this.#args(args), { env: this.env })).trim()
   }
 
-  /** Starts a container by a runtime; returns it. */
+  /** Starts a container with a runtime; returns the container. */
   async start(runtime, options, image, ...command) {
     const args = ['--runtime', runtime, 'run', '--detach', '--network=none', ...OPTIONS[runtime], ...options]
     const container = new Container(this, runtime, await this.output(...args, image, ...command))
@@ -52,13 +52,13 @@ export class Podman {
     return container
   }
 
-  /** Runs a command in a container of its own, to its end. */
+  /** Runs a command to its end in a container of its own. */
   runIn(runtime, options, image, ...command) {
     const args = ['--runtime', runtime, 'run', '--rm', '--network=none', ...OPTIONS[runtime], ...options]
     return this.run(...args, image, ...command)
   }
 
-  /** Removes all containers; the last first, since one may depend on an earlier one. */
+  /** Removes all containers, the last one first, because it may depend on an earlier one. */
   async clean() {
     for (const { id } of this.#containers.splice(0).reverse()) await this.output('rm', '--force', '--time', 0, id)
     return []
@@ -86,7 +86,7 @@ class Container {
     return stdout + stderr
   }
 
-  /** Waits until the server of the container answers; returns that. */
+  /** Waits until the server of the container answers; returns the answer. */
   async answer() {
     let said
     await until('the server answers', async () => {
@@ -102,7 +102,7 @@ class Container {
     await until(`the container says ${word}`, async () => (await this.logs()).includes(word))
   }
 
-  /** Stops the container, whose program has to end by itself and with 0. */
+  /** Stops the container. Its program must end by itself and with 0. */
   async stop() {
     const began = performance.now()
     await this.podman.output('stop', '--time', 10, this.id)

@@ -1,9 +1,9 @@
-// A daemon in the booted machine that something else has started.
+// A daemon in the booted machine, started by another program.
 
 import assert from 'node:assert/strict'
 import { until } from './until.mjs'
 
-/** Checks that the daemon of a pid file is one, and that it answers; returns its pid. */
+/** Checks that the pid file names a real daemon and that it answers; returns its pid. */
 export async function checkDaemon(machine, pidFile = '/run/app.pid', port = 8080) {
   const pid = machine.pidIn(pidFile)
   assert.ok(machine.isAlive(pid), `${pidFile} names ${pid}`)
@@ -18,7 +18,7 @@ export async function checkDaemon(machine, pidFile = '/run/app.pid', port = 8080
   return pid
 }
 
-/** Ends a daemon by SIGTERM, at which it removes its pid file. */
+/** Ends a daemon by SIGTERM. The daemon must remove its pid file. */
 export async function endDaemon(machine, pid, pidFile = '/run/app.pid') {
   await machine.output('kill', [pid])
   await until('the daemon has ended', () => !machine.isAlive(pid))

@@ -1,4 +1,4 @@
-// The groups of scenarios, by the name that they are asked for.
+// The groups of scenarios, by the names that the command line takes.
 
 import { launchers } from './launchers.mjs'
 import { logrotate } from './logrotate.mjs'
@@ -10,5 +10,5 @@ export const GROUPS = { systemd, podman, sshd, logrotate, launchers }
 
 export const needsContainers = (name) => name === 'podman'
 
-/** Whether a group runs in the booted machine. */
+/** Returns true if a group runs in the booted machine. */
 export const needsMachine = (name) => !needsContainers(name)

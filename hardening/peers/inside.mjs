@@ -1,4 +1,4 @@
-// inside.mjs SCRATCH GROUP...: runs groups of scenarios in the namespaces that inside.sh has made, and notes each outcome.
+// inside.mjs SCRATCH GROUP...: runs groups of scenarios in the namespaces that inside.sh made, and records each outcome.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -16,7 +16,7 @@ function note(row) {
   console.log(line(row))
 }
 
-/** Returns what runs a scenario of a peer. `clean` tidies up after it, and returns what the scenario has left. */
+/** Returns a function that runs a scenario of a peer. `clean` tidies up after it, and returns what the scenario has left. */
 function recorder(peer, clean = async () => []) {
   return async (scenario, body) => {
     const began = performance.now()
@@ -40,7 +40,7 @@ function recorder(peer, clean = async () => []) {
   }
 }
 
-/** The processes of this namespace, apart from PID 1 and this one. */
+/** Returns the processes of this namespace, except for PID 1 and this one. */
 function others() {
   const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.map(Number).filter((pid) => pid !== 1 && pid !== process.pid)

@@ -1,13 +1,14 @@
-# inside.sh CGROUP SCRATCH NODE GROUP...: runs the groups in namespaces of their own, of which CGROUP is the root of cgroups.
-# The root file system is read-only there, apart from SCRATCH; /run and /var/cache are new. /tmp is as outside, since systemd-nspawn makes its
-# mount point there. catatonit is PID 1 and reaps what the groups leave; the kernel ends it all with PID 1.
+# inside.sh CGROUP SCRATCH NODE GROUP...: runs the groups in namespaces of their own, with CGROUP as the root of cgroups.
+# The root file system is read-only there, except for SCRATCH; /run and /var/cache are new. /tmp is the machine's, because
+# systemd-nspawn makes its mount point there. catatonit is PID 1 and reaps what the groups leave. The kernel ends all processes
+# with PID 1.
 set -e
 echo $$ > "$1/cgroup.procs"
 shift
 exec unshare --cgroup --mount --pid --net --ipc --uts --fork --kill-child --mount-proc --propagation private sh -ec '
   umount -R /sys/fs/cgroup
   mount -t cgroup2 none /sys/fs/cgroup
-  # Only a group without processes can give controllers to the groups below.
+  # Only a group without processes can give controllers to the groups below it.
   mkdir -p /sys/fs/cgroup/driver
   echo $$ > /sys/fs/cgroup/driver/cgroup.procs
 

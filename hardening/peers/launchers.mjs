@@ -1,4 +1,4 @@
-// What starts daemons on servers, beside service managers: each has to return, and to leave a daemon that is one.
+// Programs that start daemons on servers, other than service managers. Each must return, and leave a real daemon.
 
 import assert from 'node:assert/strict'
 import { checkDaemon, endDaemon } from './daemons.mjs'
@@ -27,10 +27,10 @@ const COMMANDS = {
 export async function launchers({ machine, scenario }) {
   const sh = (script, options) => machine.output('env', ['DIRECTORY=/run/launched', 'sh', '-ec', script], options)
   const pidFile = '/run/launched/app.pid'
-  /** Checks the daemon that was launched, and ends it. */
+  /** Checks the launched daemon, and ends it. */
   const endLaunched = async () => endDaemon(machine, await checkDaemon(machine, pidFile), pidFile)
   const isServing = async () => (await machine.answer()) === `Hello from ${machine.pidIn(pidFile)}`
-  /** A scenario with a directory of its own for the daemon's files. */
+  /** Runs a scenario with a directory of its own for the daemon's files. */
   const launches = (title, body) =>
     scenario(title, async () => {
       machine.remove('/run/launched')
@@ -98,7 +98,7 @@ export async function launchers({ machine, scenario }) {
     })
     try {
       await sh('systemctl start cron')
-      // It looks once a minute.
+      // cron looks once a minute.
       await until('the daemon serves', isServing, 90_000)
     } finally {
       machine.remove('/etc/cron.d/peers')

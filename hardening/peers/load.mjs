@@ -1,10 +1,10 @@
-// Requests without a pause, while a scenario does what must not be noticed.
+// Constant requests during a change that clients must not notice.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 
-/** Runs `body` while a client of the machine asks a server on and on; not one request may fail. */
+/** Runs `body` while a client of the machine keeps asking a server. No request may fail. */
 export async function underLoad(machine, port, body) {
   const client = machine.start('node', ['load.js', port])
   await once(client.stdout, 'readable')

@@ -1,4 +1,4 @@
-// logrotate with README's stanza, against a daemon that logs numbered lines without a pause.
+// logrotate with the stanza of README, against a daemon that constantly logs numbered lines.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -9,7 +9,7 @@ import { until } from './until.mjs'
 
 const STANZA = '/etc/logrotate.d/app'
 const LOGS = ['app.log', 'app.err']
-/** As many as the stanza keeps old logs. */
+/** Number of old logs that the stanza keeps. */
 const ROTATIONS = 8
 
 const printedStanza = () => printed('README.md', 'logrotate.conf')
@@ -19,7 +19,7 @@ export async function logrotate({ machine, scenario }) {
   const log = (name) => `/var/log/${name}`
   const has = (name) => machine.exists(log(name)) && machine.read(log(name)) !== ''
 
-  /** Starts the daemon, rotates its logs `rotations` times, ends it, and removes all; `check` looks before the end. */
+  /** Starts the daemon, rotates its logs `rotations` times, ends it, and removes all files. Calls `check` before the end. */
   const rotates = (title, { stanza, options = {}, rotations = ROTATIONS, isReopened = true, check }) =>
     scenario(title, async () => {
       machine.write(STANZA, stanza, { mode: 0o644 })
@@ -36,7 +36,7 @@ export async function logrotate({ machine, scenario }) {
       } finally {
         await machine.run('kill', [pid])
         await until('the daemon has ended', () => !machine.isAlive(pid))
-        // Another user than root can't remove it there.
+        // Only root can remove it there.
         if (options.user) machine.remove('/run/app.pid')
       }
       for (const name of LOGS) assertWhole(machine, name)
@@ -81,7 +81,7 @@ const saysSo = (machine) =>
     return text.includes('EACCES') && /line \d+\n$/.test(text.slice(text.indexOf('EACCES')))
   })
 
-/** Checks that the files of a log have each line once. */
+/** Checks that the files of a log have each line exactly once. */
 function assertWhole(machine, name) {
   const directory = machine.path('/var/log')
   const files = fs.readdirSync(directory).filter((file) => file.startsWith(name))

@@ -1,4 +1,4 @@
-// A Debian tree that is booted with systemd as PID 1, by systemd-nspawn, and what a scenario does in it.
+// A Debian tree, booted by systemd-nspawn with systemd as PID 1, and the actions of scenarios in it.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -47,7 +47,7 @@ export class Machine {
     await exit
   }
 
-  /** The command that runs another in the machine. */
+  /** Returns the command that runs another command in the machine. */
   command(program, args, environment = []) {
     const enter = ['--target', this.#init, ...NAMESPACES]
     return [
@@ -61,7 +61,7 @@ export class Machine {
     return run(...this.command(program, args), options)
   }
 
-  /** Runs a program that has to end with 0; returns its output. */
+  /** Runs a program that must end with 0; returns its output. */
   output(program, args, options) {
     return output(...this.command(program, args), options)
   }
@@ -77,7 +77,7 @@ export class Machine {
     return child
   }
 
-  /** The path of a file of the machine, from outside. No part of it may be a symbolic link. */
+  /** Returns the path of a file of the machine, from outside. No part of the path may be a symbolic link. */
   path(file) {
     return path.join(`/proc/${this.#init}/root`, file)
   }
@@ -99,7 +99,7 @@ export class Machine {
     fs.rmSync(this.path(file), { recursive: true, force: true })
   }
 
-  /** The number in a pid file; NaN while there is none. */
+  /** Returns the number in a pid file; NaN if there is none. */
   pidIn(file) {
     return this.exists(file) ? Number(this.read(file)) : Number.NaN
   }
@@ -108,19 +108,19 @@ export class Machine {
     try {
       return !/^State:\s+Z/m.test(this.read(`/proc/${pid}/status`))
     } catch (error) {
-      // It has ended: before the file was opened, or while it was read.
+      // The process ended before the file was opened, or while it was read.
       if (['ENOENT', 'ESRCH'].includes(error.code)) return false
       throw error
     }
   }
 
-  /** The parent, session and terminal of a process, by stat(5). */
+  /** Returns the parent, session and terminal of a process, by stat(5). */
   statOf(pid) {
     const [, ppid, , session, tty] = this.read(`/proc/${pid}/stat`).split(') ')[1].split(' ').map(Number)
     return { ppid, session, tty }
   }
 
-  /** What the descriptors of a process lead to. */
+  /** Returns the files that the descriptors of a process lead to. */
   openIn(pid) {
     const directory = this.path(`/proc/${pid}/fd`)
     return fs.readdirSync(directory).flatMap((fd) => {
@@ -132,7 +132,7 @@ export class Machine {
     })
   }
 
-  /** The pids of the machine whose command line matches. */
+  /** Returns the pids of the machine whose command line matches. */
   pidsOf(pattern) {
     const pids = fs.readdirSync(this.path('/proc')).filter((name) => /^\d+$/.test(name))
     return pids.map(Number).filter((pid) => pattern.test(this.#commandOf(pid)))
@@ -146,13 +146,13 @@ export class Machine {
     }
   }
 
-  /** The answer of a server of the machine. */
+  /** Returns the answer of a server of the machine. */
   async answer(port = 8080) {
     const { stdout } = await this.run('curl', ['--silent', '--max-time', 10, `http://127.0.0.1:${port}/`])
     return stdout.trim()
   }
 
-  /** Ends what a scenario has left, and returns that: programs of Node.js, and what they have written. */
+  /** Ends and returns what a scenario has left: programs of Node.js, and the files that they have written. */
   async clean() {
     const isNode = /(^|\/)node /
     const left = []

@@ -1,2 +1,2 @@
-/** Why a scenario can't run on this machine: it is skipped. */
+/** Explains why this machine can't run a scenario, which is then skipped. */
 export class Missing extends Error {}

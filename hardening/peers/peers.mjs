@@ -1,9 +1,10 @@
-// npm run test:peers [-- systemd podman sshd logrotate launchers]: the packed tarball beside real service managers, container
-// runtimes and launchers. It prints a table of peer, scenario, result and time, and fails if a scenario fails or leaves a trace.
+// npm run test:peers [-- systemd podman sshd logrotate launchers]: tests the packed tarball beside real service managers,
+// container runtimes and launchers. Prints a table of peer, scenario, result and time. Fails if a scenario fails or leaves
+// anything behind.
 //
-// Needs root, and Debian or a relative of it: it installs PACKAGES with apt-get, and asks the same archive for two Debian trees.
+// Needs root, and Debian or a relative of it: it installs PACKAGES with apt-get, and makes two Debian trees from the same archive.
 // One tree boots with systemd as PID 1, the other becomes the image of the containers. All scenarios run in namespaces of their
-// own (inside.sh), where only a temporary directory can be written to. That directory and a cgroup are removed at the end.
+// own (inside.sh), where only a temporary directory is writable. That directory and a cgroup are removed at the end.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

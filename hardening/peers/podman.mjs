@@ -1,4 +1,4 @@
-// Containers of podman by crun and by runc, with the default seccomp profile and the containers guide as it is printed.
+// Containers of podman with crun and runc, the default seccomp profile and the containers guide as printed.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -11,10 +11,10 @@ import { output } from './run.mjs'
 import { until } from './until.mjs'
 
 const GUIDE = 'docs/guides/containers.md'
-/** What the guide's Dockerfile begins with. */
+/** The base image of the guide's Dockerfile. */
 const BASE = 'docker.io/library/node:24-slim'
 
-/** How the guide's program is run: a container's options. */
+/** The options of containers that run the guide's program. */
 const WAYS = {
   'as root': [],
   '--init': ['--init'],
@@ -25,7 +25,7 @@ const WAYS = {
   '--init --read-only --cap-drop=ALL --user node': ['--init', '--read-only', '--cap-drop=ALL', '--user=node'],
 }
 
-/** How each call is made. */
+/** The options of containers that run every call. */
 const CALLERS = {
   ...WAYS,
   '--cap-drop=ALL': ['--cap-drop=ALL'],
@@ -50,7 +50,7 @@ export async function podman({ scratch, recorder }) {
     )
 }
 
-/** Builds the guide's image as it is printed, on a base that has this machine's node and npm. */
+/** Builds the guide's image as printed, on a base that has this machine's node and npm. */
 async function build(podman, scratch) {
   const archive = path.join(scratch, 'image.tar')
   await output('tar', ['--create', '--file', archive, '--directory', path.join(scratch, 'image'), '.'])

@@ -1,4 +1,4 @@
-// What the scenarios need, made outside of their namespaces: packages of this machine, Debian trees, the packed tarball.
+// Prepares the scenarios outside of their namespaces: packages of this machine, Debian trees, the packed tarball.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -11,7 +11,7 @@ import { output } from './run.mjs'
 
 const SUITE = 'bookworm'
 
-/** The packages that this machine gets, with a program of each. */
+/** The packages that this machine gets, each with one of its programs. */
 const PACKAGES = {
   mmdebstrap: 'mmdebstrap',
   catatonit: 'catatonit',
@@ -23,11 +23,11 @@ const CONTAINER_PACKAGES = {
   conmon: 'conmon',
   crun: 'crun',
   runc: 'runc',
-  // The seccomp profile that podman takes by default.
+  // The seccomp profile that podman uses by default.
   'golang-github-containers-common': '/usr/share/containers/seccomp.json',
 }
 
-/** What a node binary of nodejs.org is linked with, and what looks at it. */
+/** The libraries of a nodejs.org binary, and tools to inspect it. */
 const IN_BOTH_TREES = ['libstdc++6', 'libatomic1', 'procps', 'curl']
 const IN_THE_MACHINE = [
   ...['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd'],
@@ -45,7 +45,7 @@ async function fetching(program, args, options) {
   }
 }
 
-/** Installs the packages of groups that this machine lacks, and says which. */
+/** Installs the packages of groups that this machine lacks, and prints their names. */
 export async function installPackages(groups) {
   const wanted = {
     ...PACKAGES,
@@ -60,7 +60,7 @@ export async function installPackages(groups) {
   await fetching('apt-get', ['install', '--yes', '--no-install-recommends', ...names], { env })
 }
 
-/** Packs the package as it is built, and installs the tarball as its users do. Returns the directory of that. */
+/** Packs the package as built, and installs the tarball as a user does. Returns the directory of the installation. */
 export async function installTarball(scratch) {
   const app = path.join(scratch, 'app')
   fs.mkdirSync(app)
@@ -72,7 +72,7 @@ export async function installTarball(scratch) {
   return app
 }
 
-/** Makes the trees that groups need, and puts node and the app into them. */
+/** Makes the trees that groups need, with node and the app in them. */
 export async function makeTrees(scratch, app, groups) {
   if (groups.some(needsMachine)) {
     const tree = await makeTree(path.join(scratch, 'machine'), [...IN_BOTH_TREES, ...IN_THE_MACHINE])
@@ -97,7 +97,7 @@ async function makeTree(tree, packages) {
   return tree
 }
 
-/** The npm of this machine, as the images of Node.js have it. */
+/** Installs this machine's npm, as the images of Node.js have one. */
 async function installNpm(prefix) {
   const modules = (await output('npm', ['root', '--global'])).trim()
   fs.cpSync(path.join(modules, 'npm'), path.join(prefix, 'lib/node_modules/npm'), {
@@ -107,7 +107,7 @@ async function installNpm(prefix) {
   fs.symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', path.join(prefix, 'bin/npm'))
 }
 
-/** Puts the programs of the guides, and those of this directory, beside an installed procnative. */
+/** Puts the programs of the guides and of this directory beside an installed procnative. */
 function furnish(directory, app) {
   fs.cpSync(app, directory, { recursive: true })
   fs.cpSync(path.join(root, 'hardening/peers/programs'), directory, { recursive: true })

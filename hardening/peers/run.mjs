@@ -1,4 +1,4 @@
-// Running programs to their end, for a limited time.
+// Runs programs to their end, for a limited time.
 
 import { run as start } from '../../__test__/helpers/run.mjs'
 

@@ -1,4 +1,4 @@
-// Daemons that are started over Debian's sshd, with PAM and logind.
+// Daemons started over Debian's sshd, with PAM and logind.
 
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -14,7 +14,7 @@ const HOW = { 'a terminal': '-tt', 'no terminal': '-T', 'no terminal and no inpu
 
 export async function sshd({ machine, scenario }) {
   await prepare(machine)
-  /** The arguments of ssh, for a command of a user. */
+  /** Returns the arguments of ssh for a command of a user. */
   const ssh = (user, how, command) => [
     '-q',
     '-o',
@@ -42,7 +42,7 @@ export async function sshd({ machine, scenario }) {
       for (let round = 0; round < 2 * ROUNDS; round++) {
         machine.start('ssh', ssh('root', how, 'cd /srv/app && exec node daemon.js'))
         await until('the session has begun', () => machine.pidsOf(/^node daemon\.js/).length > 0)
-        // A moment of the start, each round a later one: the whole start takes some 200 ms.
+        // Cut at a later point of the start in each round: a whole start takes about 200 ms.
         await pass(round * 10)
         const clients = machine.pidsOf(/^ssh /)
         if (clients.length > 0) await machine.run('kill', ['-KILL', ...clients])
@@ -53,7 +53,7 @@ export async function sshd({ machine, scenario }) {
           return pids.length === 1 && (await machine.answer()) === `Hello from ${machine.pidIn(PID_FILE)}`
         })
         if (machine.pidsOf(/node .*daemon\.js/).length > 0) await endDaemon(machine, await checkDaemon(machine))
-        // The file of a daemon that SIGHUP has ended stays, without a lock.
+        // The file of a daemon that SIGHUP has ended remains, without a lock.
         else machine.remove(PID_FILE)
       }
     })
@@ -98,7 +98,7 @@ export async function sshd({ machine, scenario }) {
   )
 }
 
-/** A key of root's that lets root and user in, and a program in the home of the user. */
+/** Makes a key of root that lets root and user in, and puts a program into the home of the user. */
 async function prepare(machine) {
   await machine.sh(`
     mkdir -p /root/.ssh /home/user/.ssh /home/user/node_modules

@@ -4,19 +4,19 @@ import assert from 'node:assert/strict'
 import { printed } from './guide.mjs'
 import { until } from './until.mjs'
 
-/** Scenarios restart services more often than systemd lets them. */
+/** A setting without a start limit: scenarios restart services more often than systemd allows. */
 const NO_START_LIMIT = '[Unit]\nStartLimitIntervalSec=0\n'
 
 /** How long a stop may take. */
 const STOP_MS = 5000
 
-/** The service manager of a machine, or that of its user. */
+/** The service manager of a machine, or of its user. */
 export class Manager {
   static system(machine) {
     return new Manager(machine, { directory: '/run/systemd/system', byUnit: '--unit', prefix: [] })
   }
 
-  /** The manager of the user whose number this is; it has to run. */
+  /** Returns the manager of the user with this number; it must be running. */
   static user(machine, uid) {
     const runtime = `/run/user/${uid}`
     const prefix = [
@@ -40,19 +40,19 @@ export class Manager {
     this.command = [...prefix, 'systemctl', option]
   }
 
-  /** Runs systemctl, which has to end with 0; returns its output. */
+  /** Runs systemctl, which must end with 0; returns its output. */
   systemctl(...args) {
     const [program, ...before] = this.command
     return this.machine.output(program, [...before, ...args])
   }
 
-  /** What the journal has; the arguments say which lines. */
+  /** Returns lines of the journal, selected by the arguments. */
   async journal(...which) {
     await this.machine.output('journalctl', ['--sync'])
     return this.machine.output('journalctl', ['--no-pager', '--output=cat', ...which])
   }
 
-  /** The end of what some units have said since `began`, in ms. */
+  /** Returns the last lines that some units have logged since `began`, in ms. */
   lastOf(names, began) {
     return this.journal(
       '--lines=12',
@@ -76,13 +76,13 @@ export class Manager {
   }
 }
 
-/** The text of a unit of the systemd guide, as it is printed. */
+/** Returns the text of a unit of the systemd guide, as printed. */
 const unit = (name) => printed('docs/guides/systemd.md', name)
 
 /** The pid file of the services that run as root. */
 export const PID_FILE = '/run/app.pid'
 
-/** The text of a service that runs a program of this directory, which is reloaded by SIGHUP. */
+/** Returns the text of a service that runs a program of this directory and is reloaded by SIGHUP. */
 export const service = (type, command, settings = '') => `[Service]
 Type=${type}
 ExecStart=/usr/bin/node /srv/app/${command}
@@ -99,7 +99,7 @@ export class Services {
   /** A scenario with units of the guide. */
   printed = (title, names, body) => this.own(title, Object.fromEntries(names.map((name) => [name, unit(name)])), body)
 
-  /** A scenario with the text of app.service, or with the texts of several units by their names. */
+  /** Runs a scenario with the text of app.service, or with the texts of several units by name. */
   own = (title, texts, body, manager = this.manager) => {
     const units = typeof texts === 'string' ? { 'app.service': texts } : texts
     return this.scenario(title, () =>
@@ -108,7 +108,7 @@ export class Services {
   }
 }
 
-/** Runs `body` with units that are there for that time; `texts` has their texts by their names. */
+/** Runs `body` with units that exist only meanwhile; `texts` has their texts by name. */
 async function withUnits(manager, texts, body) {
   const began = Date.now()
   const names = Object.keys(texts)
@@ -130,7 +130,7 @@ async function withUnits(manager, texts, body) {
   }
 }
 
-/** A request to a socket would start its service again. */
+/** Sorts sockets first, to stop them first: a request to a socket would start its service again. */
 const socketsFirst = (one, other) => Number(other.endsWith('.socket')) - Number(one.endsWith('.socket'))
 
 /** A service by its name. */
@@ -158,7 +158,7 @@ class Service {
     return Number((await this.show('MainPID')).MainPID)
   }
 
-  /** Checks that the service runs and that its main process answers; returns the pid of that. */
+  /** Checks that the service runs and that its main process answers; returns the pid of the main process. */
   async serves() {
     const { MainPID, SubState } = await this.show('MainPID', 'SubState')
     assert.equal(SubState, 'running')
@@ -166,7 +166,7 @@ class Service {
     return Number(MainPID)
   }
 
-  /** What the service has said since it was started the last time. */
+  /** Returns what the service has logged since its last start. */
   async journal() {
     const { InvocationID } = await this.show('InvocationID')
     return this.manager.journal(`_SYSTEMD_INVOCATION_ID=${InvocationID}`)
@@ -183,12 +183,12 @@ class Service {
     assert.equal(this.machine.pidIn(PID_FILE), await this.mainPid())
   }
 
-  /** Waits until systemd has that status of the service. */
+  /** Waits until systemd shows that status of the service. */
   tells(status) {
     return until(`the status is ${status}`, async () => (await this.show('StatusText')).StatusText === status, 3000)
   }
 
-  /** Stops the service, which has to end by itself, and to leave no process and no pid file. */
+  /** Stops the service, which must end by itself and leave no process and no pid file. */
   async stop() {
     const began = performance.now()
     await this.systemctl('stop')
@@ -199,7 +199,7 @@ class Service {
     assert.ok(!this.machine.exists(PID_FILE), `${PID_FILE} is left`)
   }
 
-  /** Reloads the service, and waits until its successor is the main process and the predecessor has ended. */
+  /** Reloads the service. Waits until its successor is the main process and the predecessor has ended. */
   async reload() {
     const before = await this.mainPid()
     await this.systemctl('reload')

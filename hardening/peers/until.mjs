@@ -1,4 +1,4 @@
-// Waiting for what another process brings about.
+// Waits for a condition that another process brings about.
 
 import { eventually } from '../faults/eventually.mjs'
 

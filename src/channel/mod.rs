@@ -53,7 +53,7 @@ impl Channel {
         self.socket
     }
 
-    /// See [`Outbox::send`]. Follow the first one of a turn by [`Channel::end_turn`], once.
+    /// See [`Outbox::send`]. After the first call of a turn, the caller must call [`Channel::end_turn`] once.
     pub fn send<E>(
         &mut self,
         descriptors: &[RawFd],

@@ -70,7 +70,7 @@ pub struct Outbox {
     state: State,
     /// How many bytes there were when the kernel had no room.
     refused: usize,
-    /// Messages sent that the caller of [`Outbox::send`] was told are queued.
+    /// Messages sent since their caller was told by [`Outbox::send`] that they are queued.
     done: u64,
     failure: Option<Error>,
 }
@@ -108,7 +108,7 @@ impl Outbox {
     /// Sends a message whose payload `write` puts at the end of what it is given; or queues it, with duplicates of its
     /// descriptors. An error is about this message only, which then was not sent. `now`: not to wait for others.
     ///
-    /// Returns true if the message was sent and there is nothing else to tell; otherwise [`Outbox::done`] counts it later.
+    /// Returns true if the message was sent and there is nothing else to report. Otherwise [`Outbox::done`] counts it later.
     pub fn send<E>(
         &mut self,
         socket: BorrowedFd<'_>,

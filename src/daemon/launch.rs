@@ -44,7 +44,7 @@ pub struct Orders {
     /// Handed to the daemon as it stands.
     pub settings: String,
     pub timeout: Option<Duration>,
-    /// The socket of the service manager that is to know the daemon.
+    /// The socket of the service manager, which must know the daemon.
     pub manager: Option<String>,
 }
 
@@ -92,7 +92,7 @@ fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
     let outcome = watch(daemon, &launcher_end, &stderr, deadline)?;
     Ok(match outcome {
         Outcome::Ready { pid, .. } => {
-            // The link stays open meanwhile: the daemon waits for its end.
+            // The link stays open until the manager knows the daemon: the daemon waits for the link's end.
             let told = introduce(orders.manager.as_deref(), pid, "READY=1");
             Outcome::Ready { pid, handed_over, told }
         }
@@ -139,8 +139,8 @@ fn plan(
     Ok(plan)
 }
 
-/// Makes the daemon a child of init, or of the service manager. systemd watches the process that MAINPID= names only if that
-/// is its child by then, and a launcher that is a subreaper would have it back.
+/// Makes the daemon a child of init, or of the service manager. systemd watches the process of MAINPID= only if that process
+/// is already its child. A launcher that is a subreaper would get the daemon back, so it stops being one.
 fn release(daemon: Daemon) -> Result<i32> {
     if process::is_child_subreaper().during("prctl")? {
         process::set_child_subreaper(false).during("prctl")?;

@@ -14,7 +14,7 @@ use crate::error::{During, Result};
 use crate::sys::poll;
 use crate::{ancillary, fd, sys};
 
-/// How long a launcher may take to tell the service manager: to send a message, and to have it read.
+/// How long a launcher may take to send the message and to learn that the service manager has read it.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// The longest message; a socket's send buffer is larger by default.
@@ -112,7 +112,7 @@ impl DaemonEnd {
     }
 
     /// Releases the launcher, or dies with it where it has died: the death signal is cleared first, because a
-    /// launcher ends as soon as it hears of readiness. `is_managed`: waits until the launcher has told the service manager.
+    /// launcher ends as soon as it hears of readiness. `is_managed`: wait until the launcher has told the service manager.
     pub fn ready(&self, is_managed: bool) -> Result<()> {
         sys::process::set_parent_death_signal(0).during("prctl")?;
         if !send(&self.0, &[READY])? {

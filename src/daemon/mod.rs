@@ -22,7 +22,7 @@ pub enum Outcome {
         pid: i32,
         /// Whether the pid file was the caller's until now.
         handed_over: bool,
-        /// Whether the service manager knows; None if there is none to tell.
+        /// Whether the service manager knows the daemon; None if there is no manager.
         told: Option<Result<bool>>,
     },
     /// The pid file is locked by another one.
@@ -63,8 +63,8 @@ fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
     Ok(Outcome::Late { killed, said })
 }
 
-/// Tells the service manager at `manager` that `pid` takes the caller's place, and waits until it knows. The manager listens to
-/// the main process only, so the daemon waits for this before its own messages.
+/// Tells the service manager at `manager` that `pid` replaces the caller, and waits until the manager has read that. The
+/// manager listens to the main process only, so the daemon waits for this before it sends messages of its own.
 fn introduce(manager: Option<&str>, pid: i32, state: &str) -> Option<Result<bool>> {
     manager.map(|socket| notify::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
 }

@@ -56,14 +56,14 @@ impl Drop for Opened {
             && let Ok(path) = c_string(path)
             && !path.is_empty()
         {
-            // The error to tell of is why it is dropped.
+            // Report the error of the failed start, not this one.
             let _ = fd::remove_own(&path, file);
         }
     }
 }
 
 impl Output {
-    /// Opens it as the daemon would, with its umask. A new file belongs to `owner`, or else to the caller.
+    /// Opens the output as the daemon would, with the daemon's umask. A new file belongs to `owner`, or else to the caller.
     pub fn open(&self, umask: u32, owner: Option<&Identity>) -> Result<Opened> {
         match self {
             Self::Ignore => fd::dev_null().map(Opened::Owned),
@@ -87,7 +87,7 @@ pub struct Stderr {
 impl Stderr {
     pub fn open(output: &Output, umask: u32, owner: Option<&Identity>) -> Result<Self> {
         let opened = match output {
-            // A write to memory counts for RLIMIT_FSIZE, and one to /dev/null does not: what is ignored must not fail.
+            // RLIMIT_FSIZE limits writes to memory, but not to /dev/null. Writes to an ignored output must not fail.
             Output::Ignore if sys::process::may_write_any_size().during("getrlimit")? => {
                 let memory = sys::fd::memory_file(c"procnative-stderr").during("memfd_create")?;
                 Opened::Owned(memory)

@@ -38,7 +38,7 @@ pub struct Orders {
     pub pid_file: Option<String>,
     /// Whether it will say READY=1, to a NOTIFY_SOCKET that it is given for that.
     pub notifies: bool,
-    /// The socket of the service manager that is to know a successor.
+    /// The socket of the service manager, which must know a successor.
     pub manager: Option<String>,
 }
 
@@ -252,11 +252,11 @@ impl Running {
             None => {}
         }
         self.daemon.release();
-        // systemd does not begin its watchdog's interval anew for another main process: two reloads within one would end the
-        // service.
+        // Send WATCHDOG=1 too: systemd keeps the watchdog interval of the previous main process. Two reloads within one
+        // interval would end the service.
         let manager = self.manager.as_deref().filter(|_| handed_over);
         let told = introduce(manager, pid, "WATCHDOG=1");
-        // Only now: a successor waits for the end of this socket before it speaks to the manager itself.
+        // Close this socket only now: a successor waits for its end before it sends messages to the manager itself.
         drop(self.receiver);
         Ok(Outcome::Ready { pid, handed_over, told })
     }

@@ -18,7 +18,7 @@ pub enum Stopped {
     NotRunning,
     /// The file is locked, but what holds the lock is not the process that it names.
     Unknown,
-    /// Gone, by its own or, past the time-out, by SIGKILL. `pid` is the one that was found first.
+    /// The daemon ended by itself, or by SIGKILL after the time-out. `pid` is the daemon found first.
     Gone {
         pid: i32,
         killed: bool,
@@ -29,7 +29,7 @@ pub enum Stopped {
     },
 }
 
-/// Stops the daemon, and then each successor that it had started: a successor holds the lock when its predecessor has ended.
+/// Stops the daemon, and then each successor that it had started. A successor holds the lock once its predecessor has ended.
 pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<Stopped> {
     let mut stopped = Stopped::NotRunning;
     let mut patience = PATIENCE;
@@ -52,8 +52,8 @@ pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<St
     Ok(Stopped::Unknown)
 }
 
-/// Sends `signal` and waits for the end; past `timeout`, sends SIGKILL if `kill`, and waits as long again. Returns whether it
-/// took SIGKILL; None if the process is still there.
+/// Sends `signal` and waits for the end. After `timeout`, sends SIGKILL if `kill` is set, and waits as long again. Returns
+/// whether SIGKILL was necessary; None if the process still exists.
 fn end(process: &OwnedFd, signal: i32, timeout: Duration, kill: bool) -> Result<Option<bool>> {
     for (signal, killed) in [(signal, false), (libc::SIGKILL, true)] {
         if killed && !kill {

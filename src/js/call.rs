@@ -100,8 +100,8 @@ impl<'call> Argument<'call> {
         let room = longest + 1;
         self.reserve(bytes, room)?;
         let mut written = 0;
-        // SAFETY: at most `room` is written there, and as much of it initialized as `written` says. Not all the spare
-        // capacity is lent: Node 20 and 22 cut its length to an int, so that 2 GiB of it would be no room at all.
+        // SAFETY: Node-API writes at most `room` bytes, and sets `written` to the number of bytes that it has initialized. Don't
+        // pass all the spare capacity: Node 20 and 22 cut its length to an int, so 2 GiB would count as no room at all.
         unsafe {
             let spare = bytes.spare_capacity_mut().as_mut_ptr().cast();
             check(sys::napi_get_value_string_utf8(self.env, self.value, spare, room, &raw mut written))?;
@@ -110,7 +110,7 @@ impl<'call> Argument<'call> {
         Ok(true)
     }
 
-    /// Puts the elements of a Uint8Array at the end of `bytes`.
+    /// Appends the elements of a Uint8Array to `bytes`.
     pub fn append_elements_to(self, bytes: &mut Vec<u8>) -> Result<()> {
         let elements = self.elements()?;
         self.reserve(bytes, elements.len())?;
@@ -118,7 +118,7 @@ impl<'call> Argument<'call> {
         Ok(())
     }
 
-    /// Throws ENOMEM where there is no memory.
+    /// Throws ENOMEM if there is not enough memory.
     fn reserve(self, bytes: &mut Vec<u8>, additional: usize) -> Result<()> {
         memory::reserve(bytes, additional).during("sendmsg").or_throw(&Env::from_raw(self.env))
     }

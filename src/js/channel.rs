@@ -37,8 +37,8 @@ fn with_channel<T>(
 }
 
 /// Sends a message, or queues it, with duplicates of its descriptors: reactor, token, a string or Uint8Array, and no
-/// descriptor, one, or an Int32Array of them. Throws where neither can be done. Returns true if it was sent; otherwise, the
-/// report of the turn's end (`endTurn`) counts it.
+/// descriptor, one, or an Int32Array of them. Throws if it can do neither. Returns true if the message was sent. Otherwise the
+/// report at the end of the turn (`endTurn`) counts it.
 pub struct SendMessage;
 
 impl Function for SendMessage {
@@ -64,7 +64,7 @@ impl Function for SendMessage {
     }
 }
 
-/// Ends the turn: sends what it has left. Returns a report, see `report`.
+/// Ends the turn: sends its remaining messages. Returns a report, see `report`.
 #[napi(catch_unwind)]
 pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<f64> {
     with_channel(&env, reactor, token, |channel, _| {
@@ -73,7 +73,7 @@ pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<f64> {
     })
 }
 
-/// Sends what is queued, as far as there is room. Returns a report, see `report`.
+/// Sends queued messages while there is room. Returns a report, see `report`.
 #[napi(catch_unwind)]
 pub fn flush_channel(env: Env, reactor: u32, token: f64) -> Result<f64> {
     with_channel(&env, reactor, token, |channel, _| {
@@ -82,12 +82,12 @@ pub fn flush_channel(env: Env, reactor: u32, token: f64) -> Result<f64> {
     })
 }
 
-/// The state of what is queued, and `STATES` times the number of queued messages that were sent since the last report.
+/// Returns the state of the queue, plus `STATES` times the number of queued messages sent since the last report.
 fn report(channel: &mut Channel, state: State) -> f64 {
     f64::from(number_of(state)) + STATES * channel.done() as f64
 }
 
-/// More than the number of any state. In lib/channel.js, too.
+/// Greater than the number of any state. The same constant is in lib/channel.js.
 const STATES: f64 = 8.0;
 
 /// Throws why the next message can't be sent.
@@ -118,8 +118,8 @@ pub fn read_channel(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()>
 /// Messages, and how the stream has ended, if it has.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Incoming<'env> {
-    /// The payloads: text as one JSON array, with `between` between one and the next; or one by one, where some text is not
-    /// UTF-8, and nothing for that, or where the array would be too long. Bytes in one buffer, with other things in between.
+    /// Payloads of text: one JSON array, with `between` between two payloads. Or one string each, None for a text that is not
+    /// UTF-8: if there is such a text, or if the array would be too long. Payloads of bytes: one buffer, with other bytes between.
     pub content: Option<Either3<JsString<'env>, Vec<Option<JsString<'env>>>, BufferSlice<'env>>>,
     /// Another number each time, that no peer can know.
     pub between: u32,
@@ -131,7 +131,7 @@ pub struct Incoming<'env> {
     pub end: Option<&'static str>,
 }
 
-/// Receives what there is, up to a limit. `longestText`: how long a string can be here, in UTF-16 units; 0 where messages are
+/// Receives messages, up to a limit. `longestText`: the longest string of the runtime, in UTF-16 units; 0 if messages are
 /// bytes.
 #[napi(catch_unwind)]
 pub fn receive_messages(env: &Env, reactor: u32, token: f64, longest_text: u32) -> Result<Incoming<'_>> {
@@ -180,17 +180,17 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batc
     Ok(Incoming { content, between, frames, fds, is_cut, end })
 }
 
-/// Whether a payload is a text with more UTF-16 units than that. None has more units than bytes.
+/// Returns true if a payload is a text with more UTF-16 units than `longest`. No text has more units than bytes.
 fn is_longer(payload: &[u8], longest: usize) -> bool {
     payload.len() > longest && str::from_utf8(payload).is_ok_and(|text| units(text) > longest)
 }
 
-/// A string for each text; none where it is not UTF-8.
+/// Makes a string of each text; None if a text is not UTF-8.
 fn one_by_one<'env>(env: &'env Env, texts: &[Option<&str>]) -> Result<Vec<Option<JsString<'env>>>> {
     texts.iter().map(|text| text.map(|text| env.create_string(text)).transpose()).collect()
 }
 
-/// From this size on, memory for a buffer is asked for here: where there is none, V8 ends the process.
+/// From this size in bytes on, allocate the memory of a buffer here: V8 ends the process if there is none.
 const BIG: usize = 1024 * 1024;
 
 fn buffer_of<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
@@ -208,13 +208,13 @@ fn unknowable() -> u32 {
     100_000_000 + (RandomState::new().hash_one(()) % 900_000_000) as u32
 }
 
-/// Joins untrusted JSON texts into one array for a single JSON.parse(). A separator that the peer can't know keeps a text from
-/// posing as two, and two from posing as one. Returns also where each begins, and its length, in UTF-16 units. None where a text
-/// is not UTF-8, where there is no memory, or where the array would be too long for a string.
+/// Joins untrusted JSON texts into one array for a single JSON.parse(). The peer can't know the separator, so one text can't
+/// pose as two, nor two as one. Also returns the start and the length of each text, in UTF-16 units. Returns None if a text
+/// is not UTF-8, if there is no memory, or if the array would be too long for a string.
 fn array_of(texts: &[Option<&str>], between: u32, longest: usize) -> Option<(String, Vec<(usize, usize)>)> {
     let between = format!(",{between},");
     let lengths = texts.iter().map(|text| text.map(|text| text.len() + between.len()));
-    // And the brackets.
+    // Plus two for the brackets.
     let length = lengths.sum::<Option<usize>>()? + 2;
     let mut array = String::new();
     if length > longest || array.try_reserve_exact(length).is_err() {

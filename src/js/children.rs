@@ -1,5 +1,5 @@
-//! The children of child_process, by what Node publishes: its own to reap. One list an environment, for all copies of the
-//! package's JavaScript.
+//! The children of child_process, which Node publishes and reaps itself. One list for each environment, shared by all copies of
+//! the package's JavaScript.
 
 use std::cell::RefCell;
 
@@ -10,10 +10,10 @@ use napi_derive::napi;
 use super::event_loop;
 use super::weak::Weak;
 
-/// How long the list gets before those that have ended are looked for.
+/// Length at which ended children are first removed from the list.
 const FEW: usize = 64;
 
-/// The diagnostics channel on which Node publishes each child, before it is started.
+/// The diagnostics channel on which Node publishes each child before it starts the child.
 const CHANNEL: &str = "child_process";
 
 thread_local! {
@@ -21,7 +21,7 @@ thread_local! {
 }
 
 struct Started {
-    /// Weak: the runtime holds each child for as long as it runs.
+    /// Weak references: the runtime holds each child while it runs.
     children: Vec<Weak>,
     limit: usize,
 }
@@ -30,8 +30,8 @@ type Message<'env> = FnArgs<(Object<'env>,)>;
 type Subscribe<'env> =
     Function<'env, FnArgs<(&'static str, Function<'env, Message<'env>, ()>)>, Unknown<'env>>;
 
-/// Remembers the environment's children from the first call on. `subscribe` is that of node:diagnostics_channel, which holds a
-/// function of the environment's own context from then on, and none of the caller's.
+/// Remembers the environment's children from the first call on. `subscribe` belongs to node:diagnostics_channel. From then on it
+/// holds a function of the environment's own context, and no function of the caller.
 #[napi(catch_unwind, ts_args_type = "subscribe: (name: string, listener: (message: object) => void) => void")]
 pub fn remember_children(env: Env, subscribe: Subscribe<'_>) -> Result<()> {
     if STARTED.with_borrow(Option::is_some) {
@@ -44,7 +44,7 @@ pub fn remember_children(env: Env, subscribe: Subscribe<'_>) -> Result<()> {
     subscribe.call((CHANNEL, listener).into())?;
     STARTED.set(Some(Started { children: Vec::new(), limit: FEW }));
     event_loop::at_end(env, |done| {
-        // The thread itself may be about to end.
+        // The thread may be about to end.
         drop(STARTED.try_with(RefCell::take));
         done();
     })
@@ -64,10 +64,10 @@ fn remember(env: &Env, message: &Object<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The pids of the children of child_process in this environment that were not reaped yet.
+/// Returns the pids of the children of child_process in this environment that are not reaped yet.
 #[napi(catch_unwind)]
 pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
-    // Taken out: a property can be a getter, which may start a child.
+    // Take the list out: a property may be a getter, which can start a child.
     let Some(children) =
         STARTED.with_borrow_mut(|started| started.as_mut().map(|it| std::mem::take(&mut it.children)))
     else {
@@ -85,7 +85,7 @@ pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
             }
             Ok(State::NotStarted) => {}
             Ok(State::Running(pid)) => pids.push(pid),
-            // A getter has thrown.
+            // A getter threw.
             Err(error) => failure = Some(error),
         }
         kept.push(child);
@@ -106,7 +106,7 @@ enum State {
     Ended,
 }
 
-/// Not by the child's events, which are its user's.
+/// Reads the child's properties, because its events belong to the program.
 fn state(child: &Object<'_>) -> Result<State> {
     let kind_of = |name| child.get_named_property::<Unknown<'_>>(name)?.get_type();
     if kind_of("exitCode")? != ValueType::Null || kind_of("signalCode")? != ValueType::Null {
@@ -115,6 +115,6 @@ fn state(child: &Object<'_>) -> Result<State> {
     if kind_of("pid")? == ValueType::Number {
         return Ok(State::Running(child.get_named_property("pid")?));
     }
-    // One that could not be started has a file, and no pid.
+    // A child that could not be started has a file, but no pid.
     Ok(if kind_of("spawnfile")? == ValueType::Null { State::NotStarted } else { State::Ended })
 }

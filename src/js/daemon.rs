@@ -14,8 +14,9 @@ use crate::daemon::{Outcome, Said};
 use crate::sys;
 use crate::sys::process::Status;
 
-/// What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
-/// gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdout` and `stderr`: a path to append to, a descriptor, or absent for /dev/null.
+/// What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
+/// gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdout` and `stderr`: a path to
+/// append to, a descriptor, or absent for /dev/null.
 #[napi(object)]
 pub struct LaunchOrders {
     pub program: Either<String, Uint8Array>,
@@ -38,9 +39,9 @@ pub struct LaunchOrders {
     pub manager: Option<String>,
 }
 
-/// How a start went: ready with `pid`, and whether it has taken the caller's place; another one running with that one's pid if it is known, dead with `exitCode` or
-/// `signal` if that is known, or late and killed or not. `heard`: the service manager knows; `unheard`: why it does not, empty
-/// where it did not answer.
+/// How a start went. `ready`: the daemon is ready, with `pid`. `handedOver`: it has taken the caller's place. Otherwise another
+/// daemon is running, with its pid if known; or the daemon is dead, with `exitCode` or `signal` if known; or it is late, and was
+/// killed or not. `heard`: the service manager knows the daemon. `unheard`: why not, or empty if the manager did not answer.
 #[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Default)]
 pub struct StartOutcome {
@@ -88,7 +89,7 @@ pub fn tell_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String)
     (**link).as_ref().map_or(Ok(()), |link| link.tell(&text)).or_throw(&env)
 }
 
-/// Releases the launcher and closes the link. `isManaged`: once the launcher has told the service manager.
+/// Releases the launcher and closes the link. `isManaged`: wait until the launcher has told the service manager.
 #[napi(catch_unwind)]
 pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>, is_managed: bool) -> Result<()> {
     (**link).as_ref().map_or(Ok(()), |link| link.ready(is_managed)).or_throw(&env)?;

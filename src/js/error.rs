@@ -21,7 +21,7 @@ impl<T> OrThrow<T> for Result<T> {
     }
 }
 
-/// The message that Node gives such an error.
+/// Returns the message that Node gives such an error.
 pub fn message(error: &Error) -> String {
     let message = format!("{}: {}, {}", code(error), describe(error), error.syscall);
     match &error.path {

@@ -23,8 +23,8 @@ pub type OnReadable<'env> = Function<'env, (), ()>;
 /// Weak: it does not keep the loop alive until it is told to.
 type ThreadsafeOnReadable = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// Watches a reactor's set: by libuv, or by a thread where there is none. The reactor's listener is called when there is
-/// something in the set.
+/// Watches a reactor's set by libuv, or by a thread in a runtime without libuv. Calls the reactor's listener when the set is
+/// readable.
 pub fn watch(env: Env, reactor: &Reactor) -> Result<Box<dyn Waker>> {
     Ok(match uv::poll_functions() {
         Some(functions) => Box::new(by_libuv(env, functions, reactor)?),
@@ -64,8 +64,8 @@ fn by_thread(env: Env, reactor: &Reactor) -> Result<Thread> {
     Thread::start(Arc::clone(reactor.set()), wake, Box::new(keep_alive)).or_throw(&env)
 }
 
-/// Calls the reactor's listener from the event loop, and then what its callbacks have queued: microtasks and next ticks. An
-/// error is an uncaught one.
+/// Calls the reactor's listener from the event loop, and then the microtasks and next ticks that its callbacks have queued.
+/// An error becomes an uncaught exception.
 fn wake(env: Env) {
     let called = env.run_in_scope(|| {
         let Some(listener) = reactor::listener(&env) else {

@@ -85,7 +85,7 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
-/// A descriptor's inode number in decimal, because it can have 64 bits. Deno's own fstat takes other numbers.
+/// Returns the inode number of a descriptor in decimal, because it can have 64 bits. Deno's own fstat takes other numbers.
 #[napi(catch_unwind)]
 pub fn inode_of(env: Env, descriptor: i32) -> Result<String> {
     fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode.to_string())

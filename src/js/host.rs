@@ -1,4 +1,4 @@
-//! The program's `process`, and what copies of the package's JavaScript do when it ends.
+//! The program's `process`, and the functions that copies of the package's JavaScript run at its exit.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ thread_local! {
     static LISTENERS: RefCell<Option<Listeners>> = const { RefCell::new(None) };
 }
 
-/// The program's own `process`. A test runner gives each of its contexts another one.
+/// Returns the program's own `process`. A test runner gives each of its contexts another one.
 #[napi(catch_unwind, ts_return_type = "NodeJS.Process")]
 pub fn host_process(env: &Env) -> Result<Object<'_>> {
     env.get_global()?.get_named_property("process")
@@ -21,8 +21,8 @@ pub fn host_process(env: &Env) -> Result<Object<'_>> {
 
 type On<'env> = Function<'env, FnArgs<(&'static str, Function<'env, (), ()>)>, Unknown<'env>>;
 
-/// Calls `listener` at the 'exit' of the environment's own `process`, if it was not collected by then: a listener of the
-/// caller's there would be kept for good.
+/// Calls `listener` at the 'exit' of the environment's own `process`, unless `listener` was collected by then. Listening on
+/// `process` directly would keep the caller's copy alive for ever.
 #[napi(catch_unwind)]
 pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
     if LISTENERS.with_borrow(Option::is_none) {
@@ -33,7 +33,7 @@ pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
         on.apply(process, ("exit", call_all).into())?;
         LISTENERS.set(Some(Listeners::new()));
         event_loop::at_end(env, |done| {
-            // The thread itself may be about to end.
+            // The thread may be about to end.
             drop(LISTENERS.try_with(RefCell::take));
             done();
         })?;
@@ -41,7 +41,7 @@ pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
     LISTENERS.with_borrow_mut(|listeners| listeners.as_mut().map_or(Ok(()), |it| it.add(&env, &listener)))
 }
 
-/// Calls the others although one fails.
+/// Calls all listeners, even if one of them fails.
 fn call_all(env: &Env) -> Result<()> {
     let living: Vec<_> =
         LISTENERS.with_borrow(|listeners| listeners.iter().flat_map(|it| it.living(env)).collect());

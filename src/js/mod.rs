@@ -34,7 +34,7 @@ pub fn export(mut exports: Object<'_>) -> Result<()> {
     call::export::<fd::Close>(&mut exports)
 }
 
-/// Compared with that of the JavaScript, where the two may not come from one package.
+/// Compared with the version of the JavaScript, because the two may come from different packages.
 #[napi]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")

@@ -14,7 +14,7 @@ use crate::{session, sys};
 
 thread_local! {
     /// None in the main thread, and where nothing was given yet.
-    /// Beside each descriptor: what was behind it when its number was told, since whoever has the number can close it.
+    /// For each descriptor, the file behind it when JavaScript first read the number. Any code with the number can close it.
     static OWNED: RefCell<Option<BTreeMap<RawFd, Option<Identity>>>> = const { RefCell::new(None) };
     static IS_WORKER: bool = !session::is_main_thread();
 }
@@ -38,8 +38,8 @@ pub fn disown(descriptor: i32) {
     OWNED.with_borrow_mut(|owned| owned.as_mut().map(|owned| owned.remove(&descriptor)));
 }
 
-/// Returns "DEVICE:INODE" of a descriptor whose number is about to be told; null if it is not open. Only a descriptor that still
-/// has these is closed when its handle is collected, or with its worker.
+/// Returns "DEVICE:INODE" of a descriptor whose number JavaScript is about to read, or null if it is not open. When the handle
+/// is collected, or its worker ends, the descriptor is closed only if both are still the same.
 #[napi(catch_unwind)]
 pub fn identity_of(descriptor: i32) -> Option<String> {
     let identity = Identity::of(sys::fd::borrow(descriptor)).ok()?;
@@ -56,7 +56,7 @@ fn close_all(done: Box<dyn FnOnce()>) {
     let owned = OWNED.try_with(RefCell::take).ok().flatten();
     for (descriptor, identity) in owned.into_iter().flatten() {
         if identity.is_none_or(|known| Identity::of(sys::fd::borrow(descriptor)) == Ok(known)) {
-            // What fails has no one left to be told.
+            // No caller is left to get an error.
             let _ = fd::close(descriptor);
         }
     }

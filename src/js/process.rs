@@ -10,8 +10,8 @@ use crate::plan::Job;
 use crate::process::{self, Orders, Stdio};
 use crate::reactor::Token;
 
-/// What to start. `argv` and `environment`: strings that end in a NUL each. Without `environment` the child gets the
-/// caller's. `stdio`: at the index of each of the child's descriptors 'pipe', 'socket', one of the caller's, or nothing for /dev/null.
+/// What to start. `argv` and `environment`: strings with a NUL at the end of each. Without `environment` the child gets the
+/// caller's. `stdio`: for each of the child's descriptors 'pipe', 'socket', a descriptor of the caller, or nothing for /dev/null.
 #[napi(object)]
 pub struct ChildOrders {
     pub program: Either<String, Uint8Array>,

@@ -24,27 +24,26 @@ thread_local! {
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 struct Open {
-    /// The number that JavaScript knows the reactor by: a pointer in its hands could outlive what it points to.
+    /// The number by which JavaScript knows the reactor: a pointer in JavaScript could outlive the reactor.
     number: u32,
     reactor: Reactor,
     waker: Box<dyn Waker>,
-    /// How many copies of the package's JavaScript keep the event loop alive.
+    /// Number of copies of the package's JavaScript that keep the event loop alive.
     holding: u32,
     /// A Map of the environment's own context, which keeps no other context alive.
     registered: ObjectRef<false>,
     listeners: Listeners,
 }
 
-/// The environment's reactor. `registered`: a Map, by tokens, of what is told of events; one for all copies of the package's
-/// JavaScript.
+/// The environment's reactor. `registered`: a Map from tokens to watches, one for all copies of the package's JavaScript.
 #[napi(object, object_from_js = false)]
 pub struct Opened<'env> {
     pub number: u32,
     pub registered: Object<'env>,
 }
 
-/// Opens the environment's reactor, or returns the open one. One of the given functions is called, on the event loop, when there
-/// is something for `turn`: of the latest copy that is alive. None of them is kept alive.
+/// Opens the environment's reactor, or returns the open one. The event loop calls `onReadable` of the latest living copy when
+/// `turn` has something to do. The reactor keeps no copy alive.
 #[napi(catch_unwind)]
 pub fn open_reactor<'env>(env: &'env Env, on_readable: OnReadable<'_>) -> Result<Opened<'env>> {
     if OPEN.with_borrow(Option::is_none) {
@@ -70,7 +69,7 @@ fn open(env: Env) -> Result<Open> {
         // After the waker has let go of the set.
         Some(Open { waker, reactor, .. }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
-                // Without a thread they are orphans. The environment that could be told has ended.
+                // If no thread can be started, the children become orphans. There is no environment left to report the error to.
                 let _ = reactor.processes.into_children().and_then(abandoned::reap);
             }
             done();
@@ -85,20 +84,20 @@ fn take_out() -> Option<Open> {
     OPEN.try_with(RefCell::take).ok().flatten()
 }
 
-/// The function to call when there is something for a turn. None once all copies of the package's JavaScript were collected.
+/// Returns the function to call when the set is readable. None once all copies of the package's JavaScript are collected.
 pub fn listener(env: &Env) -> Option<OnReadable<'_>> {
     OPEN.with_borrow(|open| open.as_ref()?.listeners.living(env).next())
 }
 
-/// A turn of which nothing is told: children that were given up are reaped by it.
+/// Takes a turn without JavaScript, which reaps children whose Process was closed or collected.
 pub fn turn_unheard() {
-    // What fails, fails again where it is told.
+    // A step that fails here fails again in a turn that reports it.
     let _ = take_turn();
 }
 
 fn take_turn() -> error::Result<Turn> {
     OPEN.with_borrow_mut(|open| {
-        // A last call may come after the end.
+        // A last call may come after the environment's end.
         let Some(Open { reactor, waker, .. }) = open else { return Ok(Turn::default()) };
         let turn = reactor.turn();
         waker.turned();
@@ -114,7 +113,7 @@ pub fn with<T>(number: u32, work: impl FnOnce(&mut Reactor) -> error::Result<T>)
     })
 }
 
-/// Whether a copy of the package's JavaScript keeps the event loop alive. Called when that changes.
+/// Tells whether a copy of the package's JavaScript keeps the event loop alive. Called on each change.
 #[napi(catch_unwind)]
 pub fn keep_alive(yes: bool) {
     OPEN.with_borrow_mut(|open| {

@@ -12,9 +12,9 @@ use super::strings::{to_bytes, to_changed_environment, to_strings};
 use crate::daemon::Outcome;
 use crate::daemon::start::{self, Orders, Started};
 
-/// What to start. `argv`, `environment` and `variables`: strings that end in a NUL each. Without `environment` the daemon
-/// gets the caller's. `without`: names of variables that it does not get. `variables`: what it gets besides. `stdio`: at the
-/// index of each of the daemon's descriptors, what LaunchOrders has for stdout.
+/// What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
+/// gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdio`: for each of the daemon's
+/// descriptors a value like `stdout` of LaunchOrders.
 #[napi(object)]
 pub struct DaemonOrders {
     pub program: Either<String, Uint8Array>,

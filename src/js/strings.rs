@@ -1,4 +1,4 @@
-//! Names, arguments and variables for exec: text in JavaScript, or the bytes that no text can be.
+//! Names, arguments and variables for exec: JavaScript strings, or bytes that are not valid UTF-8.
 
 use napi::bindgen_prelude::{Either, Uint8Array};
 
@@ -14,17 +14,17 @@ pub fn to_bytes(given: Bytes) -> Vec<u8> {
     }
 }
 
-/// Strings that end in a NUL each.
+/// Strings with a NUL at the end of each.
 pub fn to_strings(given: Bytes) -> Strings {
     Strings::of_block(to_bytes(given))
 }
 
-/// Variables, `NAME=value`; where none are given, those of this process.
+/// Variables as `NAME=value`. Without any, the variables of this process.
 pub fn to_environment(given: Option<Bytes>) -> Strings {
     given.map_or_else(|| Strings::of_block(sys::environment::variables()), to_strings)
 }
 
-/// The same without the variables of some names, and with others added.
+/// Like the variables above, but without some names, and with added variables.
 pub fn to_changed_environment(given: Option<Bytes>, without: [&[String]; 2], added: String) -> Strings {
     let mut environment = to_environment(given);
     for names in without {

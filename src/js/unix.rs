@@ -20,7 +20,7 @@ pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog
     owned::give(&env, vec![socket])
 }
 
-/// A connected Unix socket, the only one of a list. Does not wait: throws EAGAIN while no more connections may wait there.
+/// Returns a connected Unix socket in a list of one. Does not wait: throws EAGAIN if the listening socket has no room.
 #[napi(catch_unwind)]
 pub fn connect_unix(env: Env, name: String, is_abstract: bool) -> Result<Vec<i32>> {
     let socket = unix::connect(&to_address(name, is_abstract)).or_throw(&env)?;

@@ -1,4 +1,4 @@
-//! Whether a file is locked through one of a thread's descriptors: each one's locks are told with it, proc_pid_fdinfo(5).
+//! Finds out whether a thread has locked a file. /proc shows the locks of each descriptor, see proc_pid_fdinfo(5).
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -13,14 +13,14 @@ use crate::error::{During, Error, Result};
 use crate::fd;
 use crate::plan::c_string;
 
-/// The directories of a thread that has its descriptors.
+/// The two /proc directories of a thread that list its descriptors.
 struct Table {
     links: OwnedFd,
     infos: OwnedFd,
 }
 
-/// Whether the thread, `PID` or `PID/task/TID`, has the file locked to write. The lowest descriptors come first, and a
-/// daemon's pid file is among them as a rule.
+/// Returns true if the thread, `PID` or `PID/task/TID`, holds a write lock on the file. Checks the lowest descriptors first,
+/// because a daemon's pid file is usually among them.
 pub fn has_locked(thread: &str, file: &FileStat) -> Result<bool> {
     let [links, infos] = ["fd", "fdinfo"].map(|name| c_string(&format!("/proc/{thread}/{name}")));
     let (links, infos) = (links?, infos?);
@@ -29,7 +29,7 @@ pub fn has_locked(thread: &str, file: &FileStat) -> Result<bool> {
         let number = CString::new(number?.into_vec()).unwrap_or_default();
         match table.is_lock(&number, file) {
             Ok(false) => {}
-            // Closed since.
+            // Closed in the meantime.
             Err(Error { errno: Errno::ENOENT, .. }) => {}
             answer => return answer,
         }
@@ -42,8 +42,8 @@ fn open_directory(path: &CString) -> Result<OwnedFd> {
 }
 
 impl Table {
-    /// The cheapest question comes first: a process may have thousands of descriptors. The file itself is looked at last, and
-    /// only where it is a locked one: the file system of another may not answer any more.
+    /// Runs the cheapest check first, because a process may have thousands of descriptors. Checks the file itself last, and only
+    /// if it is locked: the file system of another file may not answer any more.
     fn is_lock(&self, number: &CStr, file: &FileStat) -> Result<bool> {
         Ok(self.is_writable(number)?
             && self.is_named(number)?
@@ -51,13 +51,13 @@ impl Table {
             && fd::is_same(&stat::fstatat(&self.links, number, AtFlags::empty()).during("fstatat")?, file))
     }
 
-    /// The mode of a descriptor's link is what it was opened for; a lock to write needs one to write.
+    /// The mode of the descriptor's link is its access mode. A write lock needs a writable descriptor.
     fn is_writable(&self, number: &CStr) -> Result<bool> {
         let link = stat::fstatat(&self.links, number, AtFlags::AT_SYMLINK_NOFOLLOW).during("fstatat")?;
         Ok(link.st_mode & libc::S_IWUSR != 0)
     }
 
-    /// Sockets, pipes and their like have no path.
+    /// Sockets, pipes and similar descriptors have no path.
     fn is_named(&self, number: &CStr) -> Result<bool> {
         let target = fcntl::readlinkat(&self.links, number).during("readlinkat")?;
         Ok(target.as_bytes().starts_with(b"/"))
@@ -72,7 +72,7 @@ impl Table {
     }
 }
 
-/// Reads to the end. The standard library would ask for the length first, which doubles the calls.
+/// Reads to the end. The standard library would ask for the length first, which doubles the number of calls.
 fn read(file: &OwnedFd) -> Result<String> {
     let mut text = Vec::new();
     let mut buffer = [0; 1024];

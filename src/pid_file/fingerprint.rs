@@ -1,9 +1,9 @@
-//! Which process a daemon's lock was taken for, told by the length of the lock.
+//! The fingerprint of the process that a daemon's lock was taken for. The length of the lock holds it.
 //!
-//! A pid proves little. It may be another process's by now, and a process of another pid namespace (a container that
-//! shares the file) counts differently: its 1 is not our 1. Where the named process can be looked at, its lock is proof.
-//! The fingerprint is for the other ones: a hash of the running system, the pid namespace, the pid and the time when the
-//! process started. The kernel keeps it for as long as the lock, and only a process that has the lock can change it.
+//! A pid proves little. Another process may have it by now. Another pid namespace, such as a container that shares the
+//! file, numbers its processes differently: its 1 is not our 1. If we may look at the named process, its lock is proof.
+//! Otherwise the fingerprint is: a hash of the running system, the pid namespace, the pid and the start time of the
+//! process. The kernel keeps the fingerprint as long as the lock, and only a process that holds the lock can change it.
 
 use std::ffi::CStr;
 
@@ -14,7 +14,7 @@ use crate::proc_status::ProcStatus;
 use crate::spawn::child;
 use crate::{fd, proc_stat};
 
-/// Returns the length of a lock that is taken for the process `pid` of our own pid namespace. None where /proc does not tell.
+/// Returns the length of a lock taken for the process `pid` of our own pid namespace. None if /proc lacks the information.
 pub fn of(pid: i32) -> Option<i64> {
     if !is_proc_ours() {
         return None;
@@ -28,17 +28,17 @@ pub fn of(pid: i32) -> Option<i64> {
     }
 }
 
-/// Returns a number for the running system, another one after each boot and in each virtual machine; 0: unknown.
+/// Returns a number for the running system, different after each boot and in each virtual machine; 0: unknown.
 pub fn system() -> u64 {
     const BOOT_ID: &CStr = c"/proc/sys/kernel/random/boot_id";
     let id = fd::read(BOOT_ID).ok().and_then(|id| u128::from_str_radix(&id.trim().replace('-', ""), 16).ok());
     id.map_or(0, |id| (id >> 64) as u64 ^ id as u64)
 }
 
-/// Whether /proc numbers processes as our own pid namespace does. A container that mounts no /proc of its own sees its
-/// host's: there, a number leads to one process in /proc, and to another one in a system call.
+/// Returns true if /proc numbers processes as our own pid namespace does. A container without a /proc of its own sees the
+/// host's. A number then means one process in /proc, and another one in a system call.
 pub fn is_proc_ours() -> bool {
-    // One number for each namespace, from that of /proc down to ours. Kernels without namespaces have no such line.
+    // One number for each namespace, from the namespace of /proc down to ours. Kernels without namespaces lack this line.
     ProcStatus::of("self")
         .is_ok_and(|own| own.field("NSpid").is_none_or(|pids| pids.split_whitespace().count() == 1))
 }

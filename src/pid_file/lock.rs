@@ -7,36 +7,36 @@ use nix::fcntl::{self, FcntlArg};
 
 use crate::error::{During, Result};
 
-/// The byte that every lock on a pid file begins with, and the only one that a start locks.
+/// The first byte of every lock on a pid file, and the only byte that a start locks.
 const FIRST_BYTE: Range = (0, 1);
 
-/// A range of bytes: its start and its length, where 0 is all there is from the start on.
+/// A range of bytes: its start and its length. A length of 0 means all bytes from the start on.
 type Range = (i64, i64);
 
 /// The lock of another open file description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
-    /// None, or a lock to read only, which is no daemon's.
+    /// No lock, or a read lock, which no daemon takes.
     Nobody,
     Starting,
-    /// A daemon's, with the length of its lock: a fingerprint, unless a program has locked the file without one.
+    /// A daemon's lock. Its length is a fingerprint, unless another program has locked the file.
     Running {
         length: i64,
     },
 }
 
-/// Locks the file for a start. EAGAIN where another description has it locked.
+/// Locks the file for a start. EAGAIN if another description has locked it.
 pub fn take(file: impl AsFd) -> nix::Result<()> {
     set(file, libc::F_WRLCK, FIRST_BYTE)
 }
 
-/// Makes the lock a daemon's, of that length; None locks all there is. The first byte stays locked throughout.
+/// Extends the lock to `length`, as a daemon's lock; None locks all bytes. The first byte stays locked throughout.
 pub fn extend(file: impl AsFd, length: Option<i64>) -> nix::Result<()> {
     let length = length.unwrap_or(0);
     set(&file, libc::F_WRLCK, (0, length))?;
     match length {
         0 => Ok(()),
-        // A lock that was longer has become one with it.
+        // Unlock the rest, in case the lock was longer.
         end => set(&file, libc::F_UNLCK, (end, 0)),
     }
 }
@@ -45,8 +45,8 @@ fn set(file: impl AsFd, kind: i32, range: Range) -> nix::Result<()> {
     fcntl::fcntl(file, FcntlArg::F_OFD_SETLK(&lock(kind, range))).map(drop)
 }
 
-/// F_OFD_GETLK: the lock in the way of a start, unless this very description has it. Only the first byte is asked for: the
-/// kernel tells one lock of several, and a stranger's at the far end could hide the daemon's.
+/// F_OFD_GETLK: returns the lock in the way of a start, unless this description holds it. Asks for the first byte only: the
+/// kernel reports one of several locks, and another program's lock at the far end could hide the daemon's.
 pub fn holder(file: BorrowedFd<'_>, path: &CString) -> Result<Holder> {
     let mut found = lock(libc::F_WRLCK, FIRST_BYTE);
     fcntl::fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)).during_path("fcntl", path)?;

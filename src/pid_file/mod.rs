@@ -11,7 +11,7 @@
 //! | more           | one runs, and the file has its pid                          |
 //!
 //! Who starts a daemon locks the first byte. The daemon writes its pid and locks the rest between clone and exec
-//! (`spawn/child.rs`), so that whoever sees more of it locked can believe the number. How much more is the fingerprint of
+//! (`spawn/child.rs`), so a program that sees more bytes locked can believe the number. The length is the fingerprint of
 //! the process that the number is meant for (`fingerprint`).
 
 mod descriptors;
@@ -245,8 +245,8 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// False where the locked file is not at `path`: another program has removed it, or put another one into its place, while we
-/// were at it; or it was a stranger's, and removed for that: whoever has it open could go on to lock it, and to name anybody.
+/// Returns false if the locked file is not at `path`, because another program has meanwhile removed or replaced it. Also removes
+/// a stranger's file, and returns false: a program that has the file open could lock it later, and name any process.
 fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
     if !is_at(file, path)? {
         return Ok(false);

@@ -33,7 +33,7 @@ pub fn of(path: &str) -> Result<Status> {
     at(&c_string(path)?)
 }
 
-/// The same, once it has a pid, or has waited that long for one.
+/// Like `of`, but waits up to `patience` until the file has a pid.
 pub fn settled(path: &str, patience: Duration) -> Result<Status> {
     let path = c_string(path)?;
     let mut wait = Wait::until(Instant::now() + patience);
@@ -95,14 +95,14 @@ pub(super) fn at(path: &CString) -> Result<Status> {
     Ok(Status::Running(None))
 }
 
-/// Whether a process has that file locked. A number that stands in a file proves nothing: the process that it was may
-/// be gone, it may count in another pid namespace, and a daemon that runs as another user can write any number.
+/// Returns true if a process has locked the file. A number in a file proves nothing: the process that it meant may be
+/// gone, it may come from another pid namespace, and a daemon that runs as another user can write any number.
 fn holds(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
     if !fingerprint::is_proc_ours() {
         return Ok(false);
     }
     match is_holder(pid, file, length) {
-        // It is gone by now.
+        // The process is gone by now.
         Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => Ok(false),
         result => result,
     }
@@ -114,7 +114,7 @@ fn is_holder(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
         return Ok(false);
     }
     match has_locked(pid, &status, file) {
-        // The process has more rights than we have, or we may not trace it. Then the lock must have been taken for it.
+        // The process has more rights than we have, or we may not trace it. Then the lock's length must be its fingerprint.
         Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(fingerprint::of(pid) == Some(length)),
         result => result,
     }
@@ -132,7 +132,7 @@ fn has_locked(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<bool> {
     if !status.is_zombie() {
         return descriptors::has_locked(&pid.to_string(), file);
     }
-    // The first thread has ended, which leaves it without descriptors. The other threads may go on.
+    // The first thread has ended, so it has no descriptors. The other threads may go on.
     for thread in fd::list(&c_string(&format!("/proc/{pid}/task"))?)? {
         let thread = format!("{pid}/task/{}", thread.to_string_lossy());
         match ProcStatus::of(&thread) {

@@ -1,4 +1,4 @@
-//! Children of threads that have ended: their Process objects are gone, so procnative reaps them.
+//! Children of threads that have ended. Their Process objects are gone, so procnative reaps them.
 
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,15 @@ use super::thread;
 use crate::error::Result;
 use crate::sys::poll;
 
-/// None while there are no such children. One thread watches them, however many threads have left some.
+/// None while there are no such children. One thread watches the children of all ended threads.
 static ABANDONED: Mutex<Option<Processes>> = Mutex::new(None);
 
 fn abandoned() -> MutexGuard<'static, Option<Processes>> {
     ABANDONED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reaps these children when they end. Fails where there can be no thread for that. Then they are orphans, for any
-/// waitpid(2) to reap.
+/// Reaps these children when they end. Fails if the thread for that can't be started. The children are then orphans, and any
+/// waitpid(2) can reap them.
 pub fn reap(children: Processes) -> Result<()> {
     if children.is_empty() {
         return Ok(());
@@ -26,7 +26,7 @@ pub fn reap(children: Processes) -> Result<()> {
         return others.take_over(children);
     }
     let set = Arc::clone(children.set());
-    // The set of the first ones: to open another would fail where descriptors have run out.
+    // Use the set of the first children: opening another fails if the process has run out of descriptors.
     *abandoned = Some(children);
     let started = thread::spawn(move || while poll::wait(&[set.0.as_fd()], None).is_ok() && turn() {});
     if started.is_err() {
@@ -35,10 +35,10 @@ pub fn reap(children: Processes) -> Result<()> {
     started.map(drop)
 }
 
-/// Whether there are children left.
+/// Returns true if there are children left.
 fn turn() -> bool {
     let mut abandoned = abandoned();
-    // Neither fails on descriptors that are held open.
+    // Neither call fails on open descriptors.
     let is_done = abandoned.as_mut().is_none_or(|children| children.turn().is_err() || children.is_empty());
     if is_done {
         *abandoned = None;

@@ -106,7 +106,7 @@ impl Processes {
         self.watch(token)
     }
 
-    /// What is left of it when its environment has ended: the children that were started here, watched from now on.
+    /// Keeps only the children started here, after the environment has ended, and watches them from now on.
     pub fn into_children(mut self) -> Result<Self> {
         let others = self.entries.iter().filter(|(_, entry)| entry.claim.is_none());
         for token in others.map(|(&token, _)| token).collect::<Vec<_>>() {
@@ -118,7 +118,7 @@ impl Processes {
         Ok(self)
     }
 
-    /// Watches the processes of another set in this one.
+    /// Watches the processes of `others` in this set.
     pub fn take_over(&mut self, mut others: Self) -> Result<()> {
         let mut last = self.entries.keys().copied().max().unwrap_or(0);
         for token in others.entries.keys().copied().collect::<Vec<_>>() {
@@ -150,7 +150,7 @@ impl Processes {
         Some(entry)
     }
 
-    /// One turn of a set with processes only.
+    /// Takes one turn of a set that holds only processes.
     pub fn turn(&mut self) -> Result<()> {
         let endings = &mut Vec::new();
         set_wait(&Arc::clone(&self.set), |event| self.look_at(event.data(), endings))

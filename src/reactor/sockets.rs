@@ -75,7 +75,7 @@ impl Sockets {
         entry.register(&self.set, token).map(|()| result)
     }
 
-    /// Returns a channel to send by. The end of the turn updates its epoll registration: an error of that must not hide
+    /// Returns a channel to send with. The end of the turn updates its epoll registration. An error of that update must not hide
     /// that a message was accepted.
     pub fn sender(&mut self, token: Token) -> Result<&mut Channel> {
         match self.entries.get_mut(&token) {

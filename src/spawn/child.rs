@@ -103,7 +103,7 @@ pub struct Orders {
     pub foreground: c_int,
     /// Null: those of the parent.
     pub credentials: *const Credentials,
-    /// An eventfd of the parent's table, if the middle process stays as the daemon's parent; -1: it ends at once.
+    /// An eventfd of the parent's table if the middle process stays as the daemon's parent; -1 if it ends at once.
     pub keeper_event: c_int,
     /// The signal to get when the parent dies; 0: none.
     pub death_signal: c_int,
@@ -136,8 +136,8 @@ struct KernelSigaction {
 
 type Done = Result<(), Step>;
 
-/// The first child: leads a session of its own and clones the daemon into it. Then it ends, or stays the daemon's parent
-/// until the process that started both kills it.
+/// The first child: leads a session of its own and clones the daemon into it. It then ends. As a keeper it stays the daemon's
+/// parent, until the process that started both kills it.
 pub extern "C" fn middle(orders: *mut c_void) -> c_int {
     let orders = orders.cast::<Orders>();
     // SAFETY: the parent passes its own `Orders` and keeps them until both children have exec'd or died.
@@ -155,9 +155,9 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
         if pid < 0 {
             fail(orders, Step::Clone);
         }
-        // One that was killed at once has not written it.
+        // Written here too, because a daemon that was killed at once has not written it.
         (*orders).report.pid = pid;
-        // A daemon that did not come to its exec has died of it, and init need not reap it.
+        // A daemon that failed before its exec is dead. Reap it here, so that init need not.
         if (*orders).report.step != Step::None {
             libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
             libc::_exit(0)
@@ -173,8 +173,8 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
 /// The signals that ask a process to end.
 const REQUESTS_TO_END: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
-/// Sends the daemon the requests to end that this process has received. All its signals are blocked, so a service manager
-/// that signals each process of a service would otherwise miss the daemon: it was not there yet.
+/// Passes the requests to end that this process has received on to the daemon. A service manager signals each process of a
+/// service, and the daemon may not have existed then. All signals are blocked here, so they are still pending.
 fn pass_on_signals(daemon: pid_t) {
     let mut pending: u64 = 0;
     // SAFETY: the kernel writes eight bytes; the daemon is this process's child, so the number is the daemon's.
@@ -188,13 +188,13 @@ fn pass_on_signals(daemon: pid_t) {
     }
 }
 
-/// Ties this process to its parent, and the daemon to this process. A SIGCHLD that is ignored would lose the daemon's
-/// status.
+/// Ties this process to its parent, and the daemon to this process. Resets SIGCHLD: if it were ignored, the daemon's status
+/// would be lost.
 ///
 /// # Safety
-/// `orders` is the parent's, and nothing else looks at it now.
+/// `orders` must be the parent's, and nothing else may access it now.
 unsafe fn become_keeper(orders: *mut Orders) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that.
     unsafe {
         reset_signal(libc::SIGCHLD);
         if let Err(step) = die_with((*orders).parent, libc::SIGKILL) {
@@ -204,16 +204,16 @@ unsafe fn become_keeper(orders: *mut Orders) {
     }
 }
 
-/// Reports that the daemon has begun its program, and later how it ended; leaves it a zombie, so that its number stays
-/// its own. From here on the parent's thread runs too, on the same thread-local storage: no call may fail, because errno
-/// is there, and none may be a cancellation point.
+/// Reports that the daemon has begun its program, and later how it ended. Leaves the daemon a zombie, so that no other process
+/// gets its number. From here on the parent's thread also runs, on the same thread-local storage. So no call may fail,
+/// because errno is there, and no call may be a cancellation point.
 ///
 /// # Safety
-/// As `become_keeper`, but the parent reads the report after each event.
+/// As for `become_keeper`, but the parent reads the report after each event.
 unsafe fn keep(orders: *mut Orders, daemon: pid_t) -> ! {
     let one: u64 = 1;
-    // SAFETY: a struct of numbers, for which zeros are valid. The kernel reads eight bytes and writes one struct. The
-    // eventfd is open until the parent has killed this process.
+    // SAFETY: zeros are valid for a struct of numbers. The kernel reads eight bytes and writes one struct. The eventfd stays
+    // open until the parent has killed this process.
     unsafe {
         let event = (*orders).keeper_event;
         libc::syscall(libc::SYS_write, event, &raw const one, size_of::<u64>());
@@ -316,7 +316,7 @@ unsafe fn execute(orders: &Orders) -> Step {
     Step::Exec
 }
 
-/// Writes this process's pid into its pid file and locks that: see `pid_file/mod.rs`.
+/// Writes this process's pid into its pid file and locks the file: see `pid_file/mod.rs`.
 fn write_pid(file: c_int, system: u64) -> Done {
     let mut line: [c_char; 12] = [0; 12];
     let lock = libc::flock {
@@ -344,8 +344,8 @@ fn write_pid(file: c_int, system: u64) -> Done {
     Ok(())
 }
 
-/// The length of a daemon's lock, which tells the process that it was taken for (`pid_file/fingerprint.rs`). `namespace` is
-/// the inode number of the pid namespace that `pid` belongs to, `start` is the time when the process started.
+/// Returns the length of a daemon's lock, which identifies the process that it was taken for (`pid_file/fingerprint.rs`).
+/// `namespace`: the inode number of the pid namespace of `pid`. `start`: the start time of the process.
 pub fn fingerprint(system: u64, namespace: u64, pid: u32, start: u64) -> i64 {
     let hash = mix(mix(mix(mix(0, system), namespace), pid as u64), start);
     // Longer than any file, and below the last position that a lock can have.
@@ -360,10 +360,10 @@ fn mix(hash: u64, value: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// This process's fingerprint; 0, which locks all of the file, where /proc does not tell what is needed for that.
+/// Returns this process's fingerprint. Returns 0, which locks all of the file, if /proc lacks the information.
 fn own_fingerprint(system: u64) -> i64 {
     let mut namespace = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the kernel writes the struct that is read, if it says so.
+    // SAFETY: the kernel reports whether it has written the struct that is read.
     unsafe {
         if system == 0 || libc::stat(c"/proc/self/ns/pid".as_ptr(), namespace.as_mut_ptr()) < 0 {
             return 0;
@@ -376,12 +376,12 @@ fn own_fingerprint(system: u64) -> i64 {
     }
 }
 
-/// When this process started: field 22 of proc_pid_stat(5). 0: unknown.
+/// Returns the start time of this process: field 22 of proc_pid_stat(5); 0: unknown.
 fn own_start() -> u64 {
-    // The second field, at most 64 characters long, may hold blanks and parentheses; field 22 begins 20 blanks after it.
+    // The second field, at most 64 characters long, may hold blanks and parentheses. Field 22 begins 20 blanks after it.
     const FIELDS_AFTER_NAME: usize = 20;
     let mut text = MaybeUninit::<[u8; 1024]>::uninit();
-    // SAFETY: the kernel fills no more than there is room for, and only what it has filled is looked at.
+    // SAFETY: the kernel writes no more bytes than there is room for. Only bytes that it has written are read.
     let text = unsafe {
         let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {

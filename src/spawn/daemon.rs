@@ -20,10 +20,10 @@ use crate::sys::{pidfd, poll};
 /// Whose child a daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinship {
-    /// The middle process's, which stays until the daemon is released: the daemon dies with the caller until it clears its
+    /// Child of the middle process, which stays until the daemon is released. The daemon dies with the caller until it clears its
     /// death signal.
     Kept,
-    /// Init's, or the nearest subreaper's, from the start.
+    /// Child of init, or of the nearest subreaper, from the start.
     Orphan,
 }
 
@@ -69,7 +69,7 @@ impl Daemon {
         }
     }
 
-    /// Waits for its end. None where the kernel does not tell how that was.
+    /// Waits for its end. None if the kernel does not report how it ended.
     pub fn reap(mut self) -> Result<Option<Status>> {
         self.ours = false;
         match self.collect()? {
@@ -78,7 +78,7 @@ impl Daemon {
         }
     }
 
-    /// Waits for its end and reaps it where it is ours to reap: where we are the nearest subreaper.
+    /// Waits for its end. Reaps it if we are its nearest subreaper.
     fn collect(&mut self) -> Result<Option<Status>> {
         poll::wait(&[self.as_fd()], None).during("poll")?;
         let kept = match self.keeper.take() {
@@ -91,7 +91,7 @@ impl Daemon {
         }
     }
 
-    /// Lets it live, as an orphan. Returns its pid.
+    /// Lets the daemon live on as an orphan. Returns its pid.
     pub fn release(mut self) -> i32 {
         self.ours = false;
         self.keeper = None;
@@ -110,7 +110,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         // One that may not be killed is not waited for: it could live for ever.
         if self.ours && self.kill().is_ok() {
-            // It is dead: the error to tell of is why it had to be.
+            // The daemon is dead. Report the error that made this necessary, not this one.
             let _ = self.collect();
         }
     }
@@ -134,7 +134,7 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
     };
     let middle = middle?;
     let report = memory.report();
-    // SAFETY: where the daemon has run, the kernel had put a new descriptor there, into the table that we share.
+    // SAFETY: if the daemon has run, the kernel had put a new descriptor into the table that we share.
     let pidfd = (report.pid != 0).then(|| unsafe { OwnedFd::from_raw_fd(report.pidfd) });
     match (middle.end, pidfd) {
         (End::Done, Some(pidfd)) if report.step == Step::None => {
@@ -144,11 +144,11 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
             }
             Ok(Daemon { pid: report.pid, group: middle.pid, pidfd, keeper, ours: true })
         }
-        // The middle process has reaped a daemon that did not come to its program.
+        // The middle process has reaped a daemon that failed before its program began.
         (End::Done | End::Failed, _) => Err(step_failed(&report, plan)),
         (End::Killed, pidfd) => {
             if let Some(pidfd) = pidfd {
-                // It may live, and nothing would report that.
+                // The daemon may live, and no process would report that.
                 let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
             }
             // One that is dying, in the memory that it was lent, keeps that.
@@ -158,53 +158,52 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
     }
 }
 
-/// The middle process, once the daemon has begun its program, or has come to nothing.
+/// The middle process, once the daemon has begun its program or has failed.
 struct Middle {
     pid: i32,
     end: End,
     keeper: Option<Keeper>,
 }
 
-/// How the middle process has done its work.
+/// How the middle process has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The daemon was cloned.
+    /// It cloned the daemon.
     Done,
-    /// A step of the middle process's own failed.
+    /// One of its own steps failed.
     Failed,
-    /// It was killed, and the clone may have come to its end or not.
+    /// It was killed, during the clone, before it or after it.
     Killed,
 }
 
 impl Middle {
-    /// One that is gone when the daemon has begun.
+    /// Starts a middle process that has ended once the daemon has begun.
     fn that_ends(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
-        // No exit signal: the middle process is not for any SIGCHLD handler. CLONE_FILES: the pidfd that it is given for
-        // the daemon lands in our table.
+        // No exit signal, so that no SIGCHLD handler sees the middle process. CLONE_FILES: the middle process receives the
+        // daemon's pidfd, which must land in our table.
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
         let orders = &raw mut *memory.orders;
-        // SAFETY: `middle` follows the rules at the head of its file, on a stack of its own; all that the orders
-        // point to is kept by `memory` until the children are done with it.
+        // SAFETY: `middle` follows the rules at the head of its file, on a stack of its own. `memory` keeps all that the
+        // orders point to until the children are done with it.
         let pid = unsafe { libc::clone(child::middle, stack.top(), flags, orders.cast()) };
         let pid = Errno::result(pid).during("clone")?;
         Ok(Self { pid, end: end_of(pid)?, keeper: None })
     }
 
-    /// One that stays.
+    /// Starts a middle process that stays.
     fn that_stays(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
         let keeper = Keeper::clone(memory, stack)?;
         let pid = keeper.pid;
         if keeper.tells()? {
             return Ok(Self { pid, end: End::Done, keeper: Some(keeper) });
         }
-        // Reaped here, and nothing is left for the keeper's drop to do.
+        // Reaped here, so the keeper's drop must do nothing.
         Ok(Self { pid, end: end_of(keeper.into_pid())?, keeper: None })
     }
 }
 
-/// Waits for the end of the middle process. One that was killed may have left a daemon that still runs in our memory:
-/// what is in its group is killed. The dead middle process keeps the number of that group from being given to another
-/// process until it is reaped.
+/// Waits for the end of the middle process. If it was killed, a daemon may still run in our memory, so its process group is
+/// killed. No other process can get the number of that group until the dead middle process is reaped.
 fn end_of(middle: i32) -> Result<End> {
     let status = process::await_end(middle).during("waitid")?;
     let end = match status {
@@ -219,7 +218,7 @@ fn end_of(middle: i32) -> Result<End> {
     Ok(end)
 }
 
-/// That nothing is there any more is what is wanted; that some may not be signalled can't be helped.
+/// ESRCH means that the process is gone already. EPERM can't be helped.
 fn kill_if_any(pid: i32) {
     let _ = process::kill(pid, Signal::SIGKILL);
 }

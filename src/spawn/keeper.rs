@@ -1,5 +1,5 @@
-//! The parent of a daemon that is not ready: the middle process of its double fork, which stays. It learns how the daemon
-//! ends on every kernel, and its own death ends the daemon. A daemon that lives on is an orphan once the keeper is gone.
+//! The keeper: the parent of a daemon that is not ready. It is the middle process of the double fork, which stays. It learns how
+//! the daemon ends on every kernel, and its own death ends the daemon. Once it is gone, a living daemon is an orphan.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -15,25 +15,25 @@ use crate::error::{During, Result};
 use crate::sys::poll;
 use crate::sys::process::{self, Status, Which};
 
-/// Dropped, it is killed and reaped, and its daemon becomes an orphan.
+/// On drop, the keeper is killed and reaped, and its daemon becomes an orphan.
 pub struct Keeper {
     pub pid: i32,
     /// Readable once the keeper is dead.
     pidfd: OwnedFd,
-    /// Written by the keeper when the daemon has begun its program, and when the daemon has ended.
+    /// The keeper writes to it when the daemon has begun its program, and when the daemon has ended.
     event: EventFd,
     /// The keeper's memory; None until the daemon has begun.
     memory: Option<(Box<Orders>, Stack)>,
 }
 
 impl Keeper {
-    /// Clones the keeper, and waits until its daemon has begun its program, or the keeper has ended. What the orders point
-    /// to must be kept until one of both has happened.
+    /// Clones the keeper. Waits until its daemon has begun its program, or the keeper has ended. Until then, the caller must
+    /// keep what the orders point to.
     pub fn clone(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
         let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).during("eventfd")?;
         memory.orders.keeper_event = event.as_raw_fd();
-        // No exit signal: the keeper is not for any SIGCHLD handler. CLONE_FILES: the pidfd of the daemon lands in our
-        // table. Without CLONE_VFORK, because this thread must go on while the keeper lives.
+        // No exit signal, so that no SIGCHLD handler sees the keeper. CLONE_FILES: the daemon's pidfd must land in our table.
+        // Not CLONE_VFORK, because this thread must go on while the keeper lives.
         let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
         let mut pidfd = -1;
         let orders = &raw mut *memory.orders;
@@ -46,8 +46,8 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Waits for the next event. False if the keeper has ended without one. The first event is the beginning of the daemon's
-    /// program, the second its end.
+    /// Waits for the next event. Returns false if the keeper has ended without one. The first event is the beginning of the
+    /// daemon's program, the second its end.
     pub fn tells(&self) -> Result<bool> {
         poll::wait(&[self.event.as_fd(), self.pidfd.as_fd()], None).during("poll")?;
         let is_told = poll::is_readable(self.event.as_fd()).during("poll")?;
@@ -57,21 +57,21 @@ impl Keeper {
         Ok(is_told)
     }
 
-    /// Takes over what the keeper still uses once the daemon has begun.
+    /// Takes over the memory that the keeper still uses once the daemon has begun.
     pub fn hold(&mut self, orders: Box<Orders>, stack: Stack) {
         self.memory = Some((orders, stack));
     }
 
-    /// How the daemon, which is dead, has ended. None if the keeper was killed before it could tell.
+    /// Returns how the dead daemon has ended. None if the keeper was killed before it could report that.
     pub fn status(&self) -> Result<Option<Status>> {
         let is_told = self.tells()?;
         let Some((orders, _)) = self.memory.as_ref().filter(|_| is_told) else { return Ok(None) };
-        // SAFETY: ours, and the keeper has written its last to it.
+        // SAFETY: the memory is ours, and the keeper has finished writing to it.
         let report = unsafe { ptr::read_volatile(&raw const orders.report) };
         Ok(Some(Status::from_waited(report.end_code, report.end_status)))
     }
 
-    /// Leaves it to be reaped by its pid.
+    /// Returns the pid. The caller must reap the keeper.
     pub fn into_pid(mut self) -> i32 {
         std::mem::replace(&mut self.pid, 0)
     }
@@ -82,14 +82,14 @@ impl Drop for Keeper {
         if self.pid == 0 {
             return;
         }
-        // Our own child, and unreaped, so that both calls succeed.
+        // An unreaped child of ours, so both calls succeed.
         let _ = process::kill(self.pid, Signal::SIGKILL);
         let _ = process::reap(Which::Pid(self.pid));
     }
 }
 
-/// Waits until one of two descriptors is readable, without a look at errno or a cancellation point: the children write to
-/// this thread's own storage meanwhile. All signals are blocked, so that nothing interrupts it.
+/// Waits until one of two descriptors is readable. Uses neither errno nor a cancellation point, because the children write to
+/// this thread's own storage meanwhile. All signals are blocked, so no signal interrupts the wait.
 fn stand_still(descriptors: [BorrowedFd<'_>; 2]) {
     let mut polled =
         descriptors.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });

@@ -80,15 +80,15 @@ impl<'plan> Shared<'plan> {
         })
     }
 
-    /// What a child still uses that has begun its program.
+    /// Memory that a child still uses after it has begun its program.
     pub fn into_orders(self) -> Box<Orders> {
         self.orders
     }
 
     /// What the children have written so far.
     pub fn report(&self) -> Report {
-        // SAFETY: ours, and always initialised. A child may be writing to it only where the middle process was killed, and
-        // the daemon's pid, which is looked for then, is written at once and first of all.
+        // SAFETY: the memory is ours, and always initialized. A child can still write to it only if the middle process was
+        // killed. The daemon's pid, which is read then, is written first and at once.
         unsafe { ptr::read_volatile(&raw const self.orders.report) }
     }
 }

@@ -14,7 +14,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// From `si_code` and `si_status` of waitid(2).
+    /// Converts `si_code` and `si_status` of waitid(2).
     pub fn from_waited(code: i32, status: i32) -> Self {
         match code {
             libc::CLD_EXITED => Self::Exited(status),
@@ -127,7 +127,7 @@ pub fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
     Errno::result(unsafe { libc::kill(pid, signal as i32) }).map(drop)
 }
 
-/// Whether this process, and what it starts, has no RLIMIT_FSIZE.
+/// Returns true if this process, and so the programs that it starts, has no RLIMIT_FSIZE.
 pub fn may_write_any_size() -> nix::Result<bool> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one struct.

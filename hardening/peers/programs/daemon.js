@@ -1,4 +1,4 @@
-// README's app.js with an orderly end, and in the directory that it is told: DIRECTORY, or /run.
+// The app.js of README, with an orderly end, in the directory DIRECTORY or in /run.
 
 const http = require('node:http')
 const { daemonize } = require('procnative')

@@ -1,4 +1,4 @@
-// everything.js: makes each call of procnative once, and prints a line for each. Ends with 1 if one of them fails.
+// everything.js: makes each call of procnative once, and prints a line for each. Ends with 1 if a call fails.
 
 const assert = require('node:assert/strict')
 const childProcess = require('node:child_process')
@@ -16,7 +16,7 @@ const directory = fs.mkdtempSync(path.join(process.env.RUNTIME_DIRECTORY ?? os.t
 const place = (name) => path.join(directory, name)
 const modulePath = path.dirname(require.resolve('procnative'))
 
-/** Whether this process has CAP_SETUID and CAP_SETGID. */
+/** Returns true if this process has CAP_SETUID and CAP_SETGID. */
 function canChangeUser() {
   const [, effective] = fs.readFileSync('/proc/self/status', 'utf8').match(/^CapEff:\s+(\S+)$/m)
   return (BigInt(`0x${effective}`) & 0xc0n) === 0xc0n
@@ -25,7 +25,7 @@ function canChangeUser() {
 const quietly = { stdio: 'ignore' }
 const shell = (script, options = quietly) => procnative.spawn('sh', ['-c', script], options)
 
-/** The first message of a channel. */
+/** Returns the first message of a channel. */
 async function nextOf(channel) {
   for await (const { message } of channel) return message
 }
@@ -180,7 +180,7 @@ const calls = {
 
 const environment = (changes) => ({ ...process.env, ...changes })
 
-/** Writes the program of a daemon that logs when it has reopened its log; returns its path. */
+/** Writes a program whose daemon logs when it has reopened its log; returns the path. */
 function daemonFile() {
   const program = `
 const { daemonize } = require('${modulePath}')
@@ -201,7 +201,7 @@ setInterval(() => {}, 1000)
 /** Starts a daemon by daemonize(), rotates its log, and stops it. */
 async function daemonizes(changes) {
   const pidFile = place('daemon.pid')
-  // The launcher speaks to no service manager: the daemon is not what that has started.
+  // The launcher must not talk to a service manager, because the daemon is not the manager's service.
   const { NOTIFY_SOCKET, ...env } = environment({ PID_FILE: pidFile, ...changes })
   const args = [...process.execArgv, daemonFile()]
   const launcher = childProcess.spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -221,7 +221,7 @@ async function daemonizes(changes) {
 
 async function main() {
   let failed = 0
-  // An event loop that runs empty would end this in the middle of a call.
+  // Without a timer, an empty event loop would end the process in the middle of a call.
   setInterval(() => {}, 1000)
   for (const [name, call] of Object.entries(calls)) {
     try {

@@ -1,5 +1,5 @@
-// A daemon that logs numbered lines without a pause, to both of its logs, and that reopens them as README says. OPTIONS has
-// further options of daemonize(), as JSON.
+// A daemon that constantly logs numbered lines to both of its logs, and reopens them as in README. OPTIONS has more options of
+// daemonize(), as JSON.
 
 const { daemonize } = require('procnative')
 

@@ -1,4 +1,4 @@
-// load.js PORT: asks a server on and on, each time by a new connection, until its input ends; then prints { answered, failures }.
+// load.js PORT: keeps asking a server, each time over a new connection, until its input ends. Then prints { answered, failures }.
 
 const http = require('node:http')
 

@@ -1,4 +1,4 @@
-// pid-file.js run|status|stop FILE: a program in the foreground with a pid file, or what a command finds out about it.
+// pid-file.js run|status|stop FILE: runs in the foreground with a pid file, or prints its status, or stops its process.
 
 const { daemonize, daemonStatus, stopDaemon } = require('procnative')
 

@@ -1,5 +1,5 @@
-// The server of the zero-downtime guide with the watchdog of the systemd guide, and with its output in the journal. It daemonizes
-// unless it is told --foreground, and says as its status that it serves.
+// The server of the zero-downtime guide with the watchdog of the systemd guide and with its output in the journal. Daemonizes
+// without --foreground. Its STATUS= says that it serves.
 
 const http = require('node:http')
 const net = require('node:net')

@@ -1,4 +1,4 @@
-// A daemon whose answers take a second, and that ends only after the last of them. Its main process is not the launcher.
+// A daemon whose answers take a second. It ends only after the last answer. Its main process is not the launcher.
 
 const http = require('node:http')
 const { daemonize } = require('procnative')

@@ -1,4 +1,4 @@
-// Another program, which has nothing to do with any pid file.
+// A program that is unrelated to any pid file.
 
 console.log('runs')
 setInterval(() => {}, 1000)

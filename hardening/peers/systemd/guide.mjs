@@ -1,4 +1,4 @@
-// The units of the systemd guide as they are printed: app.service, app.socket and forking.service.
+// The units of the systemd guide as printed: app.service, app.socket and forking.service.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -31,7 +31,7 @@ export async function guide({ machine, manager, printed }) {
   await printed('app.service: watchdog, while it answers and while it hangs', ['app.service'], async (service) => {
     await manager.change('app.service', '[Service]\nWatchdogSec=2\nWatchdogSignal=SIGKILL\n')
     const pid = await service.start()
-    // Time is the subject: longer than systemd waits for the next WATCHDOG=1, twice.
+    // Wait more than twice as long as systemd waits for the next WATCHDOG=1.
     await pass(5000)
     assert.equal(await service.serves(), pid)
     await restarts(service, 'STOP')
@@ -77,14 +77,14 @@ export async function guide({ machine, manager, printed }) {
   await printed('forking.service: with WatchdogSec=', ['forking.service'], async (service) => {
     await manager.change('forking.service', '[Service]\nWatchdogSec=2\nTimeoutStartSec=10\n')
     const pid = await service.start()
-    // Time is the subject, as above.
+    // Wait more than twice as long as systemd waits for the next WATCHDOG=1.
     await pass(5000)
     assert.equal(await service.serves(), pid)
     await service.stop()
   })
 }
 
-/** Sends a signal to the main process of a service; systemd has to start another. */
+/** Sends a signal to the main process of a service. systemd must start another one. */
 async function restarts(service, signal) {
   const { machine } = service
   const before = await service.mainPid()

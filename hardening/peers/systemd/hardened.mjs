@@ -1,4 +1,4 @@
-// Services with few rights: hardened.service of the guide as it is printed, and a user that systemd makes up.
+// Services with few rights: hardened.service of the guide as printed, and services with a dynamic user.
 
 import assert from 'node:assert/strict'
 import { service } from '../units.mjs'

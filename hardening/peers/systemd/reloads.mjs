@@ -1,4 +1,4 @@
-// Services that start their successor at SIGHUP: reload.service of the guide as it is printed, and others.
+// Services that start their successor at SIGHUP: reload.service of the guide as printed, and others.
 
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -45,7 +45,7 @@ export async function reloads({ machine, manager, printed, own }) {
         for (let round = 0; round < ROUNDS; round++) {
           await service.start()
           await service.systemctl('reload')
-          // A moment of the reload, each round a later one: a successor takes some 300 ms to come up.
+          // Stop at a later point of the reload in each round: a successor takes about 300 ms to come up.
           await pass(round * 15)
           if (command === 'restart') {
             await service.systemctl('restart')
@@ -66,7 +66,7 @@ export async function reloads({ machine, manager, printed, own }) {
     const text = service('notify', `service.js${argument}`, 'WatchdogSec=2')
     await own(`Type=notify, ${how}: reloads without a pause for 2 WatchdogSec=`, text, async (service) => {
       await service.start()
-      // Time is the subject: no process lives until it says WATCHDOG=1 by its timer.
+      // Reload so often that no process lives until its first timer for WATCHDOG=1.
       for (const began = performance.now(); performance.now() - began < 4000; ) await service.reload()
       const pid = await service.mainPid()
       await pass(2500)

@@ -1,4 +1,4 @@
-// A .socket unit with a socket of each type, before a service in the foreground and before daemons.
+// A .socket unit with a socket of each type, for a service in the foreground and for daemons.
 
 import assert from 'node:assert/strict'
 import { PID_FILE, service } from '../units.mjs'

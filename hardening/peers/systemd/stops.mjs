@@ -1,4 +1,4 @@
-// A main process that is not the process which systemd has started: a stop waits for its last answer.
+// A main process that systemd has not started itself: a stop must wait for its last answer.
 
 import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'
