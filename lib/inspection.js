@@ -2,7 +2,7 @@
 
 // How console.log() shows the objects of procnative: in one line, without their internals.
 
-// The same symbol as util.inspect.custom, without loading that module.
+// The same symbol as util.inspect.custom, without loading that module, which only an inspection needs.
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom')
 
 const ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 1 }
@@ -11,7 +11,8 @@ const ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 
 function inspectable(owner, fieldsOf) {
   Object.defineProperty(owner.prototype, CUSTOM, {
     __proto__: null,
-    value(_depth, options, inspect) {
+    value(_depth, options) {
+      const { inspect } = require('node:util')
       const fields = fieldsOf(this)
       return `${owner.name} ${inspect(fields ?? {}, { ...options, ...ONE_LINE })}`
     },
