@@ -1,4 +1,4 @@
-// Inode numbers of more than 53 bits, which a double can't hold: markers in the environment name descriptors by them.
+// Inode numbers of more than 53 bits, too long for a double. Markers in the environment name descriptors by them.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -42,7 +42,7 @@ test('spawnDaemon(): hands its pid file over, inodes of 58 bits', compiler, asyn
   await until(() => daemonStatus(pidFile).pid === successor, 'the successor is named')
 })
 
-test('parentChannel(): is found, inodes of 58 bits', compiler, async (t) => {
+test('parentChannel(): finds the channel, inodes of 58 bits', compiler, async (t) => {
   const script = `const { fork } = require(${JSON.stringify(fixture('../../index.js'))})
     const child = fork(${JSON.stringify(fixture('channel-child.mjs'))})
     child.handles.send({ order: 'say', args: ['found'] })

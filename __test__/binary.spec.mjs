@@ -1,4 +1,4 @@
-// Loading the binary: where it is looked for, and the reason that an error gives.
+// Loading the binary: where procnative looks for it, and which reason an error gives.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -21,14 +21,14 @@ const foreign = here.includes('x64')
   ? { type: 183, key: here.replace('x64', 'arm64') }
   : { type: 62, key: here.replace('arm64', 'x64') }
 
-/** A binary for the other architecture: the same with another number in its head. */
+/** Returns a binary for the other architecture: this one with another number in its head. */
 function foreignBinary() {
   const content = fs.readFileSync(built)
   content.writeUInt16LE(foreign.type, E_MACHINE)
   return content
 }
 
-/** A project with the package as it is published, but with `binary` as its binary; without one by default. */
+/** Makes a project with the published package, but with `binary` as its binary; without one by default. */
 function project(context, { binary, packaged, packageVersion = version } = {}) {
   const directory = path.join(fs.realpathSync(temporary(context)), 'node_modules/procnative')
   fs.mkdirSync(directory, { recursive: true })
@@ -95,7 +95,7 @@ test('loading: a package of another version is refused', async (t) => {
   await refused(
     directory,
     {},
-    new RegExp(`${packageName} is of procnative ${escaped(version)}, and .* 999\\.0\\.0\\.$`),
+    new RegExp(`${packageName} is from procnative ${escaped(version)}, but .* 999\\.0\\.0\\.$`),
   )
 })
 
@@ -119,7 +119,7 @@ test('loading: the error for another architecture names both', async (t) => {
 })
 
 test('loading: the error for another C library names both', async (t) => {
-  // As musl's: no versions of symbols, and a library that is not there.
+  // Like a binary for musl: without symbol versions, and with a library that does not exist.
   const text = fs.readFileSync(built, 'latin1').replaceAll('GLIBC_', 'OTHER_').replaceAll('libc.so.6', 'libc.so.9')
   const directory = project(t, { binary: Buffer.from(text, 'latin1') })
   await refused(directory, {}, new RegExp(`is for ${here.replace('glibc', 'musl')}, and this Node.js is for ${here}`))
@@ -129,7 +129,7 @@ test('loading: the error for a damaged binary is that of the linker', async (t) 
   await refused(project(t, { binary: 'damaged' }), {}, /file too short|invalid ELF header|Exec format/i)
 })
 
-test('loading: the error tells of --no-addons', needs('Node.js', isNode), async () => {
+test('loading: the error names --no-addons', needs('Node.js', isNode), async () => {
   const { cause } = await refused(root, { execArgv: ['--no-addons'] }, /runs with --no-addons\. Remove that option\.$/)
   assert.equal(cause, 'ERR_DLOPEN_DISABLED')
 })
@@ -138,7 +138,7 @@ const permission = ['--permission', '--experimental-permission'].find((one) =>
   process.allowedNodeEnvironmentFlags.has(one),
 )
 
-test('loading: the error tells of the permission model', needs('Node.js', isNode), async () => {
+test('loading: the error names the permission model', needs('Node.js', isNode), async () => {
   await refused(root, { execArgv: [permission, '--allow-fs-read=*'] }, /permission model\. Add --allow-addons\.$/)
 })
 
@@ -154,7 +154,7 @@ test('PROCNATIVE_BINARY: loads that file, whatever its name', async (t) => {
   assert.ok(outcome.session > 0, outcome.message)
 })
 
-test('PROCNATIVE_BINARY: is no hint but an order', async () => {
+test('PROCNATIVE_BINARY: tries no other file', async () => {
   await refused(root, { env: { PROCNATIVE_BINARY: '/nowhere/binary' } }, /\/nowhere\/binary/)
 })
 
@@ -170,7 +170,7 @@ test('PROCNATIVE_BINARY: a binary of another architecture is refused', async (t)
 
 test('PROCNATIVE_BINARY: a binary of another version is refused', async (t) => {
   const directory = project(t, { packageVersion: '999.0.0' })
-  await refused(directory, { env: { PROCNATIVE_BINARY: built } }, /is of procnative \d.*, and .* 999\.0\.0\.$/)
+  await refused(directory, { env: { PROCNATIVE_BINARY: built } }, /is from procnative \d.*, but .* 999\.0\.0\.$/)
 })
 
 const canBecomeAnother = needs('Node.js, root and setpriv', isNode && isRoot && hasProgram('setpriv'))

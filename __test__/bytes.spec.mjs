@@ -1,4 +1,4 @@
-// Arguments, variables and names that are no UTF-8: a new process gets the bytes.
+// Arguments, variables and names that are not valid UTF-8: a new process gets the bytes.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -18,7 +18,7 @@ const TEXT = latin1('é\ufffd')
 const VALUES = ['VALUE=\xe9\xff', `TEXT=${TEXT}`]
 const ALL = [...VALUES, 'NAME\xe9=1']
 
-/** Runs a fixture with Node.js, which has arguments and variables that are no UTF-8. */
+/** Runs a fixture with Node.js, with arguments and variables that are not valid UTF-8. */
 const runBytes = (args, options) => run(PYTHON, [fixture('bytes-runs.py'), process.execPath, ...args], options).ended
 
 async function daemon(context, nodeOptions) {
@@ -37,7 +37,7 @@ test('daemonize: arguments keep their bytes, after process.title was set', needs
   assert.deepEqual(command, ['n\xe9de', ...options, script, log, '\xe9', '\xe8', TEXT, ''])
 })
 
-test('daemonize: variables keep their bytes, systemd’s name the daemon', needs('Node.js', isNode), async (t) => {
+test('daemonize: variables keep their bytes, LISTEN_PID names the daemon', needs('Node.js', isNode), async (t) => {
   const { environment, pid } = await daemon(t, [])
   for (const variable of ALL) assert.ok(environment.includes(variable), variable)
   assert.deepEqual(
@@ -51,7 +51,7 @@ test(
   needs('Node.js', isNode),
   async (t) => {
     const parent = temporary(t)
-    // With both names JavaScript shows the same path.
+    // JavaScript shows the same path for both names.
     for (const byte of [0xe8, 0xe9]) fs.mkdirSync(Buffer.concat([Buffer.from(`${parent}/`), Buffer.from([byte])]))
     const log = path.join(parent, 'log')
     const inside = ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, process.execPath]
@@ -63,7 +63,7 @@ test(
   },
 )
 
-/** Compares the variables that children got with those that they were to get. */
+/** Compares the variables of children with the expected ones. */
 function areThere({ stdout, stderr }, expected) {
   const [told] = reports(stdout)
   for (const [way, variables] of Object.entries(expected)) {
@@ -92,7 +92,7 @@ test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', i
   areThere(await runBytes([fixture('bytes-spawns.mjs')], { env }), { byDefault: VALUES, copied: VALUES })
 })
 
-/** A directory with a program and a text, each with a name that is no UTF-8. */
+/** A directory with a program and a text, each with a name that is not valid UTF-8. */
 function oddNames(t) {
   const directory = Buffer.concat([Buffer.from(`${temporary(t)}/`), Buffer.from([0xe9])])
   const inside = (name) => Buffer.concat([directory, Buffer.from('/'), Buffer.from(name, 'latin1')])
@@ -103,7 +103,7 @@ function oddNames(t) {
   return { directory, program: inside('c\xe9'), file: inside('t\xe9') }
 }
 
-/** What a program writes, byte by byte. */
+/** Returns the output of a program, byte by byte. */
 async function outputOf(t, file, args, options) {
   const log = path.join(temporary(t), 'log')
   const fd = fs.openSync(log, 'w')
@@ -138,7 +138,7 @@ test('spawnDaemon: takes bytes as file, arguments and values', needs('Node.js', 
   assert.equal(read('environ'), 'VALUE=\xe9\0')
 })
 
-test('spawn: refuses bytes that are empty for a file, or have a NUL', () => {
+test('spawn: refuses bytes with a NUL, and an empty file', () => {
   const nul = Uint8Array.of(0x41, 0)
   for (const call of [
     [new Uint8Array()],

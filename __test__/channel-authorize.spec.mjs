@@ -135,9 +135,9 @@ test('H11: where all users have one number, that of nobody, none is let in by de
   assert.deepEqual(said, ['listening'])
 })
 
-test('listenChannel: lets its own user in, where /proc/sys is hidden', userNamespace, async (t) => {
+test('listenChannel: lets its own user in, /proc/sys hidden', userNamespace, async (t) => {
   const at = path.join(temporary(t), 'socket')
-  // As systemd has it with PrivateUsers=yes and ProcSubset=pid.
+  // As systemd does with PrivateUsers=yes and ProcSubset=pid.
   const hide = 'mount -t proc -o subset=pid proc /proc && exec unshare --user --map-user=1000 "$@"'
   const prefix = ['unshare', '--pid', '--fork', '--kill-child', '--mount', 'sh', '-c', hide, 'sh']
   const { said } = program(t, 'hostile-server.mjs', [at, '{}'], { prefix })

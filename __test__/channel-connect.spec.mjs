@@ -1,4 +1,4 @@
-// connectChannel() where as many connections wait for the server as may.
+// connectChannel() with a full queue of connections at the server.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import { threadsOfOurs } from './helpers/proc.mjs'
 
 const onlyNode = needs('Node.js, whose reactor has no thread', isNode)
 
-/** A server that accepts nothing, and as many connections as may wait there. */
+/** Makes a server that accepts nothing, and connections until its queue is full. */
 async function full(t) {
   const address = path.join(temporary(t), 'socket')
   const server = listenUnix(address, { backlog: 1 })
@@ -25,7 +25,7 @@ async function full(t) {
   return { address, server, open }
 }
 
-/** Accepts all that wait, from now on, and closes them. */
+/** Accepts and closes all waiting connections from now on. */
 function accept(t, server) {
   const accepting = server.adopt()
   accepting.on('connection', (socket) => socket.destroy())
@@ -99,7 +99,7 @@ test('connectChannel(): a process goes on while it waits, until an abort', onlyN
   assert.deepEqual(said, [{ waits: true }, { rejected: 'TimeoutError' }])
 })
 
-test('listenChannel(): a peer that can’t be looked up costs its own connection only', onlyNode, async (t) => {
+test('listenChannel(): a failed peer lookup costs only its own connection', onlyNode, async (t) => {
   const { code, said } = await program(t, 'channel-peer-unknown.mjs').ended()
   assert.deepEqual([code, said], [0, [{ error: 'ENOMEM' }, { connected: 2 }]])
 })

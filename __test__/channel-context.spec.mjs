@@ -11,7 +11,7 @@ const storage = new AsyncLocalStorage()
 const where = () => storage.getStore()
 const address = (name) => `@procnative-context-${process.pid}-${name}`
 
-test("Channel 'message': runs in the context that the channel was made in", async (t) => {
+test("Channel 'message': runs in the context of the channel’s creation", async (t) => {
   const [ours, theirs] = socketpair()
   const one = storage.run('maker', () => channel(ours))
   const other = channel(theirs)
@@ -31,7 +31,7 @@ test("Channel 'message': runs in the context that the channel was made in", asyn
   )
 })
 
-test("Channel 'error' and 'close': run in the context that the channel was made in", async (t) => {
+test("Channel 'error', 'close': run in the context of the channel’s creation", async (t) => {
   const [ours, theirs] = socketpair()
   const one = storage.run('maker', () => channel(ours))
   t.after(() => theirs.close())

@@ -211,7 +211,7 @@ test('H14: several loops over one channel all throw at an error', async (t) => {
 })
 
 for (const how of ['break', 'return']) {
-  test(`Channel iteration: a loop that was left by '${how}' hides no error`, async (t) => {
+  test(`Channel iteration: a loop left by '${how}' hides no error`, async (t) => {
     const { code, said } = await program(t, 'channel-left.mjs', [how]).ended()
     assert.deepEqual([code, said], [0, [{ warned: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' }, { closed: true }]])
   })

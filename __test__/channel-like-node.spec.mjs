@@ -1,5 +1,5 @@
-// What Node.js expects of its own channel of fork() and of cluster, asked of the channel of procnative's fork(): order,
-// size and kind of messages, sockets and servers in the hands of several processes, and the ends of these.
+// Checks of Node.js for its own channel of fork() and of cluster, applied to the channel of procnative's fork(): order,
+// size and kind of messages, sockets and servers shared by several processes, and their ends.
 
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
@@ -15,7 +15,7 @@ import { fixture } from './helpers/run.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** A child that is told what to do: see channel-like-node.mjs. Killed with the test. */
+/** Starts a child that follows orders: see channel-like-node.mjs. It is killed with the test. */
 function forked(t, options) {
   const child = fork(fixture('channel-like-node.mjs'), [], options)
   const exit = once(child, 'exit')
@@ -29,7 +29,7 @@ function forked(t, options) {
 
 const tell = (child, order, handles, more) => child.handles.send({ order, ...more }, handles)
 
-/** What a child says to an order. */
+/** Returns a child's answer to an order. */
 async function ask(t, child, order, handles, more) {
   tell(child, order, handles, more).catch(() => {})
   const [{ message }] = await messages(t, child.handles, 1)
@@ -43,12 +43,12 @@ async function listening(t, server, ...args) {
   return server.address().port
 }
 
-/** What comes back on a connection of its own. */
+/** Returns the answer on a new connection. */
 const connected = (port) => text(net.connect(port, '127.0.0.1').resume())
 
 // ── Messages ──
 
-test('fork channel: a message of megabytes of any characters comes back unchanged', onlyNode, async (t) => {
+test('fork channel: returns megabytes of any characters unchanged', onlyNode, async (t) => {
   const value = 'a¢€𝄞\0\u2028"\\'.repeat(200_000)
   assert.deepEqual(await ask(t, forked(t), 'echo', [], { value }), { value })
 })
@@ -69,7 +69,7 @@ test("fork channel: 'advanced' keeps what JSON can't", onlyNode, async (t) => {
   assert.deepEqual({ ...echo, itself: null }, { ...value, itself: null })
 })
 
-test('fork channel: messages that were sent before the child listens arrive in order', onlyNode, async (t) => {
+test('fork channel: messages sent before the child listens arrive in order', onlyNode, async (t) => {
   const child = forked(t)
   const count = 1000
   for (let value = 0; value < count; value++) tell(child, 'echo', [], { value }).catch(() => {})
@@ -98,7 +98,7 @@ test('fork channel: each message has its own handles, while the receiver pauses'
   )
 })
 
-test('fork channel: what a child sent before it exited arrives', onlyNode, async (t) => {
+test('fork channel: messages sent before the child exits arrive', onlyNode, async (t) => {
   const child = forked(t)
   tell(child, 'last', [], { count: 100 }).catch(() => {})
   const [answers, [code]] = await Promise.all([messages(t, child.handles, 100), child.ended])
@@ -114,7 +114,7 @@ test('fork channel: send() after close() is refused', onlyNode, async (t) => {
 
 // ── Sockets and servers ──
 
-test('fork channel: a connection keeps what came before it was handed over', onlyNode, async (t) => {
+test('fork channel: a connection keeps data from before its hand-over', onlyNode, async (t) => {
   const child = forked(t)
   const server = net.createServer({ pauseOnConnect: true })
   const port = await listening(t, server)
@@ -127,7 +127,7 @@ test('fork channel: a connection keeps what came before it was handed over', onl
   assert.equal(await text(client), 'heard before, after\n')
 })
 
-test('fork channel: a child answers HTTP on a connection that it is handed', onlyNode, async (t) => {
+test('fork channel: a child answers HTTP on a received connection', onlyNode, async (t) => {
   const child = forked(t)
   const server = net.createServer({ pauseOnConnect: true }, (socket) => {
     tell(child, 'http', [socket]).finally(() => socket.destroy())
@@ -154,7 +154,7 @@ test('fork channel: parent and children accept on one server, as in cluster', on
   )
 })
 
-test('fork channel: a server goes on in other processes when one is killed', onlyNode, async (t) => {
+test('fork channel: a shared server survives the kill of one process', onlyNode, async (t) => {
   const [first, second] = [forked(t), forked(t)]
   const server = net.createServer()
   const port = await listening(t, server)
@@ -169,7 +169,7 @@ test('fork channel: a server goes on in other processes when one is killed', onl
   await assert.rejects(connected(port), { code: 'ECONNREFUSED' })
 })
 
-test('fork channel: the parent goes on with a server whose child was killed', onlyNode, async (t) => {
+test('fork channel: the parent keeps its server when a child is killed', onlyNode, async (t) => {
   const child = forked(t)
   const server = net.createServer((socket) => socket.end('parent'))
   const port = await listening(t, server)

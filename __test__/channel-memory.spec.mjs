@@ -1,4 +1,4 @@
-// Messages that are longer than a string can be, and messages that there is no memory for.
+// Messages longer than a string can be, and messages that do not fit into memory.
 
 import assert from 'node:assert/strict'
 import { constants } from 'node:buffer'
@@ -12,7 +12,7 @@ const LONGEST = constants.MAX_STRING_LENGTH
 const options = { maxMessageLength: 2 ** 31 - 1 }
 const roomy = needs('Node.js, and 8 GiB of memory that is free', isNode && os.freemem() > 8 * GiB)
 
-/** What a peer's texts are here: 'first', the length of the long one, how many came after it; and the error. */
+/** Records a peer's texts: 'first', the length of the long one, the short ones after it; and the error. */
 function heard(end) {
   const found = { messages: [] }
   end.on('message', (message) => found.messages.push(message.length > 100 ? message.length : message))
@@ -20,7 +20,7 @@ function heard(end) {
   return found
 }
 
-test('Channel: a text longer than a string is refused, after those before it', roomy, async (t) => {
+test('Channel: refuses a text longer than a string, delivers earlier ones', roomy, async (t) => {
   const { end } = peer(t, 'channel-long-text.py', [LONGEST + 3, 1], { options })
   const found = heard(end)
   await once(end, 'close').catch(() => {})
@@ -43,7 +43,7 @@ test('Channel: the longest text arrives with others behind it', roomy, async (t)
   await ended()
 })
 
-test('Channel send(): texts are whole behind more than 2 GiB of others', { ...roomy, timeout: 600_000 }, async (t) => {
+test('Channel send(): texts stay whole, more than 2 GiB queued', { ...roomy, timeout: 600_000 }, async (t) => {
   const { end, ended } = peer(t, 'channel-lengths.py', [12], { options })
   const long = 'x'.repeat(2 ** 28)
   const sent = Array.from({ length: 9 }, () => end.send(long))
@@ -55,7 +55,7 @@ test('Channel send(): texts are whole behind more than 2 GiB of others', { ...ro
 
 const limits = needs('Node.js and prlimit, of util-linux', isNode && hasProgram('prlimit'))
 
-test('Channel: a message that there is no memory for is ENOMEM', limits, async (t) => {
+test('Channel: reports ENOMEM, no memory for a message', limits, async (t) => {
   const { code, said } = await program(t, 'channel-no-memory.mjs').ended()
   assert.deepEqual(
     [code, said],

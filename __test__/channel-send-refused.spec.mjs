@@ -286,7 +286,7 @@ test('H3: also once the peer has ended it', async (t) => {
   await assert.rejects(one.send('late'), CLOSED)
 })
 
-test('Channel: closes with the error, where epoll_ctl fails at the end of a turn', async (t) => {
+test('Channel: closes with the error, epoll_ctl fails at a turn’s end', async (t) => {
   const [ours, theirs] = socketpair()
   const [full, end] = socketpair()
   assert.throws(() => {
@@ -299,7 +299,7 @@ test('Channel: closes with the error, where epoll_ctl fails at the end of a turn
     for (const handle of [full, end]) handle.close()
   })
   const failed = once(from, 'error')
-  // For this, epoll must tell when there is room: of a socket that it does not know.
+  // The test needs an epoll event when there is room, so it uses a socket that epoll does not know.
   dup2(full.fd, fd)
   const expected = { code: 'ENOENT', syscall: 'epoll_ctl' }
   await assert.rejects(from.send('refused'), expected)

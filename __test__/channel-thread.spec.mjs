@@ -35,7 +35,7 @@ function identityOrNone(fd) {
 
 function readToTheEnd(end) {
   return new Promise((resolve) => {
-    // A channel that has nothing left to read closes by itself.
+    // A channel with nothing left to read closes by itself.
     if (end.closed) return resolve()
     end.on('close', resolve)
     end.on('error', ({ code }) => assert.equal(code, 'ERR_PROCNATIVE_MESSAGE_CUT'))
@@ -144,7 +144,7 @@ test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) =>
   }
 })
 
-test('Handle: the end of a worker leaves a number that another file has by now', onlyNode, async (t) => {
+test('Handle: a worker’s end closes no number of another file', onlyNode, async (t) => {
   const worker = new Worker(new URL('./fixtures/handle-lost-thread.mjs', import.meta.url))
   const exit = once(worker, 'exit')
   t.after(() => worker.terminate())

@@ -1,4 +1,4 @@
-// Programs that neither listen for 'error' nor await send(): no peer may end them.
+// Programs that neither listen for 'error' nor await send(). A peer must not be able to end them.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import { until } from './helpers/until.mjs'
 
 const json = (value) => frame(JSON.stringify(value))
 
-/** A server that hears nothing, and what it says after `bytes` came on a connection that is closed then. */
+/** Runs a server that listens for no 'error'. Returns its output after a connection sent `bytes` and closed. */
 async function after(t, bytes) {
   const address = path.join(temporary(t), 'socket')
   const { said, told } = program(t, 'channel-unheard.mjs', [address])
@@ -48,7 +48,7 @@ test('Channel send(): the end of the peer is no unhandled rejection', async (t) 
   assert.deepEqual(await after(t, json('answer when I am gone')), [])
 })
 
-test('Channel send(): a message after close() of the same end is an unhandled rejection', async (t) => {
+test('Channel send(): is an unhandled rejection after close() of the same end', async (t) => {
   assert.deepEqual(await after(t, json('close')), [{ unhandled: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }])
 })
 
@@ -61,7 +61,7 @@ test('Channel send(): rejects for a caller that waits, where the peer is gone', 
   await assert.rejects(one.send('x'), { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
 })
 
-test('fork(): a child that is killed in the middle of a message warns', needs('Node.js', isNode), async (t) => {
+test('fork(): a child killed in the middle of a message warns', needs('Node.js', isNode), async (t) => {
   const warned = once(process, 'warning')
   const child = fork(fixture('channel-sends-long.mjs'))
   t.after(() => child.kill('SIGKILL'))

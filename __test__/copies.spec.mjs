@@ -1,4 +1,4 @@
-// Copies of the package's JavaScript in one process: contexts of their own, and packages that are installed twice.
+// Copies of the package's JavaScript in one process: contexts of their own, and packages installed twice.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { fixture, root, runScript } from './helpers/run.mjs'
 
 const NODE = needs('Node.js', isNode)
 
-/** Plays one scene of fixtures/copies.cjs; returns what it reports. */
+/** Plays one scene of fixtures/copies.cjs; returns its report. */
 async function play(scene) {
   const ended = await runScript(fixture('copies.cjs'), [scene], { execArgv: ['--expose-gc'] })
   assert.equal(ended.code, 0, ended.stderr)
@@ -23,11 +23,11 @@ test('copies: a context that has used everything is collected', NODE, async () =
   assert.deepEqual(await play('collected'), { sets: 1 })
 })
 
-test('copies: a channel goes on when a later copy was collected', NODE, async () => {
+test('copies: a channel goes on after a later copy was collected', NODE, async () => {
   assert.deepEqual(await play('dispatch'), { messages: ['before', 'after'] })
 })
 
-test('copies: a child is reaped when the copy that started it was collected', NODE, async () => {
+test('copies: a child is reaped after its copy was collected', NODE, async () => {
   assert.deepEqual(await play('orphaned'), { reaped: true })
 })
 
@@ -52,11 +52,11 @@ test("copies: errors, arrays and objects are of the copy's own context", NODE, a
   })
 })
 
-test('copies: errors and promises of another context are taken for what they are', NODE, async () => {
+test('copies: errors and promises of another context are recognized', NODE, async () => {
   assert.deepEqual(await play('values'), { told: ['from the program', 'ERR_INVALID_RETURN_VALUE', 'refused'] })
 })
 
-/** The path of another installed copy of the package. */
+/** Installs another copy of the package; returns its path. */
 function installed(context) {
   const copy = path.join(temporary(context), 'procnative')
   const { files } = JSON.parse(fs.readFileSync(`${root}package.json`))
@@ -69,8 +69,8 @@ function installed(context) {
 }
 
 for (const [title, order] of [
-  ['parentChannel(): a package that was installed twice has it twice, as one object', [1, 0]],
-  ['parentChannel(): the copy that was loaded first may ask first', [0, 1]],
+  ['parentChannel(): two installed packages return the same object', [1, 0]],
+  ['parentChannel(): the copy loaded first may call first', [0, 1]],
 ]) {
   test(title, NODE, async (t) => {
     const packages = [root, installed(t)]

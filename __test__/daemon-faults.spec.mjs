@@ -98,12 +98,12 @@ test(`D9: a launcher killed at any of ${POINTS} points leaves no daemon that was
   for (const [stage, times] of Object.entries(reached)) assert.notEqual(times, 0, `no kill at the stage: ${stage}`)
 })
 
-// The launcher's child is the middle process, and that one's child is the daemon.
+// The launcher's child is the middle process, whose child is the daemon.
 for (const [who, isTarget] of [
   ['a daemon', (pid, launcher) => stat(stat(pid)?.ppid)?.ppid === launcher],
   ['the parent of a daemon', (pid, launcher) => stat(pid)?.ppid === launcher],
 ]) {
-  test(`daemonize(): throws when ${who} is killed at any of ${POINTS} points, unless it was ready`, async (t) => {
+  test(`daemonize(): throws when ${who} is killed before readiness, ${POINTS} points`, async (t) => {
     const log = path.join(temporary(t), 'log')
     const outcomes = { ready: 0, killed: 0 }
     for (let point = 0; point < POINTS; point++) {
@@ -124,7 +124,7 @@ for (const [who, isTarget] of [
       } else {
         outcomes.killed++
         const { signal, code, leftChildren } = JSON.parse(stdout)
-        // How the daemon of a dead parent ended, the kernel tells since 6.15.
+        // Linux 6.15 and later report how the daemon of a dead parent ended.
         assert.ok(['SIGKILL', null].includes(signal) || code === 'EINTR', stdout)
         if (who === 'a daemon') assert.notEqual(signal, null)
         assert.equal(leftChildren, 0)
@@ -134,10 +134,10 @@ for (const [who, isTarget] of [
   })
 }
 
-test('daemonize(): tells the exit code of a daemon, where SIGCHLD is ignored', strace, async (t) => {
+test('daemonize(): reports the exit code of a daemon, SIGCHLD ignored', strace, async (t) => {
   const directory = temporary(t)
   const [log, trace] = ['log', 'trace'].map((name) => path.join(directory, name))
-  // Node.js resets what it inherits: strace has it believe so.
+  // Node.js resets the ignored signals that it inherits. strace makes it believe that SIGCHLD is ignored.
   const keepsIgnoring = ['strace', '-qq', '-o', trace, '-e', 'inject=rt_sigaction:retval=0']
   const launcher = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'exit']
   const { stdout, stderr } = await run('env', ['--ignore-signal=CHLD', ...keepsIgnoring, ...launcher]).ended
@@ -145,7 +145,7 @@ test('daemonize(): tells the exit code of a daemon, where SIGCHLD is ignored', s
   assert.deepEqual({ code, exitCode }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7 })
 })
 
-test('spawnDaemon(): the daemon gets a SIGTERM that came while the middle process ran', strace, async (t) => {
+test('spawnDaemon(): the daemon gets a SIGTERM sent to the middle process', strace, async (t) => {
   const trace = path.join(temporary(t), 'trace')
   const hold = ['-f', '-qq', '-o', trace, '-e', 'trace=setsid', '-e', 'inject=setsid:delay_exit=1000000']
   const script = `require(${JSON.stringify(root)}).spawnDaemon('sleep', ['1000']).then(({ pid }) => console.log(pid))`

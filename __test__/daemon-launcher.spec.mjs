@@ -231,7 +231,7 @@ for (const [whose, execArgv] of [
   ['a launcher', []],
   ['a launcher that adopts orphans itself', ['-r', fixture('adopts-orphans.cjs')]],
 ]) {
-  test(`daemonize(): the daemon is the manager's child at MAINPID=, of ${whose}`, async (t) => {
+  test(`daemonize(): the daemon is the manager's child at MAINPID=, ${whose}`, async (t) => {
     const log = path.join(temporary(t), 'log')
     const options = JSON.stringify({ stdout: log })
     const node = [process.execPath, ...execArgv, fixture('daemon.cjs'), options, 'stay']
@@ -242,7 +242,7 @@ for (const [whose, execArgv] of [
   })
 }
 
-test('daemon.ready(): returns when the manager knows the daemon, so that notify() is heard', async (t) => {
+test('daemon.ready(): returns when the manager knows the daemon', async (t) => {
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('tells-status.cjs'), log]
   const env = { ...process.env, LAST: 'STATUS=ready' }

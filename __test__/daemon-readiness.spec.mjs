@@ -148,14 +148,14 @@ test('D7: exit(7) is exitCode 7', async (t) => {
   assert.deepEqual({ code, exitCode, signal }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7, signal: null })
 })
 
-test('daemonize(): names process.exit() where that came before readiness', async (t) => {
+test('daemonize(): names process.exit(), called before readiness', async (t) => {
   const { exitCode, message } = await failure(t, {}, 'exit 0')
   assert.equal(exitCode, 0)
   assert.match(message, /process\.exit\(\) was called/)
   assert.doesNotMatch(message, /ready\(\)/)
 })
 
-test('daemonize(): says that the launcher listens already, where the address is in use', async () => {
+test('daemonize(): says that the launcher listens, address in use', async () => {
   const script = (early) => `
     const { daemonize } = require(${JSON.stringify(root)})
     const net = require('node:net')
@@ -219,7 +219,7 @@ test('D7: after readiness, stderr is /dev/null with "ignore"', async (t) => {
   assert.equal(fs.readlinkSync(`/proc/${facts.pid}/fd/2`), '/dev/null')
 })
 
-test('daemonize(): what goes to an ignored stderr does not count for RLIMIT_FSIZE', async (t) => {
+test('daemonize(): an ignored stderr does not count for RLIMIT_FSIZE', async (t) => {
   const directory = temporary(t)
   const script = `
     const { daemonize } = require(${JSON.stringify(root)})

@@ -1,4 +1,4 @@
-// A test that calls daemonize() must fail: its runner would otherwise end with 0, and print nothing.
+// A test that calls daemonize() must fail. Otherwise its runner would end with 0 and print nothing.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -10,7 +10,7 @@ import { fixture, root, run } from './helpers/run.mjs'
 
 const CODE = 'ERR_PROCNATIVE_TEST_RUNNER'
 
-/** Calls daemonize() with options, and prints what it throws. */
+/** Calls daemonize() with options, and prints the error. */
 const program = (options = '') => `
   const { daemonize } = require(${JSON.stringify(root)})
   try {
@@ -21,13 +21,13 @@ const program = (options = '') => `
   }
 `
 
-/** Runs Node.js without the variable by which this test may itself be known as a test. */
+/** Runs Node.js without the variable that marks this test as a test. */
 async function node(...args) {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   return run(process.execPath, args, { env }).ended
 }
 
-/** Writes a program to a file of this name, and returns the path. */
+/** Writes a program to a file of this name; returns the path. */
 function script(context, name, text) {
   const file = path.join(temporary(context), name)
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -66,13 +66,13 @@ for (const [what, name] of [
   ['a known runner', 'node_modules/mocha/bin/mocha.js'],
   ['a known runner with a scope', 'node_modules/@hapi/lab/bin/lab.js'],
 ]) {
-  test(`daemonize(): throws where the main script is that of ${what}`, async (t) => {
+  test(`daemonize(): throws if the main script belongs to ${what}`, async (t) => {
     const { stdout } = await node(script(t, name, program()))
     assert.equal(JSON.parse(stdout).code, CODE)
   })
 }
 
-test('daemonize(): throws where the main script is a link to that of a known runner', async (t) => {
+test('daemonize(): throws if the main script links to a known runner', async (t) => {
   const file = script(t, 'node_modules/ava/entrypoints/cli.js', program())
   const link = path.join(temporary(t), 'ava')
   fs.symlinkSync(file, link)
@@ -80,14 +80,14 @@ test('daemonize(): throws where the main script is a link to that of a known run
   assert.equal(JSON.parse(stdout).code, CODE)
 })
 
-test('daemonize(): throws where describe() and it() are global', async () => {
+test('daemonize(): throws if describe() and it() are global', async () => {
   const { stdout } = await node('-e', `globalThis.describe = globalThis.it = () => {}\n${program()}`)
   const { code, message } = JSON.parse(stdout)
   assert.equal(code, CODE)
   assert.match(message, /foreground: true/)
 })
 
-test('daemonize(): throws in a vm context that has a module registry of its own', async () => {
+test('daemonize(): throws in a vm context with its own module registry', async () => {
   const { stdout, stderr } = await node(fixture('module-registry.cjs'), program())
   assert.notEqual(stdout, '', stderr)
   assert.equal(JSON.parse(stdout).code, CODE)

@@ -1,4 +1,4 @@
-// What calls that make descriptors leave behind where the stack ends in the middle of them.
+// Descriptors left behind by calls that the end of the stack interrupts.
 
 import assert from 'node:assert/strict'
 import { isNode, needs, test } from './helpers/harness.mjs'

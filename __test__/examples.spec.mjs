@@ -27,7 +27,7 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', asyn
     assert.equal(code, 0, stderr)
     const { pid } = daemonStatus(pidFile)
     process.kill(pid, 'SIGHUP')
-    // Another point of the successor's start each time.
+    // Another point of the successor's start in each round.
     await sleep(round * 15)
     process.kill(pid, 'SIGTERM')
     await until(() => !isAlive(pid), 'the predecessor has ended')

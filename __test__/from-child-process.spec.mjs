@@ -1,4 +1,4 @@
-// Arguments and options as child_process takes them: where they have one meaning, procnative takes the same.
+// Arguments and options of child_process: procnative takes the same values if they have only one meaning.
 
 import assert from 'node:assert/strict'
 import childProcess from 'node:child_process'
@@ -12,7 +12,7 @@ import { commandOf, environmentOf, spawned } from './helpers/spawned.mjs'
 
 const node = needs('Node.js', isNode)
 
-// What a child of spawn() writes, in bytes.
+// Returns the output of a child of spawn(), as bytes.
 async function output(...args) {
   const child = spawn(...args)
   const chunks = child.stdio[1].toArray()
@@ -24,7 +24,7 @@ async function output(...args) {
 
 const text = async (...args) => String(await output(...args))
 
-// What a child of child_process writes.
+// Returns the output of a child of child_process.
 async function model(...args) {
   const child = childProcess.spawn(...args)
   const [chunks] = await Promise.all([child.stdout.toArray(), once(child, 'close')])
@@ -49,7 +49,7 @@ for (const [what, ...args] of [
   })
 }
 
-test('spawn: an env made of process.env has its variables, and none of Object.prototype', node, async () => {
+test('spawn: inherits variables of process.env, but none of Object.prototype', node, async () => {
   Object.prototype.POLLUTED = 'yes'
   try {
     const env = Object.create(process.env, { MINE: { value: 'too', enumerable: true } })

@@ -201,7 +201,7 @@ test("D25: with ready: 'exec', the successor has the pid file as soon as its pro
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
 })
 
-test('stopDaemon(): ends the successor too that was being started', async (t) => {
+test('stopDaemon(): also ends a successor that is starting', async (t) => {
   const { pidFile, began } = row(t, {
     failing: [
       [process.execPath, [fixture('succeeds.cjs'), '@pidFile', 'stay when orphaned', '@pid'], { ready: 'notify' }],
@@ -217,7 +217,7 @@ test('stopDaemon(): ends the successor too that was being started', async (t) =>
 
 for (const launchesNext of [false, true]) {
   const whom = launchesNext ? 'a successor that a launcher starts' : 'the successor'
-  test(`spawnDaemon(): under a manager, the old daemon introduces ${whom}, which is heard then`, async (t) => {
+  test(`spawnDaemon(): the old daemon introduces ${whom}, under a manager`, async (t) => {
     const directory = temporary(t)
     const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
     const service = [process.execPath, ...command({ pidFile, log, remaining: 1, launchesNext })]
@@ -232,10 +232,10 @@ for (const launchesNext of [false, true]) {
       [
         { text: 'READY=1', sender: launcher, descriptors: 0 },
         { text: 'STATUS=ready', sender: launcher, descriptors: 0 },
-        // systemd does not begin the interval of its watchdog anew for another main process.
+        // systemd keeps the watchdog interval of the previous main process.
         { text: `MAINPID=${successor}\nWATCHDOG=1`, sender: launcher, descriptors: 0 },
         { text: 'BARRIER=1', sender: launcher, descriptors: 1 },
-        // systemd ignores it before that.
+        // systemd ignores an earlier one.
         { text: 'STATUS=ready', sender: successor, descriptors: 0 },
       ],
     )

@@ -69,7 +69,7 @@ test('H5: one that was taken stays open then, and the others are closed', async 
   assert.deepEqual(told, { warnings: [CODE], open: true })
 })
 
-test('Handle: the collector leaves a number that another file has by now', EXACT, async (t) => {
+test('Handle: the collector closes no number of another file', EXACT, async (t) => {
   const { told } = await play(t, 'closed by number')
   assert.deepEqual(told, { warnings: Array(2).fill('PROCNATIVE_HANDLE_LOST'), isReused: true, isOpen: true })
 })

@@ -1,4 +1,4 @@
-// What is shown of objects and errors: in console.log(), and of a call that fails later.
+// How objects and errors are shown: in console.log(), and after a call that fails later.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -47,7 +47,7 @@ test('console.log: shows objects in one line, open and closed', node, async (con
   )
 })
 
-test('console.log: shows a handle whose number was closed, and what is none', node, () => {
+test('console.log: shows a handle whose number was closed, and non-instances', node, () => {
   const [one, other] = socketpair()
   const { fd } = one
   fs.closeSync(fd)
@@ -72,7 +72,7 @@ for (const [what, call] of Object.entries(CALLS)) {
   })
 }
 
-test('wrong values: an object is told by its class, in one line', node, () => {
+test('wrong values: names an object by its class, in one line', node, () => {
   const [one, other] = socketpair()
   for (const [value, shown] of [
     [net.createServer(), 'an instance of Server'],

@@ -93,7 +93,7 @@ async function reopening(context, options, more = {}) {
     async hangUp(file) {
       const before = fs.existsSync(file) ? lines(file).length : 0
       process.kill(pid, 'SIGHUP')
-      // A line in the old file may come before it.
+      // A line may reach the old file first.
       const answer = () =>
         fs.existsSync(file) &&
         lines(file)
@@ -148,7 +148,7 @@ test('D22: a file that somebody has put there meanwhile is appended to, and keep
   assert.equal(fs.statSync(stdout).mode & 0o777, 0o600)
 })
 
-test('Daemon reopenLogs(): returns ENOENT and goes on in the old files, directory gone', async (t) => {
+test('Daemon reopenLogs(): returns ENOENT, keeps the old files, directory gone', async (t) => {
   const { directory, stdout, stderr, hangUp, ...daemon } = await renamed(t)
   fs.renameSync(directory, `${directory}.gone`)
   const before = daemon.descriptors()
@@ -193,7 +193,7 @@ test('D22: it is the user that the daemon has become who opens them', root, asyn
 
 const credentials = (file) => [fs.statSync(file).uid, fs.statSync(file).gid]
 
-/** A directory that only root may write to, as /var/log is. */
+/** A directory that only root may write to, like /var/log. */
 function rootsDirectory(context) {
   const directory = temporary(context)
   fs.chmodSync(directory, 0o755)
@@ -220,7 +220,7 @@ test('daemonize(): a new log keeps the group of its directory, set-group-ID', ro
   assert.deepEqual(credentials(stdout), [65534, 12])
 })
 
-test('daemonize(): keeps its new logs where it may not give them away', setpriv, async (t) => {
+test('daemonize(): keeps its new logs, may not change their owner', setpriv, async (t) => {
   const stdout = path.join(temporary(t), 'out')
   const prefix = ['setpriv', '--bounding-set=-chown', '--inh-caps=-chown']
   await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs', prefix })
@@ -234,10 +234,10 @@ test('spawnDaemon(): gives new logs to the user', root, async (t) => {
   assert.deepEqual(credentials(log), [65534, 65534])
 })
 
-test('Daemon reopenLogs(): goes on in the file that logrotate creates, as another user', root, async (t) => {
+test('Daemon reopenLogs(): uses the file that logrotate creates, as another user', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
   const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs' })
-  // By Debian's default, `create`: with the owner and the mode of the old file.
+  // As Debian's default `create`: with the owner and the mode of the old file.
   const { uid, gid, mode } = fs.statSync(stdout)
   fs.renameSync(stdout, `${stdout}.1`)
   fs.writeFileSync(stdout, '', { mode })
@@ -248,7 +248,7 @@ test('Daemon reopenLogs(): goes on in the file that logrotate creates, as anothe
   await until(() => read(stdout) === 'a line\n', 'a line')
 })
 
-test('Daemon reopenLogs(): does not end a daemon that may not create its log', root, async (t) => {
+test('Daemon reopenLogs(): the daemon lives, may not create its log', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
   const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'rotated.cjs' })
   fs.renameSync(stdout, `${stdout}.1`)

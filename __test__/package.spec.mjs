@@ -75,7 +75,7 @@ test('E5: no member of a class can be called on what is none of it', async () =>
 test('E5: classes have the members that index.d.ts declares, and nobody else makes instances', () => {
   for (const [name, { bases, members }] of Object.entries(file.classes)) {
     const key = (declared) => (declared.startsWith('[Symbol.') ? Symbol[declared.slice(8, -1)] : declared)
-    // What is an EventEmitter's is declared anew for its events; what console.log() asks for is nobody else's business.
+    // EventEmitter's methods are declared again for their events. The method for console.log() is not public.
     const isEmitter = bases.some((base) => base.name === 'EventEmitter')
     const isOwn = (one) => one === 'constructor' || !(isEmitter && one in EventEmitter.prototype)
     const declared = new Set(members.map((one) => key(one.name)).filter(isOwn))

@@ -1,4 +1,4 @@
-// npm run test:peers, as far as it can be seen without what it installs.
+// Parts of npm run test:peers that need none of the packages it installs.
 
 import assert from 'node:assert/strict'
 import path from 'node:path'
@@ -12,7 +12,7 @@ test('peers: an unknown group is refused with the names of all groups', async ()
   assert.match(stderr, /no group upstart: there are systemd, podman, sshd, logrotate, launchers/)
 })
 
-test('peers: a block of a guide is taken as it is printed, and a missing block is an error', () => {
+test('peers: takes a block as printed, a missing block is an error', () => {
   assert.match(
     printed('docs/guides/systemd.md', 'app.socket'),
     /^# app\.socket[^`]+\[Install\]\nWantedBy=sockets\.target\n$/,

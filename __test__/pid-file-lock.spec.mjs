@@ -26,7 +26,7 @@ import { until } from './helpers/until.mjs'
 
 const python = needs('python3', hasProgram('python3'))
 
-/** A daemon's lock is longer than any file: how much longer is its fingerprint. */
+/** A daemon's lock is longer than any file. The excess is its fingerprint. */
 const LONGEST_FILE = 2 ** 61
 const extentOf = ({ length }) => (length >= LONGEST_FILE ? 'file' : length === 1 ? 'byte' : length)
 

@@ -1,4 +1,4 @@
-// Which process a pid file names, where that process can't be looked at, or the number is another namespace's.
+// Pid files whose process can't be looked at, or whose number comes from another pid namespace.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -18,14 +18,14 @@ const root = needs('root, setpriv and python3', isRoot && hasProgram('setpriv') 
 const namespaces = needs('root, unshare and setpriv', isRoot && hasProgram('unshare') && hasProgram('setpriv'))
 
 const UNKNOWN = { running: true, pid: null }
-/** Root as containers have it by default: it may not look at the descriptors of other users' processes. */
+/** Root as in a default container: it may not look at the descriptors of other users' processes. */
 const AS_CONTAINER_ROOT = ['setpriv', '--bounding-set=-sys_ptrace', '--inh-caps=-sys_ptrace']
 const IN_NAMESPACE = ['unshare', '-pf', '--mount-proc', '--kill-child']
 const HOLDER_UNKNOWN = 'ERR_PROCNATIVE_HOLDER_UNKNOWN'
 
 const codeOf = ({ code }) => code
 
-/** A process of another user, which has nothing to do with any pid file. */
+/** A process of another user, unrelated to any pid file. */
 async function otherUsers(context) {
   const [program, ...args] = [...AS_NOBODY, 'sleep', '1000']
   const { pid } = spawn(program, args, { stdio: 'ignore' })
@@ -44,7 +44,7 @@ test('stopDaemon(): signals no older process that it may not look at', root, asy
   assert.equal(isAlive(stranger), true)
 })
 
-test('stopDaemon(): signals no stranger that a daemon’s file was made to name', root, async (t) => {
+test('stopDaemon(): signals no stranger named by a forged pid file', root, async (t) => {
   const pidFile = newPidFile(t)
   const stranger = await otherUsers(t)
   await start(t, { pidFile, user: 'nobody' })
@@ -54,7 +54,7 @@ test('stopDaemon(): signals no stranger that a daemon’s file was made to name'
   assert.equal(isAlive(stranger), true)
 })
 
-test('stopDaemon(): stops a daemon of another user that it may not look at', root, async (t) => {
+test('stopDaemon(): stops another user’s daemon that it may not look at', root, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile, user: 'nobody' })
   assert.deepEqual(await askElsewhere(AS_CONTAINER_ROOT, 'daemonStatus', pidFile), { value: { running: true, pid } })
@@ -62,7 +62,7 @@ test('stopDaemon(): stops a daemon of another user that it may not look at', roo
   assert.deepEqual(stopped, { value: { pid, killed: false } })
 })
 
-test('stopDaemon(): the same of a daemon in the foreground, which locked the file itself', root, async (t) => {
+test('stopDaemon(): stops another user’s foreground daemon that it may not look at', root, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, ended } = await startForeground(t, { pidFile, user: 'nobody' })
   const stopped = await askElsewhere(AS_CONTAINER_ROOT, 'stopDaemon', pidFile)
@@ -96,7 +96,7 @@ test('stopDaemon(): believes no pid of another pid namespace, such as 1', namesp
   t.after(() => end(daemon.child.pid).then(() => daemon.ended))
   await until(() => daemonStatus(pidFile).running && read(pidFile) === '1\n', 'the daemon is PID 1')
   assert.deepEqual(daemonStatus(pidFile), UNKNOWN)
-  // A second namespace, whose PID 1 is another user's and older than the file's content.
+  // A second namespace. Its PID 1 belongs to another user and is older than the content of the file.
   for (const [name, expected] of [
     ['daemonStatus', { value: UNKNOWN }],
     ['stopDaemon', HOLDER_UNKNOWN],
@@ -107,7 +107,7 @@ test('stopDaemon(): believes no pid of another pid namespace, such as 1', namesp
   }
 })
 
-/** Asks in a pid namespace where PID 1 is another user's, and may not be looked at. */
+/** Asks in a pid namespace whose PID 1 belongs to another user and can't be looked at. */
 async function askBesideStranger(context, name, pidFile) {
   const script = `ask() { until grep -q "^Uid:.65534" /proc/1/status; do :; done; exec "$@"; }
     ask "$@" & exec ${AS_NOBODY.join(' ')} sleep 1000 >/dev/null 2>&1`
@@ -120,12 +120,12 @@ async function askBesideStranger(context, name, pidFile) {
     answer += text
   })
   await until(() => answer.endsWith('\n'), 'an answer')
-  // With its PID 1 the namespace ends; the change of user has made it outlive its parent.
+  // The namespace ends with its PID 1. Because that changed its user, it has outlived its parent.
   process.kill(Number(read(`/proc/${child.pid}/task/${child.pid}/children`)), 'SIGKILL')
   return JSON.parse(answer)
 }
 
-test('daemonStatus(): names nothing where /proc is another pid namespace’s', namespaces, async (t) => {
+test('daemonStatus(): names no process, /proc of another pid namespace', namespaces, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const withHostsProc = ['unshare', '-pf', '--kill-child']
@@ -142,7 +142,7 @@ test('stopDaemon(): stops a daemon whose first thread has ended', python, async 
 })
 
 test(
-  'daemonStatus(): asks the kernel once for each descriptor that can’t be a lock',
+  'daemonStatus(): asks once for each descriptor that can’t be a lock',
   needs('python3 and strace', hasProgram('python3') && hasProgram('strace')),
   async (t) => {
     const [count, pidFile] = [3000, newPidFile(t)]
@@ -153,7 +153,7 @@ test(
     const answer = await askElsewhere(['strace', '-f', '-qq', '-o', trace], 'daemonStatus', pidFile)
     assert.deepEqual(answer, { value: { running: true, pid: holder.child.pid } })
     const calls = read(trace).match(/^\d+ +(newfstatat|readlinkat|openat|read|close)\(/gm).length
-    // Starting Node takes a thousand or two.
+    // Starting Node takes a thousand or two of them.
     assert.ok(calls < 2 * count, `${calls} calls for ${count} descriptors`)
   },
 )

@@ -1,4 +1,4 @@
-// What untrusted JSON can put on Object.prototype is no option, no environment variable and no answer of the kernel's.
+// A property that untrusted JSON has put on Object.prototype is not an option, a variable or an answer of the kernel.
 
 import assert from 'node:assert/strict'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'

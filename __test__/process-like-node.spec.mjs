@@ -1,4 +1,4 @@
-// What Node.js expects of its own child_process.spawn(), asked of spawn(): streams between children, ends of streams,
+// Checks of Node.js for its own child_process.spawn(), applied to spawn(): streams between children, ends of streams,
 // exit codes, signals to groups, variables, errors, and a parent without standard streams.
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ import { until } from './helpers/until.mjs'
 const onlyNode = needs('Node.js', isNode)
 const MEGABYTE = 2 ** 20
 
-/** A child with pipes, of which errors of its own are looked at by the test. */
+/** Starts a child with pipes. The test checks the errors of the pipes itself. */
 const piped = (t, file, args, options) => started(t, file, args, { stdio: 'pipe', ...options })
 const closeAll = (...children) => {
   for (const { stdio } of children) for (const stream of stdio) stream?.destroy()
@@ -45,7 +45,7 @@ test('spawn stdio: outputs of two children are the input of a third', onlyNode, 
   const third = piped(t, 'sort', [])
   const [input] = third.stdio
   const writers = ['b', 'a'].map((word) => started(t, 'echo', [word], { stdio: ['ignore', input, 'inherit'] }))
-  // The input ends when all of them have closed it.
+  // The input ends once all processes have closed it.
   input.destroy()
   assert.equal(await text(third.stdio[1]), 'a\nb\n')
   for (const child of [...writers, third]) assert.equal((await child.wait()).exitCode, 0)
@@ -134,7 +134,7 @@ test('spawn: bytes of any value go through unchanged', onlyNode, async (t) => {
 
 // ── Ends ──
 
-test('spawn: every exit code from 0 to 255 is told', async (t) => {
+test('spawn: reports every exit code from 0 to 255', async (t) => {
   const children = Array.from({ length: 256 }, (_, code) => shell(t, `exit ${code}`))
   for (const [code, child] of children.entries()) assert.deepEqual(told(await child.wait()), exited(child.pid, code))
 })
@@ -208,7 +208,7 @@ for (const [code, what, call] of [
   })
 }
 
-test('spawn cwd: one that is not there is ENOENT of chdir, with the directory', () => {
+test('spawn cwd: a missing directory is ENOENT of chdir, with its path', () => {
   const error = refusal('true', [], { stdio: 'ignore', cwd: '/no such directory' })
   assert.deepEqual([error.code, error.syscall, error.path], ['ENOENT', 'chdir', '/no such directory'])
 })

@@ -1,4 +1,4 @@
-// What async_hooks sees: by that, a test runner tells what was left open.
+// Asynchronous resources for async_hooks, which test runners use to find open objects.
 
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
@@ -9,7 +9,7 @@ import { isNode, needs, temporary, test } from './helpers/harness.mjs'
 
 const NODE = needs('Node.js', isNode)
 
-/** The resources of procnative that have begun since, by their ids. */
+/** Records the resources of procnative that begin from now on, by id. */
 function resources(t) {
   const open = new Map()
   const hook = createHook({
@@ -23,7 +23,7 @@ function resources(t) {
 
 const types = (open) => [...open.values()].map(({ type }) => type)
 
-// async_hooks tells of what was destroyed in a later turn.
+// async_hooks reports a destroyed resource in a later turn.
 const turn = () => new Promise(setImmediate)
 
 test('async_hooks: a wait is a resource until the process has ended', NODE, async (t) => {
@@ -43,7 +43,7 @@ test('async_hooks: a wait is a resource until the process has ended', NODE, asyn
   assert.deepEqual(types(open), [])
 })
 
-test('async_hooks: a wait that was aborted is no resource any more', NODE, async (t) => {
+test('async_hooks: an aborted wait is not a resource any more', NODE, async (t) => {
   const open = resources(t)
   const child = spawn('sleep', ['3600'], { stdio: 'ignore' })
   const controller = new AbortController()
@@ -57,7 +57,7 @@ test('async_hooks: a wait that was aborted is no resource any more', NODE, async
   await child.wait()
 })
 
-test('async_hooks: connecting and daemons are resources until they are settled', NODE, async (t) => {
+test('async_hooks: connections and daemon starts are resources until they settle', NODE, async (t) => {
   const directory = temporary(t)
   const pidFile = path.join(directory, 'pid')
   const server = await listenChannel(path.join(directory, 'socket'))

@@ -31,7 +31,7 @@ test(
     ])
     t.after(() => ended)
     const look = async (pid) => (await hostile(t, 'security-looks.py', [pid]).told('looked')).looked
-    // strace's child is the launcher, whose child is the middle process, whose child is the one that is held.
+    // strace's child is the launcher, whose child is the middle process, whose child is held.
     const launcherOf = (pid) => stat(stat(pid)?.ppid)?.ppid
     const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid
     const pid = await until(() => allPids().find(isHeld), 'the child is another user')

@@ -18,7 +18,7 @@ const MAIN = `
   load(${JSON.stringify(fixture('facts.cjs'))}).tell(daemon)
   setInterval(() => {}, 2 ** 30)`
 
-/** Runs an application with `args`; returns what its daemon tells of itself. */
+/** Runs an application with `args`; returns its daemon's report. */
 async function daemonOf(context, more, args, { argv0, env } = {}) {
   const directory = temporary(context)
   const main = path.join(directory, 'main.cjs')
@@ -40,7 +40,7 @@ test('daemonize(): a single executable application keeps its arguments', options
   assert.deepEqual(facts.execArgv, [])
 })
 
-test('daemonize(): execArgv in the configuration of an application is no argument', options, async (t) => {
+test('daemonize(): execArgv in the configuration is not an argument', options, async (t) => {
   const execArgv = ['--no-warnings', '--max-old-space-size=123']
   const facts = await daemonOf(t, { execArgv }, ARGUMENTS)
   assert.deepEqual(facts.argv.slice(2), ARGUMENTS)

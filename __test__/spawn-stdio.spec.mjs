@@ -385,7 +385,7 @@ for (const earlier of [1, 2, 5, 30, 1000]) {
 
 // ── 'socket' ──
 
-test("spawn stdio 'socket': nothing is lost of 200 KiB written before process.exit()", onlyNode, async (t) => {
+test("spawn stdio 'socket': keeps 200 KiB written before process.exit()", onlyNode, async (t) => {
   const script = 'process.stdout.write("x".repeat(200 * 1024)); process.exit(0)'
   for (let round = 0; round < 20; round++) {
     const child = started(t, process.execPath, ['-e', script], { stdio: ['ignore', 'socket', 'inherit'] })

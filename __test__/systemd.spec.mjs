@@ -209,7 +209,7 @@ test('D24: garbage as LISTEN_FDS gives nothing', async () => {
   }
 })
 
-test('listenFds(): gives nothing in a worker thread, and leaves the variables', async () => {
+test('listenFds(): returns nothing in a worker thread, leaves the variables', async () => {
   const env = { LISTEN_PID: 'own', LISTEN_FDS: '1', LISTEN_FDNAMES: undefined }
   const { count, LISTEN_FDS } = await variables(env, 'worker')
   assert.deepEqual([count, LISTEN_FDS], [0, '1'])

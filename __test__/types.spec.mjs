@@ -1,4 +1,4 @@
-// The types say what there is. What they let through and refuse is in types/types.ts, which `npm run lint` compiles.
+// The types match the code. types/types.ts has what the types accept and refuse; `npm run lint` compiles it.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

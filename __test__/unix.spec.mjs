@@ -221,20 +221,20 @@ test('E5: the handle is close-on-exec', async (t) => {
 })
 
 test(
-  'listenUnix(): a socket that comes after its look at a dead one stays',
+  'listenUnix(): keeps a live socket that comes after its check',
   needs('strace', hasProgram('strace')),
   async (t) => {
     const directory = temporary(t)
     const [file, trace] = [path.join(directory, 'socket'), path.join(temporary(t), 'trace')]
     await deadSocket(file)
-    // Held when it has found the socket dead.
+    // Stop the process once it has found the socket dead.
     const hold = ['-e', 'trace=connect', '-e', 'inject=connect:signal=SIGSTOP:when=1']
     const command = [...hold, process.execPath, fixture('listener.cjs'), file]
     const { ended } = run('strace', ['-f', '-o', trace, ...command])
     const stopped = () =>
       fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)
     const [, pid] = await until(stopped, 'it is held')
-    // No program but procnative takes a lock for that.
+    // Other programs take no lock before they replace the file.
     fs.unlinkSync(file)
     const server = net.createServer((socket) => socket.end('the other')).listen(file)
     t.after(() => server.close())

@@ -32,7 +32,7 @@ function watched(context, child) {
   return { child, exit, pid: child.pid }
 }
 
-// Of wait(), since waitpid() has no such option.
+// For wait() only, because waitpid() has no such option.
 const cure = (pid) => (pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Name a single child/)
 
 async function isRefused(pid) {

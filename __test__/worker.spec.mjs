@@ -1,11 +1,11 @@
-// Worker threads: what acts on the whole process is refused there.
+// Worker threads: calls that act on the whole process are refused.
 
 import assert from 'node:assert/strict'
 import { isNode, needs, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
 import { fixture, runScript } from './helpers/run.mjs'
 
-test('worker threads: refuse what changes the whole process, and name the cure', needs('Node.js', isNode), async () => {
+test('worker threads: refuse calls that change the whole process', needs('Node.js', isNode), async () => {
   const { stdout, stderr } = await runScript(fixture('worker-refusals.mjs'))
   const [{ outcomes, changed }] = reports(stdout)
   for (const [label, outcome] of Object.entries(outcomes)) {

@@ -107,7 +107,7 @@ exports.binaryForAnother = (file, its, here, cause) =>
   noBinary(`${file} is for ${its}, and this Node.js is for ${here}`, cause)
 
 exports.binaryOfVersion = (from, found, version) =>
-  noBinary(`${from} is of procnative ${found ?? '(no version)'}, and the JavaScript is of procnative ${version}`)
+  noBinary(`${from} is from procnative ${found ?? '(no version)'}, but the JavaScript is from procnative ${version}`)
 
 exports.binaryUnloadable = (directory, cause) => {
   const [reason] = cause.message.split('\n')
@@ -307,9 +307,9 @@ const READINESS = {
 
 // Why a daemon that ended with 0 was not ready, by its `ready` option.
 const ENDED = {
-  auto: 'process.exit() was called before the main script had come to its end',
+  auto: 'process.exit() was called before the main script had ended',
   manual: 'ready() was never called',
-  notify: 'it never said READY=1',
+  notify: 'it never sent READY=1',
 }
 
 const LISTENS_TWICE =

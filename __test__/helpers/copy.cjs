@@ -1,6 +1,6 @@
 'use strict'
 
-// Another copy of the package's JavaScript in this process: in a context of its own, as a test file has under jest.
+// Another copy of the package's JavaScript in this process, in a context of its own, like a test file under jest.
 
 const fs = require('node:fs')
 const { createRequire, wrap } = require('node:module')
@@ -9,10 +9,10 @@ const vm = require('node:vm')
 
 const ROOT = path.join(__dirname, '../..')
 
-// What Node adds to the language.
+// Globals that Node adds to the language.
 const { Buffer, URL, process, clearTimeout, setImmediate, setTimeout } = globalThis
 
-/** Loads a copy. Returns its exports, and how to run code beside it. Core modules and the native half are those of the program. */
+/** Loads a copy. Returns its exports, and a way to run code beside it. Core modules and the native half are the program's. */
 function loadCopy(root = ROOT) {
   const context = vm.createContext({ Buffer, URL, process, clearTimeout, setImmediate, setTimeout })
   const cache = new Map()

@@ -1,5 +1,5 @@
-// `test` of the runner that runs (runner.mjs), with a look at what each test leaves behind: descriptors, threads, children
-// (zombies too), and processes anywhere that descend from it, which a variable in their environment gives away.
+// `test` of the current runner (runner.mjs), with a check of what each test leaves behind: descriptors, threads, children
+// (zombies too), and all descendants, which a variable in their environment identifies.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ import { until } from './until.mjs'
 const MARK = 'PROCNATIVE_TEST'
 process.env[MARK] = markedBy(MARK)
 
-// libuv keeps /dev/null open from its first stream on. Standard output is one, unless it is a file.
+// libuv keeps /dev/null open from its first stream on. Standard output is a stream, unless it is a file.
 let firstStream
 
 // libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
@@ -68,7 +68,7 @@ export function test(title, ...rest) {
     const before = snapshot()
     const cleanups = []
     try {
-      // Has what the runner's context has, but cleans up before one looks what is left.
+      // Like the runner's context, but cleans up before the check.
       await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
     } finally {
       for (const cleanup of cleanups) await cleanup()

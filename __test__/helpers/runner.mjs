@@ -1,10 +1,10 @@
-// The runner whose process this is: node:test, jest or ava. Each takes what the harness has to register: a title, options,
-// and a body, which is given `signal`, aborted when the time is over, and `skip`.
+// The runner of this process: node:test, jest or ava. Each registers a title, options and a body. The body gets `skip` and
+// `signal`, which is aborted when the time is over.
 
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 
-// ava has each test file run by this script of its own.
+// ava runs each test file by this script.
 const AVA_WORKER = /\/ava\/lib\/worker\//
 
 function jest({ test }) {
@@ -42,7 +42,7 @@ export const register = isJest
     : await nodeTest()
 
 /**
- * The value of the variable that marks all processes that this test file starts. In jest process.env is a copy, which
- * children do not get: there, whoever starts jest has put one into the real environment.
+ * Returns the value of the variable that marks all processes started by this test file. In jest, process.env is a copy that
+ * children do not inherit, so the program that starts jest has put the variable into the real environment.
  */
 export const markedBy = (name) => (isJest && process.env[name]) || randomUUID()

@@ -6,12 +6,12 @@ import path from 'node:path'
 
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
-/** Whether a version of Node.js, as `node --version` prints it, builds single executables by itself. */
+/** Returns true if a version of Node.js, as `node --version` prints it, builds single executables by itself. */
 export const buildsItself = (version) => Number(version.match(/\d+/)[0]) >= 26
 
 /**
- * Builds an application of `main` in `directory`, with more of its configuration in `more`; returns its path. Versions
- * of Node.js that only make the blob need `inject`, which puts a blob into a binary.
+ * Builds an application of `main` in `directory`, with more configuration in `more`; returns its path. A version of Node.js
+ * that only makes the blob needs `inject`, which puts a blob into a binary.
  */
 export function buildSea(directory, { node, main, more = {}, inject }) {
   const application = path.join(directory, 'application')

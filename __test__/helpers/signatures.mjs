@@ -88,7 +88,7 @@ export function parse(text) {
     // On the next line, a bracket begins the next member.
     while (isNext('[') && !tokens[at].newline) {
       next()
-      // Another type's member is not looked up.
+      // Skip an indexed access to a member of another type.
       if (!isNext(']')) type()
       expect(']')
       found = { kind: 'array', item: found }
@@ -111,7 +111,7 @@ export function parse(text) {
     if (REFUSED.includes(peek())) fail('a type that is not understood')
     return qualified()
   }
-  // With or without a name.
+  // The item may have a name.
   function tupleItem() {
     if (isName(peek()) && peek(1) === ':') at += 2
     return type()
@@ -216,7 +216,7 @@ export function parse(text) {
   return file
 }
 
-// Overloads as one signature, which accepts what any of them does. A parameter that has its name in both is the later one's.
+// Merges overloads into one signature that accepts the arguments of each. A parameter takes the name of the later overload.
 function merged(some, others) {
   return Array.from({ length: Math.max(some.length, others.length) }, (_, index) => {
     const [one, other] = [some[index], others[index]]

@@ -1,5 +1,5 @@
-// Traps on Object.prototype: names that untrusted JSON could have put there, each of which tells when
-// procnative asks for it. What Node.js or a test asks for is let through: it finds nothing.
+// Traps on Object.prototype: names that untrusted JSON could have put there. Each trap reports when procnative reads its
+// name. Node.js and the tests may read them, and find nothing.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -7,19 +7,19 @@ import { root } from './run.mjs'
 
 const OURS = [`${root}lib${path.sep}`, `${root}index.js`]
 
-// The file of the first function on the stack that is in a file: napi and V8 have none.
+// Returns the file of the first function on the stack that has a file: functions of napi and V8 have none.
 function asker() {
   const { prepareStackTrace, stackTraceLimit } = Error
   Error.stackTraceLimit = 12
   Error.prepareStackTrace = (_, sites) => sites.map((site) => `${site.getFileName() ?? ''}:${site.getLineNumber()}`)
   const { stack } = new Error()
   Object.assign(Error, { prepareStackTrace, stackTraceLimit })
-  // It is text while V8 writes another stack, of which it looks at the error's name.
+  // The stack is a string while V8 writes another stack, for which it reads the error's name.
   if (!Array.isArray(stack)) return ''
   return stack.find((place) => !place.startsWith(':') && !place.startsWith(import.meta.url)) ?? ''
 }
 
-/** Sets a trap for each name. `caught` is told what it has caught: `name: file:line`. */
+/** Sets a trap for each name. Calls `caught` with `name: file:line` of each read. */
 export function setTraps(names, caught) {
   const tell = (name) => {
     const place = asker()
@@ -29,7 +29,7 @@ export function setTraps(names, caught) {
     Object.defineProperty(Object.prototype, name, {
       __proto__: null,
       get: () => void tell(name),
-      // As if it were a value: an assignment makes a property of the object's own.
+      // Like a data property: an assignment makes an own property of the object.
       set(value) {
         Object.defineProperty(this, name, {
           __proto__: null,
@@ -50,7 +50,7 @@ export function removeTraps(names) {
   for (const name of names) delete Object.prototype[name]
 }
 
-/** Environment variables, which `process.env` inherits as well, and what Node.js's own objects are known by. */
+/** Environment variables, because `process.env` inherits too, and names that identify objects of Node.js. */
 const OTHERS = [
   'PATH',
   'NODE_OPTIONS',
@@ -65,7 +65,7 @@ const OTHERS = [
   'addMembership',
 ]
 
-/** Names of members that index.d.ts and binding.d.ts declare: options, and what the native half takes and gives. */
+/** Returns the members that index.d.ts and binding.d.ts declare: options, and values of the native half. */
 export function knownNames() {
   const texts = ['index.d.ts', 'binding.d.ts'].map((name) => fs.readFileSync(path.join(root, name), 'utf8'))
   const members = texts.flatMap((text) => [...text.matchAll(/^ +(?:readonly )?(\w+)\??: /gm)])

@@ -1,4 +1,4 @@
-// A program from the tarball (bundled/), bundled and as a single executable; and the blocks of docs/guides/bundlers.md.
+// A program with the tarball (bundled/), bundled and as a single executable; and the blocks of docs/guides/bundlers.md.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -21,7 +21,7 @@ after(() => fs.rmSync(directory, { recursive: true, force: true }))
 
 const nodes = NODES.map((name) => ({ name, ...wanted(() => installRuntime(name)) }))
 const [builder] = nodes
-// In one directory: webpack looks for its command line beside itself.
+// In one directory, because webpack looks for its command line beside itself.
 const { value: tools, reason: toolsMissing } = wanted(() => install(...PACKAGES))
 const skip = toolsMissing ?? builder.reason ?? (process.arch === 'x64' ? false : 'NOT TESTED: the tarball is for x64')
 
@@ -42,7 +42,7 @@ function run(node, args, options = {}) {
   return spawnSync(node.value, args, settings)
 }
 
-/** Runs one of the bundlers; returns what it has printed. */
+/** Runs one of the bundlers; returns its output. */
 function bundle(name, ...args) {
   const settings = { cwd: directory, encoding: 'utf8', env: environment(binOf(builder)) }
   const { status, stdout, stderr } = spawnSync(path.join(tools, '.bin', name), args, settings)
@@ -52,7 +52,7 @@ function bundle(name, ...args) {
 
 const esbuild = (...args) => bundle('esbuild', '--bundle', '--platform=node', '--log-level=warning', ...args)
 
-/** Moves `output` to where no node_modules are. */
+/** Moves `output` to a directory without node_modules. */
 function alone(output) {
   const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-alone-'))
   after(() => fs.rmSync(elsewhere, { recursive: true, force: true }))
@@ -99,13 +99,13 @@ describe('bundles', { skip }, () => {
     works(builder.value, [script], environment(binOf(builder), { PROCNATIVE_BINARY }))
   })
 
-  test('webpack: a bundle with a copy of the binary works alone, and was made without a warning', () => {
+  test('webpack: a bundle with the binary works alone, without a warning', () => {
     const output = { path: path.join(directory, 'webpack') }
     assert.equal(webpack('copied', { entry: './main.cjs', output }), 'webpack compiled successfully\n')
     works(builder.value, [path.join(alone('webpack'), 'main.js')])
   })
 
-  test('webpack: a bundled module is ready when its top-level await is over', () => {
+  test('webpack: a bundled module is ready after its top-level await', () => {
     const output = { path: path.join(directory, 'late'), module: true, filename: '[name].mjs', chunkFormat: 'module' }
     webpack('late', { entry: './late.mjs', output, experiments: { outputModule: true } })
     const { status, stderr } = run(builder, [path.join(directory, 'late/main.mjs')])

@@ -1,4 +1,4 @@
-// The tarball, and projects that have it installed.
+// The tarball, and projects with the tarball installed.
 
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -7,15 +7,15 @@ import { root } from '../helpers/run.mjs'
 
 /** Packs the package into `directory`; returns the tarball. */
 export function pack(directory) {
-  // Without its scripts: they would build it anew.
+  // Without its scripts, which would build the package again.
   const options = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
   const packed = JSON.parse(execFileSync('npm', options, { cwd: root, encoding: 'utf8', stdio: 'pipe' }))
-  // npm 11 gives an array, npm 12 an object by name.
+  // npm 11 returns an array, npm 12 an object by name.
   const [{ filename }] = Object.values(packed)
   return path.join(directory, filename)
 }
 
-/** Makes a project with the tarball, copies of the files in `sources`, and links to packages that are installed elsewhere. */
+/** Makes a project with the tarball, copies of the files in `sources`, and links to packages installed elsewhere. */
 export function project(directory, { tarball, sources, packages = {} }) {
   const installed = path.join(directory, 'node_modules/procnative')
   fs.mkdirSync(installed, { recursive: true })
@@ -30,7 +30,7 @@ export function project(directory, { tarball, sources, packages = {} }) {
   return directory
 }
 
-/** What can't be had is a loud skip on a developer's machine, and a failure in CI. */
+/** Reports a missing package: a visible skip on a developer's machine, and a failure in CI. */
 export function wanted(get) {
   try {
     return { value: get() }

@@ -1,4 +1,4 @@
-// The suite of a small application (application/), from the tarball, in each test runner.
+// The test suite of a small application (application/) with the tarball, in each test runner.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -31,7 +31,7 @@ const RUNNERS = {
   'vitest, vmForks': vitest('vmForks'),
 }
 
-// Each in its own words.
+// Each runner reports results in its own words.
 const ALL_PASSED = /\b4 (tests )?pass(ed|ing)\b|\bpass 4\b/
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-runners-'))
@@ -75,7 +75,7 @@ for (const node of nodes) {
         results[runner][node.name] = 'failed'
         assert.equal(status, 0, stdout + stderr)
         assert.match(stdout + stderr, ALL_PASSED)
-        // Jest only tells, and exits with 0.
+        // Jest only prints a warning, and exits with 0.
         assert.doesNotMatch(stdout + stderr, /open handle|did not exit/)
         results[runner][node.name] = 'passed'
       })

@@ -1,5 +1,5 @@
-// node:assert/strict for jest. Jest runs tests in a realm of its own, and the modules of Node.js make their arrays and
-// objects in another: deepEqual() refuses those for their prototypes. So both sides get prototypes of one realm.
+// node:assert/strict for jest. Jest runs tests in a realm of its own, but the modules of Node.js make arrays and objects in
+// another realm. deepEqual() refuses them for their prototypes, so this gives both sides prototypes of one realm.
 
 import assert from 'node:assert'
 

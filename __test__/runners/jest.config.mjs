@@ -6,7 +6,7 @@ export default {
   testMatch: ['**/*.spec.mjs'],
   moduleFileExtensions: ['mjs', 'js', 'cjs', 'json', 'node'],
   testEnvironment: 'node',
-  // ECMAScript modules as they are: node --experimental-vm-modules.
+  // Load ECMAScript modules unchanged: node --experimental-vm-modules.
   transform: {},
   moduleNameMapper: { '^node:assert/strict$': '<rootDir>/__test__/runners/jest-assert.mjs' },
   watchman: false,

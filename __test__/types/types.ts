@@ -1,4 +1,4 @@
-// What index.d.ts lets through, and what it refuses. Only the compiler reads this: nothing here is run.
+// Accepted and refused uses of index.d.ts. Only the compiler reads this file.
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -22,7 +22,7 @@ import {
   waitpid,
 } from 'procnative'
 
-// Two types are the same.
+// True if two types are the same.
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function same<A, B>(_: Same<A, B>) {}
 

@@ -1,4 +1,4 @@
-// launch.cjs PID_FILE: starts the application's daemon, and ends when that is ready.
+// launch.cjs PID_FILE: starts the application's daemon, and ends when the daemon is ready.
 
 const { daemonize } = require('procnative')
 

@@ -1,4 +1,4 @@
-// The application's tests, written once. A runner gets them by a file of its own, which calls the runner's `test`.
+// The application's tests, written once. Each runner has a file that passes its `test`.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -9,7 +9,7 @@ const path = require('node:path')
 const { text } = require('node:stream/consumers')
 const { daemonize, daemonStatus, fork, openFds, spawn, stopDaemon } = require('procnative')
 
-/** Calls `test` for each. */
+/** Calls `test` for each test. */
 exports.define = (test) => {
   test('a daemon starts, and stops', async () => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'application-'))
@@ -34,8 +34,8 @@ exports.define = (test) => {
     assert.equal(written, 'written\n')
   })
 
-  test('a worker serves by a server that was passed to it', async () => {
-    // Without an address: to look one up, Node keeps this realm, which is what jest's --detectLeaks finds.
+  test('a worker serves on a server passed to it', async () => {
+    // Without an address: for a lookup, Node would keep this realm, which jest's --detectLeaks reports.
     const server = net.createServer().listen(0)
     await once(server, 'listening')
     const { port } = server.address()

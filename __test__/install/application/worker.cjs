@@ -1,4 +1,4 @@
-// Serves by the server that its parent passes to it, until the channel ends.
+// Serves on the server that its parent passes to it, until the channel ends.
 
 const { parentChannel } = require('procnative')
 

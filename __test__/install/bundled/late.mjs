@@ -1,4 +1,4 @@
-// Fails in a top-level await: it is the launcher that must say so.
+// Fails in a top-level await. The launcher must report that.
 
 import { setTimeout } from 'node:timers/promises'
 import { daemonize } from 'procnative'

@@ -1,5 +1,5 @@
-// A program to bundle: starts and stops itself as a daemon, spawns, and forks itself and passes a server on. Prints
-// what project/use.cjs prints.
+// A program to bundle: starts and stops itself as a daemon, spawns a child, and forks itself with a server. Prints the same as
+// project/use.cjs.
 
 const { once } = require('node:events')
 const { isBuiltin } = require('node:module')
@@ -10,7 +10,7 @@ const path = require('node:path')
 const { text } = require('node:stream/consumers')
 const { daemonize, fork, getsid, parentChannel, spawn, stopDaemon } = require('procnative')
 
-// A single executable application has no script that node could be told to run.
+// A single executable application has no script that node could run.
 const isSingle = isBuiltin('node:sea') && require('node:sea').isSea()
 const script = isSingle ? [] : [process.argv[1]]
 

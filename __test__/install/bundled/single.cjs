@@ -1,4 +1,4 @@
-// main.cjs in a single executable application, as docs/guides/bundlers.md has it.
+// main.cjs in a single executable application, as in docs/guides/bundlers.md.
 
 const fs = require('node:fs')
 const os = require('node:os')
