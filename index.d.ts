@@ -347,7 +347,7 @@ export interface Daemon {
    * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
    *
    * Another process may report for this one: a launcher with NOTIFY_SOCKET, or a predecessor under a service manager. `ready()`
-   * then waits until the service manager knows the new main process: usually milliseconds, at most ten seconds. systemd
+   * then waits until the manager knows the new main process: usually milliseconds, at most ten seconds. systemd
    * ignores a {@link notify} of any other process.
    */
   ready(): void
@@ -607,7 +607,7 @@ export interface SpawnOptions {
  *
  * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
  * no program (ENOEXEC) is an error
- * @param args may be left out, or be null. docs/guides/from-child-process.md lists what is as in child_process
+ * @param args may be left out, or be null. docs/guides/from-child-process.md compares it with child_process
  * @throws the system's error for a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
  * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` and `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
  * (`EBADF`), `clone`; then there is no child

@@ -125,7 +125,7 @@ test('loading: the error for another C library names both', async (t) => {
   await refused(directory, {}, new RegExp(`is for ${here.replace('glibc', 'musl')}, and this Node.js is for ${here}`))
 })
 
-test('loading: the error for a damaged binary is that of the linker', async (t) => {
+test('loading: the error for a damaged binary comes from the linker', async (t) => {
   await refused(project(t, { binary: 'damaged' }), {}, /file too short|invalid ELF header|Exec format/i)
 })
 

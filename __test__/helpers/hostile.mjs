@@ -57,7 +57,7 @@ const EXTERNAL = {
 }
 const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown']
 
-// Where a number may be negative, or a string empty, say so.
+// Calls that accept a negative number or an empty string after all.
 const LEGITIMATE_AFTER_ALL = [
   /^(fork|spawn|spawnDaemon)\(args\[[01]\]: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,
   /^(spawn|spawnDaemon)\((args|options)\.env\.NAME: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,

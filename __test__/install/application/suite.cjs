@@ -51,7 +51,7 @@ exports.define = (test) => {
     assert.equal(code, 0)
   })
 
-  test('errors are those of this realm, with codes', async () => {
+  test('errors belong to this realm, and have codes', async () => {
     const thrown = (call) => {
       try {
         call()
