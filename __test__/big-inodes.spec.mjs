@@ -20,13 +20,13 @@ function bigInodes(context) {
   return { ...process.env, LD_PRELOAD: library }
 }
 
-test('daemonize(): finds its launcher and locks its pid file, inodes of 58 bits', compiler, async (t) => {
+test('daemonize(): finds its launcher, locks its pid file, 58-bit inodes', compiler, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { env: bigInodes(t) })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('spawnDaemon(): hands its pid file over, inodes of 58 bits', compiler, async (t) => {
+test('spawnDaemon(): hands its pid file over, 58-bit inodes', compiler, async (t) => {
   const [pidFile, log] = [newPidFile(t), path.join(temporary(t), 'log')]
   const settings = JSON.stringify({ pidFile, log, remaining: 1 })
   const { ended } = run(process.execPath, [fixture('hands-over.mjs'), settings], { env: bigInodes(t) })
@@ -42,7 +42,7 @@ test('spawnDaemon(): hands its pid file over, inodes of 58 bits', compiler, asyn
   await until(() => daemonStatus(pidFile).pid === successor, 'the successor is named')
 })
 
-test('parentChannel(): finds the channel, inodes of 58 bits', compiler, async (t) => {
+test('parentChannel(): finds the channel, 58-bit inodes', compiler, async (t) => {
   const script = `const { fork } = require(${JSON.stringify(fixture('../../index.js'))})
     const child = fork(${JSON.stringify(fixture('channel-child.mjs'))})
     child.handles.send({ order: 'say', args: ['found'] })

@@ -52,7 +52,7 @@ test('Channel send(): is an unhandled rejection after close() of the same end', 
   assert.deepEqual(await after(t, json('close')), [{ unhandled: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }])
 })
 
-test('Channel send(): rejects for a caller that waits, where the peer is gone', async (t) => {
+test('Channel send(): rejects for a waiting caller, peer gone', async (t) => {
   const [one, theirs] = bare(t)
   const waits = [one.send('x'.repeat(1 << 20)), one.send('x')]
   theirs.close()

@@ -99,7 +99,7 @@ test('spawn: a child that closes stdin makes writes fail with EPIPE', onlyNode, 
   closeAll(child)
 })
 
-test('spawn: a child that writes into a destroyed pipe is ended by SIGPIPE', onlyNode, async (t) => {
+test('spawn: SIGPIPE ends a child that writes into a destroyed pipe', onlyNode, async (t) => {
   const child = piped(t, 'yes', [])
   await once(child.stdio[1], 'data')
   child.stdio[1].destroy()
@@ -107,7 +107,7 @@ test('spawn: a child that writes into a destroyed pipe is ended by SIGPIPE', onl
   closeAll(child)
 })
 
-test('spawn: streams end when a child is killed, not before its own children', onlyNode, async (t) => {
+test('spawn: streams of a killed child end after its own children', onlyNode, async (t) => {
   const child = shell(t, 'sleep 1000 & echo $!; wait', { stdio: ['ignore', 'pipe', 'ignore'] })
   const grandchild = Number(await once(child.stdio[1], 'data'))
   let hasEnded = false
@@ -139,7 +139,7 @@ test('spawn: reports every exit code from 0 to 255', async (t) => {
   for (const [code, child] of children.entries()) assert.deepEqual(told(await child.wait()), exited(child.pid, code))
 })
 
-test('spawn session: a signal to the group of the child reaches its children', async (t) => {
+test('spawn session: a signal to the child’s group reaches its children', async (t) => {
   const log = path.join(temporary(t), 'pid')
   const child = shell(t, `sleep 1000 & echo $! >${log}; wait`, { session: true })
   const grandchild = Number(await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8'), 'it has a child'))

@@ -77,7 +77,7 @@ test('async_hooks: connections and daemon starts are resources until they settle
   assert.deepEqual(types(open), [])
 })
 
-test('async_hooks: a channel is a resource while open, with hasRef() by what it does', NODE, async (t) => {
+test('async_hooks: an open channel is a resource, hasRef() follows its use', NODE, async (t) => {
   const open = resources(t)
   const [one, other] = socketpair().map((handle) => channel(handle))
   assert.deepEqual(types(open), ['PROCNATIVECHANNEL', 'PROCNATIVECHANNEL'])

@@ -374,7 +374,7 @@ test('P2: a start that fails leaves nothing of its pipes', onlyNode, () => {
 })
 
 for (const earlier of [1, 2, 5, 30, 1000]) {
-  test(`spawn: leaves no child and no descriptor where the stack ends, call ${earlier + 1}`, onlyNode, async () => {
+  test(`spawn: leaves nothing where the stack ends, call ${earlier + 1}`, onlyNode, async () => {
     const { stdout, stderr, code } = await runScript(fixture('spawn-deep.mjs'), [earlier])
     assert.equal(code, 0, stderr)
     const { threw, returned, lost } = JSON.parse(stdout)

@@ -204,7 +204,7 @@ const HARMLESS = [
   'environ memmove memset posix_memalign realloc sigaddset sigemptyset strlen sysconf',
   // Threads: to start one can fail.
   'pthread_(attr|key)_.* pthread_(detach|join|self|setname_np|setspecific) sched_yield',
-  // Of the kernel, without errors: getrlimit has none for a limit that exists.
+  // System calls without errors: getrlimit can't fail for a limit that exists.
   '_exit getgid getpid getppid getrlimit gettid getuid getegid geteuid umask',
   // Clocks that every Linux has; a sleep is taken up again by Rust, and pause(2) ends with the process.
   'clock_gettime clock_nanosleep pause',
