@@ -48,7 +48,6 @@ pub struct Said {
 
 /// It is dead: what it has started goes with it.
 fn died(daemon: Daemon, said: Said) -> Result<Outcome> {
-    daemon.kill_group();
     Ok(Outcome::Died { status: daemon.reap()?, said })
 }
 
@@ -58,6 +57,7 @@ fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
     if killed {
         daemon.reap()?;
     } else {
+        daemon.kill_group();
         daemon.release();
     }
     Ok(Outcome::Late { killed, said })

@@ -5,7 +5,7 @@
 use std::ptr;
 
 use napi::bindgen_prelude::{FromNapiValue, Function};
-use napi::{Env, JsValue, Result, Status, Unknown, sys};
+use napi::{Env, JsValue, Result, Status, Unknown, ValueType, sys};
 
 /// A weak reference. The environment frees it at its end. There is no `Drop`, because a thread drops its variables after that.
 pub struct Weak {
@@ -52,7 +52,11 @@ impl Listeners {
         Self(Vec::new())
     }
 
+    /// Fails for any other value: the derived conversion lets each value pass as a function.
     pub fn add(&mut self, env: &Env, function: &Function<'_, (), ()>) -> Result<()> {
+        if function.to_unknown().get_type()? != ValueType::Function {
+            return Err(napi::Error::new(Status::FunctionExpected, "the listener must be a function"));
+        }
         for collected in self.0.extract_if(.., |known| known.get(env).is_none()) {
             collected.release(env);
         }

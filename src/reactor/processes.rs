@@ -126,7 +126,8 @@ impl Processes {
             if let Some(entry) = others.remove(token) {
                 last += 1;
                 self.insert(last, entry);
-                self.watch(last)?;
+                // Unwatched, it would never be reaped, and its claim would keep others from reaping it.
+                self.watch(last).inspect_err(|_| drop(self.remove(last)))?;
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! A daemon, by a double fork.
 
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -16,6 +17,9 @@ use crate::exit_status;
 use crate::plan::Plan;
 use crate::sys::process::{self, Status, Which};
 use crate::sys::{pidfd, poll};
+
+/// How long a process that was killed may take to die before its memory is given up.
+const DYING: Duration = Duration::from_secs(1);
 
 /// Whose child a daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +47,23 @@ impl Daemon {
         self.pid
     }
 
-    /// Kills the daemon and what it has started, as far as that is still in its process group. EPERM where it runs
-    /// as another user and the caller has no right to signal that one.
+    /// Kills the daemon, and also its process group if it is an orphan: its number is certain only while it lives. A keeper
+    /// is in that group and must report the end of the daemon first, so `reap` kills the group of a kept daemon. EPERM if the
+    /// daemon runs as another user, and the caller has no right to signal that user's processes.
     pub fn kill(&self) -> Result<()> {
-        self.kill_group();
-        pidfd::send_signal(self.as_fd(), libc::SIGKILL).during("pidfd_send_signal")
+        if self.keeper.is_none() {
+            self.kill_group();
+        }
+        match pidfd::send_signal(self.as_fd(), libc::SIGKILL) {
+            // It has ended, and init has reaped it.
+            Err(Errno::ESRCH) => Ok(()),
+            result => result.during("pidfd_send_signal"),
+        }
     }
 
-    /// Kills what is in its process group. It may have left that for one of its own, and a number that nobody has
-    /// any more may be given to strangers: only what the daemon holds itself can't be, until it is reaped. A keeper leaves
-    /// it a zombie.
+    /// Kills the processes of its process group, and of the one that it was born into. The kernel may give the number of an empty
+    /// group to a stranger, but not while the daemon or its keeper is in that group and unreaped. A keeper leaves the dead
+    /// daemon a zombie, and is killed last.
     pub fn kill_group(&self) {
         let pid = Pid::from_raw(self.pid);
         let [session, group] =
@@ -61,15 +72,15 @@ impl Daemon {
         if pidfd::send_signal(self.as_fd(), 0) == Err(Errno::ESRCH) {
             return;
         }
-        if session == self.group || group == self.group {
-            kill_if_any(-self.group);
-        }
         if group == self.pid {
             kill_if_any(-group);
         }
+        if session == self.group || group == self.group {
+            kill_if_any(-self.group);
+        }
     }
 
-    /// Waits for its end. None if the kernel does not report how it ended.
+    /// Waits for its end, and kills its process group. None if the kernel does not report how it ended.
     pub fn reap(mut self) -> Result<Option<Status>> {
         self.ours = false;
         match self.collect()? {
@@ -78,13 +89,16 @@ impl Daemon {
         }
     }
 
-    /// Waits for its end. Reaps it if we are its nearest subreaper.
+    /// Waits for its end, and kills its process group. Reaps it if we are its nearest subreaper.
     fn collect(&mut self) -> Result<Option<Status>> {
         poll::wait(&[self.as_fd()], None).during("poll")?;
-        let kept = match self.keeper.take() {
+        // Asked before the keeper is killed with the group.
+        let kept = match &self.keeper {
             None => None,
             Some(keeper) => keeper.status()?,
         };
+        self.kill_group();
+        self.keeper = None;
         match process::reap(Which::Pidfd(self.as_fd())) {
             Err(Errno::ECHILD) => Ok(kept),
             result => result.during("waitid").map(|(_, status)| Some(status)),
@@ -148,8 +162,10 @@ pub fn daemon(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
         (End::Done | End::Failed, _) => Err(step_failed(&report, plan)),
         (End::Killed, pidfd) => {
             if let Some(pidfd) = pidfd {
-                // The daemon may live, and no process would report that.
+                // The daemon may live, and no process would report that. Until it is dead it writes to the plan, which the
+                // caller drops.
                 let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
+                let _ = poll::wait(&[pidfd.as_fd()], Some(Instant::now() + DYING));
             }
             // One that is dying, in the memory that it was lent, keeps that.
             std::mem::forget((memory, stack, daemon_stack));
@@ -194,11 +210,13 @@ impl Middle {
     fn that_stays(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
         let keeper = Keeper::clone(memory, stack)?;
         let pid = keeper.pid;
-        if keeper.tells()? {
-            return Ok(Self { pid, end: End::Done, keeper: Some(keeper) });
+        match keeper.tells() {
+            Ok(true) => Ok(Self { pid, end: End::Done, keeper: Some(keeper) }),
+            // Reaped here, so the keeper's drop must do nothing.
+            Ok(false) => Ok(Self { pid, end: end_of(keeper.into_pid())?, keeper: None }),
+            // Without its report, nothing tells whether the daemon is still in our memory: as if the keeper had been killed.
+            Err(_) => Ok(Self { pid, end: End::Killed, keeper: None }),
         }
-        // Reaped here, so the keeper's drop must do nothing.
-        Ok(Self { pid, end: end_of(keeper.into_pid())?, keeper: None })
     }
 }
 

@@ -30,7 +30,9 @@ impl Keeper {
     /// Clones the keeper. Waits until its daemon has begun its program, or the keeper has ended. Until then, the caller must
     /// keep what the orders point to.
     pub fn clone(memory: &mut Shared<'_>, stack: &Stack) -> Result<Self> {
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).during("eventfd")?;
+        // A semaphore, because the second event can come before the first one is read.
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_SEMAPHORE;
+        let event = EventFd::from_flags(flags).during("eventfd")?;
         memory.orders.keeper_event = event.as_raw_fd();
         // No exit signal, so that no SIGCHLD handler sees the keeper. CLONE_FILES: the daemon's pidfd must land in our table.
         // Not CLONE_VFORK, because this thread must go on while the keeper lives.
@@ -95,6 +97,9 @@ fn stand_still(descriptors: [BorrowedFd<'_>; 2]) {
         descriptors.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });
     let no_timeout = ptr::null::<libc::timespec>();
     let no_mask = ptr::null::<libc::sigset_t>();
-    // SAFETY: the kernel reads and writes two structs.
-    unsafe { libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), no_timeout, no_mask, 8) };
+    // An error must not end the wait: the children are still in this thread's memory.
+    while polled.iter().all(|one| one.revents == 0) {
+        // SAFETY: the kernel reads and writes two structs.
+        unsafe { libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), no_timeout, no_mask, 8) };
+    }
 }

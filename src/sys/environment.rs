@@ -2,7 +2,7 @@ use std::ffi::{CStr, c_char};
 
 unsafe extern "C" {
     /// See environ(7).
-    static environ: *const *const c_char;
+    static mut environ: *const *const c_char;
 }
 
 /// Returns the variables of this process in their order, each with its NUL. std::env::vars_os() would take each apart, and
