@@ -503,11 +503,14 @@ export interface StopDaemonOptions {
  * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
  *
  * A daemon may end while it starts its successor ({@link SpawnDaemonOptions.pidFile}), which then has the lock. `stopDaemon()`
- * waits for the successor, up to `timeout` or five seconds if that is longer, and stops it in the same way.
+ * waits for the successor, up to `timeout` or five seconds if that is longer, and stops it in the same way. A daemon that
+ * another program starts meanwhile, such as a standby or a supervisor, goes on: it has locked the file anew. So does a successor
+ * whose descriptors the caller may not look at, because it can't be told from that.
  *
  * @returns null if none runs; else the pid found first, and whether any of them needed SIGKILL
  * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
- * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but {@link daemonStatus} gives no pid
+ * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but {@link daemonStatus} gives no pid. After a
+ * daemon's end: only if its own lock is still there, held by a process that the file does not name
  * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws
  * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
  */

@@ -17,6 +17,7 @@ import {
   stranger,
 } from './helpers/pid-file.mjs'
 import { isAlive } from './helpers/proc.mjs'
+import { reports } from './helpers/report.mjs'
 import { fixture, run } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -225,6 +226,38 @@ test('D21: one that is being started is waited for, and then stopped', strace, a
   // It was stopped before it was ready.
   assert.equal(JSON.parse(stdout || stderr).code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
+
+/** A process that takes the pid file as soon as it can; `has(what)` waits until it has told that. */
+async function standby(context, pidFile) {
+  const { child, ended } = run(process.execPath, [fixture('stands-by.mjs'), pidFile])
+  context.after(() => end(child.pid).then(() => ended))
+  let text = ''
+  child.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  const has = (what) =>
+    until(() => reports(text.slice(0, text.lastIndexOf('\n') + 1)).some((one) => what in one), `it is ${what}`)
+  await has('refused')
+  return { pid: child.pid, has }
+}
+
+for (const [how, begin, options] of [
+  ['dies of the signal', (_, pidFile) => spawnDaemon('sleep', ['1000'], { pidFile }), {}],
+  ['exits', (context, pidFile) => start(context, { pidFile }, { how: 'end by SIGINT' }), { signal: 'SIGINT' }],
+]) {
+  test(`stopDaemon(): signals no standby that takes the file, daemon ${how}`, async (t) => {
+    for (let round = 0; round < 20; round++) {
+      const pidFile = newPidFile(t)
+      const { pid } = await begin(t, pidFile)
+      t.after(() => end(pid))
+      const next = await standby(t, pidFile)
+      assert.deepEqual(await stopDaemon(pidFile, options), { pid, killed: false })
+      await next.has('taken')
+      assert.deepEqual(daemonStatus(pidFile), { running: true, pid: next.pid })
+      assert.deepEqual(await stopDaemon(pidFile), { pid: next.pid, killed: false })
+    }
+  })
+}
 
 test('D21: where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_UNKNOWN', python, async (t) => {
   const pidFile = newPidFile(t)

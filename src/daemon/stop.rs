@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use crate::error::{During, Result};
 use crate::pid_file::PATIENCE;
 use crate::pid_file::status::{self, Status};
+use crate::pid_file::succession::{Description, Succession};
 use crate::sys::{pidfd, poll};
 
 /// How often the daemon may hand over or end between two looks.
@@ -32,10 +33,10 @@ pub enum Stopped {
 /// Stops the daemon, and then each successor that it had started. A successor holds the lock once its predecessor has ended.
 pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<Stopped> {
     let mut stopped = Stopped::NotRunning;
-    let mut patience = PATIENCE;
+    let mut next = find(path)?;
     for _ in 0..ATTEMPTS {
-        let (pid, process) = match find(path, patience)? {
-            Found::Daemon(pid, process) => (pid, process),
+        let Daemon { pid, process, description } = match next {
+            Found::Daemon(daemon) => daemon,
             Found::Nobody => return Ok(stopped),
             Found::Unknown => return Ok(Stopped::Unknown),
         };
@@ -46,8 +47,11 @@ pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<St
             Stopped::Gone { pid, killed } => Stopped::Gone { pid, killed: killed || was_killed },
             _ => Stopped::Gone { pid, killed: was_killed },
         };
-        // The file names the predecessor until a successor is ready.
-        patience = PATIENCE.max(timeout);
+        next = match description {
+            // The file names the predecessor until a successor is ready.
+            Some(description) => find_successor(path, &description, PATIENCE.max(timeout))?,
+            None => Found::Nobody,
+        };
     }
     Ok(Stopped::Unknown)
 }
@@ -72,28 +76,56 @@ fn end(process: &OwnedFd, signal: i32, timeout: Duration, kill: bool) -> Result<
 }
 
 enum Found {
-    Daemon(i32, OwnedFd),
+    Daemon(Daemon),
     Nobody,
     Unknown,
 }
 
-/// The process that holds the file's lock and is named by it, held fast: it is asked for once more when we have its
-/// pidfd, so that this can't be of a stranger who was given the number since.
-fn find(path: &str, patience: Duration) -> Result<Found> {
+struct Daemon {
+    pid: i32,
+    process: OwnedFd,
+    /// None where a successor could not be told from another program.
+    description: Option<Description>,
+}
+
+/// Finds the process that the file names, if that process holds the file's lock.
+fn find(path: &str) -> Result<Found> {
     for _ in 0..ATTEMPTS {
-        let status = status::settled(path, patience)?;
-        let pid = match status {
+        let pid = match status::settled(path, PATIENCE)? {
             Status::Stopped => return Ok(Found::Nobody),
             Status::Running(Some(pid)) => pid,
             Status::Running(None) | Status::Starting => break,
         };
-        let process = match pidfd::open(pid) {
-            Err(Errno::ESRCH) => continue,
-            result => result.during("pidfd_open")?,
-        };
-        if status::of(path)? == status {
-            return Ok(Found::Daemon(pid, process));
+        if let Some(daemon) = hold(path, pid)? {
+            return Ok(Found::Daemon(daemon));
         }
     }
     Ok(Found::Unknown)
+}
+
+/// Finds the process that has inherited an ended daemon's lock. A process that has taken the file since is not asked to end.
+fn find_successor(path: &str, description: &Description, patience: Duration) -> Result<Found> {
+    for _ in 0..ATTEMPTS {
+        let pid = match description.succession(path, patience)? {
+            Succession::Over => return Ok(Found::Nobody),
+            Succession::Named(pid) => pid,
+            Succession::Unknown => break,
+        };
+        let Some(daemon) = hold(path, pid)? else { continue };
+        let is_successor = daemon.description.as_ref().is_some_and(|next| next.is_same(description));
+        return Ok(if is_successor { Found::Daemon(daemon) } else { Found::Nobody });
+    }
+    Ok(Found::Unknown)
+}
+
+/// Opens a pidfd for the daemon. Asks for the daemon once more then: another process may have been given the number before.
+/// Returns None if the file names another daemon by now.
+fn hold(path: &str, pid: i32) -> Result<Option<Daemon>> {
+    let process = match pidfd::open(pid) {
+        Err(Errno::ESRCH) => return Ok(None),
+        result => result.during("pidfd_open")?,
+    };
+    let description = Description::of(path, pid)?;
+    let is_daemon = status::of(path)? == Status::Running(Some(pid));
+    Ok(is_daemon.then_some(Daemon { pid, process, description }))
 }

@@ -19,6 +19,7 @@ pub mod fingerprint;
 pub mod held;
 mod lock;
 pub mod status;
+pub mod succession;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -121,6 +122,7 @@ impl PidFile {
                     let is_ours = make_ours(&file, &path);
                     let claim = Claim(Some(Self { file, path: path.clone() }));
                     if is_ours? {
+                        claim.file().map_or(Ok(()), succession::mark).during_path("lseek", &path)?;
                         return Ok(Locked::Taken(claim));
                     }
                 }

@@ -113,11 +113,16 @@ fn is_holder(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
     if !may_be_of(pid, &status, file) {
         return Ok(false);
     }
-    match has_locked(pid, &status, file) {
+    match position(pid, &status, file) {
         // The process has more rights than we have, or we may not trace it. Then the lock's length must be its fingerprint.
         Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(fingerprint::of(pid) == Some(length)),
-        result => result,
+        result => result.map(|position| position.is_some()),
     }
+}
+
+/// Returns the file position of the descriptor by which a process has locked the file. None if the process has no lock.
+pub(super) fn lock_position(pid: i32, file: &FileStat) -> Result<Option<u64>> {
+    position(pid, &ProcStatus::of(&pid.to_string())?, file)
 }
 
 /// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
@@ -128,9 +133,9 @@ fn may_be_of(pid: i32, status: &ProcStatus, file: &FileStat) -> bool {
     status.field("Tgid") == Some(&pid.to_string()) && (!is_strangers(file) || is_owners)
 }
 
-fn has_locked(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<bool> {
+fn position(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<Option<u64>> {
     if !status.is_zombie() {
-        return descriptors::has_locked(&pid.to_string(), file);
+        return descriptors::lock_position(&pid.to_string(), file);
     }
     // The first thread has ended, so it has no descriptors. The other threads may go on.
     for thread in fd::list(&c_string(&format!("/proc/{pid}/task"))?)? {
@@ -138,8 +143,8 @@ fn has_locked(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<bool> {
         match ProcStatus::of(&thread) {
             Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => {}
             status if status.as_ref().is_ok_and(ProcStatus::is_zombie) => {}
-            status => return status.and_then(|_| descriptors::has_locked(&thread, file)),
+            status => return status.and_then(|_| descriptors::lock_position(&thread, file)),
         }
     }
-    Ok(false)
+    Ok(None)
 }
