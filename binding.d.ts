@@ -256,8 +256,11 @@ export interface Log {
 /** False if nobody listens there. `patient`: waits for a while if too much is waiting to be read. */
 export declare function notify(socket: string, state: string, patient: boolean): boolean
 
-/** The same, and waits until it was read. False if nobody listens, or does not come to it in time. */
-export declare function notifyAndWait(socket: string, state: string): boolean
+/**
+ * Sends `state` to a predecessor and waits until the service manager knows this process. Returns false if no process
+ * listens, or if the predecessor does not close its socket in time.
+ */
+export declare function notifyPredecessor(socket: string, state: string): boolean
 
 /** Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was. */
 export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { listenUnix, notify, spawnDaemon } from '../index.js'
+import { daemonStatus, listenUnix, notify, spawnDaemon } from '../index.js'
 import { end, firstLine } from './helpers/daemon.mjs'
 import { hasProgram, isNode, needs, temporary, test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
@@ -335,6 +335,25 @@ test(
     const { stdout, stderr } = await run(PYTHON, [fixture('notify-interrupted.py'), ...program]).ended
     assert.equal(stderr, '')
     assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
+  },
+)
+
+test(
+  'daemonize(): introduces the daemon for five seconds in all, slow manager',
+  needs('python3', hasProgram('python3')),
+  async (t) => {
+    const directory = temporary(t)
+    const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))
+    const call = `require(${JSON.stringify(root)}).daemonize(${JSON.stringify({ pidFile })})`
+    fs.writeFileSync(script, `${call}\nsetInterval(() => {}, 2 ** 30)`)
+    const { stdout, stderr } = await run(PYTHON, [fixture('notify-slow.py'), process.execPath, script]).ended
+    const { pid } = daemonStatus(pidFile)
+    t.after(() => end(pid))
+    assert.match(stderr, /the service manager could not be told/)
+    const [{ code, seconds }] = reports(stdout)
+    assert.equal(code, 0)
+    // MAINPID= is sent after 4 s. Without the common deadline, BARRIER=1 is sent after 8 s and waits until 13 s.
+    assert.ok(seconds >= 5 && seconds < 11, `${seconds} s`)
   },
 )
 

@@ -50,7 +50,7 @@ function tell(state, isPatient) {
   const isReady = state.split('\n').includes('READY=1')
   // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until then.
   const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
-  const heard = waits ? native.notifyAndWait(socket, state) : native.notify(socket, state, isPatient)
+  const heard = waits ? native.notifyPredecessor(socket, state) : native.notify(socket, state, isPatient)
   if (isReady) turnToManager()
   return heard
 }

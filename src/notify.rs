@@ -14,37 +14,58 @@ use crate::plan::c_string;
 use crate::sys::{self, poll};
 use crate::unix;
 
-/// How long the manager may take to come to our message, as in sd_notify_barrier(3)'s callers.
-const BARRIER: Duration = Duration::from_secs(5);
+/// How long the manager may take to read our messages, all of them together.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long another process may take to tell the manager about this process. That process has `PATIENCE` for the messages
+/// themselves; the rest is for a busy machine.
+pub const INTRODUCTION: Duration = PATIENCE.saturating_mul(2);
 
 /// Sends `state` to `socket` (NOTIFY_SOCKET: a path, or `@name` for an abstract one). False if nobody listens there.
-/// Where too much is waiting to be read there, fails with EAGAIN: at once, or after some patience.
+/// Where too much is waiting to be read there, fails with EAGAIN: at once, or at the deadline.
 pub fn notify(socket: &str, state: &str, patience: Patience) -> Result<bool> {
     send(socket, state, &[], patience)
 }
 
-/// The same, and waits until the manager has read it. False, too, if that did not come to it in time.
+/// Sends `state` and waits until the manager has read it. Returns false, too, if the manager does not read it in time.
 pub fn notify_and_wait(socket: &str, state: &str) -> Result<bool> {
-    Ok(notify(socket, state, Patience::Some)? && barrier(socket)?)
+    notify_and_wait_until(socket, state, Instant::now() + PATIENCE)
+}
+
+/// Sends `state` to a predecessor and waits until the predecessor has told the manager about this process.
+pub fn notify_predecessor(socket: &str, state: &str) -> Result<bool> {
+    notify_and_wait_until(socket, state, Instant::now() + INTRODUCTION)
+}
+
+/// The message and the barrier share one deadline.
+fn notify_and_wait_until(socket: &str, state: &str, deadline: Instant) -> Result<bool> {
+    Ok(notify(socket, state, Patience::Until(deadline))? && barrier(socket, deadline)?)
 }
 
 /// Waits until the manager has read all that was sent before: it closes the descriptor that goes with the message, or
 /// the socket, having heard what it wanted.
-fn barrier(socket: &str) -> Result<bool> {
+fn barrier(socket: &str, deadline: Instant) -> Result<bool> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
-    if !send(socket, "BARRIER=1", std::slice::from_ref(&writer), Patience::Some)? {
+    if !send(socket, "BARRIER=1", std::slice::from_ref(&writer), Patience::Until(deadline))? {
         return Ok(true);
     }
     drop(writer);
-    poll::wait(&[reader.as_fd()], Some(Instant::now() + BARRIER)).during("poll")
+    poll::wait(&[reader.as_fd()], Some(deadline)).during("poll")
 }
 
 /// What to do while the socket's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     None,
-    /// Waits as long as for a barrier.
-    Some,
+    /// Waits for room until then.
+    Until(Instant),
+}
+
+impl Patience {
+    /// Waits for room as long as the manager may take to read.
+    pub fn usual() -> Self {
+        Self::Until(Instant::now() + PATIENCE)
+    }
 }
 
 fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) -> Result<bool> {
@@ -58,13 +79,12 @@ fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) ->
     let rights = [ControlMessage::ScmRights(&numbers)];
     let control = if numbers.is_empty() { &[][..] } else { &rights[..] };
     let data = [IoSlice::new(state.as_bytes())];
-    let deadline = Instant::now() + BARRIER;
     loop {
         let mut flags = MsgFlags::MSG_NOSIGNAL;
         match patience {
             Patience::None => flags |= MsgFlags::MSG_DONTWAIT,
             // With a timeout, a signal ends the wait (signal(7)), however it is handled.
-            Patience::Some => {
+            Patience::Until(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now()).as_micros() as i64;
                 let timeout = TimeVal::microseconds(left.max(1));
                 socket::setsockopt(&socket, sockopt::SendTimeout, &timeout).during("setsockopt")?;

@@ -4,18 +4,16 @@
 //! text of an error that may end it, and at most one [`Message::Ready`]. End of file: the daemon is gone.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{self, MsgFlags, SockType, sockopt};
 
 use crate::error::{During, Result};
+use crate::notify::INTRODUCTION;
 use crate::sys::poll;
 use crate::{ancillary, fd, sys};
-
-/// How long a launcher may take to send the message and to learn that the service manager has read it.
-const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// The longest message; a socket's send buffer is larger by default.
 pub const LONGEST: usize = 64 * 1024;
