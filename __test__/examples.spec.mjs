@@ -1,10 +1,11 @@
 // The examples do what they say, and notice when it is not so.
 
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { daemonStatus } from '../index.js'
-import { temporary, test } from './helpers/harness.mjs'
+import { opened, release } from './helpers/fifo.mjs'
+import { hasProgram, needs, temporary, test } from './helpers/harness.mjs'
 import { isAlive } from './helpers/proc.mjs'
 import { fixture, root, run, runScript } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
@@ -18,18 +19,27 @@ test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', asy
   assert.match(stdout, /All as it should be/)
 })
 
-test('examples/zero-downtime: SIGTERM during a reload ends both processes', async (t) => {
+const FIFOS = needs('mkfifo', hasProgram('mkfifo'))
+
+test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFOS, async (t) => {
   const directory = temporary(t)
   const pidFile = path.join(directory, 'pid')
-  const env = { ...process.env, DIRECTORY: directory, PORT: '0' }
-  for (let round = 0; round < 8; round++) {
+  const hold = path.join(directory, 'hold')
+  await run('mkfifo', [hold]).ended
+  const preload = `--require ${fixture('held-successor.cjs')}`
+  const env = { ...process.env, DIRECTORY: directory, PORT: '0', HOLD: hold, NODE_OPTIONS: preload }
+  // The signal comes before there is a successor, or while that one starts.
+  for (const before of [async () => undefined, () => opened(hold)]) {
     const { code, stderr } = await runScript(path.join(root, 'examples/zero-downtime/server.js'), [], { env })
     assert.equal(code, 0, stderr)
     const { pid } = daemonStatus(pidFile)
     process.kill(pid, 'SIGHUP')
-    // Another point of the successor's start in each round.
-    await sleep(round * 15)
+    const held = await before()
     process.kill(pid, 'SIGTERM')
+    await until(() => fs.existsSync(`${hold}.told`), 'the predecessor has the signal')
+    fs.rmSync(`${hold}.told`)
+    if (held === undefined) await release(hold)
+    else fs.closeSync(held)
     await until(() => !isAlive(pid), 'the predecessor has ended')
     await until(() => !daemonStatus(pidFile).running, 'the successor has ended')
   }
