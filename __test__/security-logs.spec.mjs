@@ -17,8 +17,9 @@ test(
     const node = path.join(closed, 'node')
     fs.copyFileSync(process.execPath, node)
     const log = path.join(public_, 'log')
-    // The child is held where it changes its user, who may not run the program.
-    const held = ['-e', 'trace=setresuid', '-e', 'inject=setresuid:delay_enter=1000000']
+    // The child is held where it changes its user, who may not run the program: for longer than a busy machine needs to
+    // see the log.
+    const held = ['-e', 'trace=setresuid', '-e', 'inject=setresuid:delay_enter=5000000:when=1']
     const options = JSON.stringify({ stdout: log, user: 'nobody' })
     const { ended } = run('strace', [
       ...['-f', '-qq', '-o', path.join(public_, 'trace'), ...held],
