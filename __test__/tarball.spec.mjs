@@ -9,7 +9,7 @@ import { linksOf } from './helpers/pages.mjs'
 import { root } from './helpers/run.mjs'
 
 // A tenth above what they are: more is to be somebody's decision. The binary is four fifths of what is downloaded.
-const BUDGET = { binary: 1_270_000, packed: 850_000, unpacked: 2_190_000 }
+const BUDGET = { binary: 1_270_000, packed: 900_000, unpacked: 2_300_000 }
 
 // Without its scripts: they would build the addon anew, and it is loaded here.
 const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { openProcess } from '../../../index.js'
 
 const WORKER = new URL('../programs/worker.mjs', import.meta.url)
 
-export function threads({ tally, fosters }) {
+export function threads({ tally }) {
   async function thread(how, exitCode) {
     const worker = new Worker(WORKER, { workerData: how })
     const exit = once(worker, 'exit')
@@ -22,9 +23,11 @@ export function threads({ tally, fosters }) {
     if (how === 'terminate') worker.terminate()
     assert.deepEqual(await exit, [exitCode])
     if (left === null) return
-    // Its child was not given up: it is this thread's now.
-    process.kill(left, 'SIGKILL')
-    await fosters.ended(left, { signal: 'SIGKILL' })
+    // procnative reaps the child that the worker has left. That no zombie stays, the look at what is there shows.
+    const child = openProcess(left)
+    child.kill('SIGKILL')
+    await child.wait()
+    child.close()
   }
   return { round: () => Promise.all([thread('end', 0), thread('exit', 5), thread('terminate', 1)]) }
 }
