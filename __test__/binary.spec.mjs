@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { hasProgram, isNode, isRoot, needs, temporary, test } from './helpers/harness.mjs'
+import { stat } from './helpers/proc.mjs'
 import { fixture, root, run, runScript } from './helpers/run.mjs'
 
 const { BINARIES, machine } = createRequire(import.meta.url)('../lib/binary.js')
@@ -15,6 +16,8 @@ const { name } = BINARIES[here]
 const file = `procnative.${name}.node`
 const packageName = `@procnative/binding-${name}`
 const built = path.join(root, file)
+// 0 if the leader of the session is outside of this pid namespace.
+const { session } = stat('self')
 
 const E_MACHINE = 18
 const foreign = here.includes('x64')
@@ -87,7 +90,7 @@ test('BINARIES: has every target of package.json', () => {
 
 test('loading: a package of its own carries the binary', async (t) => {
   const outcome = await load(project(t, { packaged: fs.readFileSync(built) }))
-  assert.ok(outcome.session > 0, outcome.message)
+  assert.equal(outcome.session, session, outcome.message)
 })
 
 test('loading: a package of another version is refused', async (t) => {
@@ -144,14 +147,14 @@ test('loading: the error names the permission model', needs('Node.js', isNode), 
 
 test('loading: works with the permission model and addons', needs('Node.js', isNode), async () => {
   const outcome = await load(root, { execArgv: [permission, '--allow-fs-read=*', '--allow-addons'] })
-  assert.ok(outcome.session > 0, outcome.message)
+  assert.equal(outcome.session, session, outcome.message)
 })
 
 test('PROCNATIVE_BINARY: loads that file, whatever its name', async (t) => {
   const binary = path.join(temporary(t), 'asset')
   fs.copyFileSync(built, binary)
   const outcome = await load(project(t), { env: { PROCNATIVE_BINARY: binary } })
-  assert.ok(outcome.session > 0, outcome.message)
+  assert.equal(outcome.session, session, outcome.message)
 })
 
 test('PROCNATIVE_BINARY: tries no other file', async () => {
@@ -187,7 +190,7 @@ test('PROCNATIVE_BINARY: a set-user-ID Node.js ignores it', canBecomeAnother, as
   const as = (id) => ['--reuid', id, '--regid', id, '--clear-groups', node, script, installed]
   const env = { ...process.env, PROCNATIVE_BINARY: '/nowhere/binary' }
   const { stdout, stderr } = await run('setpriv', as('65534'), { env }).ended
-  assert.ok(JSON.parse(stdout).session > 0, stdout + stderr)
+  assert.equal(JSON.parse(stdout).session, session, stdout + stderr)
   const { stdout: ofRoot } = await run('setpriv', as('0'), { env }).ended
   assert.equal(JSON.parse(ofRoot).code, 'ERR_PROCNATIVE_NO_BINARY')
 })

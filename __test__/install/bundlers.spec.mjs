@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { stat } from '../helpers/proc.mjs'
 import { root } from '../helpers/run.mjs'
 import { buildSea, buildsItself } from '../helpers/sea.mjs'
 import { barePath, environment, install, installRuntime } from './managers.mjs'
@@ -64,7 +65,7 @@ function works(program, args, env = environment(binOf(builder))) {
   const { status, stdout, stderr } = spawnSync(program, args, { cwd: os.tmpdir(), encoding: 'utf8', env })
   assert.deepEqual([status, stderr], [0, ''])
   const { session, ...told } = JSON.parse(stdout)
-  assert.ok(session > 0)
+  assert.equal(session, stat('self').session)
   assert.deepEqual(told, { exitCode: 7, launched: 0, killed: false, answer: 'from worker,one' })
 }
 

@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { stat } from '../helpers/proc.mjs'
 import { root } from '../helpers/run.mjs'
 import { add, BLOCKED, barePath, environment, install, installRuntime, MANAGERS } from './managers.mjs'
 import { pack, wanted } from './packed.mjs'
@@ -51,7 +52,7 @@ function works(binary, args, project, env) {
   const { status, signal, stdout, stderr } = run(binary, args, project, env)
   assert.deepEqual([status, signal, stderr], [0, null, ''])
   const { session, exitCode } = JSON.parse(stdout)
-  assert.ok(session > 0)
+  assert.equal(session, stat('self').session)
   assert.equal(exitCode, 7)
 }
 

@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
+import { stat } from '../helpers/proc.mjs'
 import { root } from '../helpers/run.mjs'
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-release-'))
@@ -93,9 +94,9 @@ test('I2: a binary in a package of its own is found', { skip }, () => {
   for (const part of ['package.json', 'index.js', 'lib']) {
     fs.cpSync(path.join(root, part), path.join(where, 'node_modules/procnative', part), { recursive: true })
   }
-  const script = 'process.stdout.write(String(require("procnative").getsid(0) > 0))'
+  const script = 'process.stdout.write(String(require("procnative").getsid(0)))'
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: where, encoding: 'utf8' })
-  assert.deepEqual([stdout, stderr], ['true', ''])
+  assert.deepEqual([stdout, stderr], [String(stat('self').session), ''])
 })
 
 for (const [title, binaries, env, says] of [
