@@ -171,8 +171,9 @@ test('S2: tcgetsid() tells the session of the terminal', async (context) => {
 })
 
 test('S2: tcsetpgrp() with a group of another session is EPERM', async (context) => {
-  const { leader, job, fd, keeper } = await background(context)
-  await assert.rejects(job.call('tcsetpgrp', fd, stat(keeper).pgrp), {
+  const { leader, job, fd } = await background(context)
+  const elsewhere = await (await callers(context)).start('elsewhere', { detached: true })
+  await assert.rejects(job.call('tcsetpgrp', fd, elsewhere.pid), {
     name: 'Error',
     message: 'EPERM: operation not permitted, tcsetpgrp',
     code: 'EPERM',
