@@ -8,7 +8,7 @@ import net from 'node:net'
 import { test } from './helpers/harness.mjs'
 import { callables, NOBODY, NOWHERE, refusals, VALUES } from './helpers/hostile.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, root, runScript } from './helpers/run.mjs'
+import { fixture, oneArena, root, runScript } from './helpers/run.mjs'
 import { exportedNames, parse } from './helpers/signatures.mjs'
 
 const procnative = createRequire(import.meta.url)('procnative')
@@ -82,7 +82,7 @@ for (const [name, signature] of Object.entries(callables(file))) {
   const calls = [...refusals(name, signature, file)]
   if (calls.length === 0) continue
   test(`E2: ${name}() refuses ${calls.length} wrong calls and changes nothing`, async () => {
-    const ended = await runScript(fixture('arguments-refused.mjs'), [name], { detached: true })
+    const ended = await runScript(fixture('arguments-refused.mjs'), [name], { detached: true, env: oneArena() })
     const told = reports(ended.stdout).filter(({ threw }) => threw !== undefined)
     const complaints = calls
       .map((call) =>

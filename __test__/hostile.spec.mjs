@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from './helpers/harness.mjs'
 import { reports } from './helpers/report.mjs'
-import { fixture, run, runScript, scriptCommand } from './helpers/run.mjs'
+import { fixture, oneArena, run, runScript, scriptCommand } from './helpers/run.mjs'
 
 const binding = createRequire(import.meta.url)('../lib/native.js')
 
@@ -98,7 +98,7 @@ const TITLES = {
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
   test(`E3: ${TITLES[group]}: an error, and nothing has changed`, async () => {
-    const ended = await runScript(fixture('arguments-hostile.mjs'), [group], { detached: true })
+    const ended = await runScript(fixture('arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], lines.at(-1)?.label)
     const told = lines.filter(({ threw }) => threw !== undefined)

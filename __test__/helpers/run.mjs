@@ -17,6 +17,12 @@ export const scriptCommand = (script, ...args) => [
 ]
 
 /**
+ * The environment with one memory arena for all threads. Another thread of a busy process makes a new arena, for which glibc
+ * opens a file for a moment, and a test that compares descriptors sees the file.
+ */
+export const oneArena = () => ({ ...process.env, MALLOC_ARENA_MAX: '1' })
+
+/**
  * Before a command: as many descriptors, at most. That they can be counted, none of them may be glibc's own for a moment. Its malloc
  * opens a file when it makes the ninth arena for a thread (how many processors there are), and another when it gives memory of a
  * thread's arena back (vm.overcommit_memory): with one arena for all, it does neither.
