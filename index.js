@@ -1,27 +1,28 @@
 'use strict'
 
 // The native half first: without it, `require` is to say so.
-require('./lib/native.js')
-require('./lib/start.js')
+require('./lib/core/native.js')
+require('./lib/core/process-start.js')
 // From now on: a child of child_process that it has not heard of looks like anybody's.
-require('./lib/children.js')
+require('./lib/process/runtime-children.js')
 
 // A subject's file is loaded at the first call of one of its functions: to require procnative takes no longer than
 // to load its binary.
-const channels = () => require('./lib/channels.js')
-const channelServer = () => require('./lib/channel-server.js')
-const daemon = () => require('./lib/daemon.js')
-const descriptors = () => require('./lib/descriptors.js')
-const fork = () => require('./lib/fork.js')
-const orphans = () => require('./lib/orphans.js')
-const pidFile = () => require('./lib/pid-file.js')
-const processes = () => require('./lib/process.js')
-const session = () => require('./lib/session.js')
-const spawn = () => require('./lib/spawn.js')
-const spawnDaemon = () => require('./lib/spawn-daemon.js')
-const systemd = () => require('./lib/systemd.js')
-const unix = () => require('./lib/unix.js')
-const wait = () => require('./lib/wait.js')
+const channels = () => require('./lib/channel/open.js')
+const channelServer = () => require('./lib/channel/server.js')
+const daemon = () => require('./lib/daemon/daemonize.js')
+const descriptors = () => require('./lib/descriptor/fd-calls.js')
+const fork = () => require('./lib/channel/fork.js')
+const orphans = () => require('./lib/process/orphans.js')
+const pidFile = () => require('./lib/daemon/pid-file.js')
+const processes = () => require('./lib/process/process.js')
+const sendFds = () => require('./lib/socket/send-fds.js')
+const session = () => require('./lib/process/session.js')
+const spawn = () => require('./lib/process/spawn.js')
+const spawnDaemon = () => require('./lib/daemon/spawn-daemon.js')
+const systemd = () => require('./lib/daemon/systemd.js')
+const unix = () => require('./lib/socket/listen-unix.js')
+const wait = () => require('./lib/process/wait.js')
 
 function lazy(subject, name) {
   let implementation
@@ -33,9 +34,9 @@ function lazy(subject, name) {
 }
 
 const classes = {
-  Channel: () => require('./lib/channel.js').Channel,
+  Channel: () => require('./lib/channel/channel.js').Channel,
   ChannelServer: () => channelServer().ChannelServer,
-  Handle: () => require('./lib/handle.js').Handle,
+  Handle: () => require('./lib/descriptor/handle.js').Handle,
   Process: () => processes().Process,
 }
 
@@ -76,9 +77,9 @@ exports.connectChannel = lazyPromise(channels, 'connectChannel')
 exports.listenChannel = lazyPromise(channelServer, 'listenChannel')
 exports.fork = lazy(fork, 'fork')
 exports.parentChannel = lazy(fork, 'parentChannel')
-exports.socketpair = lazy(descriptors, 'socketpair')
-exports.sendFds = lazy(descriptors, 'sendFds')
-exports.recvFds = lazy(descriptors, 'recvFds')
+exports.socketpair = lazy(sendFds, 'socketpair')
+exports.sendFds = lazy(sendFds, 'sendFds')
+exports.recvFds = lazy(sendFds, 'recvFds')
 exports.dup = lazy(descriptors, 'dup')
 exports.dup2 = lazy(descriptors, 'dup2')
 exports.setCloseOnExec = lazy(descriptors, 'setCloseOnExec')

@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers'
 import { example } from '../helpers/example.mjs'
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { descriptors, isAlive, stat } from '../helpers/proc.mjs'
-import { socketsAt } from '../helpers/tcp.mjs'
 import { until } from '../helpers/until.mjs'
+import { socketsAt } from './helpers/tcp.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 const WORKERS = 4

@@ -8,8 +8,8 @@ import { end } from '../helpers/daemon.mjs'
 import { example } from '../helpers/example.mjs'
 import { test } from '../helpers/harness.mjs'
 import { allPids, descriptors, stat } from '../helpers/proc.mjs'
-import { socketsAt } from '../helpers/tcp.mjs'
 import { until } from '../helpers/until.mjs'
+import { socketsAt } from './helpers/tcp.mjs'
 
 /** Pids wrap around. */
 const sorted = (pids) => [...pids].sort((one, other) => one - other)

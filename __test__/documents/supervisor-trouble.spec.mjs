@@ -11,8 +11,8 @@ import { opened } from '../helpers/fifo.mjs'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
 import { fixture } from '../helpers/run.mjs'
-import { ask, Supervisor, WORKERS } from '../helpers/supervisor.mjs'
 import { until } from '../helpers/until.mjs'
+import { ask, Supervisor, WORKERS } from './helpers/supervisor.mjs'
 
 const NODE = needs('Node.js', isNode)
 

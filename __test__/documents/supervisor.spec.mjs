@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers'
 import { program } from '../helpers/channels.mjs'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat, status } from '../helpers/proc.mjs'
-import { connection, Supervisor, WORKERS } from '../helpers/supervisor.mjs'
 import { until } from '../helpers/until.mjs'
+import { connection, Supervisor, WORKERS } from './helpers/supervisor.mjs'
 
 const NODE = needs('Node.js', isNode)
 

@@ -10,7 +10,7 @@ import { temporary } from './harness.mjs'
 import { fixture } from './run.mjs'
 
 // The runtime's own does not close what it has not opened, in Deno.
-const native = createRequire(import.meta.url)('../../lib/native.js')
+const native = createRequire(import.meta.url)('../../lib/core/native.js')
 export const close = (fd) => native.close(fd)
 
 const O_CLOEXEC = 0o2000000

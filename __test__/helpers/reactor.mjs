@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 
-const native = createRequire(import.meta.url)('../../lib/native.js')
+const native = createRequire(import.meta.url)('../../lib/core/native.js')
 
 /** Counts its turns, until the test is over: how many there were since. Only where modules can be changed, as in Node.js. */
 export function countedTurns(context) {

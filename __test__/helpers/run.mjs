@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The path of a fixture. */
-export const fixture = (name) => path.join(root, '__test__/fixtures', name)
+/** The path of procnative, for scripts in strings. */
+export const library = path.join(root, 'index.js')
+
+/** Returns the path of a fixture: `NAME`, or `SUBJECT/NAME` if only that subject's tests use it. */
+export const fixture = (name) => path.join(root, '__test__', path.dirname(name), 'fixtures', path.basename(name))
 
 /** How this runtime runs a script: Deno has a subcommand and permissions for that. */
 export const scriptCommand = (script, ...args) => [

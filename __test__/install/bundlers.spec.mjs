@@ -157,7 +157,7 @@ for (const node of nodes) {
     test('docs/guides/bundlers.md does what it says', () => {
       const PATH = [binOf(node), path.join(tools, '.bin'), process.env.PATH].join(':')
       const only = ['--test-name-pattern=docs/guides/bundlers\\.md', '--test-reporter=tap']
-      const { status, stdout, stderr } = run(node, ['--test', ...only, '__test__/docs.spec.mjs'], {
+      const { status, stdout, stderr } = run(node, ['--test', ...only, '__test__/package/docs-blocks.spec.mjs'], {
         cwd: root,
         env: environment('', { PATH, PROCNATIVE_PAGES_PACKAGES: path.join(tools, 'node-loader') }),
       })

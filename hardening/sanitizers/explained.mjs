@@ -15,6 +15,6 @@ export const EXPLAINED = {
 
 /** By file: those whose other programs it would be that can't do with a runtime preloaded. */
 export const LEFT_OUT = {
-  'docs.spec.mjs': 'curl comes to a standstill in setlocale(3)',
-  'faults.spec.mjs': 'it has a library of its own to preload',
+  'package/docs-blocks.spec.mjs': 'curl comes to a standstill in setlocale(3)',
+  'package/faults-smoke.spec.mjs': 'it has a library of its own to preload',
 }

@@ -3,6 +3,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { specs } from '../../scripts/specs.js'
 import { EXPLAINED, LEFT_OUT } from './explained.mjs'
 import { logged, Missing, needsProgram, sanitized, withAddon, work } from './toolchain.mjs'
 
@@ -21,13 +22,8 @@ const STEPS = {
   },
   addon() {
     return withAddon((tree, library) => {
-      const specs = ['__test__', '__test__/documents'].flatMap((directory) =>
-        fs
-          .readdirSync(path.join(tree, directory))
-          .filter((name) => name.endsWith('.spec.mjs') && !Object.hasOwn(LEFT_OUT, name))
-          .map((name) => path.join(directory, name)),
-      )
-      return suite(tree, library, specs, [
+      const chosen = specs().filter((spec) => !Object.hasOwn(LEFT_OUT, path.relative('__test__', spec)))
+      return suite(tree, library, chosen, [
         // V8 does not give back what it has at the end.
         'detect_leaks=0',
         // Tests have limits of memory.

@@ -1,0 +1,28 @@
+// Children of fork() under test.
+
+import { once } from 'node:events'
+import { fork } from '../../../index.js'
+import { messages } from '../../helpers/channels.mjs'
+import { fixture } from '../../helpers/run.mjs'
+
+/** A child that obeys: see channel-child.mjs. Killed with the test. */
+export function forked(t, options, args = []) {
+  const child = fork(fixture('channel/child.mjs'), args, options)
+  const exit = once(child, 'exit')
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exit
+    child.handles.destroy()
+    for (const one of child.stdio ?? []) one?.destroy()
+  })
+  return Object.assign(child, { ended: exit })
+}
+
+/** What it says to an order, and the handles that come with that. */
+export async function ask(t, child, order, ...args) {
+  child.handles.send({ order, args: args.slice(1) }, args[0]).catch(() => {})
+  const [found] = await messages(t, child.handles, 1)
+  return found
+}
+/** Only what it says. */
+export const answer = async (...args) => (await ask(...args)).message

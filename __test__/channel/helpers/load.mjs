@@ -1,0 +1,48 @@
+// Messages by the hundred thousand, each with a descriptor: both sides of handles-load.spec.mjs.
+
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { inodeOf } from '../../helpers/peer.mjs'
+
+/** So many files that a message's number tells which one goes with it. */
+const FILES = 7
+// Of different lengths: some fit into what the socket has room for, and most don't.
+const BURSTS = [1, 10, 5000, 300, 1, 2, 2000, 800]
+
+/** Sends so many messages, a burst at a time; the first one tells the inodes. */
+export async function sendMany(channel, count) {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-'))
+  const fds = Array.from({ length: FILES }, (_, index) => fs.openSync(path.join(directory, `${index}`), 'w'))
+  fs.rmSync(directory, { recursive: true })
+  await channel.send(fds.map((fd) => inodeOf(fd)))
+  let next = 0
+  for (let round = 0; next < count; round++) {
+    const end = Math.min(count, next + BURSTS[round % BURSTS.length])
+    const sent = []
+    for (; next < end; next++) sent.push(channel.send(next, fds[next % FILES]))
+    await Promise.all(sent)
+  }
+  for (const fd of fds) fs.closeSync(fd)
+}
+
+/** Receives them: resolves with how many have come in their order, each with its descriptor, when that many have. */
+export function receiveMany(channel, count) {
+  let inodes
+  let next = 0
+  return new Promise((resolve, reject) => {
+    channel.on('message', (message, handles) => {
+      if (inodes === undefined) {
+        inodes = message
+        return
+      }
+      const came = handles.map(({ fd }) => inodeOf(fd))
+      for (const handle of handles) handle.close()
+      if (message !== next || came.length !== 1 || came[0] !== inodes[next % FILES])
+        return reject(new Error(`message ${next} is ${message}, with ${came} of ${inodes}`))
+      if (++next === count) resolve(next)
+    })
+    channel.on('error', reject)
+    channel.on('close', () => reject(new Error(`closed after ${next} messages`)))
+  })
+}

@@ -1,0 +1,125 @@
+// H14: a peer that is gone, and what it has left.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import { bare, events, files, messages, openCount, pair, peer, turns } from '../helpers/channels.mjs'
+import { test } from '../helpers/harness.mjs'
+import { stat } from '../helpers/proc.mjs'
+import { until } from '../helpers/until.mjs'
+
+const numbers = (count) => [...Array(count).keys()]
+const LONG = 'x'.repeat(1 << 20)
+
+for (const listens of [true, false]) {
+  const who = listens ? 'one who listens' : 'one who does not'
+  test(`H14: a peer that is killed with something unread: 'close', and no 'error', for ${who}`, async (t) => {
+    const [file] = files(t, 1)
+    for (let round = 0; round < 5; round++) {
+      const { end, child, told } = peer(t, 'channel/silent.mjs', [listens ? 20 : 0])
+      const all = events(end)
+      await told('there')
+      await end.send('unread', file)
+      if (listens) assert.equal((await messages(t, end, 10)).length, 10)
+      child.kill('SIGKILL')
+      await until(() => stat(child.pid) === null)
+      // What it sent is not lost with it.
+      if (listens) {
+        const rest = await messages(t, end, 10)
+        assert.deepEqual(
+          rest.map(({ message, handles }) => [message, handles.length]),
+          numbers(10).map((number) => [number + 10, 1]),
+        )
+        end.on('message', () => {})
+      }
+      await until(() => all.length > 0)
+      await turns(5)
+      assert.deepEqual(all, ['close'])
+    }
+  })
+}
+
+test('H3: of a peer that is killed, what waits is rejected with EPIPE, and its duplicates are closed', async (t) => {
+  const [file] = files(t, 1)
+  const { end, child, told } = peer(t, 'channel/silent.mjs', [0])
+  const all = events(end)
+  const before = openCount()
+  await told('there')
+  const sent = [end.send(LONG, file), ...numbers(20).map((number) => end.send(number, file))]
+  await turns(10)
+  child.kill('SIGKILL')
+  for (const { reason } of await Promise.allSettled(sent)) assert.equal(reason?.code, 'EPIPE')
+  await until(() => all.length > 0)
+  assert.deepEqual(all, ['close'])
+  // The child's pipes go when they please.
+  assert.ok(openCount() < before)
+})
+
+test('H3: what is passed on to a peer that has died in the same turn is rejected, and nothing else comes of it', async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const [source, relay] = pair(t)
+    const [sink, theirs] = bare(t)
+    const failures = []
+    const send = () => sink.send(LONG).catch(({ code }) => failures.push(code))
+    const sent = numbers(20).map(send)
+    relay.on('message', () => sent.push(send()))
+    await turns(2)
+    source.send('go')
+    theirs.close()
+    await until(() => sent.length > 20)
+    await Promise.all(sent)
+    assert.deepEqual(failures, Array(21).fill('EPIPE'))
+    relay.destroy()
+  }
+})
+
+test('H14: who reads nothing notices the end of the peer all the same, where nothing is unread', async (t) => {
+  for (const end of ['close', 'destroy']) {
+    const [one, other] = pair(t)
+    const before = openCount()
+    const all = events(one)
+    other[end]()
+    await until(() => one.closed && other.closed)
+    await turns(5)
+    assert.deepEqual(all, ['close'])
+    assert.equal(openCount(), before - 2)
+  }
+})
+
+test("H14: where something is, it is there to be read, and then comes 'close'", async (t) => {
+  const [file] = files(t, 1)
+  for (const how of ['close', 'destroy']) {
+    const [one, other] = pair(t)
+    const all = events(one)
+    await Promise.all([other.send('unread', file), other.send('unread, too')])
+    other[how]()
+    await turns()
+    assert.deepEqual(all, [])
+    assert.equal((await messages(t, one, 2))[1].message, 'unread, too')
+    one.on('message', () => {})
+    await until(() => all.length > 0)
+    await turns(5)
+    assert.deepEqual(all, ['close'])
+  }
+})
+
+test('H14: 300 channels, opened and closed in all ways, leave nothing', async (t) => {
+  const before = openCount()
+  const [file] = files(t, 1)
+  for (let round = 0; round < 30; round++) {
+    const all = numbers(10).map(() => pair(t))
+    for (const [index, [one, other]] of all.entries()) {
+      one.send('x'.repeat(index * 50_000), file).catch(() => {})
+      one.send('queued', file).catch(() => {})
+      if (index % 3 === 0) other.on('message', (_, handles) => handles.map((handle) => handle.close()))
+      if (index % 2) one.close()
+      else one.destroy()
+      if (index % 5) other.destroy()
+      else other.close()
+    }
+    // Who has something unread does not close of itself.
+    for (const [one, other] of all)
+      for (const end of [one, other]) end.on('message', (_, handles) => handles.map((handle) => handle.close()))
+    await until(() => all.flat().every((end) => end.closed))
+  }
+  assert.equal(openCount(), before + 1)
+})

@@ -1,0 +1,224 @@
+// H3: messages of a channel. Handles are in channel-handles.spec.mjs.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { channel, socketpair } from '../../index.js'
+import { messages, pair, words } from '../helpers/channels.mjs'
+import { test } from '../helpers/harness.mjs'
+import { until } from '../helpers/until.mjs'
+
+const MiB = 1 << 20
+
+const PLAIN = [
+  null,
+  true,
+  0,
+  -1.5,
+  1e300,
+  '',
+  'text',
+  'zwölf € 😀',
+  'NUL \0 and \u2028',
+  // Half of a character each, which UTF-8 has no bytes for.
+  'a\ud83d',
+  '\ude00b',
+  [],
+  {},
+  [1, [2, { three: [null] }]],
+  { 'key €': { '': 'empty' } },
+]
+
+// What JSON has not.
+const CLONED = [
+  undefined,
+  Number.NaN,
+  -0,
+  12n,
+  new Date(0),
+  /a+/gi,
+  new Map([[{ a: 1 }, new Set([1, 'two'])]]),
+  new Uint8Array([1, 2, 3]),
+  new Float64Array([0.5, -0]),
+  new RangeError('of the message'),
+]
+
+const BYTES = [Buffer.alloc(0), Buffer.from([0]), Buffer.from('zwölf €'), Buffer.from([...Array(256).keys()])]
+
+for (const [serialization, values] of [
+  ['json', PLAIN],
+  ['advanced', [...PLAIN, ...CLONED]],
+  ['raw', BYTES],
+]) {
+  test(`H3: '${serialization}': messages arrive as they were sent, in order, both ways at once`, async (t) => {
+    const ends = pair(t, { serialization })
+    const [sent, received] = [[], []]
+    for (const [index, end] of ends.entries()) {
+      received.push(words(t, ends[1 - index], values.length))
+      sent.push(...values.map((value) => end.send(value)))
+    }
+    for (const all of await Promise.all(received)) assert.deepEqual(all, values)
+    assert.deepEqual([...new Set(await Promise.all(sent))], [undefined])
+  })
+
+  test(`H3: '${serialization}': 3,000 messages of all lengths, not awaited, arrive in order, both ways at once`, async (t) => {
+    const ends = pair(t, { serialization })
+    // Up to 64 KiB, most of them short.
+    const lengths = Array.from({ length: 3000 }, (_, index) => (index % 100 ? index % 300 : (index * 7919) % 65_537))
+    const all = lengths.map((length, index) => {
+      const text = `${index} `.padEnd(length, '.')
+      return serialization === 'raw' ? Buffer.from(text) : text
+    })
+    const received = ends.map((end) => words(t, end, all.length))
+    for (const message of all) for (const end of ends) end.send(message)
+    for (const found of await Promise.all(received)) assert.deepEqual(found, all)
+  })
+
+  test(`H3: '${serialization}': 20 MiB arrive where they may, between two short messages`, async (t) => {
+    const ends = pair(t, { serialization, maxMessageLength: 32 * MiB })
+    const bytes = randomBytes(15 * MiB)
+    const [large, small] =
+      serialization === 'raw' ? [randomBytes(20 * MiB), bytes.subarray(0, 1)] : [bytes.toString('base64'), 'a']
+    const received = words(t, ends[1], 3)
+    await Promise.all([small, large, small].map((message) => ends[0].send(message)))
+    const found = await received
+    assert.ok(found[1].length >= 20 * MiB)
+    // Not by deepEqual(), which would show 20 MiB.
+    assert.ok(Buffer.from(large).equals(Buffer.from(found[1])))
+    assert.deepEqual([found[0], found[2]], [small, small])
+  })
+}
+
+test("H3: 'json' is the default, and what a message was when it was sent is what arrives", async (t) => {
+  const [one, other] = pair(t)
+  const received = words(t, other, 3)
+  const message = { changed: 0, at: new Date(0), left: undefined }
+  // The first goes out at once, the others wait.
+  for (let i = 0; i < 3; i++) {
+    message.changed = i
+    one.send(message)
+  }
+  message.changed = 'later'
+  const at = '1970-01-01T00:00:00.000Z'
+  assert.deepEqual(
+    await received,
+    [0, 1, 2].map((changed) => ({ changed, at })),
+  )
+})
+
+test("H3: 'raw': a Buffer is received, which nothing writes into later", async (t) => {
+  const [one, other] = pair(t, { serialization: 'raw' })
+  const all = Array.from({ length: 2000 }, (_, index) => new Uint8Array(100).fill(index))
+  const received = words(t, other, all.length)
+  for (const bytes of all) one.send(bytes)
+  for (const [index, bytes] of (await received).entries()) {
+    assert.ok(Buffer.isBuffer(bytes))
+    assert.deepEqual([...bytes], [...all[index]])
+  }
+})
+
+test("H3: 'raw': of a view, what it shows is sent", async (t) => {
+  const [one, other] = pair(t, { serialization: 'raw' })
+  const whole = Uint8Array.from(Array(100).keys())
+  one.send(whole.subarray(10, 20))
+  one.send(whole.subarray(20, 20))
+  const [some, none] = await words(t, other, 2)
+  assert.deepEqual([...some], [10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+  assert.equal(none.length, 0)
+})
+
+test('H6: a message may be as long as `maxMessageLength` says', async (t) => {
+  const [one, other] = pair(t, { serialization: 'raw', maxMessageLength: 1000 })
+  one.send(Buffer.alloc(1000, 'x'))
+  assert.deepEqual(await words(t, other, 1), [Buffer.alloc(1000, 'x')])
+})
+
+const circular = {}
+circular.self = circular
+// No stack is so deep.
+const endless = { toJSON: () => JSON.stringify(endless) }
+
+// Of the class, and no array.
+const NO_BYTES = [new Proxy(new Uint8Array(1), {}), Object.create(Uint8Array.prototype)]
+
+for (const [serialization, values, message] of [
+  ['json', [undefined, () => {}, Symbol('none'), 12n, circular, endless], 'next'],
+  ['advanced', [() => {}, Symbol('none'), { inner: () => {} }], 'next'],
+  [
+    'raw',
+    [...NO_BYTES, undefined, null, 'text', 1, [1], new ArrayBuffer(1), new Uint16Array(1), {}],
+    Buffer.from('next'),
+  ],
+]) {
+  test(`E2: '${serialization}': what can't be sent is ERR_INVALID_ARG_TYPE, and the channel goes on`, async (t) => {
+    const [one, other] = pair(t, { serialization })
+    for (const value of values) await assert.rejects(one.send(value), { code: 'ERR_INVALID_ARG_TYPE' })
+    // Also while something is on its way.
+    const first = one.send(message)
+    const refused = values.map((value) => assert.rejects(one.send(value), { code: 'ERR_INVALID_ARG_TYPE' }))
+    await Promise.all([first, one.send(message), ...refused])
+    assert.deepEqual(await words(t, other, 2), [message, message])
+  })
+}
+
+test('H3: what is sent before anybody looks is there when somebody does', async (t) => {
+  const [ours, theirs] = socketpair()
+  const one = channel(ours)
+  t.after(() => one.destroy())
+  await one.send('before there was a channel')
+  const other = channel(theirs)
+  t.after(() => other.destroy())
+  await one.send('before there was a listener')
+  assert.deepEqual(await words(t, other, 2), ['before there was a channel', 'before there was a listener'])
+})
+
+test('H3: a message sent in a listener goes back, 1,000 times', async (t) => {
+  const [one, other] = pair(t)
+  other.on('message', (message) => other.send(message + 1))
+  const last = new Promise((resolve) => {
+    one.on('message', (message) => (message < 1000 ? one.send(message + 1) : resolve(message)))
+  })
+  one.send(0)
+  assert.equal(await last, 1001)
+  // Nothing more comes.
+  other.removeAllListeners('message')
+  one.removeAllListeners('message')
+  const next = messages(t, one, 1)
+  other.send('the end')
+  assert.equal((await next)[0].message, 'the end')
+})
+
+test("H6: 'advanced': what has its bytes of a message has nothing of another", async (t) => {
+  const [one, other] = pair(t, { serialization: 'advanced' })
+  const sent = [
+    { hello: 1 },
+    { data: new Uint8Array([1, 2, 3, 4]) },
+    { next: 'a SECRET of others' },
+    { data: Buffer.from('fives') },
+    { data: new Float64Array([0.5, 1.5]) },
+    { next: 3 },
+  ]
+  for (const message of sent) one.send(message)
+  const buffers = new Set()
+  const found = []
+  other.on('message', (message) => {
+    found.push(structuredClone(message))
+    if (!message.data) return
+    const { buffer } = message.data
+    assert.equal(Buffer.from(buffer).includes('SECRET'), false)
+    assert.equal(buffers.has(buffer), false)
+    buffers.add(buffer)
+    // What comes after that is unharmed. Numbers of eight bytes that are not aligned are in a pool of Node's own, which
+    // can't be transferred.
+    if (!(message.data instanceof Float64Array)) structuredClone(message.data, { transfer: [buffer] })
+  })
+  const failed = once(other, 'error')
+  await Promise.race([until(() => found.length === sent.length), failed.then(([error]) => assert.fail(error))])
+  // structuredClone() knows nothing of Buffer.
+  const plain = sent.map(({ data, ...rest }) =>
+    Buffer.isBuffer(data) ? { data: new Uint8Array(data) } : data ? { data } : rest,
+  )
+  assert.deepEqual(found, plain)
+  assert.equal(buffers.size, 3)
+})

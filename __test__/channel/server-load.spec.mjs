@@ -1,0 +1,114 @@
+// H11: servers of channels with many connections, without descriptors, and with connections that are no use.
+// runtimes: node, bun
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import { program, turns, words } from '../helpers/channels.mjs'
+import { needs, test } from '../helpers/harness.mjs'
+import { isAlive, stat } from '../helpers/proc.mjs'
+import { limitedTo } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
+
+const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
+
+// ── Many ──
+
+const COUNT = 1000
+
+test(
+  `H11: ${COUNT} connections at once, more than may wait, are answered each`,
+  needs('4,096 descriptors', limit === 'unlimited' || Number(limit) >= 4096),
+  async (t) => {
+    const at = socketIn(t)
+    await serve(t, at, {}, answer)
+    const ends = await Promise.all(
+      Array.from({ length: COUNT }, async (_, index) => {
+        const one = await connect(t, at)
+        one.send(index)
+        return words(t, one, 1)
+      }),
+    )
+    assert.deepEqual(
+      ends,
+      Array.from({ length: COUNT }, (_, index) => [index]),
+    )
+  },
+)
+
+test('H11: so are those of a server whose queue is full for a while', async (t) => {
+  // One that accepts nothing is full soon: who then connects waits, without holding anybody up.
+  const at = socketIn(t)
+  const { child, told } = program(t, 'channel/late.py', [at])
+  await told('there')
+  const connecting = Array.from({ length: 20 }, () => connect(t, at))
+  let turned = 0
+  await until(() => ++turned > 200)
+  child.stdin.write('accept\n')
+  const ends = await Promise.all(connecting)
+  assert.equal(ends.length, 20)
+  child.stdin.end()
+})
+
+// ── Too many ──
+
+test('H11: a server without descriptors tells of it, does not spin, and serves who waits when it has some', async (t) => {
+  for (const listens of ['listens', 'warns']) {
+    const at = socketIn(t)
+    const { child, said, told } = program(t, 'channel/server-full.mjs', [at, listens], { prefix: limitedTo(40) })
+    await told('there')
+    const one = await connect(t, at)
+    one.send('waits')
+    const { error } = await told('error')
+    assert.equal(error, 'EMFILE')
+    child.stdin.write('busy?\n')
+    const { busy, elapsed } = await told('busy')
+    assert.ok(busy < elapsed / 2, `busy for ${busy} of ${elapsed} ms`)
+    assert.ok(said.filter((line) => line.error).length < 100)
+    child.stdin.write('free\n')
+    assert.deepEqual(await words(t, one, 1), ['waits'])
+    // And those that come later.
+    const other = await connect(t, at)
+    other.send('comes later')
+    assert.deepEqual(await words(t, other, 1), ['comes later'])
+  }
+})
+
+// ── Alive ──
+
+test('H11: it keeps the event loop alive until it is closed', async (t) => {
+  const at = socketIn(t)
+  const { child, told, ended } = program(t, 'channel/serves-once.mjs', [at])
+  await told('there')
+  await until(() => stat(child.pid).state === 'S', 'it waits')
+  await turns()
+  assert.ok(isAlive(child.pid))
+  const one = await connect(t, at)
+  one.send('only')
+  assert.deepEqual(await words(t, one, 1), ['only'])
+  await one.close()
+  assert.deepEqual(await ended(), { code: 0, said: [{ there: true }, { closed: true }] })
+})
+
+test('H11: connections that are made and broken at once harm nobody', async (t) => {
+  const at = socketIn(t)
+  await serve(t, at, {}, answer)
+  for (let round = 0; round < 100; round++)
+    net
+      .connect(at)
+      .on('error', () => {})
+      .destroy()
+  const sockets = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const socket = net.connect(at).on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    }),
+  )
+  for (const socket of sockets) socket.destroy()
+  const one = await connect(t, at)
+  one.send('unharmed')
+  assert.deepEqual(await words(t, one, 1), ['unharmed'])
+})

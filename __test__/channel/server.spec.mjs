@@ -1,0 +1,153 @@
+// H11: listenChannel() and connectChannel(). Who is let in is in channel-authorize.spec.mjs.
+// runtimes: node, bun
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { Channel, ChannelServer, connectChannel } from '../../index.js'
+import { events, files, identities, identity, messages, turns, words } from '../helpers/channels.mjs'
+import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
+import { fixture, run, scriptCommand } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
+
+for (const [title, where] of [
+  ['a path', socketIn],
+  ['an abstract name after an @', () => `@procnative-channel-${process.pid}`],
+  ['an abstract name after a NUL', () => `\0procnative-channel-${process.pid}`],
+]) {
+  test(`H11: over ${title}, messages and handles go both ways`, async (t) => {
+    const at = where(t)
+    const server = await serve(t, at, undefined, answer)
+    assert.ok(server instanceof ChannelServer)
+    assert.equal(server.path.replace('\0', '@'), at.replace('\0', '@'))
+    const all = files(t, 300)
+    const ends = await Promise.all([connect(t, at), connect(t, at)])
+    for (const [index, end] of ends.entries()) {
+      assert.ok(end instanceof Channel)
+      assert.deepEqual(end.peer, { pid: process.pid, uid: process.getuid(), gid: process.getgid() })
+      end.send({ index }, all)
+      const [{ message, handles }] = await messages(t, end, 1)
+      assert.deepEqual(message, { index })
+      assert.deepEqual(identities(handles), all.map(identity))
+    }
+  })
+}
+
+test("H11: the listener is one of 'connection'; others hear of it, too", async (t) => {
+  const at = socketIn(t)
+  const seen = []
+  const server = await serve(t, at, {}, (one) => seen.push(one))
+  server.on('connection', (one) => seen.push(one))
+  await connect(t, at)
+  await until(() => seen.length === 2)
+  assert.equal(seen[0], seen[1])
+  assert.ok(seen[0] instanceof Channel)
+})
+
+test('H11: nobody makes a ChannelServer but listenChannel()', () => {
+  assert.throws(() => new ChannelServer(), { name: 'TypeError', message: 'Illegal constructor' })
+})
+
+test('H11: options of channels hold for each connection', async (t) => {
+  const at = socketIn(t)
+  const options = { serialization: 'advanced', maxMessageLength: 100, maxHandles: 2 }
+  const [file] = files(t, 1)
+  const errors = []
+  await serve(t, at, options, (one) => {
+    answer(one)
+    one.on('error', ({ code }) => errors.push(code))
+  })
+  for (const [message, handles, code] of [
+    ['x'.repeat(200), [], 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
+    ['x', [file, file, file], 'ERR_PROCNATIVE_TOO_MANY_HANDLES'],
+  ]) {
+    const one = await connect(t, at, options)
+    one.send(new Map([[1, 2]]), [file, file])
+    const [found] = await messages(t, one, 1)
+    assert.deepEqual([found.message, found.handles.length], [new Map([[1, 2]]), 2])
+    one.send(message, handles).catch(() => {})
+    await once(one, 'close')
+    assert.deepEqual(errors.splice(0), [code])
+  }
+})
+
+// ── The file ──
+
+test('H11: the file has mode 0600, or that which is given, whatever the umask', async (t) => {
+  const before = process.umask(0)
+  t.after(() => process.umask(before))
+  for (const [options, mode] of [
+    [undefined, 0o600],
+    [{ mode: 0o660 }, 0o660],
+    [{ mode: 0o777 }, 0o777],
+  ]) {
+    const at = socketIn(t)
+    await serve(t, at, options)
+    assert.equal(fs.statSync(at).mode & 0o7777, mode)
+  }
+})
+
+test(
+  'H11: it has its mode from the first moment: fchmod, then bind, and no chmod after it',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const directory = temporary(t)
+    const trace = path.join(directory, 'trace')
+    const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat']
+    const at = path.join(directory, 'socket')
+    const command = [process.execPath, ...scriptCommand(fixture('channel/serves-none.mjs'), at)]
+    const { code, stderr } = await run('strace', [...traced, ...command]).ended
+    assert.equal(code, 0, stderr)
+    const calls = fs
+      .readFileSync(trace, 'utf8')
+      .split('\n')
+      .map((line) => line.match(/^\d+ +(\w+)\(.*= 0/)?.[1])
+      .filter(Boolean)
+    assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'bind', 'listen'])
+  },
+)
+
+test('H11: close() stops listening; channels go on, the file stays, and the next replaces it', async (t) => {
+  const at = socketIn(t)
+  const server = await serve(t, at, {}, answer)
+  const all = events(server)
+  const one = await connect(t, at)
+  one.send('before')
+  assert.deepEqual(await words(t, one, 1), ['before'])
+  const closing = [server.close(), server.close()]
+  await Promise.all(closing)
+  await server.close()
+  await turns(5)
+  assert.deepEqual(all, ['close'])
+  assert.ok(fs.existsSync(at))
+  await assert.rejects(connectChannel(at), { code: 'ECONNREFUSED', errno: -111, syscall: 'connect', path: at })
+  one.send('after')
+  assert.deepEqual(await words(t, one, 1), ['after'])
+  const { ino } = fs.statSync(at)
+  await serve(t, at, {}, answer)
+  assert.notEqual(fs.statSync(at).ino, ino)
+  const other = await connect(t, at)
+  other.send('next')
+  assert.deepEqual(await words(t, other, 1), ['next'])
+})
+
+test('H11: who waits to be accepted when it closes is told so', async (t) => {
+  const at = socketIn(t)
+  const server = await serve(t, at)
+  let connections = 0
+  server.on('connection', () => connections++)
+  // In one turn: none is accepted before close().
+  const connecting = [1, 2, 3].map(() => connectChannel(at))
+  const closed = server.close()
+  const outcomes = await Promise.allSettled(connecting)
+  await closed
+  for (const { value, reason } of outcomes) {
+    if (reason) assert.ok(['ECONNREFUSED', 'ECONNRESET'].includes(reason.code), reason)
+    else {
+      t.after(() => value.destroy())
+      if (connections === 0) await until(() => value.closed)
+    }
+  }
+})

@@ -1,0 +1,323 @@
+// D9, D10, D12, D13: what ties a daemon to its launcher, what a failed step throws, and what outsiders see.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { end, factsFrom, failure, firstLine, launch } from '../helpers/daemon.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import { start } from '../helpers/pid-file.mjs'
+import { isAlive } from '../helpers/proc.mjs'
+import { fixture, run, runScript } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
+  test(`D9: a launcher that dies of ${signal} before readiness takes the daemon with it`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const options = JSON.stringify({ stdout: log, ready: 'manual' })
+    // With a handler in JavaScript, which can't run while the launcher waits.
+    const { child, ended } = run(process.execPath, [
+      '-r',
+      fixture('daemon/handle-signals.cjs'),
+      fixture('daemon.cjs'),
+      options,
+      'never be ready',
+    ])
+    const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+    child.kill(signal)
+    const result = await ended
+    assert.equal(result.signal, signal)
+    await until(() => !isAlive(pid), 'the daemon is gone')
+  })
+}
+
+test('D9: a launcher that dies before the daemon has called daemonize() takes it with it', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
+test('D9: daemonize() with the launcher gone ends the daemon, though its death signal was undone', async (t) => {
+  const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
+  const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log, go])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  assert.equal(isAlive(pid), true)
+  fs.writeFileSync(go, '')
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
+const capabilities = isRoot && hasProgram('setcap')
+test(
+  'D9: and so where node has a capability, which undoes the death signal',
+  needs('setcap', capabilities),
+  async (t) => {
+    const directory = temporary(t)
+    const node = path.join(directory, 'node')
+    fs.copyFileSync(process.execPath, node)
+    await run('setcap', ['cap_net_bind_service+ep', node]).ended
+    const log = path.join(directory, 'log')
+    const options = JSON.stringify({ stdout: log, ready: 'manual' })
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', node]
+    const { child, ended } = run('setpriv', [...nobody, fixture('daemon.cjs'), options, 'never be ready'])
+    const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+    child.kill('SIGKILL')
+    await ended
+    await until(() => !isAlive(pid), 'the daemon is gone')
+  },
+)
+
+test('D9: ready() with the launcher gone ends the daemon', async (t) => {
+  const directory = temporary(t)
+  const { child, ended } = run(process.execPath, [fixture('daemon/orphaned.cjs'), directory])
+  const { pid } = await until(
+    () => fs.existsSync(path.join(directory, 'log')) && firstLine(path.join(directory, 'log')),
+  )
+  child.kill('SIGKILL')
+  await ended
+  // It has cleared its death signal, so it is still there; now it is told to be ready.
+  assert.equal(isAlive(pid), true)
+  fs.writeFileSync(path.join(directory, 'go'), '')
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
+
+test('D9: a daemon outlives the launcher from readiness on', async (t) => {
+  const pidFile = path.join(temporary(t), 'pid')
+  const { pid } = await start(t, { pidFile })
+  // The launcher's SIGKILL, if there was one, has come before this, which has the daemon remove its file.
+  await end(pid, 'SIGUSR2')
+  assert.equal(fs.existsSync(pidFile), false)
+})
+
+test(
+  'D9: the death signal is cleared before READY is written: a launcher ends as soon as it has read that',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const [log, trace] = ['log', 'trace'].map((name) => path.join(temporary(t), name))
+    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'end']
+    const { code, stderr } = await run('strace', ['-f', '-qq', '-o', trace, '-e', 'trace=prctl,sendto', ...node]).ended
+    assert.equal(code, 0, stderr)
+    const { pid } = firstLine(log)
+    const lines = fs.readFileSync(trace, 'utf8').split('\n')
+    const own = lines.filter((line) => line.startsWith(`${pid} `)).join('\n')
+    assert.match(own, /PR_SET_PDEATHSIG, SIGKILL\).*\n.*PR_SET_PDEATHSIG, 0\) += 0\n.*sendto\(\d+, "R", 1, /)
+  },
+)
+
+for (const [what, options, pattern] of [
+  [
+    'opening a log',
+    { stdout: '/no such directory/log' },
+    { code: 'ENOENT', syscall: 'open', path: '/no such directory/log' },
+  ],
+  ['chdir', { cwd: '/no such directory' }, { code: 'ENOENT', syscall: 'chdir', path: '/no such directory' }],
+  ['chdir to a file', { cwd: '/etc/passwd' }, { code: 'ENOTDIR', syscall: 'chdir', path: '/etc/passwd' }],
+  ['a closed descriptor', { stdout: 999 }, { code: 'EBADF', syscall: 'fcntl' }],
+  ['keeping a closed descriptor', { keep: [999] }, { code: 'EBADF', syscall: 'fcntl' }],
+]) {
+  test(`D10: a failed step throws the system error: ${what}`, async (t) => {
+    const error = await failure(t, options, 'stay')
+    for (const [key, value] of Object.entries(pattern)) assert.equal(error[key], value)
+    assert.equal(error.leftChildren, 0)
+  })
+}
+
+test('D10: a start that failed before the daemon ran leaves no new log, and an old one as it was', async (t) => {
+  const directory = temporary(t)
+  const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
+  fs.writeFileSync(old, 'kept')
+  await failure(t, { stdout: fresh, stderr: old, cwd: '/no such directory' }, 'stay')
+  assert.equal(fs.existsSync(fresh), false)
+  assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
+})
+
+test('D10: a log is created with the umask of the daemon, not with the launcher’s', async (t) => {
+  const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
+  const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
+  assert.equal(fs.statSync(log).mode & 0o777, 0o640)
+})
+
+test('D10: a program that the new user may not run is EACCES, execve', needs('root', isRoot), async (t) => {
+  const directory = path.join(temporary(t), 'closed')
+  fs.mkdirSync(directory, { mode: 0o700 })
+  const node = path.join(directory, 'node')
+  fs.copyFileSync(process.execPath, node)
+  const { stdout, stderr } = await run(node, [fixture('catcher.cjs'), '{"user":"nobody"}', 'stay']).ended
+  assert.notEqual(stdout, '', stderr)
+  const { code, syscall, path: named, leftChildren } = JSON.parse(stdout)
+  assert.deepEqual(
+    { code, syscall, named, leftChildren },
+    { code: 'EACCES', syscall: 'execve', named: node, leftChildren: 0 },
+  )
+})
+
+test('D10: a directory that the new user may not enter is EACCES, chdir', needs('root', isRoot), async (t) => {
+  const cwd = path.join(temporary(t), 'closed')
+  fs.mkdirSync(cwd, { mode: 0o700 })
+  const { code, syscall, path: named } = await failure(t, { cwd, user: 'nobody' }, 'stay')
+  assert.deepEqual({ code, syscall, named }, { code: 'EACCES', syscall: 'chdir', named: cwd })
+})
+
+test(
+  'D10: a FIFO that nobody reads is ENXIO, not a wait for ever',
+  needs('mkfifo', hasProgram('mkfifo')),
+  async (t) => {
+    const fifo = path.join(temporary(t), 'fifo')
+    await run('mkfifo', [fifo]).ended
+    const { code, syscall } = await failure(t, { stdout: fifo }, 'stay')
+    assert.deepEqual({ code, syscall }, { code: 'ENXIO', syscall: 'open' })
+  },
+)
+
+test('D12: $(launcher | cat) returns at readiness', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const script = `out=$("$0" "$1" "$2" stay 2>&1 | cat); echo "returned: $out"`
+  const { stdout } = await run('bash', [
+    '-c',
+    script,
+    process.execPath,
+    fixture('daemon.cjs'),
+    JSON.stringify({ stdout: log }),
+  ]).ended
+  assert.equal(stdout, 'returned: \n')
+  assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
+})
+
+test('D12: with "inherit", what the daemon writes is read where the launcher’s output is', async (t) => {
+  const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), '{"stdout":"inherit"}'])
+  const line = await new Promise((resolve) => child.stdout.once('data', resolve))
+  const { pid } = JSON.parse(line)
+  t.after(() => ended)
+  t.after(() => end(pid))
+  // Only who writes is looked at: the launcher writes nothing.
+  assert.notEqual(pid, child.pid)
+})
+
+test('D12: the link to the launcher never reaches the daemon’s own children', async (t) => {
+  const directory = temporary(t)
+  const { code, stderr } = await runScript(fixture('daemon/with-child.cjs'), [directory])
+  assert.equal(code, 0, stderr)
+  const { facts, more } = factsFrom(t, path.join(directory, 'log'))
+  assert.match(facts.descriptors[3], /^socket:/)
+  assert.equal(more[0], 'closed')
+  assert.doesNotMatch(more.join('\n'), /PROCNATIVE_DAEMON/)
+})
+
+test('D13: where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and BARRIER=1 before it ends', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
+  const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
+  assert.equal(code, 0, stderr)
+  const { facts } = factsFrom(t, log)
+  const { launcher, exit, messages } = JSON.parse(stdout)
+  assert.equal(exit, 0)
+  assert.deepEqual(
+    messages.map(({ text, sender, descriptors }) => ({ text, fromLauncher: sender === launcher, descriptors })),
+    [
+      { text: `MAINPID=${facts.pid}\nREADY=1`, fromLauncher: true, descriptors: 0 },
+      { text: 'BARRIER=1', fromLauncher: true, descriptors: 1 },
+    ],
+  )
+  assert.equal(
+    messages.every(({ launcherAlive }) => launcherAlive),
+    true,
+  )
+})
+
+for (const [whose, execArgv] of [
+  ['a launcher', []],
+  ['a launcher that adopts orphans itself', ['-r', fixture('daemon/adopts-orphans.cjs')]],
+]) {
+  test(`daemonize(): the daemon is the manager's child at MAINPID=, ${whose}`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const options = JSON.stringify({ stdout: log })
+    const node = [process.execPath, ...execArgv, fixture('daemon.cjs'), options, 'stay']
+    const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
+    assert.equal(code, 0, stderr)
+    factsFrom(t, log)
+    assert.equal(JSON.parse(stdout).messages[0].mainIsChild, true)
+  })
+}
+
+test('daemon.ready(): returns when the manager knows the daemon', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const node = [process.execPath, fixture('daemon/tells-status.cjs'), log]
+  const env = { ...process.env, LAST: 'STATUS=ready' }
+  const { stdout, stderr } = await run('python3', [fixture('service-manager.py'), ...node], { env }).ended
+  assert.notEqual(stdout, '', stderr)
+  const { pid } = firstLine(log)
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  const texts = JSON.parse(stdout).messages.map(({ text }) => text)
+  assert.deepEqual(texts, ['STATUS=begun', `MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
+})
+
+test('D13: a service manager that is gone does not make a daemon fail', async (t) => {
+  const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
+  assert.equal(code, 0)
+  assert.match(stderr, /service manager could not be told: nobody listens/)
+})
+
+test(
+  'D13: foreground: true does cwd, umask, user and notify, and neither forks, redirects nor closes anything',
+  needs('root', isRoot),
+  async (t) => {
+    const directory = temporary(t)
+    const options = { foreground: true, cwd: directory, umask: 0o077, user: 'nobody', keep: [0] }
+    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify(options), 'end']
+    const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
+    assert.equal(code, 0, stderr)
+    const { launcher, exit, messages, output } = JSON.parse(stdout)
+    const facts = JSON.parse(output)
+    assert.equal(exit, 0)
+    assert.equal(facts.pid, launcher)
+    assert.equal(facts.cwd, fs.realpathSync(directory))
+    assert.equal(facts.umask, 0o077)
+    assert.equal(facts.uid[0], 65534)
+    assert.equal(facts.daemon.foreground, true)
+    assert.equal(facts.descriptors[facts.daemon.kept[0]], facts.descriptors[0])
+    assert.deepEqual(
+      messages.map(({ text }) => text),
+      ['READY=1'],
+    )
+  },
+)
+
+test(
+  'D13: in the foreground, too, the way back to root is refused, and a refusal changes nothing',
+  needs('root', isRoot),
+  async () => {
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const withCapability = [...nobody, '--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
+    const withoutSetuid = ['--bounding-set=-setuid', '--inh-caps=-setuid']
+    for (const privileges of [withCapability, withoutSetuid]) {
+      const program = [process.execPath, fixture('daemon/foreground-failure.cjs'), '{"user":"daemon"}']
+      const { stdout, stderr } = await run('setpriv', [...privileges, ...program]).ended
+      assert.notEqual(stdout, '', stderr)
+      const { code, syscall, before, after } = JSON.parse(stdout)
+      assert.deepEqual({ code, syscall }, { code: 'EPERM', syscall: 'setuid' })
+      assert.deepEqual(after, before)
+    }
+  },
+)
+
+test('D13: in the foreground, the user that one is already needs no privilege', needs('root', isRoot), async () => {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, fixture('daemon.cjs')]
+  const { code, stderr } = await run('setpriv', [...nobody, '{"foreground":true,"user":65534}', 'end']).ended
+  assert.equal(code, 0, stderr)
+})
+
+test('D13: a foreground start that fails changes nothing', async () => {
+  for (const [options, expected] of [
+    [{ cwd: '/no such directory', umask: 0 }, 'ENOENT'],
+    [{ keep: [0, 999], umask: 0 }, 'EBADF'],
+  ]) {
+    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), [JSON.stringify(options)])
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, expected)
+    assert.deepEqual(after, before)
+  }
+})

@@ -1,0 +1,41 @@
+// D7, D23: what a daemon that became another user, and then somebody else's, can't do to the process that has started it; nor can a
+// stranger while it is being started.
+
+import assert from 'node:assert/strict'
+import { test } from '../helpers/harness.mjs'
+import { anotherUser, hostile } from '../helpers/hostile-user.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, runScript } from '../helpers/run.mjs'
+import { notifier, rejection } from '../helpers/spawned.mjs'
+
+for (const [what, text, message, keys] of [
+  ['garbage', '\x1b]0;garbage', '\x1b]0;garbage', []],
+  ['nothing', '', '', []],
+  ['null', 'null', '', []],
+  ['a number', '5', '', []],
+  ['another prototype', '{"message":"m","__proto__":{"polluted":true}}', 'm', []],
+  ['other properties', '{"message":"m","code":"c","polluted":true,"stack":{}}', 'm', ['code']],
+  ['values of the wrong types', '{"message":{"toString":1},"name":[],"code":{},"stack":1}', '', []],
+  ['what is long, and cut off', '[1,'.repeat(20_000), '[1,'.repeat(20_000), []],
+]) {
+  test(`D7: a daemon that tells ${what} as its error is ERR_PROCNATIVE_DAEMON_EXITED all the same`, async () => {
+    const { stdout, stderr } = await runScript(fixture('daemon/security-tells.cjs'), ['{}', text])
+    const expected = { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 3, isError: true, message, keys }
+    assert.deepEqual(reports(stdout), [expected], stderr)
+  })
+}
+
+test(
+  'D23: READY=1 of another user is not believed, and a flood of it outlasts no readyTimeout',
+  anotherUser,
+  async (t) => {
+    const { started, told } = notifier(t, ['tell'], { readyTimeout: 1500 })
+    const { environment } = await told(1)
+    const flood = hostile(t, 'daemon/security-floods.py', [environment.NOTIFY_SOCKET])
+    const { code } = await rejection(started)
+    assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+    // Until there was nobody who heard it.
+    const { said } = await flood.ended()
+    assert.ok(said[0].sent > 100, JSON.stringify(said))
+  },
+)

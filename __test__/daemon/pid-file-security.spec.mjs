@@ -1,0 +1,97 @@
+// D19, D20, D21: what a hostile user can't do by a pid file in a directory where all may write.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, socketpair, spawnDaemon, stopDaemon } from '../../index.js'
+import { temporary, test } from '../helpers/harness.mjs'
+import { anotherUser, hostile } from '../helpers/hostile-user.mjs'
+import { AS_NOBODY, mode, newPidFile, read, refusal, start } from '../helpers/pid-file.mjs'
+import { isAlive } from '../helpers/proc.mjs'
+
+const ROUNDS = 300
+// By when both have had their turn, also on a machine that has others to run.
+const PATIENCE = 15_000
+
+test('D19: another user can neither read the pid file nor lock it', anotherUser, async (t) => {
+  const pidFile = newPidFile(t)
+  await start(t, { pidFile })
+  const { told } = hostile(t, 'daemon/security-opens.py', [pidFile])
+  assert.deepEqual((await told('went')).went, ['EACCES', 'EACCES'])
+})
+
+for (const foreground of [false, true]) {
+  const where = foreground ? ', in the foreground' : ''
+
+  test(`D20: a file that has another name, too, is EMLINK, and is left alone${where}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const target = path.join(path.dirname(pidFile), 'target')
+    fs.writeFileSync(target, 'precious', { mode: 0o644 })
+    fs.linkSync(target, pidFile)
+    const expected = { code: 'EMLINK', syscall: 'open', path: pidFile }
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), expected)
+    assert.deepEqual([read(target), mode(target)], ['precious', 0o644])
+    assert.equal(fs.statSync(pidFile).ino, fs.statSync(target).ino)
+  })
+}
+
+test(
+  `D20: where a path is a file and a symbolic link by turns, what that leads to is never touched`,
+  anotherUser,
+  async (t) => {
+    const pidFile = newPidFile(t)
+    const target = path.join(temporary(t), 'target')
+    fs.writeFileSync(target, 'precious', { mode: 0o644 })
+    const { told } = hostile(t, 'security-swaps.py', [pidFile, target, 'file'])
+    await told('begun')
+    const seen = { started: 0, refused: 0 }
+    const isEnough = () => seen.started > 0 && seen.refused > 0
+    const deadline = Date.now() + PATIENCE
+    for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
+      try {
+        await spawnDaemon('true', [], { pidFile })
+        seen.started++
+      } catch ({ code }) {
+        // EAGAIN: it was another file each time that one looked.
+        assert.match(code, /^(ELOOP|EAGAIN|ERR_PROCNATIVE_ALREADY_RUNNING)$/)
+        seen.refused++
+      }
+      assert.deepEqual([read(target), mode(target)], ['precious', 0o644])
+    }
+    assert.ok(isEnough(), JSON.stringify(seen))
+  },
+)
+
+test('D21: who owns a pid file can’t have a process of somebody else’s signalled by it', anotherUser, async (t) => {
+  const pidFile = newPidFile(t)
+  const [one, other] = socketpair()
+  // Somebody who takes descriptors from strangers, as a message bus does.
+  const victim = hostile(t, 'daemon/security-takes.py', [], { prefix: [], stdio: [one.fd] })
+  const { told } = hostile(t, 'daemon/security-passes-lock.py', [pidFile, victim.child.pid], { stdio: [other.fd] })
+  one.close()
+  other.close()
+  await told('passed')
+  await victim.told('has')
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
+  await assert.rejects(stopDaemon(pidFile), { code: 'ERR_PROCNATIVE_HOLDER_UNKNOWN' })
+  assert.equal(isAlive(victim.child.pid), true)
+})
+
+test('D20: what another user has left at the path is replaced, not used', anotherUser, async (t) => {
+  const pidFile = newPidFile(t)
+  fs.writeFileSync(pidFile, '1\n')
+  fs.chownSync(pidFile, 65534, 65534)
+  const theirs = fs.openSync(pidFile, 'r+')
+  t.after(() => fs.closeSync(theirs))
+  const { pid } = await start(t, { pidFile })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  assert.equal(fs.statSync(pidFile).uid, process.getuid())
+  assert.equal(fs.readFileSync(theirs, 'utf8'), '1\n')
+})
+
+test('D21: root stops the daemon that another user has started', anotherUser, async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await start(t, { pidFile, stdout: `${pidFile}.log` }, { prefix: AS_NOBODY })
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
+})

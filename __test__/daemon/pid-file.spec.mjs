@@ -1,0 +1,420 @@
+// D20: what there may be at the path of a pid file, what is written there, and when it goes.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, stopDaemon } from '../../index.js'
+import { end, launch } from '../helpers/daemon.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import {
+  AS_NOBODY,
+  killDaemon,
+  locker,
+  mode,
+  NOT_RUNNING,
+  newPidFile,
+  read,
+  refusal,
+  start,
+  startForeground,
+  stranger,
+} from '../helpers/pid-file.mjs'
+import { fixture, run, runScript } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+const python = needs('python3', hasProgram('python3'))
+const strace = needs('strace', hasProgram('strace'))
+const root = needs('root', isRoot)
+
+const NOTHING = { children: 0, descriptors: 0 }
+
+// ── D20: what is at the path ──
+
+test('D20: a start succeeds after kill -9', async (t) => {
+  const pidFile = newPidFile(t)
+  const first = await start(t, { pidFile })
+  await killDaemon(first.pid, pidFile)
+  assert.equal(read(pidFile), `${first.pid}\n`)
+  const { pid } = await start(t, { pidFile })
+  assert.equal(read(pidFile), `${pid}\n`)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+})
+
+for (const [what, contents] of [
+  ['an empty file', () => ''],
+  ['garbage', () => 'this was never a pid file: '.repeat(1000)],
+  ['bytes that are no text', () => Buffer.from([0, 255, 254, 10, 0, 200])],
+  ['a pid that nobody has', () => '2147483647\n'],
+  ['a negative pid', () => '-1\n'],
+  ['the pid of a stranger, which was given it since', (t) => `${stranger(t)}\n`],
+]) {
+  for (const foreground of [false, true]) {
+    test(`D20: a start succeeds over ${what}${foreground ? ', in the foreground' : ''}`, async (t) => {
+      const pidFile = newPidFile(t)
+      fs.writeFileSync(pidFile, contents(t))
+      assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+      const { pid } = await (foreground ? startForeground : start)(t, { pidFile })
+      assert.equal(read(pidFile), `${pid}\n`)
+      assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+    })
+  }
+}
+
+test('D20: the file has the daemon’s pid before the daemon’s program begins', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid, found } = await start(t, { pidFile })
+  assert.equal(found, `${pid}\n`)
+  assert.equal(read(pidFile), `${pid}\n`)
+})
+
+for (const foreground of [false, true]) {
+  const where = foreground ? ', in the foreground' : ''
+
+  test(`D20: a symbolic link is ELOOP, and what it leads to is left alone${where}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const target = path.join(temporary(t), 'target')
+    fs.symlinkSync(target, pidFile)
+    const expected = { code: 'ELOOP', syscall: 'open', path: pidFile }
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), expected)
+    assert.equal(fs.existsSync(target), false)
+    fs.writeFileSync(target, 'precious', { mode: 0o644 })
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), expected)
+    assert.equal(read(target), 'precious')
+    assert.equal(mode(target), 0o644)
+    assert.equal(fs.readlinkSync(pidFile), target)
+    assert.throws(() => daemonStatus(pidFile), expected)
+  })
+
+  test(`D20: a hard link is EMLINK, and what it is a name of is left alone${where}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const other = path.join(path.dirname(pidFile), 'other')
+    fs.writeFileSync(other, 'precious', { mode: 0o644 })
+    fs.linkSync(other, pidFile)
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'EMLINK', syscall: 'open', path: pidFile })
+    assert.equal(read(other), 'precious')
+    assert.equal(mode(other), 0o644)
+    assert.equal(fs.statSync(other).nlink, 2)
+  })
+
+  for (const [what, make, options, code] of [
+    ['a FIFO', (at) => run('mkfifo', [at]).ended, needs('mkfifo', hasProgram('mkfifo')), 'EINVAL'],
+    ['a device', (at) => run('mknod', [at, 'c', '1', '3']).ended, root, 'EINVAL'],
+    ['a directory', (at) => fs.promises.mkdir(at), {}, 'EISDIR'],
+  ]) {
+    test(
+      `D20: ${what} at the path is ${code}, which takes no waiting and changes nothing${where}`,
+      options,
+      async (t) => {
+        const pidFile = newPidFile(t)
+        await make(pidFile)
+        const before = fs.lstatSync(pidFile)
+        assert.deepEqual(await refusal(t, { pidFile, foreground }), { code, syscall: 'open', path: pidFile })
+        const after = fs.lstatSync(pidFile)
+        assert.deepEqual([after.ino, after.mode], [before.ino, before.mode])
+        assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+      },
+    )
+  }
+
+  test(`D20: a directory that may not be written to is EACCES, and there is no daemon${where}`, root, async (t) => {
+    const directory = path.join(temporary(t), 'closed')
+    fs.mkdirSync(directory, { mode: 0o755 })
+    const pidFile = path.join(directory, 'daemon.pid')
+    const log = path.join(temporary(t), 'log')
+    const error = await refusal(t, { pidFile, stdout: log, foreground }, { prefix: AS_NOBODY })
+    assert.deepEqual(error, { code: 'EACCES', syscall: 'open', path: pidFile })
+    assert.deepEqual(fs.readdirSync(directory), [])
+    assert.equal(fs.existsSync(log), false)
+  })
+
+  test(`D20: somebody else’s file is EACCES${where}`, root, async (t) => {
+    const pidFile = newPidFile(t)
+    fs.writeFileSync(pidFile, '', { mode: 0o644 })
+    const error = await refusal(t, { pidFile, foreground }, { prefix: AS_NOBODY })
+    assert.deepEqual(error, { code: 'EACCES', syscall: 'open', path: pidFile })
+  })
+
+  test(`D20: a directory that is not there is ENOENT${where}`, async (t) => {
+    const pidFile = path.join(temporary(t), 'missing', 'daemon.pid')
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ENOENT', syscall: 'open', path: pidFile })
+    assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+  })
+}
+
+test(
+  'D20: the owner of a 1777 directory’s file may start over it where fs.protected_regular holds',
+  root,
+  async (t) => {
+    const directory = path.join(temporary(t), 'sticky')
+    fs.mkdirSync(directory)
+    fs.chmodSync(directory, 0o1777)
+    const pidFile = path.join(directory, 'daemon.pid')
+    fs.writeFileSync(pidFile, '')
+    fs.chownSync(pidFile, 65534, 65534)
+    const { pid } = await start(t, { pidFile })
+    assert.equal(read(pidFile), `${pid}\n`)
+  },
+)
+
+for (const [what, options, how, expected] of [
+  ['whose daemon throws', {}, 'throw before it is ready', { code: 'ERR_PROCNATIVE_DAEMON_EXITED' }],
+  ['whose daemon exits', {}, 'exit before it is ready', { code: 'ERR_PROCNATIVE_DAEMON_EXITED' }],
+  ['whose daemon is late', { ready: 'manual', readyTimeout: 300 }, 'exit', { code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT' }],
+  ['whose log can’t be opened', { stdout: '/no such directory/log' }, 'exit', { code: 'ENOENT', syscall: 'open' }],
+  ['whose cwd is not there', { cwd: '/no such directory' }, 'exit', { code: 'ENOENT', syscall: 'chdir' }],
+  ['that keeps what is not open', { keep: [999] }, 'exit', { code: 'EBADF', syscall: 'fcntl' }],
+  ['whose user is not there', { user: 'no such user' }, 'exit', { code: 'ERR_UNKNOWN_CREDENTIAL' }],
+]) {
+  test(`D20: a start ${what} leaves no pid file`, async (t) => {
+    const pidFile = newPidFile(t)
+    const { path: _, ...error } = await refusal(t, { pidFile, ...options }, { how })
+    assert.deepEqual(error, expected)
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+test('D20: a start whose execve fails leaves no pid file', root, async (t) => {
+  const pidFile = newPidFile(t)
+  const directory = path.join(temporary(t), 'closed')
+  fs.mkdirSync(directory, { mode: 0o700 })
+  const node = path.join(directory, 'node')
+  fs.copyFileSync(process.execPath, node)
+  const args = [fixture('attempt.cjs'), JSON.stringify({ pidFile, user: 'nobody' })]
+  const { stdout, stderr } = await run(node, args).ended
+  assert.notEqual(stdout, '', stderr)
+  assert.deepEqual(JSON.parse(stdout), { code: 'EACCES', syscall: 'execve', path: node, left: NOTHING })
+  assert.equal(fs.existsSync(pidFile), false)
+})
+
+for (const [call, name] of [
+  ['pwrite64', 'pwrite'],
+  ['ftruncate', 'ftruncate'],
+]) {
+  test(`D20: a ${name} of the pid that fails is thrown with its path, and leaves no pid file`, strace, async (t) => {
+    const pidFile = newPidFile(t)
+    const trace = path.join(temporary(t), 'trace')
+    const node = [process.execPath, fixture('attempt.cjs'), JSON.stringify({ pidFile })]
+    const faults = ['-f', '-qq', '-o', trace, '-e', `trace=${call}`, '-e', `inject=${call}:error=ENOSPC`]
+    const { stdout, stderr } = await run('strace', [...faults, ...node]).ended
+    assert.notEqual(stdout, '', stderr)
+    assert.deepEqual(JSON.parse(stdout), { code: 'ENOSPC', syscall: name, path: pidFile, left: NOTHING })
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+// ── D20: the end ──
+
+for (const how of ['exit', 'run empty', 'throw']) {
+  test(`D20: the file is removed at an orderly exit: ${how}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const { pid } = await start(t, { pidFile }, { how })
+    await end(pid, 'SIGUSR2')
+    assert.equal(fs.existsSync(pidFile), false)
+    assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+  })
+
+  test(`D20: and so it is in the foreground: ${how}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const { pid, ended } = await startForeground(t, { pidFile }, { how })
+    process.kill(pid, 'SIGUSR2')
+    await ended
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+test('D20: SIGTERM’s default action is no orderly exit: the file stays, and means nothing', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await start(t, { pidFile })
+  await end(pid, 'SIGTERM')
+  await until(() => !daemonStatus(pidFile).running, 'the lock is free')
+  assert.equal(read(pidFile), `${pid}\n`)
+})
+
+test('D20: a file that was replaced meanwhile is another daemon’s, and stays', async (t) => {
+  const pidFile = newPidFile(t)
+  const first = await start(t, { pidFile })
+  fs.rmSync(pidFile)
+  assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+  const second = await start(t, { pidFile })
+  await end(first.pid, 'SIGUSR2')
+  assert.equal(read(pidFile), `${second.pid}\n`)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: second.pid })
+})
+
+test('D20: a file in the place of the daemon’s is left alone even where it has the daemon’s pid', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await start(t, { pidFile })
+  fs.rmSync(pidFile)
+  fs.writeFileSync(pidFile, `${pid}\n`)
+  await end(pid, 'SIGUSR2')
+  assert.equal(read(pidFile), `${pid}\n`)
+})
+
+test('D20: a file that names another process by now is left alone', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await start(t, { pidFile })
+  fs.writeFileSync(pidFile, `${process.pid}\n`)
+  await end(pid, 'SIGUSR2')
+  assert.equal(read(pidFile), `${process.pid}\n`)
+})
+
+for (const [what, directoryMode] of [
+  ['may not write to its directory', 0o755],
+  ['may not even enter its directory', 0o700],
+]) {
+  for (const [where, begin] of [
+    ['', start],
+    [', in the foreground', startForeground],
+  ]) {
+    test(`D20: where the daemon’s user ${what}, the file is emptied${where}`, root, async (t) => {
+      const directory = path.join(temporary(t), 'closed')
+      fs.mkdirSync(directory, { mode: directoryMode })
+      const pidFile = path.join(directory, 'daemon.pid')
+      const { pid, log, ended } = await begin(t, { pidFile, user: 'nobody' })
+      assert.equal(read(pidFile), `${pid}\n`)
+      assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+      process.kill(pid, 'SIGUSR2')
+      await ended
+      await until(() => !daemonStatus(pidFile).running, 'it has ended')
+      assert.equal(read(pidFile), '')
+      // Nor was there anything to complain of.
+      assert.equal(read(log).trim().split('\n').length, 1)
+    })
+  }
+}
+
+for (const [where, begin] of [
+  ['', start],
+  [', in the foreground', startForeground],
+]) {
+  test(`D20: by its file, a daemon runs until its last exit handler has${where}`, async (t) => {
+    const pidFile = newPidFile(t)
+    const { pid, log } = await begin(t, { pidFile }, { how: 'ask at the end' })
+    process.kill(pid, 'SIGUSR2')
+    await until(() => !fs.existsSync(pidFile) && read(log).trim().split('\n').length === 2)
+    assert.deepEqual(JSON.parse(read(log).trim().split('\n')[1]), { running: true, pid })
+  })
+}
+
+// ── In the foreground, and what the daemon has ──
+
+test('D20: in the foreground the file is locked and written as well', python, async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await startForeground(t, { pidFile })
+  assert.equal(read(pidFile), `${pid}\n`)
+  assert.equal(mode(pidFile), 0o600)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  const { length, ...lock } = await locker(t).ask(pidFile)
+  assert.deepEqual(lock, { kind: 'write', start: 0, pid: -1 })
+  assert.ok(length >= 2 ** 61, length)
+})
+
+test('D19: daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in the foreground or not', async (t) => {
+  for (const begin of [start, startForeground]) {
+    const pidFile = newPidFile(t)
+    const { pid } = await begin(t, { pidFile })
+    for (const foreground of [false, true]) {
+      assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
+    }
+    assert.equal(read(pidFile), `${pid}\n`)
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  }
+})
+
+test('D20: a foreground start that fails later leaves no file, no lock and no descriptor', async (t) => {
+  for (const [options, expected] of [
+    [{ cwd: '/no such directory' }, 'ENOENT'],
+    [{ keep: [0, 999] }, 'EBADF'],
+  ]) {
+    const pidFile = newPidFile(t)
+    const args = [JSON.stringify({ pidFile, ...options })]
+    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), args)
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, expected)
+    assert.deepEqual(after, before)
+    assert.equal(fs.existsSync(pidFile), false)
+  }
+})
+
+test(
+  'E3: also where the directory that it was called in may not be entered again, and it says why it failed',
+  needs('root and setpriv', isRoot && hasProgram('setpriv')),
+  async (t) => {
+    const pidFile = newPidFile(t)
+    const cwd = temporary(t)
+    fs.chmodSync(cwd, 0)
+    const options = JSON.stringify({ pidFile, cwd: '/no such directory', keep: [0, 1] })
+    const program = [...AS_NOBODY, process.execPath, fixture('daemon/foreground-failure.cjs'), options]
+    const { stdout, stderr } = await run(program[0], program.slice(1), { cwd }).ended
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, 'ENOENT')
+    assert.deepEqual(after, before)
+    assert.equal(fs.existsSync(pidFile), false)
+  },
+)
+
+test('E3: a foreground start that is refused for its pid file changes nothing', async (t) => {
+  const directory = temporary(t)
+  const running = path.join(directory, 'running')
+  const { pid } = await start(t, { pidFile: running })
+  fs.symlinkSync(running, path.join(directory, 'link'))
+  for (const [name, expected] of [
+    ['running', 'ERR_PROCNATIVE_ALREADY_RUNNING'],
+    ['link', 'ELOOP'],
+    ['running/below', 'ENOTDIR'],
+    ['missing/below', 'ENOENT'],
+    ['.', 'EISDIR'],
+  ]) {
+    const options = JSON.stringify({ pidFile: path.join(directory, name), umask: 0 })
+    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), [options])
+    assert.notEqual(stdout, '', stderr)
+    const { code, before, after } = JSON.parse(stdout)
+    assert.equal(code, expected)
+    assert.deepEqual(after, before)
+  }
+  assert.deepEqual(fs.readdirSync(directory).toSorted(), ['link', 'running'])
+  assert.deepEqual(daemonStatus(running), { running: true, pid })
+})
+
+test('E1: what the system says of a pid file is worded as Node words it', async (t) => {
+  const pidFile = newPidFile(t)
+  fs.symlinkSync('nowhere', pidFile)
+  const shape = ({ name, code, errno, syscall, path: named, message }) => [name, code, errno, syscall, named, message]
+  const thrown = (call) => {
+    try {
+      call()
+    } catch (error) {
+      return error
+    }
+  }
+  const expected = shape(thrown(() => fs.openSync(pidFile, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)))
+  assert.equal(expected[1], 'ELOOP')
+  assert.deepEqual(shape(thrown(() => daemonStatus(pidFile))), expected)
+  assert.deepEqual(shape(await stopDaemon(pidFile).catch((error) => error)), expected)
+})
+
+test('D20: daemon.pidFile is the absolute path, or null', async (t) => {
+  const pidFile = newPidFile(t)
+  const cwd = fs.realpathSync(path.dirname(pidFile))
+  const absolute = path.join(cwd, 'daemon.pid')
+  assert.equal((await start(t, { pidFile: 'daemon.pid', cwd: '/' }, { cwd })).pidFile, absolute)
+  assert.equal(fs.existsSync(absolute), true)
+  const other = path.join(cwd, 'other.pid')
+  assert.equal((await startForeground(t, { pidFile: './other.pid' }, { cwd })).pidFile, other)
+  assert.equal(fs.existsSync(other), true)
+  assert.equal((await start(t, {})).pidFile, null)
+  assert.equal((await startForeground(t, {})).pidFile, null)
+})
+
+test('D2: beside the standard ones, what it keeps and the runtime’s own, the daemon has one descriptor of its pid file', async (t) => {
+  const pidFile = newPidFile(t)
+  const kept = path.join(temporary(t), 'kept')
+  const fd = fs.openSync(kept, 'a')
+  t.after(() => fs.closeSync(fd))
+  const { facts } = await launch(t, { pidFile, keep: [3] }, { stdio: ['ignore', 'pipe', 'pipe', fd] })
+  const files = Object.values(facts.descriptors).filter((what) => [pidFile, kept].includes(what))
+  assert.deepEqual(files.toSorted(), [pidFile, kept].toSorted())
+  assert.equal(facts.descriptors[facts.daemon.kept[0]], kept)
+})

@@ -1,0 +1,274 @@
+// D6–D8: when a daemon is ready, and how a launcher learns that it won't be.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { end, factsFrom, failure, firstLine, launch } from '../helpers/daemon.mjs'
+import { isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import { isAlive, stat, status } from '../helpers/proc.mjs'
+import { fixture, root, run, runScript } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+test('D6: the launcher ends by _exit(0), without running its exit handlers', async (t) => {
+  const marks = path.join(temporary(t), 'marks')
+  const { code, facts } = await launch(
+    t,
+    {},
+    { execArgv: ['-r', fixture('daemon/mark-exit.cjs')], env: { ...process.env, MARKS: marks } },
+  )
+  assert.equal(code, 0)
+  await end(facts.pid, 'SIGTERM')
+  assert.equal(fs.existsSync(marks), false)
+})
+
+test('D6: the launcher ends only after the rest of the main script went by', async (t) => {
+  const error = await failure(t, {}, 'throw')
+  assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+})
+
+test('D6: an error in the first turn of the loop is still in time', async (t) => {
+  const error = await failure(t, {}, 'throw in a callback')
+  assert.equal(error.cause.message, 'thrown at the start')
+})
+
+test('D6: an error that the daemon catches itself is none', async (t) => {
+  const { code, facts } = await launch(t, {}, { behaviour: 'catch it all' })
+  assert.equal(code, 0)
+  assert.equal(isAlive(facts.pid), true)
+})
+
+test('D6: with ready: "manual" the launcher ends when ready() is called', async (t) => {
+  const { code, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'ready by hand' })
+  assert.equal(code, 0)
+  assert.equal(isAlive(facts.pid), true)
+})
+
+test('D6: a daemon that has done its work and ended before the launcher looked was ready', async (t) => {
+  const { code, facts } = await launch(t, {}, { behaviour: 'end' })
+  assert.equal(code, 0)
+  await until(() => !isAlive(facts.pid))
+})
+
+test('D6: so was one that has caught an error before', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const options = JSON.stringify({ stdout: log, ready: 'manual' })
+  const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options, 'catch at SIGUSR2, be ready and end'])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon is there')
+  const SIGUSR2 = 1n << 11n
+  await until(() => BigInt(`0x${status(pid, 'SigCgt')}`) & SIGUSR2, 'it has a handler')
+  child.kill('SIGSTOP')
+  const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
+  await until(() => threads().every((thread) => thread?.state === 'T'), 'the launcher is stopped')
+  process.kill(pid, 'SIGUSR2')
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  child.kill('SIGCONT')
+  const { code, stderr } = await ended
+  assert.equal(code, 0, stderr)
+})
+
+for (const behaviour of ['throw', 'reject']) {
+  test(`D7: after ${behaviour} at the start, the daemon’s own error is the cause, and what it wrote is in the message`, async (t) => {
+    const error = await failure(t, { stdout: 'ignore' }, behaviour)
+    assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+    assert.equal(error.exitCode, 1)
+    assert.equal(error.signal, null)
+    assert.match(error.cause.message, /(thrown|rejected) at the start/)
+    assert.match(error.cause.stack, /daemon\.cjs/)
+    assert.match(error.stderr, /at the start/)
+    assert.equal(error.message.includes(error.stderr.trimEnd()), true)
+  })
+}
+
+test('D7: the cause has the name and the code of the error', async (t) => {
+  const { cause } = await failure(t, {}, 'throw')
+  assert.equal(cause.name, 'RangeError')
+  assert.equal(cause.code, 'E_MINE')
+})
+
+test('D7: what is thrown need not be an error', async (t) => {
+  const { cause } = await failure(t, {}, 'throw text')
+  assert.match(cause.message, /only text/)
+})
+
+test('D7: an error whose name and message are objects is told as what these look like', async (t) => {
+  const { code, cause } = await failure(t, {}, 'throw what is no text')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+  assert.equal(cause.name, "[ 'a', 'list' ]")
+  assert.match(cause.message, /^\{\s+body: 'x{1000,}/)
+  assert.equal(cause.code, 7)
+})
+
+test('D7: an error of any length and kind is told, and what can be told of it comes out', async (t) => {
+  const { code, exitCode, cause } = await failure(t, {}, 'throw at length')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+  assert.equal(exitCode, 1)
+  assert.match(cause.message, /^x{1000,}$/)
+  assert.equal(cause.code, undefined)
+})
+
+test('D7: what a daemon has started goes with it when its start fails', async (t) => {
+  const { code } = await failure(t, {}, 'start a child and throw')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+})
+
+test('D6: a daemon that is ready and ends at once was ready, 50 of 50 times', async (t) => {
+  for (let round = 0; round < 50; round++) {
+    const { code, stderr, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'be ready and end at once' })
+    assert.equal(code, 0, stderr)
+    await until(() => !isAlive(facts.pid))
+  }
+})
+
+test('D7: a syntax error in a lazily loaded file', async (t) => {
+  const { cause, exitCode } = await failure(t, {}, 'require a broken file')
+  assert.equal(cause.name, 'SyntaxError')
+  assert.match(cause.stack, /not-javascript\.txt/)
+  assert.equal(exitCode, 1)
+})
+
+test('D7: a failing top-level await, however late', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'fail'])
+  assert.equal(code, 1)
+  assert.match(stderr, /ERR_PROCNATIVE_DAEMON_EXITED/)
+  assert.match(stderr, /\[cause\]: Error: too late/)
+})
+
+test('D7: a top-level await is part of the main script: readiness comes after it', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'succeed'])
+  assert.equal(code, 0, stderr)
+  const { more } = factsFrom(t, log)
+  assert.deepEqual(more, ['awaited'])
+})
+
+test('D7: exit(7) is exitCode 7', async (t) => {
+  const { code, exitCode, signal } = await failure(t, {}, 'exit')
+  assert.deepEqual({ code, exitCode, signal }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7, signal: null })
+})
+
+test('daemonize(): names process.exit(), called before readiness', async (t) => {
+  const { exitCode, message } = await failure(t, {}, 'exit 0')
+  assert.equal(exitCode, 0)
+  assert.match(message, /process\.exit\(\) was called/)
+  assert.doesNotMatch(message, /ready\(\)/)
+})
+
+test('daemonize(): says that the launcher listens, address in use', async () => {
+  const script = (early) => `
+    const { daemonize } = require(${JSON.stringify(root)})
+    const net = require('node:net')
+    const port = Number(process.argv[1])
+    if (${early}) net.createServer().listen(port)
+    daemonize()
+    net.createServer().listen(port)`
+  const taken = net.createServer().listen(0)
+  const { port } = taken.address()
+  const other = await runScript('-e', [script(false), port])
+  assert.match(other.stderr, /EADDRINUSE/)
+  assert.doesNotMatch(other.stderr, /the launcher itself/)
+  await new Promise((resolve) => taken.close(resolve))
+  const { stderr } = await runScript('-e', [script(true), port])
+  assert.match(stderr, /EADDRINUSE/)
+  assert.match(stderr, /the launcher itself listens/)
+})
+
+test('D7: a loop that ran empty says that ready() was never called', async (t) => {
+  const { exitCode, message } = await failure(t, { ready: 'manual' }, 'end')
+  assert.equal(exitCode, 0)
+  assert.match(message, /ready\(\) was never called/)
+})
+
+for (const [behaviour, signal] of [
+  ['be killed', 'SIGKILL'],
+  ['segfault', 'SIGSEGV'],
+  ['abort', 'SIGABRT'],
+]) {
+  test(`D7: to ${behaviour} is signal ${signal}`, async (t) => {
+    const error = await failure(t, {}, behaviour)
+    assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+    assert.equal(error.signal, signal)
+    assert.equal(error.exitCode, null)
+  })
+}
+
+test('D7: out of memory is told by what V8 wrote', async (t) => {
+  const error = await failure(t, { stdout: 'ignore' }, 'run out of memory', { execArgv: ['--max-old-space-size=32'] })
+  assert.match(error.stderr, /heap out of memory/)
+  assert.equal(error.signal, 'SIGABRT')
+})
+
+test('D7: stderr is the last 64 KiB', async (t) => {
+  const { stderr } = await failure(t, { stdout: 'ignore' }, 'write much')
+  assert.equal(stderr.length, 65536)
+  assert.equal(stderr.endsWith('xthe last words'), true)
+})
+
+test('D7: with a file, stderr is the tail of what this start wrote', async (t) => {
+  const log = path.join(temporary(t), 'old log')
+  fs.writeFileSync(log, 'of long ago\n')
+  const { stderr } = await failure(t, { stderr: log }, 'throw')
+  assert.doesNotMatch(stderr, /of long ago/)
+  assert.match(stderr, /thrown at the start/)
+})
+
+test('D7: after readiness, stderr is /dev/null with "ignore"', async (t) => {
+  const { facts } = await launch(t, { stderr: 'ignore' })
+  assert.match(facts.descriptors[2], /memfd:/)
+  assert.equal(fs.readlinkSync(`/proc/${facts.pid}/fd/2`), '/dev/null')
+})
+
+test('daemonize(): an ignored stderr does not count for RLIMIT_FSIZE', async (t) => {
+  const directory = temporary(t)
+  const script = `
+    const { daemonize } = require(${JSON.stringify(root)})
+    daemonize({ ready: 'manual' })
+    process.stderr.write('written to nowhere', (error) => process.exit(error ? 3 : 7))`
+  const limited = ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, '-e', script]
+  const { stderr } = await run('sh', limited, { cwd: directory }).ended
+  assert.match(stderr, /exit code 7/)
+})
+
+test('D8: past readyTimeout, the daemon and its process group are killed and reaped', async (t) => {
+  const directory = temporary(t)
+  const { stdout, code, stderr } = await runScript(fixture('daemon/late.cjs'), [directory])
+  assert.equal(code, 0, stderr)
+  const error = JSON.parse(stdout)
+  assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  assert.equal(error.zombies, 0)
+  const [daemon, child] = fs.readFileSync(path.join(directory, 'pids'), 'utf8').split(' ').map(Number)
+  await until(() => !isAlive(daemon) && !isAlive(child))
+})
+
+test('D8: a daemon that has left its process group is killed all the same', async (t) => {
+  const options = { ready: 'manual', readyTimeout: 1000 }
+  const { code, leftChildren } = await failure(t, options, 'lead a session and never be ready')
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  assert.equal(leftChildren, 0)
+})
+
+test(
+  'D8: one that the launcher may not signal is not waited for, and the message says so',
+  needs('root', isRoot),
+  async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const options = JSON.stringify({ stdout: log, ready: 'manual', readyTimeout: 1000, user: 'nobody' })
+    const withoutKill = ['--bounding-set=-kill', process.execPath, fixture('catcher.cjs'), options, 'never be ready']
+    const { stdout, stderr } = await run('setpriv', withoutKill).ended
+    await end(firstLine(log).pid)
+    const { code, message } = JSON.parse(stdout || stderr)
+    assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+    assert.match(message, /may not be killed/)
+  },
+)
+
+test('D8: there is no time-out while a debugger is waited for', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { child, ended } = run(process.execPath, [fixture('daemon/debugged.cjs'), log])
+  // It takes more than the millisecond that it has to get so far.
+  await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8').includes('Debugger listening'))
+  assert.equal(isAlive(child.pid), true)
+  child.kill('SIGKILL')
+  await ended
+})

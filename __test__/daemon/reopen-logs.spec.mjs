@@ -1,0 +1,310 @@
+// D22: reopenLogs().
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { spawnDaemon } from '../../index.js'
+import { end } from '../helpers/daemon.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import { start, startForeground } from '../helpers/pid-file.mjs'
+import { descriptors, status } from '../helpers/proc.mjs'
+import { until } from '../helpers/until.mjs'
+
+const root = needs('root', isRoot)
+const setpriv = needs('root and setpriv', isRoot && hasProgram('setpriv'))
+const ROTATIONS = 25
+
+const read = (file) => fs.readFileSync(file, 'utf8')
+const lines = (file) => read(file).split('\n').slice(0, -1)
+
+/**
+ * Renames logs again and again under a daemon that writes, as logrotate does. `streams` has, for each log, what goes
+ * there; nothing is renamed before all of that does. Returns all the files of each log, in their order.
+ */
+async function rotate(pid, streams) {
+  const logs = Object.keys(streams)
+  const isWritten = (log) => fs.existsSync(log) && streams[log].every((stream) => has(log, stream))
+  await until(() => logs.every(isWritten), 'the threads write')
+  for (let rotation = 1; rotation <= ROTATIONS; rotation++) {
+    for (const log of logs) fs.renameSync(log, `${log}.${rotation}`)
+    process.kill(pid, 'SIGHUP')
+    await until(() => logs.every(isWritten), `rotation ${rotation}`)
+  }
+  await end(pid)
+  return logs.map((log) => [...Array.from({ length: ROTATIONS }, (_, index) => `${log}.${index + 1}`), log])
+}
+
+const has = (log, stream) => new RegExp(`^${stream} `, 'm').test(read(log))
+
+/** The numbers that a stream wrote into these files, which are all of them, in order, and each once. */
+function assertComplete(files, stream) {
+  let expected = 0
+  for (const file of files) {
+    for (const line of lines(file).filter((one) => one.startsWith(`${stream} `))) {
+      // Compared as text, and not by assert: there are hundreds of thousands.
+      if (line !== `${stream} ${expected}`) assert.fail(`${file}: ${line} where ${stream} ${expected} was due`)
+      expected++
+    }
+  }
+  assert.ok(expected > 0)
+}
+
+test(`D22: ${ROTATIONS} rotations under load lose no line, write none twice, and keep their order`, async (t) => {
+  const directory = temporary(t)
+  const [stdout, stderr] = ['out', 'err'].map((name) => path.join(directory, name))
+  const { pid } = await start(t, { stdout, stderr }, { script: 'daemon/numbers.cjs' })
+  const [out, err] = await rotate(pid, { [stdout]: [1], [stderr]: [2] })
+  assertComplete(out, 1)
+  assertComplete(err, 2)
+  // Whole lines, and each stream's own only, but for what the daemon has said of itself.
+  for (const file of [...out, ...err]) assert.ok(read(file).endsWith('\n'), file)
+  assert.deepEqual(
+    out.flatMap(lines).filter((line) => !/^1 \d+$/.test(line)),
+    [JSON.stringify({ pid })],
+  )
+  assert.deepEqual(
+    err.flatMap(lines).filter((line) => !/^2 \d+$/.test(line)),
+    [],
+  )
+})
+
+test(`D22: and so it is where both streams go to one file`, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { pid } = await start(t, { stdout: log }, { script: 'daemon/numbers.cjs' })
+  const [files] = await rotate(pid, { [log]: [1, 2] })
+  assertComplete(files, 1)
+  assertComplete(files, 2)
+  assert.deepEqual(
+    files.flatMap(lines).filter((line) => !/^[12] \d+$/.test(line)),
+    [JSON.stringify({ pid })],
+  )
+})
+
+/** A daemon that opens its logs anew on SIGHUP and then says how that went, on both streams. */
+async function reopening(context, options, more = {}) {
+  const { pid } = await start(context, options, { script: 'daemon/reopens.cjs', ...more })
+  // Its launcher has ended a moment before it closes its end of the link.
+  const isLinked = () => Object.values(descriptors(pid)).some((what) => what.startsWith('socket:'))
+  await until(() => !isLinked(), 'the link is closed')
+  return {
+    pid,
+    descriptors: () => descriptors(pid),
+    /** Has it do so; what it says then ends in `file`. */
+    async hangUp(file) {
+      const before = fs.existsSync(file) ? lines(file).length : 0
+      process.kill(pid, 'SIGHUP')
+      // A line may reach the old file first.
+      const answer = () =>
+        fs.existsSync(file) &&
+        lines(file)
+          .slice(before)
+          .find((line) => line.startsWith('{'))
+      return JSON.parse(await until(answer))
+    },
+  }
+}
+
+/** Logs that were renamed, and the daemon that still writes to them. */
+async function renamed(context, options = {}) {
+  const directory = path.join(temporary(context), 'logs')
+  fs.mkdirSync(directory)
+  fs.chmodSync(directory, 0o777)
+  const [stdout, stderr] = ['out', 'err'].map((name) => path.join(directory, name))
+  const daemon = await reopening(context, { stdout, stderr, ...options })
+  for (const log of [stdout, stderr]) fs.renameSync(log, `${log}.1`)
+  return { ...daemon, directory, stdout, stderr }
+}
+
+test('D22: after a rename, new lines go to the new files, and no descriptor is left over', async (t) => {
+  const { pid, stdout, stderr, hangUp, ...daemon } = await renamed(t)
+  const before = daemon.descriptors()
+  assert.deepEqual(await hangUp(stderr), { reopened: true })
+  assert.deepEqual(lines(stdout), ['{"reopened":true}'])
+  assert.deepEqual(lines(`${stdout}.1`), [JSON.stringify({ pid })])
+  assert.deepEqual(lines(`${stderr}.1`), [])
+  assert.deepEqual(daemon.descriptors(), { ...before, 1: stdout, 2: stderr })
+  // O_WRONLY, O_APPEND, and nothing of how they were opened: O_NONBLOCK, O_CLOEXEC.
+  for (const fd of [1, 2]) {
+    const flags = Number.parseInt(read(`/proc/${pid}/fdinfo/${fd}`).match(/^flags:\s*(\d+)/m)[1], 8)
+    const { O_WRONLY, O_APPEND } = fs.constants
+    // O_LARGEFILE is the kernel's own, where it is told at all.
+    assert.equal(flags & ~0o100000, O_WRONLY | O_APPEND)
+  }
+})
+
+test('D22: without a rename, what is written goes on where it went', async (t) => {
+  const directory = temporary(t)
+  const stdout = path.join(directory, 'out')
+  const { pid, hangUp } = await reopening(t, { stdout, stderr: 'ignore' })
+  assert.deepEqual(await hangUp(stdout), { reopened: true })
+  assert.deepEqual(lines(stdout), [JSON.stringify({ pid }), '{"reopened":true}'])
+})
+
+test('D22: a file that somebody has put there meanwhile is appended to, and keeps its mode', async (t) => {
+  const { stdout, stderr, hangUp } = await renamed(t)
+  fs.writeFileSync(stdout, 'written before\n', { mode: 0o600 })
+  await hangUp(stderr)
+  assert.deepEqual(lines(stdout), ['written before', '{"reopened":true}'])
+  assert.equal(fs.statSync(stdout).mode & 0o777, 0o600)
+})
+
+test('Daemon reopenLogs(): returns ENOENT, keeps the old files, directory gone', async (t) => {
+  const { directory, stdout, stderr, hangUp, ...daemon } = await renamed(t)
+  fs.renameSync(directory, `${directory}.gone`)
+  const before = daemon.descriptors()
+  const gone = (log) => path.join(`${directory}.gone`, `${path.basename(log)}.1`)
+  const error = { code: 'ENOENT', syscall: 'open', path: stdout }
+  assert.deepEqual(await hangUp(gone(stderr)), error)
+  assert.deepEqual(JSON.parse(lines(gone(stdout)).at(-1)), error)
+  const reason = `procnative: reopenLogs() goes on in the old files: ENOENT: no such file or directory, open '${stdout}'`
+  for (const log of [stdout, stderr]) assert.equal(lines(gone(log)).filter((line) => line === reason).length, 1)
+  assert.deepEqual(daemon.descriptors(), before)
+  fs.renameSync(`${directory}.gone`, directory)
+  assert.deepEqual(await hangUp(stderr), { reopened: true })
+})
+
+for (const [which, other] of [
+  ['stdout', 'stderr'],
+  ['stderr', 'stdout'],
+]) {
+  test(`D22: where ${which} can’t be opened, ${other} stays what it was, and no new file is left`, async (t) => {
+    const daemon = await renamed(t)
+    fs.mkdirSync(daemon[which])
+    const before = daemon.descriptors()
+    const error = { code: 'EISDIR', syscall: 'open', path: daemon[which] }
+    assert.deepEqual(await daemon.hangUp(`${daemon.stderr}.1`), error)
+    assert.deepEqual(JSON.parse(lines(`${daemon.stdout}.1`).at(-1)), error)
+    assert.equal(fs.existsSync(daemon[other]), false)
+    assert.deepEqual(daemon.descriptors(), before)
+    fs.rmdirSync(daemon[which])
+    assert.deepEqual(await daemon.hangUp(daemon.stderr), { reopened: true })
+    assert.deepEqual(lines(daemon.stdout), ['{"reopened":true}'])
+  })
+}
+
+test('D22: it is the user that the daemon has become who opens them', root, async (t) => {
+  const { directory, stdout, stderr, hangUp } = await renamed(t, { user: 'nobody' })
+  assert.deepEqual(await hangUp(stderr), { reopened: true })
+  assert.equal(fs.statSync(stdout).uid, 65534)
+  for (const log of [stdout, stderr]) fs.renameSync(log, `${log}.2`)
+  fs.chmodSync(directory, 0o755)
+  assert.deepEqual(await hangUp(`${stderr}.2`), { code: 'EACCES', syscall: 'open', path: stdout })
+})
+
+const credentials = (file) => [fs.statSync(file).uid, fs.statSync(file).gid]
+
+/** A directory that only root may write to, like /var/log. */
+function rootsDirectory(context) {
+  const directory = temporary(context)
+  fs.chmodSync(directory, 0o755)
+  return directory
+}
+
+test('daemonize(): gives new logs to the user, and no others', root, async (t) => {
+  const [stdout, stderr] = ['out', 'err'].map((name) => path.join(temporary(t), name))
+  fs.writeFileSync(stderr, '', { mode: 0o600 })
+  await reopening(t, { stdout, stderr, user: 'nobody' })
+  const group = Number(status('self', 'Gid').split('\t')[0])
+  assert.deepEqual([stdout, stderr].map(credentials), [
+    [65534, 65534],
+    [0, group],
+  ])
+})
+
+test('daemonize(): a new log keeps the group of its directory, set-group-ID', root, async (t) => {
+  const directory = temporary(t)
+  fs.chownSync(directory, 0, 12)
+  fs.chmodSync(directory, 0o2777)
+  const stdout = path.join(directory, 'out')
+  await reopening(t, { stdout, user: 'nobody' })
+  assert.deepEqual(credentials(stdout), [65534, 12])
+})
+
+test('daemonize(): keeps its new logs, may not change their owner', setpriv, async (t) => {
+  const stdout = path.join(temporary(t), 'out')
+  const prefix = ['setpriv', '--bounding-set=-chown', '--inh-caps=-chown']
+  await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs', prefix })
+  assert.equal(fs.statSync(stdout).uid, 0)
+})
+
+test('spawnDaemon(): gives new logs to the user', root, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { pid } = await spawnDaemon('sleep', ['1000'], { user: 'nobody', stdio: ['ignore', log, log] })
+  t.after(() => end(pid))
+  assert.deepEqual(credentials(log), [65534, 65534])
+})
+
+test('Daemon reopenLogs(): uses the file that logrotate creates, as another user', root, async (t) => {
+  const stdout = path.join(rootsDirectory(t), 'out')
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
+  // As Debian's default `create`: with the owner and the mode of the old file.
+  const { uid, gid, mode } = fs.statSync(stdout)
+  fs.renameSync(stdout, `${stdout}.1`)
+  fs.writeFileSync(stdout, '', { mode })
+  fs.chownSync(stdout, uid, gid)
+  process.kill(pid, 'SIGHUP')
+  await until(() => descriptors(pid)[1] === stdout, 'the file is open')
+  process.kill(pid, 'SIGUSR1')
+  await until(() => read(stdout) === 'a line\n', 'a line')
+})
+
+test('Daemon reopenLogs(): the daemon lives, may not create its log', root, async (t) => {
+  const stdout = path.join(rootsDirectory(t), 'out')
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
+  fs.renameSync(stdout, `${stdout}.1`)
+  process.kill(pid, 'SIGHUP')
+  const reason = `procnative: reopenLogs() goes on in the old files: EACCES: permission denied, open '${stdout}'\n`
+  await until(() => read(`${stdout}.1`).endsWith(reason), 'the reason')
+  process.kill(pid, 'SIGUSR1')
+  await until(() => read(`${stdout}.1`).endsWith(`${reason}a line\n`), 'a line')
+})
+
+for (const [umask, mode] of [
+  [0o027, 0o640],
+  [0, 0o666],
+  [0o077, 0o600],
+]) {
+  test(`D22: a new file’s mode is by the umask of the daemon: ${mode.toString(8)}`, async (t) => {
+    const { stdout, stderr, hangUp } = await renamed(t, { umask })
+    await hangUp(stderr)
+    for (const log of [stdout, stderr]) assert.equal(fs.statSync(log).mode & 0o777, mode)
+  })
+}
+
+test('D22: a relative path is that of the start, whatever the daemon’s directory', async (t) => {
+  const cwd = temporary(t)
+  const log = path.join(cwd, 'out')
+  const { hangUp } = await reopening(t, { stdout: 'out', stderr: 'ignore', cwd: '/' }, { cwd })
+  fs.renameSync(log, `${log}.1`)
+  assert.deepEqual(await hangUp(log), { reopened: true })
+})
+
+test('D22: what is no file by its path is left alone: /dev/null, and a descriptor of the launcher’s', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const fd = fs.openSync(log, 'a')
+  t.after(() => fs.closeSync(fd))
+  const stdio = ['ignore', fd, 'pipe']
+  const daemon = await reopening(t, { stdout: 'inherit', stderr: 'ignore' }, { log, stdio })
+  const before = daemon.descriptors()
+  fs.renameSync(log, `${log}.1`)
+  assert.deepEqual(await daemon.hangUp(`${log}.1`), { reopened: true })
+  assert.equal(fs.existsSync(log), false)
+  assert.equal(before[2], '/dev/null')
+  assert.deepEqual(daemon.descriptors(), { ...before, 1: `${log}.1` })
+})
+
+test('D22: in the foreground it does nothing', async (t) => {
+  const stdout = path.join(temporary(t), 'never made')
+  const { pid, log, ended } = await startForeground(t, { stdout }, { script: 'daemon/reopens.cjs' })
+  const before = descriptors(pid)
+  fs.renameSync(log, `${log}.1`)
+  process.kill(pid, 'SIGHUP')
+  // Both streams go to the one file.
+  await until(() => lines(`${log}.1`).length === 3)
+  assert.deepEqual(lines(`${log}.1`).slice(1), ['{"reopened":true}', '{"reopened":true}'])
+  assert.deepEqual(descriptors(pid), { ...before, 1: `${log}.1`, 2: `${log}.1` })
+  assert.equal(fs.existsSync(log), false)
+  assert.equal(fs.existsSync(stdout), false)
+  process.kill(pid, 'SIGUSR2')
+  assert.equal((await ended).code, 0)
+})

@@ -1,0 +1,373 @@
+// D23: spawnDaemon(): what fails, what is ready, and who waits for it.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { daemonStatus, notify, spawnDaemon, stopDaemon } from '../../index.js'
+import { end, firstLine } from '../helpers/daemon.mjs'
+import { release } from '../helpers/fifo.mjs'
+import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
+import { children, descriptors, isAlive, startedWith, stat } from '../helpers/proc.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, run, runScript } from '../helpers/run.mjs'
+import { commandOf, environmentOf, notifier, PYTHON, rejection, spawned, startElsewhere } from '../helpers/spawned.mjs'
+import { until } from '../helpers/until.mjs'
+
+const sleep = ['sleep', ['1000']]
+const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]))
+
+// ── Failures ──
+
+for (const [what, file, options, expected] of [
+  ['no such program', '/no such program', {}, { code: 'ENOENT', syscall: 'execve', path: '/no such program' }],
+  ['no program found', 'no-such-program', {}, { code: 'ENOENT', syscall: 'execve', path: 'no-such-program' }],
+  ['chdir', 'sleep', { cwd: '/no such' }, { code: 'ENOENT', syscall: 'chdir', path: '/no such' }],
+  [
+    'opening a log',
+    'sleep',
+    { stdio: ['ignore', 'ignore', 'ignore', '/no such/log'] },
+    { code: 'ENOENT', syscall: 'open', path: '/no such/log' },
+  ],
+  [
+    'a closed descriptor',
+    'sleep',
+    { stdio: ['ignore', 'ignore', 'ignore', 999] },
+    { code: 'EBADF', syscall: 'fcntl', path: undefined },
+  ],
+]) {
+  for (const ready of ['exec', 'notify']) {
+    test(`D23: a failed step rejects and leaves nothing, with ready: '${ready}': ${what}`, async (t) => {
+      const directory = temporary(t)
+      const [stdout, pidFile] = ['log', 'pid'].map((name) => path.join(directory, name))
+      const stdio = ['ignore', stdout, ...(options.stdio?.slice(2) ?? [])]
+      const before = children()
+      const error = await rejection(spawnDaemon(file, ['1000'], { ...options, stdio, pidFile, ready }))
+      assert.deepEqual(pick(error, 'code', 'syscall', 'path'), expected)
+      assert.ok(error.errno < 0)
+      assert.deepEqual(fs.readdirSync(directory), [])
+      assert.deepEqual(children(), before)
+    })
+  }
+}
+
+test('D23: where the caller would be its parent, a daemon whose exec failed is no zombie', async () => {
+  const script = `
+    const { setChildSubreaper, spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
+    setChildSubreaper(true)
+    const starts = Array.from({ length: 50 }, () => spawnDaemon('/no such program'))
+    Promise.allSettled(starts).then((all) => {
+      const { readFileSync } = require('node:fs')
+      const rejected = all.filter(({ status }) => status === 'rejected').length
+      console.log(rejected, readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim() === '')
+    })`
+  const { stdout, stderr } = await run(process.execPath, ['-e', script]).ended
+  assert.equal(stdout, '50 true\n', stderr)
+})
+
+test('D23: a daemon whose exec failed is no zombie of init or a subreaper either', async () => {
+  // This one reaps nothing that it has not started itself, so that what it inherits stays to be seen.
+  const library = JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))
+  const caller = `
+    const { spawnDaemon } = require(${library})
+    const starts = Array.from({ length: 50 }, () => spawnDaemon('/no such program'))
+    Promise.allSettled(starts).then((all) => console.log(all.filter(({ status }) => status === 'rejected').length))`
+  const script = `
+    require(${library}).setChildSubreaper(true)
+    const child = require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(caller)}])
+    const children = require('node:fs').readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8')
+    console.log(String(child.stdout).trim(), JSON.stringify(children))`
+  const { stdout, stderr } = await run(process.execPath, ['-e', script]).ended
+  assert.equal(stdout, '50 ""\n', stderr)
+})
+
+test('D23: 1,000 starts, some of which fail, leave no zombie, no descriptor, and the exit codes of children', async (t) => {
+  const before = { children: children(), open: Object.keys(descriptors()).length }
+  const codes = []
+  let failures = 0
+  const pids = []
+  t.after(() => Promise.all(pids.map((pid) => end(pid))))
+  for (let round = 0; round < 20; round++) {
+    const child = once(spawn('sh', ['-c', `exit ${round}`], { stdio: 'ignore' }), 'exit')
+    const starts = Array.from({ length: 50 }, (_, index) =>
+      index % 10 === 0 ? rejection(spawnDaemon('/no such program')) : spawnDaemon('sleep', ['0']),
+    )
+    const results = await Promise.all(starts)
+    failures += results.filter(({ code }) => code === 'ENOENT').length
+    pids.push(...results.map(({ pid }) => pid).filter(Boolean))
+    codes.push((await child)[0])
+  }
+  assert.equal(failures, 100)
+  assert.equal(new Set(pids).size >= 900 - 5, true)
+  assert.deepEqual(
+    codes,
+    Array.from({ length: 20 }, (_, round) => round),
+  )
+  assert.deepEqual(children(), before.children)
+  assert.equal(Object.keys(descriptors()).length, before.open)
+})
+
+// ── Readiness ──
+
+test("D23: ready: 'notify' resolves only after READY=1", needs('mkfifo', hasProgram('mkfifo')), async (t) => {
+  const fifo = path.join(temporary(t), 'fifo')
+  spawnSync('mkfifo', [fifo])
+  const { started, said, told } = notifier(t, ['tell', 'send:STATUS=soon', `opens:${fifo}`, 'tell', 'send:READY=1'])
+  const { pid } = await told(1)
+  let resolved = false
+  started.then(() => {
+    resolved = true
+  })
+  let turns = 0
+  // The loop goes on turning meanwhile.
+  await until(() => ++turns > 1000)
+  assert.equal(resolved, false)
+  await release(fifo)
+  assert.deepEqual(await started, { pid })
+  assert.equal(said().length, 2)
+})
+
+test('D23: systemd-notify --ready, run by the daemon, is heard', {
+  ...needs('systemd-notify', hasProgram('systemd-notify')),
+}, async (t) => {
+  // It speaks for its parent where it may, which root may: so the shell is who says it.
+  const { pid } = await spawnDaemon('sh', ['-c', 'systemd-notify --ready; exec sleep 1000'], { ready: 'notify' })
+  t.after(() => end(pid))
+  await until(() => commandOf(pid)[0] === 'sleep')
+})
+
+test('D23: READY=1 of another process is not believed, and past readyTimeout the whole group is killed', async (t) => {
+  const { started, said, told } = notifier(t, ['group', 'child:READY=1', 'tell'], { readyTimeout: 1500 })
+  const { environment } = await told(3)
+  // Nor is this one's.
+  const before = process.env.NOTIFY_SOCKET
+  process.env.NOTIFY_SOCKET = environment.NOTIFY_SOCKET
+  try {
+    assert.equal(notify('READY=1'), true)
+  } finally {
+    if (before === undefined) delete process.env.NOTIFY_SOCKET
+    else process.env.NOTIFY_SOCKET = before
+  }
+  const error = await rejection(started)
+  assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  const [{ child }, , { pid }] = said()
+  await until(() => !isAlive(pid) && !isAlive(child), 'the group is gone')
+})
+
+test('D23: READY=1 after that of another process is believed', async (t) => {
+  const { started, told } = notifier(t, ['tell', 'child:READY=1', 'send:READY=1'])
+  assert.equal((await started).pid, (await told(1)).pid)
+})
+
+test('D23: what is not READY=1, too long, empty, or no text is no readiness', async (t) => {
+  const notReady = ['READY=0', 'READY=', ' READY=1', 'READY=10', 'NOTREADY=1'].map((text) => `send:${text}`)
+  const { started, said } = notifier(t, [...notReady, 'long:READY=1', 'garbage', 'empty', 'tell'], {
+    readyTimeout: 1500,
+  })
+  assert.equal((await rejection(started)).code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  // All of it was sent.
+  assert.equal(said().length, 1)
+})
+
+test('D23: READY=1 among other lines is heard', async (t) => {
+  const { started } = notifier(t, ['send:STATUS=well\nREADY=1\nX=y'])
+  assert.ok((await started).pid > 0)
+})
+
+test('D23: descriptors that come with a message are closed, and so BARRIER=1 is answered', async (t) => {
+  const { started, said } = notifier(t, ['descriptors:BARRIER=1', 'descriptors:FDSTORE=1', 'send:READY=1'])
+  const open = Object.keys(descriptors()).length
+  await started
+  assert.deepEqual(said(), [{ closed: true }, { closed: true }])
+  assert.ok(Object.keys(descriptors()).length <= open)
+})
+
+test(
+  'D23: MAINPID with READY=1 is the pid that is given, and that the pid file names',
+  needs('Node.js', isNode),
+  async (t) => {
+    const directory = temporary(t)
+    const pidFile = path.join(directory, 'pid')
+    const args = [fixture('daemon.cjs'), JSON.stringify({ pidFile, stdout: path.join(directory, 'log') })]
+    const { pid } = await spawnDaemon(process.execPath, args, { ready: 'notify', pidFile })
+    t.after(() => end(pid))
+    const facts = JSON.parse(fs.readFileSync(path.join(directory, 'log'), 'utf8').split('\n')[0])
+    assert.equal(pid, facts.pid)
+    assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  },
+)
+
+for (const [how, step, expected] of [
+  ['exit code 3', 'exit:3', { exitCode: 3, signal: null }],
+  ['exit code 0', 'exit:0', { exitCode: 0, signal: null }],
+  ['SIGKILL', 'die', { exitCode: null, signal: 'SIGKILL' }],
+]) {
+  test(`D23: a death before READY=1 is ERR_PROCNATIVE_DAEMON_EXITED: ${how}`, async (t) => {
+    const directory = temporary(t)
+    const [stderr, pidFile] = ['err', 'pid'].map((name) => path.join(directory, name))
+    fs.writeFileSync(stderr, 'of yesterday\n')
+    const stdio = ['ignore', 'ignore', stderr]
+    const { started } = notifier(t, ['write:the last words', step], { stdio, pidFile })
+    const error = await rejection(started)
+    assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
+    assert.deepEqual(pick(error, 'exitCode', 'signal'), expected)
+    if (step !== 'die') assert.equal(error.stderr, 'the last words')
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+test('D23: one that says READY=1 and ends at once was ready', async (t) => {
+  for (let i = 0; i < 10; i++) assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
+})
+
+test(
+  'D23: one that has said READY=1 after other things, and has ended, was ready, however late the caller hears of it',
+  needs('mkfifo, and a runtime that has -e', hasProgram('mkfifo') && !('deno' in process.versions)),
+  async (t) => {
+    const directory = temporary(t)
+    const [fifo, log] = ['fifo', 'log'].map((name) => path.join(directory, name))
+    spawnSync('mkfifo', [fifo])
+    const args = [fixture('notifies.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
+    const call = [PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log] }]
+    const script = `
+      const { spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
+      const say = ({ pid, code }) => console.log(JSON.stringify({ pid, code }))
+      spawnDaemon(...${JSON.stringify(call)}).then(say, say)`
+    const { child, ended } = run(process.execPath, ['-e', script])
+    const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon tells its pid')
+    child.kill('SIGSTOP')
+    const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
+    await until(() => threads().every((thread) => thread?.state === 'T'), 'the caller is stopped')
+    await release(fifo)
+    await until(() => !isAlive(pid), 'the daemon has ended')
+    child.kill('SIGCONT')
+    const { stdout, stderr } = await ended
+    assert.deepEqual(reports(stdout), [{ pid }], stderr)
+  },
+)
+
+test(
+  'D23: the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none',
+  needs('a runtime that has -e', !('deno' in process.versions)),
+  async (t) => {
+    for (const manager of [path.join(temporary(t), 'manager'), undefined]) {
+      const log = path.join(temporary(t), 'log')
+      const script = `
+      const { notify } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
+      const seen = () => console.log(JSON.stringify([process.env.NOTIFY_SOCKET ?? null, process.env.PROCNATIVE_NOTIFY_SOCKET ?? null]))
+      seen(); notify('STATUS=starting'); seen(); notify('READY=1'); seen()
+      setInterval(() => {}, 2 ** 30)`
+      const env = { ...process.env, NOTIFY_SOCKET: manager }
+      await spawned(t, process.execPath, ['-e', script], { env, ready: 'notify', stdio: ['ignore', log, log] })
+      const [first, second, last] = await until(() => {
+        const all = reports(fs.readFileSync(log, 'utf8'))
+        return all.length === 3 && all
+      })
+      assert.match(first[0], /^@/)
+      assert.equal(first[1], manager ?? '')
+      assert.deepEqual(second, first)
+      assert.deepEqual(last, [manager ?? null, null])
+    }
+  },
+)
+
+test("D23: with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the daemon", async (t) => {
+  const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
+  const { NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET } = await environmentOf(await spawned(t, ...sleep, { env }))
+  assert.deepEqual([NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET], ['/a/manager', undefined])
+})
+
+// ── The caller's event loop and threads ──
+
+test('D23: it works in a worker thread', async (t) => {
+  const worker = new Worker(new URL('./fixtures/start-worker.mjs', import.meta.url), {
+    workerData: [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
+  })
+  const said = []
+  worker.on('message', (message) => said.push(message))
+  const [code] = await once(worker, 'exit')
+  assert.equal(code, 0)
+  const { pid } = said[1]
+  t.after(() => end(pid))
+  assert.equal(isAlive(pid), true)
+  assert.notEqual(stat(pid).ppid, process.pid)
+})
+
+/** Ends what fixtures/start-abandoned.mjs has started. */
+const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
+
+// Other runtimes start threads of their own, so that these can't be counted.
+test('D23: worker.terminate() with a start pending is safe, 50 times', needs('Node.js', isNode), async (t) => {
+  t.after(endAbandoned)
+  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/start-abandoned.mjs'), ['terminate', 50])
+  assert.deepEqual(
+    { code, signal, reports: reports(stdout) },
+    { code: 0, signal: null, reports: [{ threads: 0 }] },
+    stderr,
+  )
+})
+
+test('D23: process.exit() with a start pending is safe, 50 times', async (t) => {
+  t.after(endAbandoned)
+  for (let i = 0; i < 50; i += 5) {
+    const exits = Array.from({ length: 5 }, () => runScript(fixture('daemon/start-abandoned.mjs'), ['exit', 3]))
+    for (const { code, signal, stderr } of await Promise.all(exits))
+      assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
+  }
+  // All of them were begun, and outlive it. What one was started with can be read an instant after that.
+  await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === 150, '150 daemons')
+})
+
+test('D23: a pending start keeps the caller alive, and nothing does after it', async (t) => {
+  const [{ pid, code }] = await startElsewhere(t, [
+    [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
+  ])
+  assert.equal(code, undefined)
+  assert.equal(isAlive(pid), true)
+})
+
+// ── Pid files ──
+
+test('D23: pidFile is locked and written when the promise resolves; daemonStatus() and stopDaemon() work on it', async (t) => {
+  const pidFile = path.join(temporary(t), 'pid')
+  const pid = await spawned(t, ...sleep, { pidFile })
+  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
+  assert.equal(fs.statSync(pidFile).mode & 0o777, 0o600)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  const error = await rejection(spawnDaemon(...sleep, { pidFile }))
+  assert.deepEqual(pick(error, 'code', 'pid'), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
+  assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
+  assert.deepEqual(daemonStatus(pidFile), { running: false, pid: null })
+})
+
+for (const ready of ['exec', 'notify']) {
+  test(`D23: of 50 concurrent starts with one pid file, in one process, one lives: ready '${ready}'`, async (t) => {
+    const pidFile = path.join(temporary(t), 'pid')
+    const call = [PYTHON, [fixture('notifies.py'), ...(ready === 'notify' ? ['send:READY=1'] : [])], { pidFile, ready }]
+    const results = await Promise.allSettled(Array.from({ length: 50 }, () => spawnDaemon(...call)))
+    const pids = results.filter(({ status }) => status === 'fulfilled').map(({ value }) => value.pid)
+    for (const pid of pids) t.after(() => end(pid))
+    const errors = results.filter(({ status }) => status === 'rejected').map(({ reason }) => reason)
+    assert.deepEqual([pids.length, errors.length], [1, 49])
+    for (const { code, pid } of errors) assert.deepEqual([code, pid], ['ERR_PROCNATIVE_ALREADY_RUNNING', pids[0]])
+    assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pids[0]}\n`)
+  })
+}
+
+test('D23: of 50 concurrent starts with one pid file, in 10 processes, one lives', async (t) => {
+  const pidFile = path.join(temporary(t), 'pid')
+  const calls = Array(5).fill([...sleep, { pidFile }])
+  const starters = Array.from({ length: 10 }, () => runScript(fixture('starts.mjs'), [JSON.stringify(calls)]))
+  const outcomes = (await Promise.all(starters)).flatMap(({ stdout }) => reports(stdout))
+  const lives = outcomes.filter(({ code }) => code === undefined)
+  for (const { pid } of lives) t.after(() => end(pid))
+  assert.deepEqual([outcomes.length, lives.length], [50, 1])
+  const refused = outcomes.filter(({ code }) => code === 'ERR_PROCNATIVE_ALREADY_RUNNING')
+  assert.equal(refused.length, 49)
+  for (const { pid } of refused) assert.equal(pid, lives[0].pid)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: lives[0].pid })
+})

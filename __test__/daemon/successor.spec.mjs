@@ -1,0 +1,249 @@
+// D25: a daemon that starts its successor, with the pid file that it holds itself.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, spawnDaemon, stopDaemon } from '../../index.js'
+import { end } from '../helpers/daemon.mjs'
+import { release } from '../helpers/fifo.mjs'
+import { temporary, test } from '../helpers/harness.mjs'
+import { isAlive } from '../helpers/proc.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, run } from '../helpers/run.mjs'
+import { PYTHON } from '../helpers/spawned.mjs'
+import { until } from '../helpers/until.mjs'
+
+const content = (file) => fs.readFileSync(file, 'utf8')
+
+/** How a daemon that hands over can come to be: the command, and what is waited for. */
+const WAYS = {
+  'daemonize()': (settings) => run(process.execPath, command({ ...settings, launched: true })),
+  'the foreground': (settings) => run(process.execPath, command(settings)),
+  'spawnDaemon()': (settings) => ({
+    ended: spawnDaemon(process.execPath, command(settings), { pidFile: settings.pidFile, ready: 'notify' }),
+  }),
+}
+const command = (settings) => [fixture('daemon/hands-over.mjs'), JSON.stringify(settings)]
+
+/** A row of daemons, each the successor of the one before; `until(last)` waits for what they tell. */
+function row(context, settings, way = 'the foreground') {
+  const directory = temporary(context)
+  const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+  fs.writeFileSync(log, '')
+  const said = () => reports(content(log).slice(0, content(log).lastIndexOf('\n') + 1))
+  const { ended } = WAYS[way]({ pidFile, log, ...settings })
+  context.after(async () => {
+    // One after the other: each may have started one more.
+    for (const { pid } of said()) await end(pid)
+    await ended
+  })
+  const began = (count) =>
+    until(() => {
+      const all = said().filter(({ began }) => began)
+      return all.length >= count && all.map(({ pid }) => pid)
+    }, `${count} daemons have begun`)
+  return { pidFile, log, said, began, ended }
+}
+
+for (const way of Object.keys(WAYS)) {
+  test(`D25: a pid file that is held by ${way} goes from one to the next, five times`, async (t) => {
+    const { pidFile, began, said } = row(t, { remaining: 5 }, way)
+    const pids = await began(6)
+    assert.equal(new Set(pids).size, 6)
+    // The last one may have begun before its predecessor comes to say so.
+    const handed = await until(() => {
+      const all = said().filter(({ successor }) => successor)
+      return all.length === 5 && all
+    })
+    // Each found the file naming its successor, when spawnDaemon() had resolved.
+    assert.deepEqual(
+      handed.map(({ successor, content }) => ({ successor, content })),
+      pids.slice(1).map((pid) => ({ successor: pid, content: `${pid}\n` })),
+    )
+    await until(() => pids.slice(0, -1).every((pid) => !isAlive(pid)), 'the predecessors have ended')
+    // By process.exit(), which removes a file that is one's own.
+    assert.equal(content(pidFile), `${pids[5]}\n`)
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid: pids[5] })
+    assert.deepEqual(await stopDaemon(pidFile), { pid: pids[5], killed: false })
+    assert.equal(fs.existsSync(pidFile), false)
+  })
+}
+
+/** A process that watches a file; `seen()` ends it and gives what it saw. */
+async function watcher(context, program, ...args) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  context.after(() => end(child.pid))
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk
+  })
+  await until(() => text.includes('begun'))
+  return async () => {
+    const closed = once(child, 'close')
+    child.stdin.end()
+    await closed
+    return JSON.parse(text.split('\n')[1])
+  }
+}
+
+test('D25: in 50 hand-overs, the file is never seen unlocked, empty, or naming anybody but the two', async (t) => {
+  const { pidFile, began } = row(t, { remaining: 50, waits: true })
+  const [first] = await began(1)
+  const locks = await watcher(t, PYTHON, fixture('daemon/watches.py'), pidFile)
+  const status = await watcher(t, process.execPath, fixture('daemon/asks-status.mjs'), pidFile)
+  process.kill(first, 'SIGUSR2')
+  let pids
+  // Each of them in good time: all of them can take a busy machine longer.
+  for (let count = 2; count <= 51; count++) pids = await began(count)
+  const { looks, changes } = await locks()
+  assert.ok(looks > 1000)
+  // All of it locked for writing, and each content one of the row, after which comes the next.
+  for (const [locked, start, length] of changes) assert.deepEqual([locked, start, length >= 2 ** 61], [true, 0, true])
+  const named = changes.map(([, , , text]) => text)
+  for (const text of named) assert.match(text, /^\d+\n+$/)
+  assertInOrder(named.map(Number), pids)
+  const seen = await status()
+  for (const { running } of seen) assert.equal(running, true)
+  assertInOrder(
+    seen.map(({ pid }) => pid),
+    pids,
+  )
+})
+
+/** That what was seen goes through the row in its order; what came and went between two looks may be missing. */
+function assertInOrder(seen, pids) {
+  const places = seen.map((pid) => pids.indexOf(pid))
+  assert.equal(places.includes(-1), false, `${seen} are all among ${pids}`)
+  assert.deepEqual(
+    places,
+    places.toSorted((one, other) => one - other),
+  )
+  assert.equal(places.at(-1), pids.length - 1)
+}
+
+test('D25: the content does not change before READY, nor by what another process says', async (t) => {
+  const directory = temporary(t)
+  const [fifo, told] = ['fifo', 'told'].map((name) => path.join(directory, name))
+  await run('mkfifo', [fifo]).ended
+  const steps = ['child:READY=1', 'send:STATUS=soon', `opens:${fifo}`, 'exit:3']
+  const notifies = [fixture('notifies.py'), ...steps]
+  const options = { ready: 'notify', stdio: ['ignore', told] }
+  const { pidFile, began, said } = row(t, { failing: [[PYTHON, notifies, options]] })
+  const [pid] = await began(1)
+  await until(() => fs.existsSync(told) && content(told).endsWith('\n'))
+  assert.equal(content(pidFile), `${pid}\n`)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+  await release(fifo)
+  await until(() => said().some(({ failed }) => failed))
+})
+
+test('D25: where the start fails, content, lock and caller are as before, and the next one succeeds', async (t) => {
+  const steps = (...list) => [PYTHON, [fixture('notifies.py'), ...list]]
+  const failing = [
+    ['/no such program', [], {}],
+    ['/no such program', [], { ready: 'notify' }],
+    ['sleep', ['1000'], { cwd: '/no such directory' }],
+    ['sleep', ['1000'], { stdio: ['ignore', '/no such directory/log'] }],
+    [...steps('exit:3'), { ready: 'notify' }],
+    [...steps('die'), { ready: 'notify' }],
+    [...steps('group'), { ready: 'notify', readyTimeout: 200 }],
+  ]
+  const { pidFile, began, said } = row(t, { failing, remaining: 1 })
+  const pids = await began(2)
+  const failures = said().filter(({ failed }) => failed !== undefined)
+  assert.deepEqual(
+    failures.map(({ failed }) => failed),
+    [...Array(4).fill('ENOENT'), ...Array(2).fill('ERR_PROCNATIVE_DAEMON_EXITED'), 'ERR_PROCNATIVE_DAEMON_TIMEOUT'],
+  )
+  for (const { before, content, status } of failures) {
+    assert.equal(before, `${pids[0]}\n`)
+    assert.equal(content, before)
+    assert.deepEqual(status, { running: true, pid: pids[0] })
+  }
+  await until(() => !isAlive(pids[0]), 'the predecessor has ended')
+  assert.equal(content(pidFile), `${pids[1]}\n`)
+})
+
+for (const [what, before] of [
+  ['longer', '4194304000\n'],
+  ['much longer', `4194304${' of yesterday'.repeat(10)}\n`],
+  ['shorter', '1\n'],
+  ['empty', ''],
+]) {
+  test(`D25: where what stood there was ${what}, the content is exactly the successor's pid and a newline`, async (t) => {
+    const { pidFile, began, ended } = row(t, { remaining: 1, waits: true })
+    const [first] = await began(1)
+    fs.writeFileSync(pidFile, before)
+    process.kill(first, 'SIGUSR2')
+    const [, second] = await began(2)
+    await ended
+    assert.equal(content(pidFile), `${second}\n`)
+  })
+}
+
+test("D25: with ready: 'exec', the successor has the pid file as soon as its program was begun", async (t) => {
+  const { pidFile, began, said } = row(t, { failing: [['sleep', ['1000'], {}]] })
+  await began(1)
+  const [{ failed, content: text, status }] = await until(() => {
+    const failures = said().filter(({ failed }) => failed !== undefined)
+    return failures.length > 0 && failures
+  })
+  t.after(() => end(status.pid))
+  assert.equal(failed, null)
+  assert.equal(text, `${status.pid}\n`)
+  assert.equal(content(pidFile), text)
+  const [old] = await began(1)
+  assert.notEqual(status.pid, old)
+  // Its lock outlives the predecessor.
+  await end(old, 'SIGTERM')
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
+})
+
+test('stopDaemon(): also ends a successor that is starting', async (t) => {
+  const { pidFile, began } = row(t, {
+    failing: [
+      [
+        process.execPath,
+        [fixture('daemon/succeeds.cjs'), '@pidFile', 'stay when orphaned', '@pid'],
+        { ready: 'notify' },
+      ],
+    ],
+  })
+  const [old] = await began(1)
+  await until(() => fs.existsSync(`${pidFile}.begun`), 'the successor has begun')
+  const successor = Number(content(`${pidFile}.begun`))
+  assert.deepEqual(await stopDaemon(pidFile), { pid: old, killed: false })
+  assert.equal(isAlive(successor), false)
+  assert.deepEqual(daemonStatus(pidFile), { running: false, pid: null })
+})
+
+for (const launchesNext of [false, true]) {
+  const whom = launchesNext ? 'a successor that a launcher starts' : 'the successor'
+  test(`spawnDaemon(): the old daemon introduces ${whom}, under a manager`, async (t) => {
+    const directory = temporary(t)
+    const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+    const service = [process.execPath, ...command({ pidFile, log, remaining: 1, launchesNext })]
+    const { stdout, stderr, code } = await run(PYTHON, [fixture('service-manager.py'), ...service]).ended
+    assert.equal(code, 0, stderr)
+    const { successor } = reports(content(log)).find((one) => one.successor)
+    t.after(() => end(successor))
+    const { launcher, exit, messages } = JSON.parse(stdout)
+    assert.equal(exit, 0)
+    assert.deepEqual(
+      messages.map(({ text, sender, descriptors }) => ({ text, sender, descriptors })),
+      [
+        { text: 'READY=1', sender: launcher, descriptors: 0 },
+        { text: 'STATUS=ready', sender: launcher, descriptors: 0 },
+        // systemd keeps the watchdog interval of the previous main process.
+        { text: `MAINPID=${successor}\nWATCHDOG=1`, sender: launcher, descriptors: 0 },
+        { text: 'BARRIER=1', sender: launcher, descriptors: 1 },
+        // systemd ignores an earlier one.
+        { text: 'STATUS=ready', sender: successor, descriptors: 0 },
+      ],
+    )
+    assert.ok(messages.every(({ launcherAlive }) => launcherAlive))
+    assert.ok(messages.every(({ mainIsChild }) => mainIsChild !== false))
+  })
+}

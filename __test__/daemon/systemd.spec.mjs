@@ -1,0 +1,369 @@
+// D24: sockets that are handed over, and what a service manager is told.
+// runtimes: node, bun
+
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { daemonStatus, listenUnix, notify, spawnDaemon } from '../../index.js'
+import { end, firstLine } from '../helpers/daemon.mjs'
+import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, root, run, runScript } from '../helpers/run.mjs'
+import { environmentOf, hasOpen, PYTHON, rejection, spawned } from '../helpers/spawned.mjs'
+import { until } from '../helpers/until.mjs'
+
+const sleep = ['sleep', ['1000']]
+
+/** A server of Node's on a free port, closed when the test is over. */
+async function server(context) {
+  const one = net.createServer().listen(0, '127.0.0.1')
+  await once(one, 'listening')
+  context.after(() => one.close())
+  return one
+}
+
+/** A listening Unix socket that belongs to nobody's close(). */
+function unixSocket(context, file) {
+  const handle = listenUnix(file)
+  context.after(() => handle.close())
+  return handle
+}
+
+/** What somebody answers who closes the connection then. */
+async function answer(...where) {
+  const chunks = await net
+    .connect(...where)
+    .setEncoding('utf8')
+    .toArray()
+  return chunks.join('')
+}
+
+const inodeOf = (fd) => fs.readlinkSync(`/proc/self/fd/${fd}`)
+
+/** fixtures/takes-sockets.cjs as a daemon; returns what it tells. */
+async function taker(context, listen) {
+  const log = path.join(temporary(context), 'log')
+  await spawned(context, process.execPath, [fixture('daemon/takes-sockets.cjs'), log], {
+    listen,
+    stdio: ['ignore', log, log],
+  })
+  return until(() => fs.existsSync(log) && firstLine(log), 'it tells what it got')
+}
+
+// ── listen, of spawnDaemon() ──
+
+test('D24: `listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in order, and no names', async (t) => {
+  const directory = temporary(t)
+  const [one, two] = [await server(t), unixSocket(t, path.join(directory, 'socket'))]
+  const file = await fs.promises.open('/dev/zero')
+  t.after(() => file.close())
+  const pid = await spawned(t, ...sleep, { listen: [two, one, one, file, file.fd] })
+  const env = await environmentOf(pid)
+  assert.deepEqual([env.LISTEN_PID, env.LISTEN_FDS, env.LISTEN_FDNAMES], [String(pid), '5', undefined])
+  const [tcp, unix] = [inodeOf(one._handle.fd), inodeOf(two.fd)]
+  const expected = [...Array(3).fill('/dev/null'), unix, tcp, tcp, '/dev/zero', '/dev/zero']
+  await hasOpen(pid, { ...expected })
+})
+
+test('D24: `listen` as an object is LISTEN_FDNAMES too, in the order of its keys', async (t) => {
+  const [one, two] = [await server(t), await server(t)]
+  const longest = 'ü'.repeat(255)
+  const pid = await spawned(t, ...sleep, { listen: { web: two, admin: one, [longest]: one } })
+  const env = await environmentOf(pid)
+  assert.deepEqual([env.LISTEN_PID, env.LISTEN_FDS, env.LISTEN_FDNAMES], [String(pid), '3', `web:admin:${longest}`])
+  const [first, second] = [one, two].map(({ _handle }) => inodeOf(_handle.fd))
+  await hasOpen(pid, { ...Array(3).fill('/dev/null'), 3: second, 4: first, 5: first })
+})
+
+test('D24: what the caller was handed itself is not what its daemon is told', async (t) => {
+  const env = { ...process.env, LISTEN_PID: String(process.pid), LISTEN_FDS: '7', LISTEN_FDNAMES: 'a:b' }
+  const pid = await spawned(t, ...sleep, { listen: [await server(t)], env })
+  const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = await environmentOf(pid)
+  assert.deepEqual([LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES], [String(pid), '1', undefined])
+})
+
+test('D24: connections are served by the daemon after the caller has closed its server', async (t) => {
+  const one = net.createServer().listen(0, '127.0.0.1')
+  await once(one, 'listening')
+  const { port } = one.address()
+  const file = path.join(temporary(t), 'socket')
+  const unix = unixSocket(t, file)
+  const pending = taker(t, { tcp: one, unix })
+  // At once: the call has taken what it needs.
+  one.close()
+  unix.close()
+  const { pid } = await pending
+  assert.equal(await answer(port, '127.0.0.1'), String(pid))
+  assert.equal(await answer(file), String(pid))
+})
+
+test('D24: a program in Python takes the sockets as sd_listen_fds(3) says', async (t) => {
+  const one = await server(t)
+  const { port } = one.address()
+  const pid = await spawned(t, PYTHON, [fixture('daemon/takes-sockets.py')], { listen: { first: one } })
+  one.close()
+  assert.equal(await answer(port, '127.0.0.1'), `${pid} first`)
+})
+
+for (const [what, names] of [
+  ['a colon', ['a:b']],
+  ['a control character', ['a\nb']],
+  ['nothing', ['']],
+  ['256 characters', ['x'.repeat(256)]],
+  ['a NUL', ['a\0']],
+]) {
+  test(`D24, E2: a name with ${what} is refused`, async () => {
+    const listen = Object.fromEntries(names.map((name) => [name, 0]))
+    assert.equal((await rejection(spawnDaemon(...sleep, { listen }))).code, 'ERR_INVALID_ARG_VALUE')
+  })
+}
+
+test('D24, E2: stdio that goes beyond 2, with `listen`, is refused', async () => {
+  const stdio = ['ignore', 'ignore', 'ignore', 'ignore']
+  assert.equal((await rejection(spawnDaemon(...sleep, { listen: [0], stdio }))).code, 'ERR_INVALID_ARG_VALUE')
+})
+
+test('D24, E3: what is not open is refused, and nothing was started', async (t) => {
+  const closed = await server(t)
+  await new Promise((resolve) => closed.close(resolve))
+  const handle = listenUnix(path.join(temporary(t), 'socket'))
+  handle.close()
+  const codes = []
+  for (const one of [999, closed, handle, 'text']) {
+    codes.push((await rejection(spawnDaemon(...sleep, { listen: [one] }))).code)
+  }
+  assert.deepEqual(codes, ['EBADF', 'ERR_INVALID_ARG_VALUE', 'ERR_PROCNATIVE_HANDLE_CLOSED', 'ERR_INVALID_ARG_TYPE'])
+})
+
+test('D24, H9: a Unix server that Node has bound is refused, an abstract one and one over listenUnix() are not', async (t) => {
+  const directory = temporary(t)
+  const listening = async (where) => {
+    const one = net.createServer().listen(where)
+    await once(one, 'listening')
+    t.after(() => one.close())
+    return one
+  }
+  const bound = await listening(path.join(directory, 'bound'))
+  assert.equal((await rejection(spawnDaemon(...sleep, { listen: [bound] }))).code, 'ERR_PROCNATIVE_UNIX_SERVER')
+  const abstract = await listening(`\0${randomUUID()}`)
+  const file = path.join(directory, 'file')
+  const given = await listening({ fd: listenUnix(file).take() })
+  const { pid, handles } = await taker(t, [abstract, given])
+  assert.equal(handles.length, 2)
+  await new Promise((resolve) => given.close(resolve))
+  assert.equal(await answer(file), String(pid))
+})
+
+// ── listenFds() ──
+
+test('D24: listenFds() gives handles with fd and name, close-on-exec, once, and not to children', async (t) => {
+  const [one, two] = [await server(t), await server(t)]
+  const expected = [one, two].map(({ _handle }) => inodeOf(_handle.fd))
+  const { pid, given, handles, left, second, child } = await taker(t, { one, two })
+  assert.deepEqual(given, { LISTEN_PID: String(pid), LISTEN_FDS: '2', LISTEN_FDNAMES: 'one:two' })
+  assert.deepEqual(handles, [
+    { fd: 3, name: 'one', target: expected[0], closeOnExec: true },
+    { fd: 4, name: 'two', target: expected[1], closeOnExec: true },
+  ])
+  assert.deepEqual(left, {})
+  assert.equal(second, 0)
+  assert.match(child, / 0 -> \/dev\/null/)
+  for (const inherited of ['LISTEN_', ...expected]) assert.equal(child.includes(inherited), false, inherited)
+})
+
+test('D24: without names, `name` is null', async (t) => {
+  const { handles } = await taker(t, [await server(t)])
+  assert.deepEqual(
+    handles.map(({ fd, name }) => ({ fd, name })),
+    [{ fd: 3, name: null }],
+  )
+})
+
+async function variables(env, ...args) {
+  // Without them, what this suite itself was run with.
+  const none = { LISTEN_PID: undefined, LISTEN_FDS: undefined, LISTEN_FDNAMES: undefined }
+  const all = { ...process.env, ...none, ...env }
+  const { stdout, stderr } = await runScript(fixture('daemon/listen-fds-variables.cjs'), args, { env: all })
+  assert.notEqual(stdout, '', stderr)
+  return JSON.parse(stdout)
+}
+
+test('D24: LISTEN_PID of another process is left alone, and gives nothing', async () => {
+  for (const LISTEN_PID of ['1', '0', '', String(process.pid)]) {
+    const env = { LISTEN_PID, LISTEN_FDS: '1', LISTEN_FDNAMES: 'one' }
+    assert.deepEqual(await variables(env), { count: 0, ...env })
+  }
+})
+
+test('D24: without the variables there is nothing', async () => {
+  assert.deepEqual(await variables({}), { count: 0 })
+})
+
+test('D24: a descriptor that is not open is EBADF, and changes nothing', async () => {
+  const env = { LISTEN_PID: 'own', LISTEN_FDS: '500', LISTEN_FDNAMES: 'one' }
+  assert.deepEqual(await variables(env), { code: 'EBADF', syscall: 'fstat', ...env })
+})
+
+test('D24: garbage as LISTEN_FDS gives nothing', async () => {
+  for (const LISTEN_FDS of ['', '0', '-1', 'many', '1e9', '1 or 2']) {
+    assert.equal((await variables({ LISTEN_PID: 'own', LISTEN_FDS })).count, 0)
+  }
+})
+
+test('listenFds(): returns nothing in a worker thread, leaves the variables', async () => {
+  const env = { LISTEN_PID: 'own', LISTEN_FDS: '1', LISTEN_FDNAMES: undefined }
+  const { count, LISTEN_FDS } = await variables(env, 'worker')
+  assert.deepEqual([count, LISTEN_FDS], [0, '1'])
+})
+
+const ACTIVATE = 'systemd-socket-activate'
+
+/** Runs fixtures/takes-sockets.cjs as systemd would; it begins at the first connection. */
+async function activated(context, flags, options) {
+  const directory = temporary(context)
+  const [file, log] = ['socket', 'log'].map((name) => path.join(directory, name))
+  const free = await server(context)
+  const { port } = free.address()
+  await new Promise((resolve) => free.close(resolve))
+  const settings = options && [JSON.stringify({ stdout: log, ...options })]
+  const program = [process.execPath, fixture('daemon/takes-sockets.cjs'), log, ...(settings ?? [])]
+  // It gives the program no environment but what it is told to.
+  const kept = Object.keys(process.env).flatMap((name) => ['-E', name])
+  const listening = ['-l', `127.0.0.1:${port}`, '-l', file]
+  const { child, ended } = run(ACTIVATE, [...kept, ...listening, ...flags, ...program])
+  context.after(() => end(child.pid).then(() => ended))
+  await until(() => fs.existsSync(file), 'it listens')
+  const answered = [await answer(port, '127.0.0.1'), await answer(file)]
+  const facts = firstLine(log)
+  context.after(() => end(facts.pid))
+  return { ...facts, answered, activator: child.pid }
+}
+
+for (const [what, flags, names] of [
+  ['without names', [], ['unknown', 'unknown']],
+  ['with --fdname', ['--fdname=a:b'], ['a', 'b']],
+]) {
+  test(`D24: real socket activation, TCP and Unix: ${what}`, needs(ACTIVATE, hasProgram(ACTIVATE)), async (t) => {
+    const { pid, activator, handles, answered, left } = await activated(t, flags)
+    assert.equal(pid, activator)
+    assert.deepEqual(
+      handles.map(({ fd, closeOnExec }) => ({ fd, closeOnExec })),
+      [
+        { fd: 3, closeOnExec: true },
+        { fd: 4, closeOnExec: true },
+      ],
+    )
+    // Whether there are names where none were given is the activator's.
+    if (flags.length > 0) {
+      assert.deepEqual(
+        handles.map(({ name }) => name),
+        names,
+      )
+    }
+    assert.deepEqual(answered, [String(pid), String(pid)])
+    assert.deepEqual(left, {})
+  })
+}
+
+test(
+  'D24: real socket activation of a program that becomes a daemon, which takes them',
+  needs(`${ACTIVATE} and Node.js`, hasProgram(ACTIVATE) && isNode),
+  async (t) => {
+    const { pid, activator, handles, answered } = await activated(t, ['--fdname=a:b'], { cwd: '/' })
+    assert.notEqual(pid, activator)
+    assert.deepEqual(
+      handles.map(({ fd, name }) => ({ fd, name })),
+      [
+        { fd: 3, name: 'a' },
+        { fd: 4, name: 'b' },
+      ],
+    )
+    assert.deepEqual(answered, [String(pid), String(pid)])
+  },
+)
+
+// ── notify() ──
+
+function withSocket(context, socket) {
+  const before = process.env.NOTIFY_SOCKET
+  context.after(() => {
+    if (before === undefined) delete process.env.NOTIFY_SOCKET
+    else process.env.NOTIFY_SOCKET = before
+  })
+  if (socket === undefined) delete process.env.NOTIFY_SOCKET
+  else process.env.NOTIFY_SOCKET = socket
+}
+
+for (const kind of ['a path', 'an abstract name']) {
+  test(`D24: notify() is heard at ${kind}, with states of one line and of many`, async (t) => {
+    const name = randomUUID()
+    const address = kind === 'a path' ? path.join(temporary(t), name) : `@${name}`
+    const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), address])
+    t.after(() => end(child.pid).then(() => ended))
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+    })
+    await until(() => reports(text).length === 1)
+    withSocket(t, address)
+    const states = ['READY=1', 'STATUS=ü, and more\nWATCHDOG=1\nX=', 'x'.repeat(50_000)]
+    for (const state of states) assert.equal(notify(state), true)
+    await until(() => text.split('\n').length === states.length + 2)
+    assert.deepEqual(reports(text), ['bound', ...states])
+    assert.throws(() => notify('x'.repeat(2 ** 20)), { code: 'EMSGSIZE', syscall: 'sendmsg', path: address })
+    assert.equal(process.env.NOTIFY_SOCKET, address)
+  })
+}
+
+test('D24: notify() is false without NOTIFY_SOCKET, and where nobody listens', async (t) => {
+  const dead = path.join(temporary(t), 'dead')
+  const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), dead])
+  await until(() => fs.existsSync(dead))
+  await end(child.pid)
+  await ended
+  for (const socket of [undefined, '', '/no such/socket', `@${randomUUID()}`, dead]) {
+    withSocket(t, socket)
+    assert.equal(notify('READY=1'), false, socket)
+  }
+})
+
+test(
+  'D14: READY=1 is heard also where signals come while the manager’s queue is full',
+  needs('python3 and Node.js', hasProgram('python3') && isNode),
+  async () => {
+    const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
+    const program = [process.execPath, '-e', service, root]
+    const { stdout, stderr } = await run(PYTHON, [fixture('daemon/notify-interrupted.py'), ...program]).ended
+    assert.equal(stderr, '')
+    assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
+  },
+)
+
+test(
+  'daemonize(): introduces the daemon for five seconds in all, slow manager',
+  needs('python3', hasProgram('python3')),
+  async (t) => {
+    const directory = temporary(t)
+    const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))
+    const call = `require(${JSON.stringify(root)}).daemonize(${JSON.stringify({ pidFile })})`
+    fs.writeFileSync(script, `${call}\nsetInterval(() => {}, 2 ** 30)`)
+    const { stdout, stderr } = await run(PYTHON, [fixture('daemon/notify-slow.py'), process.execPath, script]).ended
+    const { pid } = daemonStatus(pidFile)
+    t.after(() => end(pid))
+    assert.match(stderr, /the service manager could not be told/)
+    const [{ code, seconds }] = reports(stdout)
+    assert.equal(code, 0)
+    // MAINPID= is sent after 4 s. Without the common deadline, BARRIER=1 is sent after 8 s and waits until 13 s.
+    assert.ok(seconds >= 5 && seconds < 11, `${seconds} s`)
+  },
+)
+
+test('D24, E2: notify() without a state is refused, also without NOTIFY_SOCKET', (t) => {
+  withSocket(t, undefined)
+  assert.throws(() => notify(), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => notify(''), { code: 'ERR_INVALID_ARG_VALUE' })
+  assert.throws(() => notify('a\0b'), { code: 'ERR_INVALID_ARG_VALUE' })
+})

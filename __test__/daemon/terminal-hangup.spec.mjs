@@ -1,0 +1,73 @@
+// D1 on terminals: daemons outlive the session that they were started from.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { end } from '../helpers/daemon.mjs'
+import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
+import { isAlive, stat } from '../helpers/proc.mjs'
+import { fixture, run } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+const ROUNDS = 10
+const AT_ONCE = 10
+
+/** Launches daemons from terminals' session leaders, which end; returns how many of how many are alive after that. */
+async function survivors(context, onTerminal) {
+  const directory = temporary(context)
+  let alive = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const logs = Array.from({ length: AT_ONCE }, (_, index) => path.join(directory, `${round}-${index}`))
+    const results = await Promise.all(
+      logs.map((log) => {
+        const [program, ...args] = onTerminal([
+          process.execPath,
+          fixture('daemon.cjs'),
+          JSON.stringify({ stdout: log }),
+        ])
+        return run(program, args).ended
+      }),
+    )
+    for (const { code, stdout, stderr } of results) assert.equal(code, 0, stdout + stderr)
+    // The terminals are gone. Only what the last of them did could still be on its way, so look at the first ones.
+    const daemons = logs.map((log) => JSON.parse(fs.readFileSync(log, 'utf8').split('\n')[0]))
+    for (const { pid, sid, terminal } of daemons) {
+      assert.equal(terminal, null)
+      assert.equal(stat(sid), null)
+      if (isAlive(pid)) alive++
+    }
+    await Promise.all(daemons.map(({ pid }) => end(pid)))
+  }
+  return alive
+}
+
+const quoted = (words) => words.map((word) => `'${word}'`).join(' ')
+
+test(
+  'D1: 100 of 100 daemons survive a session leader on a terminal of script(1) that ends',
+  needs('script', hasProgram('script')),
+  async (t) => {
+    assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), 100)
+  },
+)
+
+test('D1: 100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', async (t) => {
+  assert.equal(await survivors(t, (command) => ['python3', fixture('on-terminal.py'), ...command]), 100)
+})
+
+test('D1: opening a terminal without O_NOCTTY does not gain one', async (t) => {
+  const directory = temporary(t)
+  const log = path.join(directory, 'log')
+  const { code, stdout, stderr } = await run('python3', [
+    fixture('daemon/lend-terminal.py'),
+    process.execPath,
+    fixture('daemon/open-terminal.cjs'),
+    log,
+  ]).ended
+  assert.equal(code, 0, stdout + stderr)
+  const { pid, opened, before, after } = JSON.parse(fs.readFileSync(log, 'utf8'))
+  assert.match(opened, /^\/dev\/pts\//)
+  assert.equal(before, null)
+  assert.equal(after, null)
+  await until(() => !isAlive(pid))
+})

@@ -1,0 +1,15 @@
+// How daemons that are not ready end, where another process reaps orphans at once.
+
+import assert from 'node:assert/strict'
+import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
+import { fixture, run, scriptCommand } from '../helpers/run.mjs'
+
+const PYTHON = needs('Node.js and python3', isNode && hasProgram('python3'))
+
+test('daemonize(): knows each exit code, and that late daemons were killed', PYTHON, async () => {
+  const program = [process.execPath, ...scriptCommand(fixture('daemon/unready-daemons.mjs'))]
+  const { stdout, stderr, code } = await run('python3', [fixture('daemon/reaps-at-once.py'), ...program]).ended
+  assert.equal(code, 0, stderr)
+  const { rounds, known, killed } = JSON.parse(stdout)
+  assert.deepEqual({ known, killed }, { known: 2 * rounds, killed: rounds })
+})

@@ -1,0 +1,304 @@
+// D1–D5, D11, D14, D17: what a daemon is.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { getsid } from '../../index.js'
+import { factsFrom, launch } from '../helpers/daemon.mjs'
+import { foster } from '../helpers/foster.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import { allPids, isAlive, stat } from '../helpers/proc.mjs'
+import { fixture, run, runScript } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+// Debian's user without rights, and its group.
+const NOBODY = 65534
+
+// What a Node process opens for itself: epoll sets, eventfds, and the pipes between its threads.
+const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
+const ownDescriptors = (facts) => Object.entries(facts.descriptors).filter(([, what]) => !isRuntimes(what))
+
+test('D1: once the launcher has ended, sid != pid, pgid == sid, and no process has pid == sid', async (t) => {
+  const { facts } = await launch(t)
+  const { session, pgrp } = stat(facts.pid)
+  assert.notEqual(session, facts.pid)
+  assert.equal(pgrp, session)
+  assert.equal(stat(session), null)
+  assert.notEqual(session, getsid())
+})
+
+test('D1: once the launcher has ended, the parent is init or the nearest subreaper', async (t) => {
+  const launcher = await launch(t)
+  assert.equal(stat(launcher.facts.pid).ppid, foster(t))
+})
+
+test('D1: there is no controlling terminal', async (t) => {
+  const { facts } = await launch(t)
+  assert.equal(facts.terminal, null)
+  assert.equal(stat(facts.pid).tty, 0)
+})
+
+test('D1: it works where the caller leads its group', async (t) => {
+  const { facts } = await launch(t, {}, { detached: true })
+  assert.equal(isAlive(facts.pid), true)
+})
+
+test('D2: cwd is / and umask 022 unless given', async (t) => {
+  const { facts } = await launch(t)
+  assert.equal(facts.cwd, '/')
+  assert.equal(facts.umask, 0o022)
+})
+
+test('D5: daemonize({ cwd: "/tmp", umask: 0 }) is the init_daemon() of the documents', async (t) => {
+  const { facts } = await launch(t, { cwd: '/tmp', umask: 0 })
+  assert.equal(facts.cwd, '/tmp')
+  assert.equal(facts.umask, 0)
+})
+
+test('D2: a relative cwd goes by the directory of the launcher', async (t) => {
+  const directory = temporary(t)
+  fs.mkdirSync(path.join(directory, 'inner'))
+  const { facts } = await launch(t, { cwd: 'inner' }, { cwd: directory })
+  assert.equal(facts.cwd, fs.realpathSync(path.join(directory, 'inner')))
+})
+
+for (const count of [7, 200, 5000]) {
+  test(`D2: of ${count} descriptors that the launcher had open without close-on-exec, none is open`, async (t) => {
+    // Python opens the files and becomes node, which therefore inherits them.
+    const log = path.join(temporary(t), 'log')
+    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
+    const { code, stderr } = await run('python3', [fixture('open-many.py'), count, ...node]).ended
+    assert.equal(code, 0, stderr)
+    const { facts } = factsFrom(t, log)
+    const open = ownDescriptors(facts)
+    assert.deepEqual(open, [
+      ['0', '/dev/null'],
+      ['1', log],
+      ['2', log],
+      // The link to the launcher, until readiness.
+      ['3', facts.descriptors[3]],
+    ])
+    assert.match(facts.descriptors[3], /^socket:/)
+    await until(() => !fs.existsSync(`/proc/${facts.pid}/fd/3`), 'the link is closed')
+  })
+}
+
+test('D2: `keep` is open in the daemon, in its order, and given back as daemon.kept', async (t) => {
+  const directory = temporary(t)
+  const { code, stderr } = await run(process.execPath, [fixture('daemon/keeper.cjs'), directory]).ended
+  assert.equal(code, 0, stderr)
+  const { facts, more } = factsFrom(t, path.join(directory, 'log'))
+  const [first, server, last] = facts.daemon.kept
+  assert.equal(facts.descriptors[first], path.join(directory, 'first'))
+  assert.match(facts.descriptors[server], /^socket:/)
+  assert.equal(facts.descriptors[last], path.join(directory, 'last'))
+  // The server that the launcher listened with answers from the daemon.
+  const { port } = JSON.parse(more[0])
+  const socket = net.connect(port, '127.0.0.1')
+  const chunks = await socket.setEncoding('utf8').toArray()
+  assert.equal(chunks.join(''), `answered by ${facts.pid}`)
+})
+
+test('D2: closing takes no loop over RLIMIT_NOFILE: it works with 2^30', needs('root', isRoot), async (t) => {
+  const sysctl = '/proc/sys/fs/nr_open'
+  const before = fs.readFileSync(sysctl, 'utf8')
+  t.after(() => fs.writeFileSync(sysctl, before))
+  fs.writeFileSync(sysctl, String(2 ** 30))
+  const allowed = await run('bash', ['-c', `ulimit -Hn ${2 ** 30}`]).ended
+  if (allowed.code !== 0) return t.skip('SKIPPED, NOT SHOWN HERE: needs the right to raise RLIMIT_NOFILE')
+  const shell = ['-c', `ulimit -Hn ${2 ** 30} && ulimit -Sn ${2 ** 30} && exec "$0" "$@"`, process.execPath]
+  const { facts, code, stderr } = await launch(t, { readyTimeout: 20_000 }, { node: 'bash', execArgv: shell })
+  assert.equal(code, 0, stderr)
+  assert.equal(ownDescriptors(facts).length, 4)
+  assert.match(fs.readFileSync(`/proc/${facts.pid}/limits`, 'utf8'), /Max open files +1073741824 +1073741824/)
+})
+
+test('D2: inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the daemon', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes node.
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log, keep: [0] }), 'stay']
+  const stdio = ['ignore', 'pipe', 'pipe']
+  const { code, stdout, stderr } = await run('python3', [fixture('daemon/activate.py'), ...node], { stdio }).ended
+  assert.equal(code, 0, stderr)
+  const { facts } = factsFrom(t, log)
+  assert.equal(facts.env.LISTEN_PID, String(facts.pid))
+  assert.equal(facts.env.WATCHDOG_PID, String(facts.pid))
+  assert.equal(facts.env.LISTEN_FDS, '2')
+  // The very sockets, in their order, and after them the link and what is kept.
+  const [first, second] = stdout.trim().split(' ')
+  assert.deepEqual([facts.descriptors[3], facts.descriptors[4]], [`socket:[${first}]`, `socket:[${second}]`])
+  assert.equal(facts.daemon.kept[0], 6)
+  assert.equal(facts.descriptors[6], '/dev/null')
+})
+
+test('D2: LISTEN_PID of another process is left alone, and so are its descriptors', async (t) => {
+  const { facts } = await launch(t, {}, { env: { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' } })
+  assert.equal(facts.env.LISTEN_PID, '1')
+  assert.equal(ownDescriptors(facts).length, 4)
+})
+
+test('D3: blocked and ignored signals are reset before exec', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
+  const { code, stderr } = await run('python3', [fixture('block-signals.py'), ...node]).ended
+  assert.equal(code, 0, stderr)
+  const { facts } = factsFrom(t, log)
+  assert.equal(facts.blocked, '0000000000000000')
+  // Node ignores some for itself.
+  const plain = await runScript(fixture('daemon/plain.cjs'))
+  assert.equal(facts.ignored, JSON.parse(plain.stdout).ignored)
+})
+
+test(
+  'D4: with `user` by name, uid, gid and groups are that user’s, and root can’t be regained',
+  needs('root', isRoot),
+  async (t) => {
+    const { facts, code, stderr } = await launch(t, { user: 'nobody' })
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(facts.uid, [NOBODY, NOBODY, NOBODY, NOBODY])
+    assert.deepEqual(facts.gid, [NOBODY, NOBODY, NOBODY, NOBODY])
+    assert.deepEqual(facts.groups, [NOBODY])
+  },
+)
+
+test(
+  'D4: the supplementary groups are those of the group database, for a user by name and by number',
+  needs('root and unshare', isRoot && hasProgram('unshare')),
+  async (t) => {
+    const directory = temporary(t)
+    const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
+    // In a mount namespace of its own, where nobody is a member of three.
+    const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
+    fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
+    for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {
+      const args = ['-m', 'sh', '-c', mount, 'sh', groups, process.execPath]
+      const { facts, code, stderr } = await launch(t, options, { node: 'unshare', execArgv: args })
+      assert.equal(code, 0, stderr)
+      const own = options.group ? 50003 : NOBODY
+      assert.deepEqual(facts.gid, Array(4).fill(own))
+      assert.deepEqual(facts.groups.toSorted(), [50001, 50002, own].toSorted())
+    }
+  },
+)
+
+test('D4: with numbers, `user` and `group` are those', needs('root', isRoot), async (t) => {
+  const { facts, code, stderr } = await launch(t, { user: 12345, group: 23456 })
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(facts.uid, [12345, 12345, 12345, 12345])
+  assert.deepEqual(facts.gid, [23456, 23456, 23456, 23456])
+  assert.deepEqual(facts.groups, [23456])
+})
+
+test('D4: a log is opened before the user is changed', needs('root', isRoot), async (t) => {
+  const directory = temporary(t)
+  fs.chmodSync(directory, 0o700)
+  const log = path.join(directory, 'log')
+  const { code, stderr } = await run(process.execPath, [
+    fixture('daemon.cjs'),
+    JSON.stringify({ stdout: log, user: 'nobody' }),
+  ]).ended
+  assert.equal(code, 0, stderr)
+  const { facts } = factsFrom(t, log)
+  assert.equal(facts.uid[0], NOBODY)
+})
+
+test('D4: a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', async (t) => {
+  for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
+    const { code, stderr } = await launch(t, options)
+    assert.equal(code, 1)
+    assert.match(stderr, /ERR_UNKNOWN_CREDENTIAL/)
+  }
+})
+
+test('D4: an unprivileged launcher that asks for another user gets EPERM', needs('root', isRoot), async (t) => {
+  const { code, stderr } = await launch(t, { user: 'daemon' }, { node: 'setpriv', execArgv: unprivileged() })
+  assert.equal(code, 1)
+  assert.match(stderr, /EPERM: operation not permitted, setgroups/)
+})
+
+test('D4: asking for the user that one is already needs no privilege', needs('root', isRoot), async (t) => {
+  const { facts, code, stderr } = await launch(t, { user: NOBODY }, { node: 'setpriv', execArgv: unprivileged() })
+  assert.equal(code, 0, stderr)
+  assert.equal(facts.uid[0], NOBODY)
+})
+
+test(
+  'D4: that root can be had back is found out (EPERM), and leaves the launcher dumpable',
+  needs('root', isRoot),
+  async () => {
+    // A launcher that is not root, but has a capability that outlives the change of user. What it owns in /proc, root
+    // would own if it were not dumpable.
+    const capabilities = ['--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
+    const args = [...unprivileged(), fixture('daemon/dumpable.cjs')]
+    const { code, stdout, stderr } = await run('setpriv', [...capabilities, ...args]).ended
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout), { code: 'EPERM', syscall: 'setuid', ownerBefore: NOBODY, ownerAfter: NOBODY })
+  },
+)
+
+const unprivileged = () => [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--init-groups`, process.execPath]
+
+test('D11: the pid in the daemon object is process.pid', async (t) => {
+  const { facts } = await launch(t)
+  assert.equal(facts.daemon.pid, facts.pid)
+  assert.equal(facts.daemon.sid, facts.sid)
+  assert.equal(facts.daemon.foreground, false)
+})
+
+test('D14: PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: true', needs('root', isRoot), async () => {
+  const { code, stderr } = await run('unshare', ['-pf', '--mount-proc', process.execPath, fixture('daemon.cjs'), '{}'])
+    .ended
+  assert.equal(code, 1)
+  assert.match(stderr, /ERR_PROCNATIVE_INIT_PROCESS/)
+  assert.match(stderr, /foreground: true/)
+})
+
+test('D14: PID 1 works with foreground: true', needs('root', isRoot), async () => {
+  const { code, stdout, stderr } = await run('unshare', [
+    '-pf',
+    '--mount-proc',
+    process.execPath,
+    fixture('daemon.cjs'),
+    '{"foreground":true}',
+    'end',
+  ]).ended
+  assert.equal(code, 0, stderr)
+  const facts = JSON.parse(stdout)
+  assert.equal(facts.pid, 1)
+  assert.equal(facts.daemon.foreground, true)
+})
+
+test('D17: a second call in the daemon throws ERR_PROCNATIVE_ALREADY_DAEMONIZED', async (t) => {
+  const { more } = await launch(t, {}, { behaviour: 'call again' })
+  assert.equal(JSON.parse(more[0]).code, 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
+})
+
+test('D17: a child of the daemon that calls daemonize() really daemonizes', async (t) => {
+  const directory = temporary(t)
+  const { code, stderr } = await run(process.execPath, [fixture('daemon/nested.cjs'), directory]).ended
+  assert.equal(code, 0, stderr)
+  const outer = factsFrom(t, path.join(directory, 'outer'))
+  const inner = factsFrom(t, path.join(directory, 'inner'))
+  assert.equal(JSON.parse(outer.more[0]).code, 0)
+  assert.notEqual(inner.facts.sid, outer.facts.sid)
+  assert.equal(stat(inner.facts.sid), null)
+  assert.equal(inner.facts.env.PROCNATIVE_DAEMON, undefined)
+})
+
+for (const when of ['before', 'after']) {
+  test(`D17: a daemon that cleans its environment ${when} it loads procnative is one daemon`, async (t) => {
+    const log = path.join(temporary(t), 'log')
+    const { code, stderr } = await runScript(fixture('daemon/cleans-environment.cjs'), [log, when])
+    assert.equal(code, 0, stderr)
+    const { facts } = factsFrom(t, log)
+    assert.deepEqual(facts.env, {})
+    assert.equal(isAlive(facts.pid), true)
+  })
+}
+
+test('D17: the marker of another process means nothing', async (t) => {
+  const { facts } = await launch(t, {}, { env: { ...process.env, PROCNATIVE_DAEMON: `3:1:${process.pid}` } })
+  assert.equal(facts.env.PROCNATIVE_DAEMON, undefined)
+  assert.equal(allPids().includes(facts.pid), true)
+})

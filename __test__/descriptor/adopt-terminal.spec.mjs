@@ -1,0 +1,73 @@
+// H8: adopt() of terminals.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import tty from 'node:tty'
+import { adopted } from '../helpers/adopted.mjs'
+import { isOpen, made } from '../helpers/handles.mjs'
+import { isNode, needs, test } from '../helpers/harness.mjs'
+import { until } from '../helpers/until.mjs'
+
+const NODE = needs('Node.js', isNode)
+
+/** A terminal: what is typed on it, what it shows, and handles of it. */
+function terminal(context) {
+  const [master, both, reads, writes] = made(context, 'terminal')
+  const user = adopted(context, master)
+  let shown = ''
+  user.setEncoding('utf8').on('data', (text) => {
+    shown += text
+  })
+  // EIO, when nobody has the terminal open any more.
+  user.on('error', () => {})
+  return { both, reads, writes, user, shows: (text) => until(() => shown.includes(text), `${text} is shown`) }
+}
+
+for (const end of ['reads', 'both']) {
+  test(`H8: a terminal that is open to ${end} becomes a tty.ReadStream, and what is typed arrives`, NODE, async (t) => {
+    const { [end]: handle, user } = terminal(t)
+    const stream = adopted(t, handle)
+    assert.ok(stream instanceof tty.ReadStream)
+    assert.equal(stream.isTTY, true)
+    assert.throws(() => handle.fd, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
+    stream.setEncoding('utf8')
+    user.write('typed\n')
+    assert.deepEqual(await once(stream, 'data'), ['typed\n'])
+    // It is a terminal also to be changed: without its line discipline, a key is there at once.
+    stream.setRawMode(true)
+    user.write('k')
+    assert.deepEqual(await once(stream, 'data'), ['k'])
+    stream.setRawMode(false)
+  })
+}
+
+test('H8: one that is open to write becomes a tty.WriteStream, and what is written is shown', NODE, async (t) => {
+  const { writes, shows } = terminal(t)
+  const stream = adopted(t, writes)
+  assert.ok(stream instanceof tty.WriteStream)
+  assert.deepEqual([stream.isTTY, stream.getWindowSize().length], [true, 2])
+  assert.throws(() => writes.fd, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
+  stream.write('written\n')
+  await shows('written\r\n')
+})
+
+test('H8: what was typed before is still there', NODE, async (t) => {
+  const { reads, user, shows } = terminal(t)
+  user.write('typed before\n')
+  // The terminal echoes what it has.
+  await shows('typed before')
+  assert.equal(reads.kind, 'tty')
+  const stream = adopted(t, reads)
+  assert.deepEqual(await once(stream.setEncoding('utf8'), 'data'), ['typed before\n'])
+})
+
+for (const end of ['both', 'reads', 'writes']) {
+  test(`H8: to destroy the stream of one that is open to ${end} closes the descriptor`, NODE, async (t) => {
+    const { [end]: handle } = terminal(t)
+    const { fd } = handle
+    const stream = adopted(t, handle)
+    stream.destroy()
+    await once(stream, 'close')
+    await until(() => !isOpen(fd), 'it is closed')
+  })
+}

@@ -1,0 +1,202 @@
+// Descriptors as such: socketpair(), dup(), dup2(), setCloseOnExec() and openFds(). What is sent over sockets is in
+// send-fds.spec.mjs.
+// runtimes: node, bun
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import { dup, dup2, Handle, openFds, recvFds, sendFds, setCloseOnExec, socketpair } from '../../index.js'
+import { close, closedNumber, flagsOf, inodeOf, isCloseOnExec, isOpen, pair, positionOf } from '../helpers/handles.mjs'
+import { test } from '../helpers/harness.mjs'
+import { descriptors } from '../helpers/proc.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
+
+// One past it is no descriptor of any kind.
+const NOBODY = 2 ** 31 - 1
+const EBADF = { name: 'Error', code: 'EBADF', errno: -9 }
+
+/** A descriptor of the test's own. */
+function open(context, path = '/dev/zero') {
+  const fd = fs.openSync(path, 'r')
+  context.after(() => fs.closeSync(fd))
+  return fd
+}
+
+/** One that a call has given, which is to be closed. */
+function owned(context, fd) {
+  context.after(() => close(fd))
+  return fd
+}
+
+// ── socketpair() ──
+
+for (const [type, kind] of [
+  [undefined, 'unix-socket'],
+  ['stream', 'unix-socket'],
+  ['seqpacket', 'unix-seqpacket'],
+  ['dgram', 'unix-dgram'],
+]) {
+  test(`H12: socketpair(${type ?? ''}) is two sockets of that type, connected both ways, close-on-exec`, (t) => {
+    const [a, b] = pair(t, type)
+    assert.ok(a instanceof Handle && b instanceof Handle)
+    assert.deepEqual([a.kind, b.kind, a.name, b.name], [kind, kind, null, null])
+    assert.notEqual(inodeOf(a.fd), inodeOf(b.fd))
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ]) {
+      assert.ok(isCloseOnExec(from.fd))
+      assert.equal(sendFds(from, Buffer.from('word')), 4)
+      assert.equal(recvFds(to).data.toString(), 'word')
+      assert.throws(() => recvFds(from), { code: 'EAGAIN' })
+    }
+  })
+}
+
+test('H12: where there are no descriptors left, and where there is one, socketpair() is EMFILE and leaves none', async () => {
+  assert.deepEqual(await atTheLimit('socketpair'), [
+    { free: 0, code: 'EMFILE', syscall: 'socketpair', left: 0 },
+    { free: 1, code: 'EMFILE', syscall: 'socketpair', left: 0 },
+    { free: 2, value: 2, left: 0 },
+  ])
+})
+
+// ── dup() ──
+
+test('H12: dup() is another descriptor of the same description, close-on-exec', (t) => {
+  const fd = open(t)
+  setCloseOnExec(fd, false)
+  const other = owned(t, dup(fd))
+  assert.notEqual(other, fd)
+  assert.equal(inodeOf(other), inodeOf(fd))
+  assert.deepEqual([isCloseOnExec(fd), isCloseOnExec(other)], [false, true])
+})
+
+test('H12: it shares the position with the first, which an open of the same file would not', (t) => {
+  const fd = open(t, import.meta.filename)
+  const other = owned(t, dup(fd))
+  fs.readSync(fd, Buffer.alloc(10))
+  assert.equal(positionOf(other), 10)
+})
+
+test('H12: dup() of what is closed is EBADF', () => {
+  for (const fd of [closedNumber(), NOBODY]) assert.throws(() => dup(fd), EBADF)
+})
+
+test('H12: where there are no descriptors left, dup() is EMFILE', async () => {
+  const [none, one] = await atTheLimit('dup')
+  assert.deepEqual([none.code, none.left, one], ['EMFILE', 0, { free: 1, value: 1, left: 0 }])
+})
+
+// ── dup2() ──
+
+test('H12: dup2() makes one number what another is; not close-on-exec, whatever it was', (t) => {
+  const from = open(t)
+  for (const before of [true, false]) {
+    const to = open(t, '/dev/null')
+    setCloseOnExec(to, before)
+    assert.equal(dup2(from, to), undefined)
+    assert.equal(inodeOf(to), inodeOf(from))
+    assert.deepEqual([isCloseOnExec(from), isCloseOnExec(to)], [true, false])
+  }
+})
+
+test('H12: it closes what was there: a socket’s peer reads the end', (t) => {
+  const from = open(t)
+  const [a, b] = socketpair()
+  t.after(() => a.close())
+  const to = owned(t, b.take())
+  assert.throws(() => recvFds(a), { code: 'EAGAIN' })
+  dup2(from, to)
+  assert.equal(recvFds(a), null)
+})
+
+test('H12: it opens a number that was closed', (t) => {
+  const from = open(t)
+  // Above all that could be opened meanwhile.
+  const to = 300
+  assert.equal(isOpen(to), false)
+  dup2(from, to)
+  owned(t, to)
+  assert.equal(inodeOf(to), inodeOf(from))
+})
+
+test('H12: onto itself it does nothing, to close-on-exec neither', (t) => {
+  const fd = open(t)
+  const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
+  dup2(fd, fd)
+  assert.deepEqual([inodeOf(fd), flagsOf(fd)], [inode, flags])
+})
+
+test('H12: what is not open, or past the limit, is EBADF, and the other stays what it was', (t) => {
+  const fd = open(t)
+  const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
+  for (const closed of [closedNumber(), NOBODY]) {
+    assert.throws(() => dup2(closed, fd), EBADF)
+    assert.throws(() => dup2(closed, closed), EBADF)
+  }
+  assert.throws(() => dup2(fd, NOBODY), EBADF)
+  assert.deepEqual([inodeOf(fd), flagsOf(fd)], [inode, flags])
+})
+
+// ── setCloseOnExec() ──
+
+test('H12: setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', (t) => {
+  const fd = open(t)
+  const flags = flagsOf(fd)
+  for (const enabled of [false, false, true, true]) {
+    assert.equal(setCloseOnExec(fd, enabled), undefined)
+    assert.equal(isCloseOnExec(fd), enabled)
+  }
+  assert.equal(flagsOf(fd), flags)
+})
+
+test('H12: of what is closed it is EBADF', () => {
+  for (const fd of [closedNumber(), NOBODY]) {
+    for (const enabled of [true, false]) assert.throws(() => setCloseOnExec(fd, enabled), EBADF)
+  }
+})
+
+// ── openFds() ──
+
+test('H12: openFds() is what is open, in ascending order, without what it looked by', (t) => {
+  const from = open(t)
+  const [a, b] = pair(t)
+  // Where numbers in order are not in the order of their digits.
+  for (const to of [1000, 200, 3000]) {
+    dup2(from, to)
+    owned(t, to)
+  }
+  const listed = openFds()
+  const numbers = Object.keys(descriptors()).map(Number)
+  assert.deepEqual(
+    listed,
+    numbers.toSorted((one, other) => one - other),
+  )
+  for (const fd of [0, 1, 2, from, a.fd, b.fd, 200, 1000, 3000]) assert.ok(listed.includes(fd), String(fd))
+  assert.deepEqual(openFds(), listed)
+})
+
+test('H12: of thousands, too', (t) => {
+  const from = open(t)
+  const before = openFds()
+  const many = Array.from({ length: 3000 }, () => dup(from))
+  t.after(() => many.map(close))
+  assert.deepEqual(
+    openFds(),
+    [...before, ...many].toSorted((one, other) => one - other),
+  )
+})
+
+test('H12: where there are no descriptors left, openFds() is EMFILE', async () => {
+  const [none, one] = await atTheLimit('openFds')
+  assert.deepEqual([none.code, none.left, one.code, one.left], ['EMFILE', 0, undefined, 0])
+})
+
+/** What a call comes to where 0, 1, … descriptors can still be opened. */
+async function atTheLimit(name) {
+  const program = [process.execPath, ...scriptCommand(fixture('descriptor/descriptors-limit.mjs'), name)]
+  const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
+  assert.equal(code, 0, stderr)
+  return reports(stdout)
+}

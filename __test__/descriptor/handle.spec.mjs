@@ -1,0 +1,230 @@
+// H8, H5: what a handle is, and who owns its descriptor. What Node.js makes of it is in adopt.spec.mjs, and what becomes of
+// one that nobody keeps in handle-collected.spec.mjs.
+// runtimes: node, bun
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { dup2, Handle, listenUnix, recvFds, sendFds } from '../../index.js'
+import {
+  close,
+  flagsOf,
+  handleOf,
+  inodeOf,
+  isCloseOnExec,
+  isOpen,
+  made,
+  opened,
+  pair,
+  positionOf,
+} from '../helpers/handles.mjs'
+import { isRoot, needs, temporary, test } from '../helpers/harness.mjs'
+import { root } from '../helpers/run.mjs'
+
+const CLOSED = { name: 'Error', code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
+
+// ── Kinds ──
+
+const kinds = (handles) => handles.map(({ kind }) => kind)
+
+/** What fixtures/opens.py opens, by its name there, and what that is. */
+const MADE = {
+  tcp4: ['tcp-server', 'tcp-socket', 'tcp-socket'],
+  tcp6: ['tcp-server', 'tcp-socket', 'tcp-socket'],
+  'tcp, unconnected': ['tcp-socket', 'tcp-socket'],
+  unix: ['unix-server', 'unix-socket', 'unix-socket'],
+  'unix-stream': ['unix-socket', 'unix-server', 'unix-socket', 'unix-socket'],
+  'unix-seqpacket': Array(4).fill('unix-seqpacket'),
+  'unix-dgram': Array(4).fill('unix-dgram'),
+  udp4: Array(4).fill('udp'),
+  udp6: Array(4).fill('udp'),
+  'udp, unbound': ['udp', 'udp'],
+  pipe: ['pipe', 'pipe'],
+  fifo: ['pipe', 'pipe', 'pipe'],
+  terminal: ['tty', 'tty', 'tty', 'tty'],
+  epoll: ['other'],
+  eventfd: ['other'],
+  pidfd: ['other'],
+  netlink: ['other'],
+}
+
+for (const [name, expected] of Object.entries(MADE)) {
+  test(`H8: of what Python opens as '${name}', the kind is told, and nothing is changed by that`, (t) => {
+    const handles = made(t, name)
+    const state = () => handles.map(({ fd }) => [fd, flagsOf(fd), positionOf(fd), inodeOf(fd)])
+    const before = state()
+    assert.deepEqual(kinds(handles), expected)
+    assert.deepEqual(kinds(handles), expected)
+    assert.deepEqual(state(), before)
+  })
+}
+
+test("H8: a raw socket is of kind 'other'", needs('root', isRoot), (t) => {
+  assert.deepEqual(kinds(made(t, 'raw')), ['other'])
+})
+
+test('H8: the kinds of files, directories and character devices', (t) => {
+  const directory = temporary(t)
+  const file = path.join(directory, 'file')
+  for (const [where, flags, kind] of [
+    [file, 'w+', 'file'],
+    [file, 'r', 'file'],
+    [file, 'a', 'file'],
+    ['/proc/self/status', 'r', 'file'],
+    [directory, 'r', 'directory'],
+    ['/proc/self/fd', 'r', 'directory'],
+    ['/dev/null', 'r+', 'character-device'],
+    ['/dev/null', 'w', 'character-device'],
+    ['/dev/zero', 'r', 'character-device'],
+  ]) {
+    assert.equal(opened(t, where, flags).kind, kind, `${where} ${flags}`)
+  }
+})
+
+const isReadable = (file) => {
+  try {
+    fs.closeSync(fs.openSync(file, 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+const block = fs
+  .readdirSync('/dev', { withFileTypes: true })
+  .filter((entry) => entry.isBlockDevice())
+  .map(({ name }) => `/dev/${name}`)
+  .find(isReadable)
+
+test('H8: the kind of block devices', needs('a block device that can be opened', block), (t) => {
+  assert.equal(opened(t, block).kind, 'block-device')
+})
+
+test('H8: to ask what it is takes no byte of what waits to be read', (t) => {
+  for (const type of ['stream', 'seqpacket', 'dgram']) {
+    const [a, b] = pair(t, type)
+    sendFds(a, Buffer.from('waiting'), [a])
+    for (let i = 0; i < 3; i++) assert.ok(b.kind)
+    const { data, handles } = recvFds(b)
+    for (const handle of handles) handle.close()
+    assert.deepEqual([data.toString(), handles.length], ['waiting', 1])
+  }
+})
+
+test('H8: the kind is asked of the kernel each time: what is put in its place is told', (t) => {
+  const [handle] = pair(t)
+  assert.equal(handle.kind, 'unix-socket')
+  dup2(made(t, 'pipe')[0].fd, handle.fd)
+  assert.equal(handle.kind, 'pipe')
+})
+
+// ── Ownership ──
+
+test('H5: a handle is made by procnative only', () => {
+  assert.throws(() => new Handle(), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
+  assert.throws(() => new Handle(0), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
+})
+
+test('H5: `name` is null where there was none, and stays when the descriptor is gone', (t) => {
+  const [handle] = pair(t)
+  assert.equal(handle.name, null)
+  handle.close()
+  assert.equal(handle.name, null)
+})
+
+test('H5: `fd` is the same each time, open and close-on-exec', (t) => {
+  for (const handle of [
+    ...pair(t),
+    ...made(t, 'pipe'),
+    handleOf(t, 0),
+    listenUnix(`@procnative-handle-${process.pid}`),
+  ]) {
+    t.after(() => handle.close())
+    const { fd } = handle
+    assert.ok(Number.isInteger(fd) && fd > 2)
+    assert.equal(handle.fd, fd)
+    assert.ok(isCloseOnExec(fd))
+  }
+})
+
+const ENDS = {
+  'close()': (handle) => handle.close(),
+  'Symbol.dispose': (handle) => handle[Symbol.dispose](),
+}
+for (const [how, end] of Object.entries(ENDS)) {
+  test(`H5: ${how} closes the descriptor, once`, (t) => {
+    const [handle, other] = pair(t)
+    const { fd } = handle
+    const zero = fs.openSync('/dev/zero')
+    assert.equal(end(handle), undefined)
+    assert.equal(isOpen(fd), false)
+    assert.equal(recvFds(other), null)
+    // Who has the number by now keeps it.
+    dup2(zero, fd)
+    t.after(() => {
+      for (const one of [zero, fd]) fs.closeSync(one)
+    })
+    end(handle)
+    handle.close()
+    handle[Symbol.dispose]()
+    assert.equal(fs.readlinkSync(`/proc/self/fd/${fd}`), '/dev/zero')
+  })
+}
+
+test('H5: take() gives the descriptor away: it stays open, whatever is done with the handle', (t) => {
+  const [handle] = pair(t)
+  const { fd } = handle
+  const inode = inodeOf(fd)
+  assert.equal(handle.take(), fd)
+  handle.close()
+  handle[Symbol.dispose]()
+  assert.equal(inodeOf(fd), inode)
+  close(fd)
+})
+
+const USES = {
+  fd: (handle) => handle.fd,
+  kind: (handle) => handle.kind,
+  'adopt()': (handle) => handle.adopt(),
+  'take()': (handle) => handle.take(),
+}
+for (const [use, attempt] of Object.entries(USES)) {
+  test(`H5: ${use} is ERR_PROCNATIVE_HANDLE_CLOSED after close(), Symbol.dispose and take()`, (t) => {
+    const [one, two, three] = made(t, 'tcp4')
+    one.close()
+    two[Symbol.dispose]()
+    const fd = three.take()
+    for (const handle of [one, two, three]) assert.throws(() => attempt(handle), CLOSED)
+    assert.ok(isOpen(fd))
+    close(fd)
+  })
+}
+
+// ── Worker threads ──
+
+const ENDINGS = { 'ends by itself': () => {}, 'is terminated': (worker) => worker.terminate() }
+for (const [how, end] of Object.entries(ENDINGS)) {
+  test(`H5: the handles of a worker thread are closed when it ${how}; what it took stays open`, async (t) => {
+    const script = `
+      const { listenUnix, recvFds, sendFds, socketpair } = require(${JSON.stringify(`${root}index.js`)})
+      const [a, b] = socketpair()
+      sendFds(a, Buffer.from('.'), [a, b])
+      const { handles } = recvFds(b)
+      // Not to be collected before.
+      globalThis.kept = [a, b, handles[0], listenUnix('@procnative-worker-' + process.pid)]
+      const { parentPort } = require('node:worker_threads')
+      parentPort.once('message', () => {})
+      parentPort.postMessage({ kept: globalThis.kept.map(({ fd }) => fd), taken: handles[1].take() })
+    `
+    const worker = new Worker(script, { eval: true })
+    const [{ kept, taken }] = await once(worker, 'message')
+    t.after(() => close(taken))
+    assert.deepEqual([...kept, taken].map(isOpen), Array(5).fill(true))
+    const exit = once(worker, 'exit')
+    end(worker)
+    worker.postMessage('enough')
+    await exit
+    assert.deepEqual([...kept, taken].map(isOpen), [false, false, false, false, true])
+  })
+}

@@ -1,0 +1,63 @@
+// The examples do what they say, and notice when it is not so.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus } from '../../index.js'
+import { opened, release } from '../helpers/fifo.mjs'
+import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
+import { isAlive } from '../helpers/proc.mjs'
+import { fixture, root, run, runScript } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+const demo = path.join(root, 'examples/http-daemon/demo.js')
+
+test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', async () => {
+  const { code, stdout, stderr } = await run(process.execPath, [demo]).ended
+  assert.equal(code, 0, stdout + stderr)
+  assert.doesNotMatch(stdout, /✖/)
+  assert.match(stdout, /All as it should be/)
+})
+
+const FIFOS = needs('mkfifo', hasProgram('mkfifo'))
+
+test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFOS, async (t) => {
+  const directory = temporary(t)
+  const pidFile = path.join(directory, 'pid')
+  const hold = path.join(directory, 'hold')
+  await run('mkfifo', [hold]).ended
+  const preload = `--require ${fixture('package/held-successor.cjs')}`
+  const env = { ...process.env, DIRECTORY: directory, PORT: '0', HOLD: hold, NODE_OPTIONS: preload }
+  // The signal comes before there is a successor, or while that one starts.
+  for (const before of [async () => undefined, () => opened(hold)]) {
+    const { code, stderr } = await runScript(path.join(root, 'examples/zero-downtime/server.js'), [], { env })
+    assert.equal(code, 0, stderr)
+    const { pid } = daemonStatus(pidFile)
+    process.kill(pid, 'SIGHUP')
+    const held = await before()
+    process.kill(pid, 'SIGTERM')
+    await until(() => fs.existsSync(`${hold}.told`), 'the predecessor has the signal')
+    fs.rmSync(`${hold}.told`)
+    if (held === undefined) await release(hold)
+    else fs.closeSync(held)
+    await until(() => !isAlive(pid), 'the predecessor has ended')
+    await until(() => !daemonStatus(pidFile).running, 'the successor has ended')
+  }
+})
+
+test('D25: examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', async () => {
+  const program = path.join(root, 'examples/zero-downtime/main.js')
+  const { code, stdout, stderr } = await run(process.execPath, [program]).ended
+  assert.equal(code, 0, stdout + stderr)
+  assert.match(stdout, /✔ it has replaced itself 20 times/)
+  assert.match(stdout, /✔ not one request has failed/)
+  assert.match(stdout, /✔ there was no moment without a holder of the pid file/)
+  assert.doesNotMatch(stdout, /✖/)
+})
+
+test('I1: the demo ends with 1 when something is off', async () => {
+  const env = { ...process.env, NODE_OPTIONS: `--require ${fixture('package/refuse-to-listen.cjs')}` }
+  const { code, stdout } = await run(process.execPath, [demo], { env }).ended
+  assert.equal(code, 1)
+  assert.match(stdout, /✖ the launcher has ended, with 0/)
+})

@@ -1,0 +1,145 @@
+// What is hostile without being of a wrong type: nothing of it ends the process, starts one, or leaves a trace.
+
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { test } from '../helpers/harness.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, oneArena, run, runScript, scriptCommand } from '../helpers/run.mjs'
+
+const binding = createRequire(import.meta.url)('../../lib/core/native.js')
+
+// What each call is to come to; for the rest, any error will do.
+const ANY = undefined
+const NOT_THERE = 'ENOENT chdir'
+const EXPECTED = {
+  options: {
+    'a getter that throws': /thrown by umask/,
+    'a getter that throws, of a key that is not known': 'ERR_INVALID_ARG_VALUE',
+    'a getter that changes its mind': ANY,
+    'a getter that changes its mind later': NOT_THERE,
+    'a proxy': NOT_THERE,
+    'a proxy whose traps throw': /thrown by a trap/,
+    'a revoked proxy': ANY,
+    'a revoked proxy of an array': ANY,
+    'a revoked proxy for a string': ANY,
+    'a null prototype': NOT_THERE,
+    'a frozen object': NOT_THERE,
+    'an own __proto__': 'ERR_INVALID_ARG_VALUE',
+    'an own constructor': 'ERR_INVALID_ARG_VALUE',
+    'an own toString': 'ERR_INVALID_ARG_VALUE',
+    'a hostile constructor': ANY,
+    'a constructor that throws': ANY,
+    'an object that is a number to some': 'ERR_INVALID_ARG_TYPE',
+    'a boxed number': 'ERR_INVALID_ARG_TYPE',
+    'a boxed string': 'ERR_INVALID_ARG_TYPE',
+  },
+  strings: {
+    'a cwd of 5,000 characters': 'ENAMETOOLONG chdir',
+    'a cwd of 10 MB': ANY,
+    'a stdout of 10 MB': 'ENAMETOOLONG open',
+    'a user of 10 MB': ANY,
+    'a group of 10 MB': ANY,
+    'a ready of 10 MB': 'ERR_INVALID_ARG_VALUE',
+    'a key of 64 KiB': 'ERR_INVALID_ARG_VALUE',
+    'a cwd with a lone surrogate': NOT_THERE,
+    'a stdout with a lone surrogate': 'ENOENT open',
+    'a user with a lone surrogate': 'ERR_UNKNOWN_CREDENTIAL',
+    'a key with a lone surrogate': 'ERR_INVALID_ARG_VALUE',
+  },
+  lists: {
+    'keep with a hole': 'ERR_INVALID_ARG_TYPE',
+    'keep of holes': 'ERR_INVALID_ARG_TYPE',
+    'keep of 100,000': ANY,
+    'keep of 2**32-1 holes': 'ERR_INVALID_ARG_TYPE',
+    'keep whose entries throw': /thrown by fd/,
+    'keep with a revoked proxy': ANY,
+    'keep, a revoked proxy': ANY,
+    'keep, a proxy of an array': NOT_THERE,
+    'keep of a class that makes others': ANY,
+    'keep with a getter for a descriptor that changes': ANY,
+    'keep with a _handle that is no handle': ANY,
+    'keep with a descriptor that is closed': /EBADF/,
+  },
+  foreground: {
+    'foreground, a descriptor that is closed': /EBADF/,
+    'foreground, a cwd that is not there': NOT_THERE,
+    'foreground, a user that is not there': 'ERR_UNKNOWN_CREDENTIAL',
+  },
+  listen: {
+    "LISTEN_FDS='1000000000'": /EBADF/,
+    "LISTEN_FDS='-1'": NOT_THERE,
+    "LISTEN_FDS='x'": NOT_THERE,
+    "LISTEN_FDS=''": NOT_THERE,
+  },
+  markers: {},
+  files: {},
+}
+const ELSE = { markers: NOT_THERE }
+
+function complaint({ label, threw, code, syscall, message, changed }, expected) {
+  const came = syscall === undefined ? code : `${code} ${syscall}`
+  if (threw !== true) return `${label}: was let through`
+  if (typeof expected === 'string' && came !== expected) return `${label}: ${came}, not ${expected}: ${message}`
+  if (expected instanceof RegExp && !expected.test(message)) return `${label}: not ${expected}: ${message}`
+  if (code === 'ERR_PROCNATIVE_DAEMON_EXITED') return `${label}: a daemon was started`
+  if (Object.keys(changed).length > 0) return `${label}: changed ${JSON.stringify(changed)}`
+  return null
+}
+
+const TITLES = {
+  options: 'options that throw, lie or are not what they seem',
+  strings: 'strings that are too long or no text',
+  lists: 'lists with holes, of 100,000 entries or of impostors',
+  foreground: 'what is refused in the foreground',
+  listen: 'a LISTEN_FDS that is no count of descriptors',
+  markers: 'a marker that is garbage',
+  files: 'a marker that names what is no link',
+}
+
+for (const [group, expected] of Object.entries(EXPECTED)) {
+  test(`E3: ${TITLES[group]}: an error, and nothing has changed`, async () => {
+    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
+    const lines = reports(ended.stdout)
+    assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], lines.at(-1)?.label)
+    const told = lines.filter(({ threw }) => threw !== undefined)
+    assert.ok(told.length > 0)
+    const missing = Object.keys(expected).filter((label) => !told.some((one) => one.label === label))
+    assert.deepEqual(missing, [])
+    const complaints = told.map((one) => complaint(one, expected[one.label] ?? ELSE[group])).filter(Boolean)
+    assert.deepEqual(complaints, [])
+  })
+}
+
+// To end the process, and to close any descriptor, is what these are for, or to take it over, and close it if that fails.
+const DEADLY = ['exitNow', 'close', 'openChannel', 'openListener']
+const functions = Object.keys(binding).filter((one) => typeof binding[one] === 'function' && !DEADLY.includes(one))
+for (const name of functions) {
+  test(`E3: the native ${name}() takes anything that JavaScript can pass without ending the process`, async () => {
+    const ended = await runScript(fixture('package/arguments-binding.mjs'), [name], { detached: true, timeout: 60_000 })
+    const lines = reports(ended.stdout)
+    assert.deepEqual([ended.code, ended.signal], [0, null], `${lines.at(-1)?.call} ${ended.stderr}`)
+    const { calls, reached, odd } = lines.at(-1)
+    assert.ok(calls > 80, `${calls} calls`)
+    // What is refused for its type only would show nothing of what lies behind.
+    if (name === 'launch') assert.ok(reached > 100, `${reached} of ${calls} calls came to the kernel`)
+    assert.deepEqual(odd, [])
+  })
+}
+
+test('E3: a link to a launcher is released once, whatever it is told', async () => {
+  const program = [process.execPath, ...scriptCommand(fixture('package/arguments-link.mjs'))]
+  const ended = await run('python3', [fixture('package/arguments-link.py'), ...program]).ended
+  assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
+  assert.deepEqual(reports(ended.stdout), [
+    { settings: 'settings' },
+    { released: 'undefined', closed: 'EBADF' },
+    { again: 'undefined', told: 'undefined' },
+  ])
+})
+
+test('E3: a system call that fails at the end of the stack is an error', async () => {
+  const ended = await runScript(fixture('package/hostile-depth.mjs'))
+  assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
+  const [{ outcomes, ...rest }] = reports(ended.stdout)
+  assert.deepEqual([outcomes, rest], [Array(3).fill('RangeError'), { after: 'EBADF', isDeep: true }])
+})

@@ -1,0 +1,19 @@
+// A property that untrusted JSON has put on Object.prototype is not an option, a variable or an answer of the kernel.
+
+import assert from 'node:assert/strict'
+import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, runScript } from '../helpers/run.mjs'
+
+test('all functions: take nothing from Object.prototype', needs('Node.js', isNode), async (context) => {
+  const { stdout, stderr, code } = await runScript(fixture('package/polluted.mjs'), [temporary(context)])
+  assert.deepEqual([code, stderr], [0, ''])
+  const [{ before, during, caught, uncalled, known }] = reports(stdout)
+  assert.deepEqual(caught, [])
+  for (const [name, answer] of Object.entries(before)) {
+    const untimed = (text) => text.replaceAll(/-[01]\b/g, '')
+    assert.equal(untimed(during[name]), untimed(answer), name)
+  }
+  assert.deepEqual(uncalled, [], 'fixtures/polluted.mjs calls all that is exported')
+  for (const option of ['authorize', 'mode', 'user', 'force', 'channel', 'identity']) assert.ok(known.includes(option))
+})

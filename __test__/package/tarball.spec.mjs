@@ -1,0 +1,62 @@
+// What `npm pack` makes: what is in it, and how large it is.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { test } from '../helpers/harness.mjs'
+import { root } from '../helpers/run.mjs'
+import { linksOf } from './helpers/pages.mjs'
+
+// A tenth above what they are: more is to be somebody's decision. The binary is four fifths of what is downloaded.
+const BUDGET = { binary: 1_270_000, packed: 900_000, unpacked: 2_300_000 }
+
+// Without its scripts: they would build the addon anew, and it is loaded here.
+const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+  cwd: root,
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'ignore'],
+})
+// npm 11 gives an array, npm 12 an object by name.
+const [{ files, size, unpackedSize }] = Object.values(JSON.parse(output))
+const names = files.map((file) => file.path)
+
+test('I2: the tarball has the binary, and what it takes to build one', () => {
+  const binaries = files.filter((file) => file.path.endsWith('.node'))
+  assert.equal(binaries.length, 1, names.join(' '))
+  assert.match(binaries[0].path, /^procnative\.linux-[a-z0-9]+-[a-z]+\.node$/)
+  for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs', 'scripts/build.js']) {
+    assert.ok(names.includes(name), name)
+  }
+})
+
+test('I2: the tarball has every file that the package loads or declares, and none of the tests', () => {
+  const { main, types } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
+  const entries = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
+  const lib = entries.filter((name) => name.endsWith('.js')).map((name) => `lib/${name}`)
+  for (const name of [main, types, 'LICENSE', 'README.md', ...lib]) assert.ok(names.includes(name), name)
+  const strange = names.filter((name) => /^(__test__|tests|benchmark|target|node_modules|\.)/.test(name))
+  assert.deepEqual(strange, [])
+})
+
+test('I2: no page in the tarball leads to a file that is not in it', () => {
+  for (const name of names.filter((name) => name.endsWith('.md'))) {
+    const targets = linksOf(fs.readFileSync(path.join(root, name), 'utf8'))
+    for (const target of targets) assert.ok(names.includes(path.join(path.dirname(name), target)), `${name}: ${target}`)
+  }
+})
+
+test('I2: the package has no script that package managers run, or block, at install', () => {
+  const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
+  // `prepare` too: npm takes it for one where the package was installed from a tarball.
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.equal(scripts[name], undefined, name)
+  // Where it is, npm runs node-gyp unasked.
+  assert.ok(!names.includes('binding.gyp'))
+})
+
+test('I2: the tarball stays within its budget', () => {
+  const binary = files.find((file) => file.path.endsWith('.node')).size
+  assert.ok(binary <= BUDGET.binary, `the binary has ${binary} bytes`)
+  assert.ok(size <= BUDGET.packed, `packed, it has ${size} bytes`)
+  assert.ok(unpackedSize <= BUDGET.unpacked, `unpacked, it has ${unpackedSize} bytes`)
+})

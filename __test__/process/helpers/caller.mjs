@@ -1,0 +1,112 @@
+// Processes that make the calls they are told: the tests' side of fixtures/session-caller.mjs.
+
+import { spawn } from 'node:child_process'
+import net from 'node:net'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { temporary } from '../../helpers/harness.mjs'
+import { fixture, run, scriptCommand } from '../../helpers/run.mjs'
+import { until } from '../../helpers/until.mjs'
+
+const PYTHON = 'python3'
+
+const GONE = new Error('it has died')
+
+/** Where callers report, until the test is over. With it end all of them, also those that are stopped. */
+export async function callers(context) {
+  const address = path.join(temporary(context), 'callers')
+  const present = new Map()
+  const sockets = new Set()
+  const server = net.createServer((socket) => {
+    sockets.add(socket)
+    const caller = new Caller(socket, (name) => present.set(name, caller))
+  })
+  await new Promise((resolve) => server.listen(address, resolve))
+  context.after(() => {
+    for (const caller of present.values()) caller.kill()
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+
+  const command = (name) => scriptCommand(fixture('process/session-caller.mjs'), address, name)
+  const named = (name) => until(() => present.get(name), `${name} is there`)
+  return {
+    named,
+    command: (name) => [process.execPath, ...command(name)],
+    /** A caller that is a child of the test's; `ended` tells how it ends. */
+    async start(name, { prefix = [], ...options } = {}) {
+      const [program, ...args] = [...prefix, process.execPath, ...command(name)]
+      const { ended } = run(program, args, options)
+      return Object.assign(await named(name), { ended })
+    },
+    /** A caller that is a child of another's, in the same group and session. */
+    async startFrom(parent, name) {
+      await parent.call('start', process.execPath, command(name))
+      return named(name)
+    },
+  }
+}
+
+class Caller {
+  #socket
+  #asked = 0
+  #answers = []
+  pid = null
+  events = []
+
+  constructor(socket, enter) {
+    this.#socket = socket
+    // Who is killed with something unread resets the connection.
+    socket.on('error', () => {})
+    createInterface({ input: socket }).on('line', (line) => {
+      const { name, pid, event, ...answer } = JSON.parse(line)
+      if (event) return this.events.push(event)
+      if (name === undefined) return this.#answers.push(answer)
+      this.pid = pid
+      enter(name)
+    })
+  }
+
+  /** Has it make a call; resolves with the result, or rejects with the error's name, message and properties. */
+  async call(order, ...args) {
+    const number = this.#asked++
+    this.#socket.write(`${JSON.stringify({ order, args })}\n`)
+    const answered = () => this.#answers[number] ?? (this.#socket.readyState === 'open' ? null : { error: GONE })
+    const { value, error } = await until(answered, `${this.pid} answers ${order}()`)
+    if (error) throw error
+    return value
+  }
+
+  /** Waits for an event with these properties. */
+  told(properties) {
+    const fits = (event) => Object.entries(properties).every(([name, value]) => event[name] === value)
+    return until(() => this.events.find(fits), `${this.pid} tells ${JSON.stringify(properties)}`)
+  }
+
+  // Its end may take others along, a terminal's leader the foreground group: those are on their way out, too.
+  kill() {
+    try {
+      if (this.#socket.readyState === 'open') process.kill(this.pid, 'SIGKILL')
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** A terminal that a caller leads the session of; tells how each of its processes ended that lost its parent. */
+export async function terminal(office, { prefix = [] } = {}) {
+  const args = [fixture('process/session-terminal.py'), ...prefix, ...office.command('leader')]
+  const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const said = []
+  createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
+  const leader = await office.named('leader')
+  const { name } = await until(() => said.find((line) => line.name), 'the name of the terminal')
+  return {
+    name,
+    leader,
+    keeper: child.pid,
+    type: (text) => child.stdin.write(`type ${text}\n`),
+    hangUp: () => child.stdin.write('hang up\n'),
+    endOf: (pid) => until(() => said.find((line) => line.pid === pid), `the end of ${pid}`),
+  }
+}

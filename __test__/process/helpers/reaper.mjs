@@ -1,0 +1,76 @@
+// The tests' side of orphans-reaper.mjs.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fixture } from '../../helpers/run.mjs'
+import { until } from '../../helpers/until.mjs'
+
+/** A process that makes the calls it is told, and to which nothing else happens. */
+export class Reaper {
+  #child
+  #asked = 0
+  #answers = []
+  pid = null
+  events = []
+
+  constructor(prefix) {
+    const [program, ...args] = [...prefix, process.execPath, fixture('process/orphans-reaper.mjs')]
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      const { event, pid, number, ...answer } = JSON.parse(line)
+      if (event) this.events.push(event)
+      else if (pid) this.pid = pid
+      else this.#answers[number] = answer
+    })
+  }
+
+  static async start(context, prefix = []) {
+    const reaper = new Reaper(prefix)
+    context.after(() => reaper.#end())
+    await until(() => reaper.pid, 'the reaper is there')
+    return reaper
+  }
+
+  async #end() {
+    const exit = once(this.#child, 'exit')
+    this.#child.stdin.end()
+    assert.deepEqual(await exit, [0, null])
+  }
+
+  async call(order, ...args) {
+    const number = this.#asked++
+    this.#child.stdin.write(`${JSON.stringify({ order, args })}\n`)
+    const { value, error } = await until(() => this.#answers[number], `the reaper answers ${order}()`)
+    if (error) throw Object.assign(new Error(error.message), error)
+    return value
+  }
+
+  all(properties) {
+    const fits = (event) => Object.entries(properties).every(([name, value]) => event[name] === value)
+    return this.events.filter(fits)
+  }
+
+  /** Waits for an event with these properties. It asks for nothing: whatever wakes the reaper, it is not us. */
+  told(properties) {
+    return until(() => this.all(properties)[0], `the reaper tells ${JSON.stringify(properties)}`)
+  }
+
+  inState(pid, state) {
+    return until(async () => (await this.call('state', pid)) === state, `${pid} is in state ${state}`)
+  }
+
+  /** Over when an orphan that has died since this was called was reaped: one that died before would be, too. */
+  async anotherReaped(name) {
+    const pid = await this.call('orphan', 'exit 0')
+    await this.told({ heard: name, pid })
+  }
+}
+
+/** A zombie of a reaper's that nothing reaps as yet. */
+export async function zombie(reaper, script) {
+  const pid = await reaper.call('orphan', script)
+  await reaper.inState(pid, 'Z')
+  return pid
+}

@@ -1,0 +1,276 @@
+// P3: jobs of a shell, on a real terminal: groups, the foreground, and what is typed. And terminals of one's own.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { controllingTerminal } from '../../index.js'
+import { continued, exited, killed, started, stopped, told } from '../helpers/children.mjs'
+import { end } from '../helpers/daemon.mjs'
+import { temporary, test } from '../helpers/harness.mjs'
+import { stat } from '../helpers/proc.mjs'
+import { pty } from '../helpers/pty.mjs'
+import { fixture } from '../helpers/run.mjs'
+import { facts, refusal } from './fixtures/spawn-refusals.mjs'
+import { callers, terminal } from './helpers/caller.mjs'
+
+const [CTRL_C, CTRL_D, CTRL_Z] = ['\x03', '\x04', '\x1a']
+
+/** A shell that leads the session of a terminal, which it has open as `fd`, and what it can start. */
+async function shellOnTerminal(context) {
+  const office = await callers(context)
+  const shellCommand = (name) =>
+    office
+      .command(name)
+      .map((one) => (one === fixture('process/session-caller.mjs') ? fixture('process/job-shell.mjs') : one))
+  const { leader: shell, ...tty } = await terminal({ ...office, command: shellCommand })
+  const fd = await shell.call('open', '/dev/tty')
+
+  async function startCaller(command, name, options) {
+    const [file, ...args] = command(name)
+    const pid = await shell.call('job', file, args, options)
+    const caller = await office.named(name)
+    assert.equal(caller.pid, pid)
+    return caller
+  }
+  return {
+    ...tty,
+    shell,
+    fd,
+    foreground: { processGroup: 0, foreground: fd },
+    /** A program as a job of a shell's, by its pid. */
+    async start(by, file, args, options) {
+      const pid = await by.call('job', file, args, options)
+      context.after(() => end(pid))
+      return pid
+    },
+    /** A caller as a job, and another shell. */
+    job: (name, options) => startCaller(office.command, name, options),
+    innerShell: (name, options) => startCaller(shellCommand, name, options),
+  }
+}
+
+const waitpid = async (by, ...args) => told(await by.call('waitpid', ...args))
+
+/** Nothing has happened to a caller that it would tell of. What it is asked twice, it has told of all before. */
+async function hasHeardNothing(caller) {
+  await caller.call('getsid')
+  await caller.call('getsid')
+  assert.deepEqual(caller.events, [])
+}
+
+// ── A shell's jobs ──
+
+test('P3: with `processGroup: 0` and `foreground` the child has the terminal before it runs', async (t) => {
+  const { shell, start, foreground } = await shellOnTerminal(t)
+  const script = 'import os; os._exit(0 if os.tcgetpgrp(0) == os.getpgrp() == os.getpid() != os.getsid(0) else 1)'
+  for (let round = 0; round < 20; round++) {
+    const pid = await start(shell, 'python3', ['-Sc', script], foreground)
+    assert.deepEqual(await waitpid(shell, pid), exited(pid, 0))
+  }
+})
+
+test('P3: Ctrl-C reaches the child in the foreground, and not the caller; waitpid() tells so', async (t) => {
+  const { shell, fd, start, foreground, type } = await shellOnTerminal(t)
+  await shell.call('catch', 'SIGINT')
+  const pid = await start(shell, 'sleep', ['1000'], foreground)
+  type(CTRL_C)
+  assert.deepEqual(await waitpid(shell, pid), killed(pid, 'SIGINT'))
+  await hasHeardNothing(shell)
+
+  // With the terminal back, it is the shell's.
+  await shell.call('tcsetpgrp', fd, shell.pid)
+  type(CTRL_C)
+  await shell.told({ caught: 'SIGINT' })
+})
+
+test('P3: Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the foreground', async (t) => {
+  const { shell, fd, job, foreground, type } = await shellOnTerminal(t)
+  for (const signal of ['SIGINT', 'SIGTSTP', 'SIGTTOU', 'SIGTTIN']) await shell.call('catch', signal)
+  const child = await job('job', foreground)
+  await child.call('catch', 'SIGINT')
+
+  type(CTRL_Z)
+  assert.deepEqual(await waitpid(shell, child.pid, { untraced: true }), stopped(child.pid, 'SIGTSTP'))
+  assert.equal(stat(child.pid).state, 'T')
+  assert.equal(await shell.call('tcgetpgrp', fd), child.pid)
+  await hasHeardNothing(shell)
+
+  await shell.call('tcsetpgrp', fd, shell.pid)
+  type(CTRL_C)
+  await shell.told({ caught: 'SIGINT' })
+  shell.events.length = 0
+
+  await shell.call('tcsetpgrp', fd, child.pid)
+  await shell.call('signal', -child.pid, 'SIGCONT')
+  assert.deepEqual(await waitpid(shell, child.pid, { continued: true }), continued(child.pid))
+  // Of the Ctrl-C that was the shell's, it has not heard.
+  await hasHeardNothing(child)
+
+  type(CTRL_C)
+  await child.told({ caught: 'SIGINT' })
+  await hasHeardNothing(shell)
+})
+
+test('P3: children that join a group by `processGroup` are one job: Ctrl-C reaches all of them', async (t) => {
+  const { shell, start, foreground, type } = await shellOnTerminal(t)
+  await shell.call('catch', 'SIGINT')
+  const first = await start(shell, 'sleep', ['1000'], foreground)
+  const second = await start(shell, 'sleep', ['1000'], { processGroup: first })
+  assert.equal(stat(second).pgrp, first)
+  type(CTRL_C)
+  for (const pid of [first, second]) assert.deepEqual(await waitpid(shell, pid), killed(pid, 'SIGINT'))
+  await hasHeardNothing(shell)
+})
+
+test('P3: a child in a group of its own without `foreground` is in the background: Ctrl-C is the caller’s', async (t) => {
+  const { shell, fd, job, type } = await shellOnTerminal(t)
+  const child = await job('job', { processGroup: 0 })
+  for (const one of [shell, child]) await one.call('catch', 'SIGINT')
+  assert.equal(await shell.call('tcgetpgrp', fd), shell.pid)
+  type(CTRL_C)
+  await shell.told({ caught: 'SIGINT' })
+  await hasHeardNothing(child)
+})
+
+test('P3: a job in the background that reads is stopped by SIGTTIN, and reads once it is in the foreground', async (t) => {
+  const { shell, fd, start, type } = await shellOnTerminal(t)
+  const file = path.join(temporary(t), 'read')
+  fs.writeFileSync(file, '')
+  const stdio = ['inherit', await shell.call('open', file), 'inherit']
+  const pid = await start(shell, 'cat', [], { processGroup: 0, stdio })
+  assert.deepEqual(await waitpid(shell, pid, { untraced: true }), stopped(pid, 'SIGTTIN'))
+
+  await shell.call('tcsetpgrp', fd, pid)
+  await shell.call('signal', -pid, 'SIGCONT')
+  type(`hello${CTRL_D}${CTRL_D}`)
+  assert.deepEqual(await waitpid(shell, pid), exited(pid, 0))
+  assert.equal(fs.readFileSync(file, 'utf8'), 'hello')
+})
+
+test('P3: `foreground` works from the background: SIGTTOU stops neither the child nor the caller', async (t) => {
+  const { shell, fd, start, innerShell } = await shellOnTerminal(t)
+  // A group with a parent in the session: SIGTTOU would stop its members.
+  const inner = await innerShell('inner', { processGroup: 0 })
+  assert.equal(await shell.call('tcgetpgrp', fd), shell.pid)
+  const own = await inner.call('open', '/dev/tty')
+  await inner.call('catch', 'SIGTTOU')
+  const pid = await start(inner, 'sleep', ['1000'], { processGroup: 0, foreground: own })
+  assert.equal(await inner.call('tcgetpgrp', own), pid)
+  assert.notEqual(stat(pid).state, 'T')
+  await hasHeardNothing(inner)
+  assert.equal(await shell.call('waitpid', inner.pid, { nohang: true, untraced: true }), null)
+})
+
+test('P3: `foreground` alone has the caller’s own group in the foreground', async (t) => {
+  const { shell, fd, start, innerShell } = await shellOnTerminal(t)
+  const inner = await innerShell('inner', { processGroup: 0 })
+  const own = await inner.call('open', '/dev/tty')
+  const pid = await start(inner, 'sleep', ['1000'], { foreground: own })
+  assert.equal(stat(pid).pgrp, inner.pid)
+  assert.equal(await shell.call('tcgetpgrp', fd), inner.pid)
+})
+
+for (const [what, file, options] of [
+  ['the program', '/no such', {}],
+  ['the directory', 'true', { cwd: '/no such' }],
+]) {
+  test(`P2, E3: where ${what} is not there, the terminal’s foreground stays what it was`, async (t) => {
+    const { shell, fd, foreground, type } = await shellOnTerminal(t)
+    await shell.call('catch', 'SIGINT')
+    await assert.rejects(shell.call('job', file, [], { ...foreground, ...options }), { code: 'ENOENT' })
+    assert.equal(await shell.call('tcgetpgrp', fd), shell.pid)
+    type(CTRL_C)
+    await shell.told({ caught: 'SIGINT' })
+  })
+}
+
+// ── A terminal of one's own ──
+
+/** A caller that is a child of this process. */
+async function child(context, options) {
+  const office = await callers(context)
+  const [file, ...args] = office.command('child')
+  started(context, file, args, options)
+  return office.named('child')
+}
+
+for (const [what, options] of [
+  ['with `session`', { session: true }],
+  ['by itself', {}],
+]) {
+  test(`P3: controllingTerminal, ${what}, gives the child’s session its terminal: /dev/tty opens`, async (t) => {
+    const { name, fd } = await pty(t)
+    const before = controllingTerminal()
+    const own = await child(t, { ...options, controllingTerminal: fd })
+    const { session, pgrp } = stat(own.pid)
+    assert.deepEqual({ session, pgrp }, { session: own.pid, pgrp: own.pid })
+    assert.equal(await own.call('controllingTerminal'), name)
+    const tty = await own.call('open', '/dev/tty')
+    assert.equal(await own.call('tcgetsid', tty), own.pid)
+    assert.equal(await own.call('tcgetpgrp', tty), own.pid)
+    assert.equal(controllingTerminal(), before)
+  })
+}
+
+for (const [what, file, options, code] of [
+  ['the program is not there', '/no such', {}, 'ENOENT'],
+  ['the program may not be run', '/etc/passwd', {}, 'EACCES'],
+  ['the directory is not there', 'true', { cwd: '/no such' }, 'ENOENT'],
+]) {
+  test(`P2, E3: where ${what}, the terminal that the child was to have is nobody’s again, and not hung up`, async (t) => {
+    const { fd } = await pty(t)
+    for (let i = 0; i < 20; i++) {
+      const refused = facts(refusal(file, [], { stdio: 'ignore', controllingTerminal: fd, ...options }))
+      assert.equal(refused.code, code)
+    }
+    fs.writeSync(fd, 'x')
+    const owner = started(t, 'sleep', ['1000'], { controllingTerminal: fd })
+    assert.equal(stat(owner.pid).tty, fs.fstatSync(fd).rdev)
+  })
+}
+
+test('P3: `session` alone has no terminal: /dev/tty gives ENXIO', async (t) => {
+  const own = await child(t, { session: true })
+  assert.equal(await own.call('controllingTerminal'), null)
+  await assert.rejects(own.call('open', '/dev/tty'), { code: 'ENXIO' })
+})
+
+test('P3: Ctrl-C at the terminal that a child was given ends the child', async (t) => {
+  const { fd, type } = await pty(t)
+  const sleeper = started(t, 'sleep', ['1000'], { controllingTerminal: fd, foreground: fd, stdio: [fd, fd, fd] })
+  type(CTRL_C)
+  assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGINT'))
+})
+
+test('P3: the end of the terminal that a child was given is the end of the child', async (t) => {
+  const { fd, hangUp } = await pty(t)
+  const sleeper = started(t, 'sleep', ['1000'], { session: true, controllingTerminal: fd })
+  hangUp()
+  assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGHUP'))
+})
+
+test('P2: what is no terminal, is another session’s, or is closed, is the error of ioctl or tcsetpgrp', async (t) => {
+  const { fd } = await pty(t)
+  const owner = started(t, 'sleep', ['1000'], { controllingTerminal: fd })
+  const file = fs.openSync('/dev/null')
+  t.after(() => fs.closeSync(file))
+  const refused = (options) => facts(refusal('true', [], { stdio: 'ignore', ...options }))
+
+  const errors = (syscall) => ({
+    ENOTTY: { code: 'ENOTTY', errno: -25, syscall },
+    EPERM: { code: 'EPERM', errno: -1, syscall },
+    EBADF: { code: 'EBADF', errno: -9, syscall },
+  })
+  const { ENOTTY, EPERM, EBADF } = errors('ioctl')
+  assert.deepEqual(refused({ controllingTerminal: file }), ENOTTY)
+  assert.deepEqual(refused({ controllingTerminal: fd }), EPERM)
+  assert.deepEqual(refused({ controllingTerminal: 2 ** 31 - 1 }), EBADF)
+  for (const options of [{}, { processGroup: 0 }, { session: true }]) {
+    assert.deepEqual(refused({ ...options, foreground: file }), errors('tcsetpgrp').ENOTTY)
+    assert.deepEqual(refused({ ...options, foreground: fd }), errors('tcsetpgrp').ENOTTY)
+    assert.deepEqual(refused({ ...options, foreground: 2 ** 31 - 1 }), errors('tcsetpgrp').EBADF)
+  }
+  // The one that has the terminal, keeps it.
+  assert.equal(stat(owner.pid).tty, fs.fstatSync(fd).rdev)
+})

@@ -1,0 +1,190 @@
+// P3, P4, W3: Process, and openProcess().
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import { openProcess, wait, waitpid } from '../../index.js'
+import { exited, grandchild, killed, shell, sleeper, told, unknown } from '../helpers/children.mjs'
+import { hasProgram, isRoot, needs, test } from '../helpers/harness.mjs'
+import { descriptors, isAlive, stat } from '../helpers/proc.mjs'
+import { reports } from '../helpers/report.mjs'
+import { fixture, run, scriptCommand } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+const NOBODY = 2 ** 31 - 1
+
+const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
+
+test('P4: child.wait() resolves as often as it is called, before and after the end', async (t) => {
+  const child = shell(t, 'kill -STOP $$; exit 11')
+  await until(() => stat(child.pid).state === 'T')
+  const waits = Array.from({ length: 100 }, () => child.wait())
+  child.kill('SIGCONT')
+  const [first, ...rest] = await Promise.all(waits)
+  assert.deepEqual(told(first), exited(child.pid, 11))
+  for (const status of rest) assert.deepEqual(status, first)
+  assert.equal(stat(child.pid), null)
+  for (let i = 0; i < 100; i++) assert.deepEqual(await child.wait(), first)
+})
+
+test('P4: one that has ended long before, is waited for by child.wait()', async (t) => {
+  const child = shell(t, 'exit 12')
+  await isZombie(child.pid)
+  assert.deepEqual(told(await child.wait()), exited(child.pid, 12))
+})
+
+test('P3: kill() sends SIGTERM, or a signal by name or number', async (t) => {
+  for (const [args, signal] of [
+    [[], 'SIGTERM'],
+    [['SIGKILL'], 'SIGKILL'],
+    [['SIGUSR2'], 'SIGUSR2'],
+    [[1], 'SIGHUP'],
+    [[36], 'SIGRTMIN+2'],
+    [['SIGRTMIN'], 'SIGRTMIN'],
+    [['SIGRTMIN+1'], 'SIGRTMIN+1'],
+    [['SIGRTMIN+30'], 'SIGRTMIN+30'],
+  ]) {
+    const child = sleeper(t)
+    assert.equal(child.kill(...args), true)
+    assert.deepEqual(told(await child.wait()), killed(child.pid, signal))
+  }
+})
+
+test('P3: kill(0) only asks; when the process is gone, kill() is false', async (t) => {
+  for (const child of [sleeper(t), openProcess(sleeper(t).pid)]) {
+    for (let i = 0; i < 3; i++) assert.equal(child.kill(0), true)
+    assert.equal(isAlive(child.pid), true)
+    child.kill()
+    waitpid(child.pid)
+    for (const signal of [undefined, 0, 'SIGKILL']) assert.equal(child.kill(signal), false)
+    await child.wait()
+    for (const signal of [undefined, 0, 'SIGKILL']) assert.equal(child.kill(signal), false)
+    child.close()
+  }
+})
+
+test('P3: kill() refuses what is no signal, and the process lives on', (t) => {
+  const child = sleeper(t)
+  for (const signal of ['SIGNOTHING', 'KILL', '', -1, 65, 1.5, Number.NaN, null, {}]) {
+    assert.throws(() => child.kill(signal), { code: /^ERR_(INVALID_ARG_TYPE|INVALID_ARG_VALUE|OUT_OF_RANGE)$/ })
+  }
+  assert.equal(waitpid(child.pid, { nohang: true }), null)
+})
+
+const choosesPids = isRoot && hasProgram('unshare') && fs.existsSync('/proc/sys/kernel/ns_last_pid')
+
+test(
+  'P3: kill() never reaches a stranger who was given the number',
+  needs('root, unshare and ns_last_pid', choosesPids),
+  async () => {
+    const script = [process.execPath, ...scriptCommand(fixture('process/kill-stranger.mjs'))]
+    const { stdout, stderr } = await run('unshare', ['-pf', '--mount-proc', ...script]).ended
+    assert.deepEqual(reports(stdout), [{ isStrangers: true, killed: false, lives: true }], stderr)
+  },
+)
+
+test(
+  'P3: kill() of what may not be signalled is EPERM',
+  needs('root and setpriv', isRoot && hasProgram('setpriv')),
+  async (t) => {
+    const { pid } = sleeper(t)
+    const args = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+    const { stdout, stderr } = await run('setpriv', [
+      ...args,
+      ...scriptCommand(fixture('process/wait-forbidden.mjs'), pid),
+    ]).ended
+    assert.deepEqual(reports(stdout), [{ code: 'EPERM', errno: -1, syscall: 'pidfd_send_signal' }], stderr)
+  },
+)
+
+const CLOSED = { code: 'ERR_PROCNATIVE_PROCESS_CLOSED' }
+
+for (const [how, close] of Object.entries({
+  'close()': (child) => child.close(),
+  '[Symbol.dispose]()': (child) => child[Symbol.dispose](),
+})) {
+  test(`P4: after ${how} a child goes on running, and is reaped when it ends`, async (t) => {
+    const child = sleeper(t)
+    const { pid } = child
+    const waiting = child.wait()
+    const another = wait(pid, { observe: true })
+    for (let i = 0; i < 3; i++) close(child)
+    assert.throws(() => child.kill(0), CLOSED)
+    await assert.rejects(child.wait(), CLOSED)
+    assert.equal(child.pid, pid)
+    assert.equal(isAlive(pid), true)
+    process.kill(pid, 'SIGTERM')
+    // What waits already, still hears of it.
+    for (const status of [await waiting, await another]) assert.deepEqual(told(status), killed(pid, 'SIGTERM'))
+    await until(() => stat(pid) === null, 'it is reaped')
+  })
+
+  test(`P4: after ${how} a child that nobody waits for is reaped, be it dead before or after`, async (t) => {
+    const [dead, alive] = [shell(t, 'exit 0'), sleeper(t)]
+    await isZombie(dead.pid)
+    for (const child of [dead, alive]) close(child)
+    await until(() => stat(dead.pid) === null, 'the one is reaped')
+    assert.equal(isAlive(alive.pid), true)
+    process.kill(alive.pid, 'SIGKILL')
+    await until(() => stat(alive.pid) === null, 'the other is reaped')
+  })
+}
+
+test('P4: a Process that is collected as garbage is still reaped, and what waits for it resolves', async () => {
+  const execArgv = ['--expose-gc']
+  const ways = { deno: ['run', '-A', '--v8-flags=--expose-gc'], bun: [] }
+  const [way] = Object.keys(ways).filter((name) => name in process.versions)
+  const args = [...(ways[way] ?? execArgv), fixture('process/wait-collected.mjs')]
+  const { code, stdout, stderr } = await run(process.execPath, args).ended
+  assert.deepEqual(reports(stdout), [{ short: 0 }, { long: true }, { ended: 0 }, { waited: true }], stderr)
+  assert.equal(code, 0, stderr)
+})
+
+// ── openProcess() ──
+
+test('W3: openProcess() of a stranger: its end is told, and taken away from nobody', async (t) => {
+  const child = await grandchild(t, 'exit 5', 'wait $!; echo $?')
+  const { pid } = child
+  const stranger = openProcess(pid)
+  assert.deepEqual([stranger.pid, stranger.stdio, stranger.kill(0)], [pid, [], true])
+  const waiting = stranger.wait()
+  child.end()
+  const status = await waiting
+  assert.deepEqual(told(status), status.state === 'unknown' ? unknown(pid) : exited(pid, 5))
+  assert.equal(await child.status(), '5')
+  assert.equal(stranger.kill(0), false)
+  assert.deepEqual(await stranger.wait(), status)
+  stranger.close()
+})
+
+test('W3: openProcess() of a child of ours: its wait() observes, and close() leaves the zombie', async (t) => {
+  const { pid } = shell(t, 'exit 13')
+  const opened = openProcess(pid)
+  assert.deepEqual(told(await opened.wait()), exited(pid, 13))
+  opened.close()
+  await new Promise(setImmediate)
+  assert.equal(stat(pid).state, 'Z')
+  assert.deepEqual(told(waitpid(pid)), exited(pid, 13))
+})
+
+test('W3: openProcess() of no process is ESRCH, of a thread ENOENT or EINVAL', async () => {
+  assert.throws(() => openProcess(NOBODY), { code: 'ESRCH', errno: -3, syscall: 'pidfd_open' })
+  const thread = fs
+    .readdirSync('/proc/self/task')
+    .map(Number)
+    .find((id) => id !== process.pid)
+  // Newer kernels say the first.
+  const expected = ({ code, syscall }) => ['ENOENT', 'EINVAL'].includes(code) && syscall === 'pidfd_open'
+  assert.throws(() => openProcess(thread), expected)
+  await assert.rejects(wait(thread), expected)
+})
+
+test('W3: an opened process owns one descriptor, until it is closed', (t) => {
+  const { pid } = sleeper(t)
+  const count = () => Object.values(descriptors()).filter((what) => what.includes('pidfd')).length
+  const before = count()
+  const opened = Array.from({ length: 50 }, () => openProcess(pid))
+  assert.equal(count(), before + 50)
+  for (const one of opened) one.close()
+  assert.equal(count(), before)
+})

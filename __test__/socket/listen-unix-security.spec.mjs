@@ -1,0 +1,55 @@
+// H9: what a hostile user can't do to a socket in a directory where all may write.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { listenUnix } from '../../index.js'
+import { temporary, test } from '../helpers/harness.mjs'
+import { anotherUser, hostile } from '../helpers/hostile-user.mjs'
+import { PYTHON } from '../helpers/spawned.mjs'
+
+const ROUNDS = 300
+// By when both have had their turn, also on a machine that has others to run.
+const PATIENCE = 15_000
+
+test(
+  'H9: where a path is a dead socket and a link to a live one by turns, the live one stays',
+  anotherUser,
+  async (t) => {
+    const live = path.join(temporary(t), 'live')
+    const listening = listenUnix(live)
+    t.after(() => listening.close())
+    const before = fs.statSync(live)
+    const at = path.join(temporary(t), 'socket')
+    const { told } = hostile(t, 'security-swaps.py', [at, live, 'socket'])
+    await told('begun')
+    const seen = { listened: 0, EADDRINUSE: 0 }
+    const isEnough = () => seen.listened > 0 && seen.EADDRINUSE > 0
+    const deadline = Date.now() + PATIENCE
+    for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
+      try {
+        listenUnix(at).close()
+        seen.listened++
+      } catch ({ code }) {
+        // ENOENT: it was gone when it was to be looked at, or removed.
+        assert.match(code, /^(EADDRINUSE|ENOENT)$/)
+        seen[code]++
+      }
+      assert.equal(fs.statSync(live).ino, before.ino)
+    }
+    assert.ok(isEnough(), JSON.stringify(seen))
+  },
+)
+
+test('H9: a socket that is bound in the place of another user’s is the caller’s own', anotherUser, (t) => {
+  const at = path.join(temporary(t), 'socket')
+  const bind = 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])'
+  execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', PYTHON, '-c', bind, at])
+  assert.equal(fs.lstatSync(at).uid, 65534)
+  const handle = listenUnix(at)
+  t.after(() => handle.close())
+  const { uid, mode } = fs.lstatSync(at)
+  assert.deepEqual([uid, mode & 0o777], [process.getuid(), 0o600])
+})

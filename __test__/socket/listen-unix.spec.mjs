@@ -1,0 +1,249 @@
+// H9: listening Unix sockets.
+// runtimes: node, bun, deno
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { listenUnix } from '../../index.js'
+import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
+import { fixture, library, run } from '../helpers/run.mjs'
+import { until } from '../helpers/until.mjs'
+
+const modeOf = (file) => fs.statSync(file).mode & 0o7777
+const talk = async (file) => (await run('python3', [fixture('talk.py'), file]).ended).stdout
+
+// A server on the handle, which answers with who it is.
+async function serve(context, handle, answer) {
+  const server = net.createServer((socket) => socket.end(answer)).listen({ fd: handle.take() })
+  context.after(() => server.close())
+  await until(() => server.listening)
+  return server
+}
+
+// Starts a program that says a word and stays.
+async function start(program, args) {
+  const { child, ended } = run(program, args)
+  const said = await new Promise((resolve) => child.stdout.once('data', resolve))
+  const end = async () => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  return { said: said.trim(), end }
+}
+
+const listener = (file) => start(process.execPath, [fixture('socket/listener.cjs'), file])
+
+// What a process that was killed has left: a socket that nobody listens on.
+async function deadSocket(file) {
+  const { said, end } = await listener(file)
+  assert.equal(said, 'listening')
+  await end()
+}
+
+test('H9: a server on the handle serves', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  await serve(t, listenUnix(file), 'served')
+  assert.equal(await talk(file), 'served')
+})
+
+for (const [mode, umask] of [
+  [0o666, 0o077],
+  [0o600, 0],
+  [0o777, 0o777],
+  [0o020, 0o022],
+]) {
+  test(`H9: the file has mode 0${mode.toString(8)} whatever the umask (0${umask.toString(8)}), which stays`, (t) => {
+    const file = path.join(temporary(t), 'socket')
+    const before = process.umask(umask)
+    t.after(() => process.umask(before))
+    const handle = listenUnix(file, { mode })
+    t.after(() => handle.close())
+    assert.equal(process.umask(), umask)
+    assert.equal(modeOf(file), mode)
+  })
+}
+
+test('H9: the mode is 0600 unless given', (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const handle = listenUnix(file)
+  t.after(() => handle.close())
+  assert.equal(modeOf(file), 0o600)
+})
+
+test(
+  'H9: the file has its mode from the first moment: fchmod, then bind, and no chmod after it',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const directory = temporary(t)
+    const trace = path.join(directory, 'trace')
+    const script = `require(${JSON.stringify(library)}).listenUnix('socket', { mode: 0o640 }).close()`
+    const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat,umask']
+    const program = [process.execPath, '-e', script]
+    const { code, stderr } = await run('strace', [...traced, ...program], { cwd: directory }).ended
+    assert.equal(code, 0, stderr)
+    const calls = fs
+      .readFileSync(trace, 'utf8')
+      .split('\n')
+      .map((line) => line.match(/^\d+ +(?:<\.\.\. )?(\w+)[( ].*= 0/)?.[1] ?? line.match(/^\d+ +(umask)\(/)?.[1])
+      .filter(Boolean)
+    assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'umask', 'bind', 'listen'])
+  },
+)
+
+test('H9: a dead socket is replaced', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  await deadSocket(file)
+  await serve(t, listenUnix(file), 'the new one')
+  assert.equal(await talk(file), 'the new one')
+})
+
+test('H9: a live one never is', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  await serve(t, listenUnix(file), 'the old one')
+  assert.throws(() => listenUnix(file), { code: 'EADDRINUSE', syscall: 'bind', path: file })
+  assert.equal(await talk(file), 'the old one')
+})
+
+test('H9: nor one whose queue is full', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const handle = listenUnix(file, { backlog: 1 })
+  t.after(() => handle.close())
+  // Two connections fill a queue of one, and stay until it is closed.
+  const waiting = [net.connect(file), net.connect(file)]
+  t.after(() => waiting.map((socket) => socket.destroy()))
+  assert.throws(() => listenUnix(file), { code: 'EADDRINUSE' })
+})
+
+test('H9: nor a file, a directory or a symbolic link', (t) => {
+  const directory = temporary(t)
+  const [file, inner, link] = ['file', 'inner', 'link'].map((name) => path.join(directory, name))
+  fs.writeFileSync(file, 'kept')
+  fs.mkdirSync(inner)
+  fs.symlinkSync(path.join(directory, 'nowhere'), link)
+  for (const taken of [file, inner, link]) assert.throws(() => listenUnix(taken), { code: 'EADDRINUSE', path: taken })
+  assert.deepEqual(fs.readdirSync(directory).sort(), ['file', 'inner', 'link'])
+  assert.equal(fs.readFileSync(file, 'utf8'), 'kept')
+})
+
+test('H9: of 20 that find a dead socket at once, one replaces it and none is replaced, 10 times', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  for (let round = 0; round < 10; round++) {
+    await deadSocket(file)
+    const started = await Promise.all(Array.from({ length: 20 }, () => listener(file)))
+    await Promise.all(started.map(({ end }) => end()))
+    const said = started.map((one) => one.said)
+    assert.deepEqual(said.toSorted(), [...Array(19).fill('EADDRINUSE'), 'listening'])
+  }
+})
+
+test('H9: where somebody keeps the directory locked, nothing is replaced, and a free path is bound', async (t) => {
+  const directory = temporary(t)
+  const file = path.join(directory, 'socket')
+  await deadSocket(file)
+  const { end } = await start('flock', ['--no-fork', directory, 'sh', '-c', 'echo locked; exec sleep 1000'])
+  t.after(end)
+  assert.throws(() => listenUnix(file), { code: 'EADDRINUSE' })
+  await serve(t, listenUnix(path.join(directory, 'other')), 'served')
+  assert.equal(await talk(path.join(directory, 'other')), 'served')
+})
+
+for (const [prefix, convention] of [
+  ['\0', 'a NUL, as in Node.js'],
+  ['@', 'an @, as in systemd'],
+]) {
+  test(`H9: after ${convention}, a name is abstract`, async (t) => {
+    const name = `procnative-test-${process.pid}`
+    const before = fs.readdirSync('.')
+    await serve(t, listenUnix(prefix + name), 'abstract')
+    assert.equal(await talk(`@${name}`), 'abstract')
+    assert.throws(() => listenUnix(prefix + name), { code: 'EADDRINUSE', path: `@${name}` })
+    assert.deepEqual(fs.readdirSync('.'), before)
+  })
+}
+
+test('H9: an abstract name has no mode, and no NUL in it', () => {
+  assert.throws(() => listenUnix('@name', { mode: 0o600 }), { code: 'ERR_INVALID_ARG_VALUE' })
+  assert.throws(() => listenUnix('\0na\0me'), { code: 'ERR_INVALID_ARG_VALUE' })
+})
+
+test('H9: closing the server that has it leaves the path alone', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const server = await serve(t, listenUnix(file), 'first')
+  const { ino } = fs.lstatSync(file)
+  await new Promise((resolve) => server.close(resolve))
+  assert.equal(fs.lstatSync(file).ino, ino)
+})
+
+test('H9: backlog is how many may wait', async (t) => {
+  const waiting = async (backlog) => {
+    const file = path.join(temporary(t), 'socket')
+    const handle = listenUnix(file, { backlog })
+    t.after(() => handle.close())
+    const { stdout } = await run('python3', [fixture('socket/count-waiting.py'), file]).ended
+    return Number(stdout)
+  }
+  // The kernel lets one more in.
+  assert.equal(await waiting(5), 6)
+  assert.equal(await waiting(50), 51)
+  // More than the kernel grants is what it grants.
+  assert.equal(await waiting(2 ** 31 - 1), 200)
+})
+
+test('H9: what can’t be bound says why, and leaves nothing', (t) => {
+  const directory = temporary(t)
+  const long = path.join(directory, 'x'.repeat(108))
+  assert.throws(() => listenUnix(long), { code: 'ENAMETOOLONG', syscall: 'bind', path: long })
+  const nowhere = path.join(directory, 'nowhere/socket')
+  assert.throws(() => listenUnix(nowhere), { code: 'ENOENT', syscall: 'bind', path: nowhere })
+  fs.writeFileSync(path.join(directory, 'file'), '')
+  const within = path.join(directory, 'file/socket')
+  assert.throws(() => listenUnix(within), { code: 'ENOTDIR', syscall: 'bind', path: within })
+  assert.deepEqual(fs.readdirSync(directory), ['file'])
+})
+
+test('H9: it works in a worker thread', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const script = `require(${JSON.stringify(library)}).listenUnix(${JSON.stringify(file)}, { mode: 0o640 }).close()`
+  const worker = new Worker(script, { eval: true })
+  const code = await new Promise((resolve) => worker.once('exit', resolve))
+  assert.equal(code, 0)
+  assert.equal(modeOf(file), 0o640)
+})
+
+test('E5: the handle is close-on-exec', async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const handle = listenUnix(file)
+  t.after(() => handle.close())
+  const { stdout } = await run('ls', ['/proc/self/fd']).ended
+  assert.ok(!stdout.split('\n').includes(String(handle.fd)))
+  assert.match(fs.readFileSync(`/proc/self/fdinfo/${handle.fd}`, 'utf8'), /^flags:\s+02\d{6}$/m)
+})
+
+test(
+  'listenUnix(): keeps a live socket that comes after its check',
+  needs('strace', hasProgram('strace')),
+  async (t) => {
+    const directory = temporary(t)
+    const [file, trace] = [path.join(directory, 'socket'), path.join(temporary(t), 'trace')]
+    await deadSocket(file)
+    // Stop the process once it has found the socket dead.
+    const hold = ['-e', 'trace=connect', '-e', 'inject=connect:signal=SIGSTOP:when=1']
+    const command = [...hold, process.execPath, fixture('socket/listener.cjs'), file]
+    const { ended } = run('strace', ['-f', '-o', trace, ...command])
+    const stopped = () =>
+      fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)
+    const [, pid] = await until(stopped, 'it is held')
+    // Other programs take no lock before they replace the file.
+    fs.unlinkSync(file)
+    const server = net.createServer((socket) => socket.end('the other')).listen(file)
+    t.after(() => server.close())
+    await until(() => server.listening)
+    process.kill(Number(pid), 'SIGCONT')
+    const { stdout } = await ended
+    assert.equal(stdout.trim(), 'EADDRINUSE')
+    assert.deepEqual(fs.readdirSync(directory), ['socket'])
+    assert.equal(await talk(file), 'the other')
+  },
+)

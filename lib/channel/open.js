@@ -1,0 +1,116 @@
+'use strict'
+
+// The channel of a socket: one, however often it is asked for.
+
+const { isDeepStrictEqual } = require('node:util')
+const { Channel, channelOf } = require('./channel.js')
+const { connect } = require('../socket/connect-unix.js')
+const errors = require('../core/errors.js')
+const { Handle } = require('../descriptor/handle.js')
+const native = require('../core/native.js')
+const { has } = require('../core/own-property.js')
+const { whilePending } = require('../core/async-resource.js')
+const { descriptorOf, descriptorsToSend, isUntouched, sendable } = require('../descriptor/sendable.js')
+const { requireStack } = require('../core/stack.js')
+const { addressOf } = require('../socket/listen-unix.js')
+const validate = require('../core/validate.js')
+
+const CHECKS = {
+  serialization: validate.oneOf('json', 'advanced', 'raw'),
+  maxMessageLength: validate.count,
+  maxHandles: validate.amount,
+}
+const CONNECT_CHECKS = { ...CHECKS, signal: validate.abortSignal }
+const DEFAULTS = { __proto__: null, serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
+
+// By descriptor, and by the object that it came with.
+const byNumber = new Map()
+const byObject = new WeakMap()
+
+function channel(socket, options) {
+  requireStack()
+  const wanted = options === undefined ? undefined : withDefaults(validate.options(options, 'options', CHECKS))
+  const known = byObject.get(sendable(socket, 'socket'))
+  if (known && !known.channel.closed) return sameAs(known, wanted)
+  const fd = descriptorOf(socket, 'socket')
+  // Whoever comes with its number; a Handle is not to close it any more.
+  if (byNumber.has(fd)) {
+    const same = sameAs(byNumber.get(fd), wanted)
+    if (socket instanceof Handle) socket.take()
+    return same
+  }
+  if (native.kindOf(fd) !== 'unix-socket') {
+    throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
+  }
+  const made = isNodes(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
+  // A child that had it, too, would keep the peer from ever hearing of the end.
+  if (!isNodes(socket)) native.setCloseOnExec(fd, true)
+  if (socket instanceof Handle) socket.take()
+  if (typeof socket === 'object') byObject.set(socket, made)
+  return made.channel
+}
+
+const isNodes = (socket) => typeof socket === 'object' && has(socket, '_handle')
+
+// Of a duplicate, so that libuv reads no more of it.
+function fromNode(socket, fd, options) {
+  if (isUntouched(socket, 'socket').bytesRead > 0) {
+    throw errors.invalidArgValue('socket', 'must not have read anything', socket)
+  }
+  const made = owned(native.duplicate(fd), options)
+  socket.destroy()
+  return made
+}
+
+function sameAs({ channel, options }, wanted) {
+  if (wanted === undefined || isDeepStrictEqual(options, wanted)) return channel
+  throw errors.invalidArgValue('options', 'must be what the channel of this socket was opened with', wanted)
+}
+
+const withDefaults = (options) => ({ __proto__: null, ...DEFAULTS, ...options })
+
+function remember(fd, options = DEFAULTS) {
+  const made = { channel: channelOf(fd, options, () => byNumber.delete(fd)), options }
+  byNumber.set(fd, made)
+  return made
+}
+
+// The same of a descriptor that nobody else has.
+function owned(fd, options) {
+  try {
+    return remember(fd, options)
+  } catch (error) {
+    native.close(fd)
+    throw error
+  }
+}
+
+const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
+
+async function connectChannel(path, options) {
+  requireStack()
+  const { name, isAbstract } = addressOf(path, 'path')
+  const { signal, ...checked } = validate.options(options, 'options', CONNECT_CHECKS)
+  const fd = await whilePending('PROCNATIVECONNECT', connect(name, isAbstract, signal))
+  return open(fd, checked)
+}
+
+// Not an async function: it must return the promise of send() itself, which is marked as handled if the peer is gone.
+function sendHandle(to, message, handles, callback) {
+  try {
+    // Check the handles first, because asking for the channel changes the socket.
+    descriptorsToSend(handles, 'handles')
+    return channelTo(to).send(message, handles, callback)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+function channelTo(to) {
+  if (to instanceof Channel) return to
+  if (typeof to === 'object' && to?.handles instanceof Channel) return to.handles
+  if (typeof to === 'number' || (typeof to === 'object' && to !== null && has(to, '_handle'))) return channel(to)
+  throw errors.invalidArgType('to', 'a channel, a child of fork(), a socket, or the descriptor of one', to)
+}
+
+module.exports = { CHECKS, DEFAULTS, channel, connectChannel, open, sendHandle }

@@ -1,0 +1,97 @@
+'use strict'
+
+// Finds the binary if it is not the one that this package carries.
+
+const fs = require('node:fs')
+const { createRequire } = require('node:module')
+const path = require('node:path')
+const { version } = require('../../package.json')
+const { variable } = require('./own-property.js')
+
+// Loaded lazily: only errors need these.
+const errors = () => require('./errors.js')
+const noBinary = () => require('./no-binary.js')
+
+// A bundle of ECMAScript modules has no __filename.
+const self = typeof __filename === 'undefined' ? process.execPath : __filename
+
+// Webpack warns of each name that `require` can't find, but ignores this function. @vercel/nft follows both.
+const load = createRequire(self)
+
+// Every binary that exists. The key is the platform, the architecture and the C library. `name` is part of the file's
+// name and of the package's name. The package's name is spelled out for @vercel/nft.
+const BINARIES = {
+  'linux-x64-glibc': { name: 'linux-x64-gnu', fromPackage: () => load('@procnative/binding-linux-x64-gnu') },
+  'linux-arm64-glibc': { name: 'linux-arm64-gnu', fromPackage: () => load('@procnative/binding-linux-arm64-gnu') },
+}
+
+/** Returns the key of the running Node.js in BINARIES. Takes a few ms, because only a report names Node's C library. */
+function machine() {
+  const { excludeNetwork } = process.report
+  // With the network, the report would look up the names of all interfaces.
+  process.report.excludeNetwork = true
+  const { glibcVersionRuntime } = process.report.getReport().header
+  process.report.excludeNetwork = excludeNetwork
+  return [process.platform, process.arch, glibcVersionRuntime ? 'glibc' : 'musl'].join('-')
+}
+
+/** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: error of the carried binary. */
+function loadBinary(carried) {
+  const named = variable('PROCNATIVE_BINARY')
+  return named && !isSecure() ? loadNamed(named) : loadFound(carried)
+}
+
+// Returns true if this process has more rights than its caller: set-user-ID, or capabilities of the file (AT_SECURE of
+// getauxval(3)). Node ignores NODE_OPTIONS in such a process. The kernel may hide the vector from it.
+function isSecure() {
+  const AT_SECURE = 23n
+  try {
+    const vector = new BigUint64Array(new Uint8Array(fs.readFileSync('/proc/self/auxv')).buffer)
+    return vector.some((value, at) => at % 2 === 0 && value === AT_SECURE && vector[at + 1] !== 0n)
+  } catch {
+    return true
+  }
+}
+
+function loadNamed(file) {
+  if (!path.isAbsolute(file)) throw errors().binaryPath(file)
+  try {
+    return checked(open(file), file)
+  } catch (error) {
+    throw noBinary().whyNotNamed(file, error)
+  }
+}
+
+// Loads a file as `require` does, whatever its name is.
+function open(file) {
+  const addon = { exports: {} }
+  process.dlopen(addon, file)
+  return addon.exports
+}
+
+// A copy of a binary may have another version than this file.
+function checked(exports, from) {
+  const found = exports.version?.()
+  if (found !== version) throw errors().binaryOfVersion(from, found, version)
+  return exports
+}
+
+const fileOf = (name) => path.join(path.dirname(self), '../..', `procnative.${name}.node`)
+
+// Tries every file and package for this architecture. A binary for the other C library fails to load and does no harm,
+// so only errors need to know the C library.
+function loadFound(carried) {
+  const failures = carried ? [{ error: carried, key: 'linux-x64-glibc', file: fileOf('linux-x64-gnu') }] : []
+  for (const [key, { name, fromPackage }] of Object.entries(BINARIES)) {
+    if (!key.startsWith(`${process.platform}-${process.arch}-`)) continue
+    const file = fileOf(name)
+    try {
+      return fs.existsSync(file) ? load(file) : checked(fromPackage(), `@procnative/binding-${name}`)
+    } catch (error) {
+      failures.push({ error, key, file })
+    }
+  }
+  throw noBinary().whyNone(failures)
+}
+
+module.exports = { BINARIES, loadBinary, machine, self }

@@ -1,0 +1,69 @@
+'use strict'
+
+// Detects a process that runs tests. daemonize() would end it with 0, and the runner would report no failure.
+//
+// A program started by a test does not run tests itself, although it inherits the runner's environment. So variables alone
+// prove nothing: this process itself must be a runner.
+
+const fs = require('node:fs')
+const { variable } = require('../core/own-property.js')
+const start = require('../core/process-start.js')
+
+// Packages whose scripts load test files into their own process.
+const RUNNERS = new Set([
+  ...[
+    '@cucumber/cucumber',
+    '@hapi/lab',
+    '@playwright/test',
+    'ava',
+    'jasmine',
+    'jest',
+    'jest-cli',
+    'jest-worker',
+    'mocha',
+  ],
+  ...['playwright', 'qunit', 'tap', 'tape', 'tinypool', 'uvu', 'vitest'],
+])
+
+// Returns the name of the runner whose tests this process runs, or undefined.
+function testRunner() {
+  if (isNodeTest()) return 'node:test'
+  const owner = packageOf(start.argv[1])
+  if (RUNNERS.has(owner)) return owner
+  // jest loads each test file, and all modules that the file requires, into a context of its own.
+  if (!(fs.statSync instanceof Function)) return 'a vm context, as of jest'
+  // mocha and similar runners, started by another program.
+  if (typeof globalThis.describe === 'function' && typeof globalThis.it === 'function') return 'describe() and it()'
+}
+
+function isNodeTest() {
+  if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
+  // A test file may not load node:test, but it is then a child of the runner itself.
+  return variable('NODE_TEST_CONTEXT') !== undefined && argumentsOf(process.ppid).includes('--test')
+}
+
+function argumentsOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
+  } catch {
+    // The process has ended, or /proc is not mounted.
+    return []
+  }
+}
+
+// Returns the package that a script belongs to, or undefined.
+function packageOf(script) {
+  const real = script === undefined ? undefined : realPath(script)
+  return real?.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s)?.[1]
+}
+
+function realPath(file) {
+  try {
+    return fs.realpathSync.native(file)
+  } catch {
+    // The script was evaluated, or has been removed.
+    return undefined
+  }
+}
+
+module.exports = { testRunner }

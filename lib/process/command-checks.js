@@ -1,0 +1,116 @@
+'use strict'
+
+// Checks the arguments and options that start a program. Accepts the values of child_process that have only one meaning.
+// Returns strings, or bytes for values given as bytes.
+
+const { fileURLToPath } = require('node:url')
+const { isUint8Array } = require('node:util/types')
+const { isProcessEnvironment } = require('./environment.js')
+const errors = require('../core/errors.js')
+const validate = require('../core/validate.js')
+
+const TEXT = 'of type string or number, or an instance of Uint8Array'
+const VALUE = 'of type string, number or boolean, or an instance of Uint8Array'
+
+// The program to run: a name or a path.
+function program(value, name) {
+  if (!isUint8Array(value)) return validate.string(value, name)
+  if (value.length === 0) throw errors.invalidArgValue(name, 'must not be empty', value)
+  return bytes(value, name)
+}
+
+// The name that the program sees as its own.
+const ownName = (value, name) => (isUint8Array(value) ? bytes(value, name) : validate.text(value, name))
+
+// Bytes that are not valid UTF-8. Returns a copy, because another thread may write to the original.
+function bytes(value, name) {
+  const copy = Buffer.from(value)
+  if (copy.includes(0)) throw errors.invalidArgValue(name, 'must be without null bytes', value)
+  return copy
+}
+
+function argument(value, name) {
+  if (isUint8Array(value)) return bytes(value, name)
+  if (typeof value === 'number') return number(value, name)
+  if (typeof value !== 'string') throw errors.invalidArgType(name, TEXT, value)
+  return validate.text(value, name)
+}
+
+// NaN and infinity usually result from an error.
+function number(value, name) {
+  if (!Number.isFinite(value)) throw errors.outOfRange(name, 'a finite number', value)
+  return String(value)
+}
+
+// A directory: a path or a file: URL.
+function directory(value, name) {
+  if (!isUrl(value)) return validate.string(value, name)
+  if (value.protocol !== 'file:') throw errors.invalidArgValue(name, 'must be a file: URL', value.href)
+  return validate.string(fileURLToPath(value.href), name)
+}
+
+// Checks properties, because another realm has its own class URL.
+const isUrl = (value) => typeof value?.href === 'string' && typeof value.protocol === 'string'
+
+// Splits `args` and `options`. The caller may leave out either.
+function splitArguments(args, options) {
+  if (args === undefined || args === null) return [[], options]
+  if (typeof args === 'object' && !Array.isArray(args) && options === undefined) return [[], args]
+  return [args, options]
+}
+
+// Variables by name. An undefined variable is absent.
+function environment(value, name) {
+  // Pass process.env on unchanged: the process may have variables that JavaScript can't see.
+  if (isProcessEnvironment(value)) return value
+  const variables = { __proto__: null }
+  for (const variable of namesOf(value, name)) {
+    const one = value[variable]
+    if (one === undefined) continue
+    // Uses no regular expression: V8 ends the process if the stack overflows while it compiles one.
+    if (variable === '' || variable.includes('=') || variable.includes('\0')) {
+      throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
+    }
+    variables[variable] = variableValue(one, `${name}.${variable}`)
+  }
+  return variables
+}
+
+function variableValue(value, name) {
+  if (typeof value === 'boolean') return String(value)
+  if (!isUint8Array(value) && !['string', 'number'].includes(typeof value))
+    throw errors.invalidArgType(name, VALUE, value)
+  return argument(value, name)
+}
+
+// Returns the names of variables, inherited ones included, as in child_process. Leaves out names on Object.prototype.
+function namesOf(environment, name) {
+  const links = linksOf(environment, name)
+  const names = []
+  for (const variable in environment) {
+    if (links.some((link) => Object.hasOwn(link, variable))) names.push(variable)
+  }
+  return names
+}
+
+// Returns an object and its prototypes, except for Object.prototype. Refuses instances of classes.
+function linksOf(object, name) {
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+    throw errors.invalidArgType(name, 'of type object', object)
+  }
+  const links = []
+  for (let link = object; link !== null && !isRoot(link); link = Object.getPrototypeOf(link)) {
+    if (isClassPrototype(link)) throw errors.invalidArgType(name, 'of type object', object)
+    links.push(link)
+    // The prototype of process.env belongs to Node.
+    if (link === process.env) break
+  }
+  return links
+}
+
+// True for the Object.prototype of any realm.
+const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassPrototype(object)
+
+const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false
+
+module.exports = { argument, directory, environment, namesOf, ownName, program, splitArguments }

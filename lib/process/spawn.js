@@ -1,0 +1,143 @@
+'use strict'
+
+const {
+  argument,
+  directory,
+  environment: environmentCheck,
+  ownName,
+  program,
+  splitArguments,
+} = require('./command-checks.js')
+const { environment } = require('./environment.js')
+const errors = require('../core/errors.js')
+const { identity } = require('./credentials.js')
+const native = require('../core/native.js')
+const { block } = require('./exec-options.js')
+const { own } = require('../core/own-property.js')
+const { processOf } = require('./process.js')
+const watches = require('./exit-watch.js')
+const { descriptorOf, sendable } = require('../descriptor/sendable.js')
+const { otherRuntime } = require('../core/process-start.js')
+const { ALONE, requireStack, WITH_SOCKETS } = require('../core/stack.js')
+const validate = require('../core/validate.js')
+
+const { SIGKILL } = require('node:os').constants.signals
+
+const CHECKS = {
+  argv0: ownName,
+  // An empty path counts as absent, as in Node.js.
+  cwd: (value, name) => (value === '' ? undefined : directory(value, name)),
+  env: environmentCheck,
+  stdio,
+  umask: validate.fileMode,
+  user: validate.credential,
+  group: validate.credential,
+  session: validate.boolean,
+  processGroup: validate.pid,
+  controllingTerminal: validate.descriptor,
+  foreground: validate.descriptor,
+  parentDeathSignal: validate.signal,
+}
+
+function spawn(file, ...rest) {
+  const checkedFile = program(file, 'file')
+  const [args, given] = splitArguments(...rest)
+  const checkedArgs = validate.arrayOf(argument)(args, 'args')
+  const options = {
+    __proto__: null,
+    argv0: checkedFile,
+    env: process.env,
+    ...validate.options(given, 'options', CHECKS),
+  }
+  options.stdio = wholeStdio(options.stdio)
+  refuseWhatCannotBe(options)
+  const net = options.stdio.some(isStream) && require('node:net')
+  requireStack(net ? WITH_SOCKETS : ALONE)
+  const { pid, watch, pipes } = watches.spawn(ordersFor(checkedFile, checkedArgs, options))
+  try {
+    return processOf(pid, watch, sockets(net, pipes, options.stdio))
+  } catch (error) {
+    watch.signal(SIGKILL)
+    watch.release()
+    throw error
+  }
+}
+
+function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
+  if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
+    throw errors.invalidArgValue('options.processGroup', 'is not for the leader of a session', processGroup)
+  }
+  if (parentDeathSignal !== undefined && !native.isMainThread()) {
+    throw errors.workerThread("spawn() with 'parentDeathSignal'")
+  }
+  const stream = stdio.find(isStream)
+  if (stream && otherRuntime) throw errors.runtime(`The stdio '${stream}'`, otherRuntime)
+}
+
+function ordersFor(file, args, options) {
+  const { argv0, env, cwd, umask, user, group, stdio, session, controllingTerminal } = options
+  return {
+    __proto__: null,
+    program: file,
+    argv: block([argv0, ...args]),
+    environment: environment(env),
+    cwd,
+    umask,
+    identity: identity(user, group),
+    stdio: stdio.map(streamFor),
+    session: session === true || controllingTerminal !== undefined,
+    processGroup: options.processGroup,
+    controllingTerminal,
+    foreground: options.foreground,
+    parentDeathSignal: options.parentDeathSignal,
+  }
+}
+
+const KINDS = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
+
+// True for descriptors with another end in this process.
+const isStream = (wanted) => wanted === 'pipe' || wanted === 'socket'
+
+// A check of `stdio`.
+function stdio(value, name) {
+  if (typeof value === 'string') return KINDS(value, name)
+  return validate.arrayOf(stream)(value, name)
+}
+
+function stream(value, name) {
+  if (value === undefined || value === null) return undefined
+  return typeof value === 'string' ? KINDS(value, name) : sendable(value, name)
+}
+
+// Each descriptor of the child's: the first three are there in any case.
+function wholeStdio(given = 'pipe') {
+  if (typeof given === 'string') return [given, given, given]
+  const length = Math.max(3, given.length)
+  return Array.from({ length }, (_, index) => own(given, index) ?? (index < 3 ? 'pipe' : 'ignore'))
+}
+
+function streamFor(wanted, index) {
+  if (wanted === 'ignore') return undefined
+  if (wanted === 'inherit') return index
+  return isStream(wanted) ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
+}
+
+// The first three pipes are one-way.
+function sockets(net, pipes, stdio) {
+  const made = []
+  try {
+    for (const [index, fd] of pipes.entries()) {
+      const isPipe = stdio[index] === 'pipe' && index <= 2
+      const ways = { readable: !isPipe || index > 0, writable: !isPipe || index === 0 }
+      made.push(typeof fd === 'number' ? new net.Socket({ __proto__: null, fd, ...ways }) : null)
+      if (typeof fd === 'number') native.disown(fd)
+    }
+    return made
+  } catch (error) {
+    for (const socket of made) socket?.destroy()
+    for (const fd of pipes.slice(made.length)) if (typeof fd === 'number') native.close(fd)
+    throw error
+  }
+}
+
+module.exports = { spawn }

@@ -1,0 +1,52 @@
+'use strict'
+
+// One message with descriptors: socketpair(), sendFds(), recvFds().
+
+const { isUint8Array } = require('node:util/types')
+const errors = require('../core/errors.js')
+const native = require('../core/native.js')
+const { ALONE, requireStack } = require('../core/stack.js')
+const { unshared } = require('../core/unshared.js')
+const validate = require('../core/validate.js')
+const { Handle, handleOf, handlesOf, numberOf } = require('../descriptor/handle.js')
+const { listToSend } = require('../descriptor/sendable.js')
+
+const MOST_FDS = 253
+const RECEIVE_CHECKS = { maxLength: validate.count, maxFds: validate.amount }
+const PAIRS = validate.oneOf('stream', 'seqpacket', 'dgram')
+
+function socketpair(type = 'stream') {
+  PAIRS(type, 'type')
+  requireStack(ALONE)
+  return native.socketpair(type).map((fd) => handleOf(fd))
+}
+
+function sendFds(socket, data, fds = []) {
+  const to = socketOf(socket)
+  if (!isUint8Array(data)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
+  if (!Array.isArray(fds)) throw errors.invalidArgType('fds', 'an array', fds)
+  const descriptors = listToSend(fds, 'fds')
+  // The kernel would drop them, and say nothing.
+  if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
+    throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)
+  }
+  return native.sendFds(to, unshared(data), descriptors)
+}
+
+function recvFds(socket, options) {
+  const from = socketOf(socket)
+  const { maxLength = 65_536, maxFds = MOST_FDS } = validate.options(options, 'options', RECEIVE_CHECKS)
+  requireStack(ALONE)
+  const received = native.recvFds(from, maxLength, maxFds)
+  if (received === null) return null
+  const { data, fds, truncated, credentials } = received
+  return { data, handles: handlesOf(fds), truncated, credentials }
+}
+
+function socketOf(socket) {
+  if (typeof socket === 'number') return validate.descriptor(socket, 'socket')
+  if (socket instanceof Handle) return numberOf(socket)
+  throw errors.invalidArgType('socket', 'a descriptor or a Handle', socket)
+}
+
+module.exports = { recvFds, sendFds, socketpair }

@@ -1,0 +1,38 @@
+'use strict'
+
+// The spec files: `__test__/SUBJECT/NAME.spec.mjs`. Some need packages from a registry and have a command of their own.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+const root = path.dirname(__dirname)
+const tests = '__test__'
+
+// A line in the head of a spec that runs on more than Node.js.
+const RUNTIMES = /^\/\/ runtimes: (.+)$/m
+
+const OF_THEIR_OWN = ['install', 'runners']
+
+const specsOf = (subject) =>
+  fs
+    .readdirSync(path.join(root, tests, subject))
+    .filter((name) => name.endsWith('.spec.mjs'))
+    .map((name) => path.join(tests, subject, name))
+
+/** Returns the subjects: the folders that have specs. */
+const subjects = () =>
+  fs
+    .readdirSync(path.join(root, tests))
+    .filter((name) => !OF_THEIR_OWN.includes(name) && fs.statSync(path.join(root, tests, name)).isDirectory())
+    .filter((name) => specsOf(name).length > 0)
+
+/** Returns the paths of all specs, relative to the project. */
+const specs = () => subjects().flatMap(specsOf)
+
+/** Returns true if a spec runs on a runtime: 'node', 'bun' or 'deno'. */
+function runsOn(spec, runtime) {
+  const [, listed = 'node'] = fs.readFileSync(path.join(root, spec), 'utf8').match(RUNTIMES) ?? []
+  return listed.split(', ').includes(runtime)
+}
+
+module.exports = { root, runsOn, specs, specsOf, subjects }
