@@ -6,7 +6,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { BINARIES, machine } = require('../lib/core/binary.js')
+const { BINARIES, machine } = require('../lib/core/binaries.js')
 
 const root = path.dirname(__dirname)
 

@@ -2,10 +2,10 @@
 //!
 //! The way of one call: `index.js` → `lib/*.js` checks shapes → [`js`] turns JavaScript values into plain
 //! Rust ones → the module of the subject makes the system calls → [`error::Error`] names the one that failed
-//! → `js/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
+//! → `js/bridge/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
 //!
-//! `unsafe` stands in [`sys`] (one libc call a function), in [`spawn`] (what runs between clone and exec), and where libuv
-//! and Node-API have no safe names: `reactor/uv.rs`, `js/call.rs`, `js/event_loop.rs`, `js/weak.rs`.
+//! `unsafe` stands in [`sys`] (one libc call a function), in [`clone`] (what runs between clone and exec), and where libuv
+//! and Node-API have no safe names: `reactor/uv.rs`, `js/bridge/fast_call.rs`, `js/bridge/event_loop.rs`, `js/bridge/weak.rs`.
 
 // Without Node there are no exports, so nothing uses what they would.
 #![cfg_attr(test, allow(dead_code))]
@@ -15,29 +15,14 @@ compile_error!(
     "procnative is built on Linux: daemonize() and its kin need clone(2), pidfds and close_range(2)"
 );
 
-mod ancillary;
 mod channel;
-mod children;
+mod clone;
 mod daemon;
+mod descriptor;
 mod error;
-mod exit_status;
-mod fd;
-mod identity;
 mod js;
-mod kind;
-mod memory;
-mod notify;
-mod orphans;
-mod pid_file;
-mod plan;
-mod proc_stat;
-mod proc_status;
+mod proc;
 mod process;
 mod reactor;
-mod remove;
-mod session;
-mod spawn;
-mod strings;
+mod socket;
 mod sys;
-mod unix;
-mod wait;

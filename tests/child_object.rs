@@ -1,10 +1,10 @@
-//! What runs between clone and exec may not allocate, lock or panic: src/spawn/child.rs is compiled alone, as the
+//! What runs between clone and exec may not allocate, lock or panic: src/clone/child.rs is compiled alone, as the
 //! release is, and what its object code asks of other code is read off its symbols.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/spawn/child.rs");
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/clone/child.rs");
 
 /// All that child.rs may ask for: system calls, and the places of errno and of clone.
 const ALLOWED: &[&str] = &[
@@ -74,7 +74,7 @@ fn the_object_code_names_no_panic_and_no_allocator() {
         symbols.lines().map(str::trim).filter(|name| *name != "_GLOBAL_OFFSET_TABLE_").collect();
     assert!(asked.contains(&"execve"), "this is not the child's code: {asked:?}");
     let unknown: Vec<_> = asked.iter().filter(|name| !ALLOWED.contains(name)).collect();
-    assert!(unknown.is_empty(), "src/spawn/child.rs calls {unknown:?}");
+    assert!(unknown.is_empty(), "src/clone/child.rs calls {unknown:?}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn the_source_names_nothing_that_may_not_run_there() {
             "format!", "Vec<", "String", "Box<", "panic!", "unwrap(", "expect(", "println!", "napi", "std::",
             "alloc",
         ] {
-            assert!(!line.contains(word), "src/spawn/child.rs:{}: {word}", number + 1);
+            assert!(!line.contains(word), "src/clone/child.rs:{}: {word}", number + 1);
         }
     }
 }

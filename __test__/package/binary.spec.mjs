@@ -9,7 +9,7 @@ import { hasProgram, isNode, isRoot, needs, temporary, test } from '../helpers/h
 import { stat } from '../helpers/proc.mjs'
 import { fixture, root, run, runScript } from '../helpers/run.mjs'
 
-const { BINARIES, machine } = createRequire(import.meta.url)('../../lib/core/binary.js')
+const { BINARIES, machine } = createRequire(import.meta.url)('../../lib/core/binaries.js')
 const { version, napi } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
 const here = machine()
 const { name } = BINARIES[here]

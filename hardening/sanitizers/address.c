@@ -7,7 +7,7 @@
 int __clone(int (*)(void *), void *, int, void *, pid_t *, void *, pid_t *);
 void __asan_unpoison_memory_region(const volatile void *, size_t);
 
-/* As in src/spawn/stack.rs. */
+/* As in src/clone/stack.rs. */
 enum { SIZE = 64 * 1024 };
 
 // The frames of a child that has exec'd or died never return, so that what marks them in the shadow memory stays: once the

@@ -7,9 +7,9 @@ import { specs } from '../../scripts/specs.js'
 import { EXPLAINED, LEFT_OUT } from './explained.mjs'
 import { logged, Missing, needsProgram, sanitized, withAddon, work } from './toolchain.mjs'
 
-const CHILDREN = 'spawn::tests::a_thousand_children_of_four_threads_end_as_they_are_told_to'
+const CHILDREN = 'reactor::tests::a_thousand_children_of_four_threads_end_as_they_are_told_to'
 /** Valgrind makes a fork of the clone, so that a child's word on what has failed does not reach its parent. */
-const NEEDS_SHARED_MEMORY = 'spawn::tests::a_child_that_cannot_begin_says_why'
+const NEEDS_SHARED_MEMORY = 'reactor::tests::a_child_that_cannot_begin_says_why'
 
 /** Each returns what it has shown, and throws where there is a report. */
 const STEPS = {

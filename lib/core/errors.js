@@ -1,6 +1,6 @@
 'use strict'
 
-// The only place that words messages. A failed system call is worded by libuv (src/js/error.rs); what stands here
+// The only place that words messages. A failed system call is worded by libuv (src/js/bridge/error.rs); what stands here
 // are wrong arguments, with Node's codes, and procnative's own conditions, each of which docs/errors.md explains.
 
 const { constants } = require('node:buffer')

@@ -5,7 +5,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { BINARIES, machine, self } = require('./binary.js')
+const { BINARIES, machine, self } = require('./binaries.js')
 const errors = require('./errors.js')
 const { variable } = require('./own-property.js')
 const { execArgv } = require('./process-start.js')
@@ -29,7 +29,7 @@ function whyNone(failures) {
   const own = failures.filter(({ key }) => key === here)
   const { error, file } = own.find(({ error }) => !NOT_FOUND.includes(error.code)) ?? { error: own[0].error }
   // In a bundle, this code is part of a file with another name.
-  const directory = path.basename(self) === 'binary.js' ? path.dirname(path.dirname(self)) : undefined
+  const directory = path.basename(self) === 'binaries.js' ? path.join(path.dirname(self), '../..') : undefined
   if (!NOT_FOUND.includes(error.code)) return mismatch(file, here, error) ?? unloadable(error, directory)
   return directory ? errors.noBinaryIn(directory, binary.name, error) : errors.noBinaryInBundle(binary.name, error)
 }

@@ -8,7 +8,7 @@ const { isLossy, originalArguments, originalEnvironment } = require('./original-
 const { variable } = require('./own-property.js')
 
 // Not for this process's children: DESCRIPTOR:INODE:PID, left by a launcher for the link to it (src/daemon/link.rs), and by a
-// predecessor for the pid file (src/pid_file/held.rs); and what fork() has left, of which lib/fork.js knows the fields.
+// predecessor for the pid file (src/daemon/pid_file/held.rs); and what fork() has left, of which lib/channel/fork.js knows the fields.
 const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
 
 // Where the first copy of the package leaves the markers for other copies, as a string: an object would keep that copy alive.

@@ -6,8 +6,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use super::decoder::{Decoder, Fault, Limits, Message};
+use crate::descriptor::fd;
 use crate::error::{During, Result};
-use crate::{fd, memory, sys};
+use crate::sys;
+use crate::sys::memory;
 
 /// How much is received at once, for others to have their turn; and of descriptors, for the table of this process not to
 /// have to grow (as in the outbox), nor to be full: the last recvmsg may bring 253.

@@ -7,8 +7,8 @@ use nix::errno::Errno;
 
 use super::frame::{HEADER, Header};
 use crate::error::{During, Error, Result};
-use crate::memory;
 use crate::sys;
+use crate::sys::memory;
 use crate::sys::socket::MAX_FDS;
 
 /// How much goes together, at most.
@@ -206,7 +206,7 @@ impl Outbox {
     fn queue(&mut self, descriptors: &[RawFd], carriers: usize, length: usize) -> Result<()> {
         let before = self.descriptors.len();
         for &fd in descriptors {
-            match crate::fd::duplicate_among_many(fd) {
+            match crate::descriptor::fd::duplicate_among_many(fd) {
                 Ok(duplicate) => self.descriptors.push_back(duplicate),
                 Err(error) => {
                     self.descriptors.truncate(before);

@@ -19,8 +19,10 @@ use super::decoder::{Decoder, Fault, Limits, Message};
 use super::frame::{HEADER, Header};
 use super::inbox::{Batch, End, Inbox};
 use super::outbox::{Outbox, State};
+use crate::descriptor::fd;
+use crate::socket::ancillary;
+use crate::sys;
 use crate::sys::socket::MAX_FDS;
-use crate::{ancillary, fd, sys};
 
 /// So many cases each, unless the environment says otherwise.
 fn cases(count: u32) -> ProptestConfig {

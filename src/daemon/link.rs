@@ -10,10 +10,12 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{self, MsgFlags, SockType, sockopt};
 
+use crate::daemon::systemd::INTRODUCTION;
+use crate::descriptor::fd;
 use crate::error::{During, Result};
-use crate::notify::INTRODUCTION;
+use crate::socket::ancillary;
+use crate::sys;
 use crate::sys::poll;
-use crate::{ancillary, fd, sys};
 
 /// The longest message; a socket's send buffer is larger by default.
 pub const LONGEST: usize = 64 * 1024;

@@ -1,15 +1,17 @@
-//! Daemons: this program run again, by a launcher that waits for it and ends ([`launch`], [`link`]), or any program,
-//! by a process that goes on ([`start`]); where their output goes ([`output`]); and how they are stopped ([`stop`]).
+//! Daemons. [`launcher`] runs this program again, and ends when the daemon is ready; [`link`] connects the two.
+//! [`spawn_daemon`] starts any program. [`output`] and [`log`] are for its output, [`pid_file`] for the lock and the end of a
+//! daemon, [`systemd`] for the service manager.
 
-pub mod launch;
+pub mod launcher;
 pub mod link;
+mod log;
 pub mod output;
-pub mod start;
-pub mod stop;
+pub mod pid_file;
+pub mod spawn_daemon;
+pub mod systemd;
 
+use crate::clone::Daemon;
 use crate::error::Result;
-use crate::notify;
-use crate::spawn::Daemon;
 use crate::sys::process::Status;
 
 /// The first descriptor after the standard ones: systemd's sockets begin here, then come our own. There is no gap,
@@ -66,5 +68,5 @@ fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
 /// Tells the service manager at `manager` that `pid` replaces the caller, and waits until the manager has read that. The
 /// manager listens to the main process only, so the daemon waits for this before it sends messages of its own.
 fn introduce(manager: Option<&str>, pid: i32, state: &str) -> Option<Result<bool>> {
-    manager.map(|socket| notify::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
+    manager.map(|socket| systemd::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
 }

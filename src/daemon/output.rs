@@ -6,10 +6,12 @@ use std::os::unix::fs::FileExt;
 
 use nix::sys::stat;
 
+use super::log;
+use crate::clone::credentials::Identity;
+use crate::descriptor::fd;
 use crate::error::{During, Result};
-use crate::identity::Identity;
-use crate::plan::c_string;
-use crate::{fd, sys};
+use crate::sys;
+use crate::sys::c_string;
 
 /// How much of the output an error quotes.
 const TAIL: u64 = 64 * 1024;
@@ -69,7 +71,7 @@ impl Output {
             Self::Ignore => fd::dev_null().map(Opened::Owned),
             Self::Descriptor(number) => fd::require_open(*number).map(|()| Opened::Borrowed(*number)),
             Self::File(path) => {
-                let (fd, created) = fd::open_log(path, 0o666 & !umask, owner)?;
+                let (fd, created) = log::open(path, 0o666 & !umask, owner)?;
                 Ok(if created { Opened::Created(fd, path.clone()) } else { Opened::Owned(fd) })
             }
         }

@@ -5,13 +5,16 @@ use napi::bindgen_prelude::{BufferSlice, Either3, Int32Array, Uint32Array};
 use napi::{Env, JsString, Result, ValueType};
 use napi_derive::napi;
 
-use super::call::{Arguments, Function};
-use super::error::OrThrow;
-use super::{owned, reactor};
+use super::bridge::error::OrThrow;
+use super::bridge::fast_call::{Arguments, Function};
+use super::bridge::worker_descriptors;
+use super::reactor;
 use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
+use crate::descriptor::fd;
 use crate::error::{self, During};
 use crate::reactor::{Reactor, Token};
-use crate::{fd, memory, sys};
+use crate::sys;
+use crate::sys::memory;
 
 /// Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was.
 #[napi(catch_unwind)]
@@ -23,7 +26,7 @@ pub fn open_channel(env: Env, reactor: u32, fd: i32, max_length: u32, max_handle
         reactor.sockets.add_channel(token, channel).map(|()| token)
     });
     let token = opened.or_throw(&env)?;
-    owned::disown(fd);
+    worker_descriptors::disown(fd);
     Ok(token as f64)
 }
 
@@ -176,7 +179,7 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batc
         messages.iter().zip(places).map(|(one, (start, length))| [start as u32, length as u32, one.handles]);
     let frames = numbers.flatten().collect::<Vec<_>>().into();
     // Last: what has failed before closes them.
-    let fds = owned::give(env, descriptors)?.into();
+    let fds = worker_descriptors::give(env, descriptors)?.into();
     Ok(Incoming { content, between, frames, fds, is_cut, end })
 }
 

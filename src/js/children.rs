@@ -7,8 +7,8 @@ use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
 use napi::{Env, JsValue, Result, ValueType};
 use napi_derive::napi;
 
-use super::event_loop;
-use super::weak::Weak;
+use super::bridge::event_loop;
+use super::bridge::weak::Weak;
 
 /// Length at which ended children are first removed from the list.
 const FEW: usize = 64;

@@ -4,12 +4,12 @@ use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
-use super::promise;
-use crate::daemon::stop::{self, Stopped};
-use crate::pid_file::held::own_pid;
-use crate::pid_file::status::{self, Status};
-use crate::pid_file::{Locked, PATIENCE, PidFile, held};
+use super::bridge::error::OrThrow;
+use super::bridge::promise;
+use crate::daemon::pid_file::held::own_pid;
+use crate::daemon::pid_file::status::{self, Status};
+use crate::daemon::pid_file::stop::{self, Stopped};
+use crate::daemon::pid_file::{Locked, PATIENCE, PidFile, held};
 
 /// A pid file's state.
 #[napi(object, object_from_js = false, use_nullable = true)]

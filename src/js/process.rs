@@ -2,12 +2,13 @@ use napi::bindgen_prelude::{Either, Uint8Array};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
-use super::identity::Credentials;
-use super::strings::{to_bytes, to_environment, to_strings};
-use super::{owned, reactor};
-use crate::plan::Job;
-use crate::process::{self, Orders, Stdio};
+use super::bridge::error::OrThrow;
+use super::bridge::strings::{to_bytes, to_environment, to_strings};
+use super::bridge::worker_descriptors;
+use super::credentials::Credentials;
+use super::reactor;
+use crate::clone::plan::Job;
+use crate::process::spawn::{self, Orders, Stdio};
 use crate::reactor::Token;
 
 /// What to start. `argv` and `environment`: strings with a NUL at the end of each. Without `environment` the child gets the
@@ -39,11 +40,12 @@ pub struct Started {
 /// Starts a child. Returns when its program has begun.
 #[napi(catch_unwind)]
 pub fn spawn(env: Env, reactor: u32, orders: ChildOrders) -> Result<Started> {
-    let spawned = process::spawn(orders.into()).or_throw(&env)?;
+    let spawned = spawn::spawn(orders.into()).or_throw(&env)?;
     let pid = spawned.child.pid;
     let token = reactor::with(reactor, |reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
     let are_there: Vec<_> = spawned.pipes.iter().map(Option::is_some).collect();
-    let mut given = owned::give(&env, spawned.pipes.into_iter().flatten().collect())?.into_iter();
+    let mut given =
+        worker_descriptors::give(&env, spawned.pipes.into_iter().flatten().collect())?.into_iter();
     let pipes = are_there.into_iter().map(|is_there| if is_there { given.next() } else { None }).collect();
     Ok(Started { pid, token: token as f64, pipes })
 }

@@ -8,13 +8,13 @@ use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use nix::errno::Errno;
 
-use super::error::OrThrow;
-use super::event_loop::{self, OnReadable};
+use super::bridge::error::OrThrow;
+use super::bridge::event_loop::{self, OnReadable, Wake};
+use super::bridge::weak::Listeners;
 use super::wait::WaitStatus;
-use super::weak::Listeners;
 use crate::error::{self, Error};
+use crate::process::session;
 use crate::reactor::{Reactor, Turn, Waker, abandoned};
-use crate::session;
 
 thread_local! {
     /// The reactor of this thread's environment.
@@ -63,7 +63,7 @@ fn open(env: Env) -> Result<Open> {
     let map: Function<'_, (), Unknown<'_>> = env.get_global()?.get_named_property("Map")?;
     let registered = map.new_instance(())?.coerce_to_object()?.create_ref()?;
     let reactor = Reactor::new().or_throw(&env)?;
-    let waker = event_loop::watch(env, &reactor)?;
+    let waker = event_loop::watch(env, &reactor, Wake { listener, unheard: turn_unheard })?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     event_loop::at_end(env, move |done| match take_out() {
         // After the waker has let go of the set.

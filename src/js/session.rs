@@ -1,8 +1,8 @@
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
-use crate::session;
+use super::bridge::error::OrThrow;
+use crate::process::session;
 
 #[napi(catch_unwind)]
 pub fn setsid(env: Env) -> Result<i32> {

@@ -3,12 +3,14 @@ use std::os::fd::OwnedFd;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
-use super::{owned, reactor};
+use super::bridge::error::OrThrow;
+use super::bridge::worker_descriptors;
+use super::reactor;
+use crate::descriptor::fd;
 use crate::error;
 use crate::reactor::Token;
-use crate::unix::{self, Address};
-use crate::{fd, sys};
+use crate::socket::unix::{self, Address};
+use crate::sys;
 
 /// How many connections are taken at once, for others to have their turn.
 const BATCH: usize = 64;
@@ -17,14 +19,14 @@ const BATCH: usize = 64;
 #[napi(catch_unwind)]
 pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog: i32) -> Result<Vec<i32>> {
     let socket = unix::listen(&to_address(name, is_abstract), mode, backlog).or_throw(&env)?;
-    owned::give(&env, vec![socket])
+    worker_descriptors::give(&env, vec![socket])
 }
 
 /// Returns a connected Unix socket in a list of one. Does not wait: throws EAGAIN if the listening socket has no room.
 #[napi(catch_unwind)]
 pub fn connect_unix(env: Env, name: String, is_abstract: bool) -> Result<Vec<i32>> {
     let socket = unix::connect(&to_address(name, is_abstract)).or_throw(&env)?;
-    owned::give(&env, vec![socket])
+    worker_descriptors::give(&env, vec![socket])
 }
 
 fn to_address(name: String, is_abstract: bool) -> Address {
@@ -41,7 +43,7 @@ pub fn open_listener(env: Env, reactor: u32, fd: i32) -> Result<f64> {
         })
     });
     let token = opened.or_throw(&env)?;
-    owned::disown(fd);
+    worker_descriptors::disown(fd);
     Ok(token as f64)
 }
 
@@ -58,7 +60,7 @@ pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<i32>> {
         let listener = reactor.sockets.listener(token as Token)?;
         accept_some(listener)
     });
-    owned::give(&env, accepted.or_throw(&env)?)
+    worker_descriptors::give(&env, accepted.or_throw(&env)?)
 }
 
 fn accept_some(listener: &OwnedFd) -> error::Result<Vec<OwnedFd>> {

@@ -3,11 +3,12 @@ use std::os::fd::IntoRawFd;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::error::OrThrow;
+use super::bridge::error::OrThrow;
+use crate::process::orphans;
+use crate::process::wait::{self, Answer, Owned};
 use crate::reactor::processes::Ending;
+use crate::sys;
 use crate::sys::process::{State, Status, Usage, Waited};
-use crate::wait::{self, Answer, Owned};
-use crate::{orphans, sys};
 
 /// What has become of a process.
 #[napi(object, object_from_js = false, use_nullable = true)]

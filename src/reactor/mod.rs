@@ -8,6 +8,8 @@
 pub mod abandoned;
 pub mod processes;
 pub mod sockets;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod uv;
 
@@ -16,8 +18,8 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
 
+use crate::clone::Child;
 use crate::error::{During, Result};
-use crate::spawn::Child;
 use processes::{Ending, Processes};
 use sockets::{Ready, Sockets};
 

@@ -8,10 +8,10 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
 use super::{Token, set_wait};
-use crate::children::{self, Claim};
+use crate::clone::Child;
 use crate::error::{During, Result};
-use crate::exit_status;
-use crate::spawn::Child;
+use crate::proc::exit_status;
+use crate::process::own_children::{self, Claim};
 use crate::sys::pidfd;
 use crate::sys::process::{self, State, Status, Usage, Waited, Which};
 
@@ -47,7 +47,7 @@ impl Processes {
     /// Takes over a child that was started here.
     pub fn adopt(&mut self, token: Token, child: Child) {
         let Child { pid, pidfd } = child;
-        let claim = Some(children::add(pid));
+        let claim = Some(own_children::add(pid));
         self.insert(token, Entry { pid, pidfd, reaps: true, claim, watched: false });
     }
 
@@ -188,7 +188,7 @@ impl Entry {
         let which = Which::Pidfd(self.pidfd.as_fd());
         let flags = libc::WEXITED | libc::__WALL;
         let waited = if self.reaps {
-            children::take(which, flags)
+            own_children::take(which, flags)
         } else {
             process::waitid(which, flags | libc::WNOHANG | libc::WNOWAIT)
         };
@@ -209,7 +209,7 @@ impl Entry {
     /// From now on, it is anybody's to reap.
     fn disown(&self) {
         if let Some(claim) = self.claim {
-            children::forget(self.pid, claim);
+            own_children::forget(self.pid, claim);
         }
     }
 

@@ -1,9 +1,11 @@
 //! What nix lacks: one libc call a function, each with the reason why it is sound.
 #![allow(unsafe_code)]
 
+mod c_string;
 pub mod environment;
 pub mod errno;
 pub mod fd;
+pub mod memory;
 pub mod pidfd;
 pub mod poll;
 pub mod process;
@@ -11,3 +13,5 @@ pub mod signal;
 pub mod socket;
 pub mod terminal;
 pub mod uv;
+
+pub use c_string::c_string;

@@ -1,0 +1,56 @@
+//! Opens a daemon's log, and creates it for the user that the daemon becomes.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode};
+use nix::unistd::{self, Gid, Uid};
+
+use crate::clone::credentials::Identity;
+use crate::descriptor::fd;
+use crate::error::{During, Error, Result};
+use crate::sys::c_string;
+
+/// Opens a log to append to, and returns whether it was created. A new log gets exactly `mode`, and belongs to `owner`. A FIFO
+/// without a reader is ENXIO, because open(2) would wait for a reader for ever.
+pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd, bool)> {
+    let path = c_string(path)?;
+    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    let mode = Mode::from_bits_truncate(mode);
+    let (fd, created) = match fd::open(&path, flags | OFlag::O_EXCL, mode) {
+        Err(Error { errno: Errno::EEXIST, .. }) => (fd::open(&path, flags, mode)?, false),
+        result => (result?, true),
+    };
+    let prepared = match created {
+        true => prepare_new_log(&fd, mode, owner),
+        false => Ok(()),
+    };
+    let prepared =
+        prepared.and_then(|()| fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl"));
+    prepared.inspect_err(|_| {
+        if created {
+            // The error to tell of is the first one.
+            let _ = fd::remove_own(&path, &fd);
+        }
+    })?;
+    Ok((fd, created))
+}
+
+fn prepare_new_log(fd: &OwnedFd, mode: Mode, owner: Option<&Identity>) -> Result<()> {
+    // open(2) applied the caller's umask: set the exact mode.
+    stat::fchmod(fd, mode).during("fchmod")?;
+    owner.map_or(Ok(()), |owner| give(fd, owner))
+}
+
+/// Gives a new file to the user that the daemon becomes. Otherwise the daemon could not reopen the file.
+fn give(fd: &OwnedFd, owner: &Identity) -> Result<()> {
+    let group = stat::fstat(fd).during("fstat")?.st_gid;
+    // In a directory with the set-group-ID bit, the file keeps the group of the directory.
+    let gid = (group == unistd::getegid().as_raw()).then(|| Gid::from_raw(owner.gid));
+    match unistd::fchown(fd, owner.uid.map(Uid::from_raw), gid) {
+        // Without CAP_CHOWN, or on a file system without owners, the file stays the caller's.
+        Err(Errno::EPERM) => Ok(()),
+        result => result.during("fchown"),
+    }
+}

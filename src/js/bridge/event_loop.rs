@@ -1,0 +1,135 @@
+//! How an environment is woken when there is something in a reactor's set, and how that ends with the environment.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::os::fd::AsFd;
+use std::ptr;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::Function;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, JsValue, Result, Status, sys};
+
+use super::error::OrThrow;
+use crate::reactor::thread::Thread;
+use crate::reactor::uv::Poll;
+use crate::reactor::{Reactor, Waker};
+use crate::sys::uv::{self, PollFunctions};
+
+/// Called on the event loop, when there is something for a turn.
+pub type OnReadable<'env> = Function<'env, (), ()>;
+
+/// Weak: it does not keep the loop alive until it is told to.
+type ThreadsafeOnReadable = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// What to call when a reactor's set is readable.
+#[derive(Clone, Copy)]
+pub struct Wake {
+    /// Returns a function of JavaScript. None once all copies of the package's JavaScript are collected.
+    pub listener: fn(&Env) -> Option<OnReadable<'_>>,
+    /// Called if there is no listener.
+    pub unheard: fn(),
+}
+
+/// Watches a reactor's set by libuv, or by a thread in a runtime without libuv.
+pub fn watch(env: Env, reactor: &Reactor, wake: Wake) -> Result<Box<dyn Waker>> {
+    Ok(match uv::poll_functions() {
+        Some(functions) => Box::new(by_libuv(env, functions, reactor, wake)?),
+        None => Box::new(by_thread(env, reactor, wake)?),
+    })
+}
+
+fn by_libuv(env: Env, functions: &'static PollFunctions, reactor: &Reactor, wake: Wake) -> Result<Poll> {
+    let uv_loop = env.get_uv_event_loop()?.cast();
+    let wake = Box::new(move || call_listener(env, wake));
+    // SAFETY: the environment's loop is this thread's, and the environment ends after what `at_end` has it wait for.
+    unsafe { Poll::start(functions, uv_loop, reactor.set().0.as_fd(), wake) }.or_throw(&env)
+}
+
+fn by_thread(env: Env, reactor: &Reactor, Wake { listener, unheard }: Wake) -> Result<Thread> {
+    let on_readable: OnReadable<'_> =
+        env.create_function_from_closure("onReadable", move |call| match listener(call.env) {
+            Some(listener) => listener.call(()),
+            None => {
+                unheard();
+                Ok(())
+            }
+        })?;
+    let function: Arc<ThreadsafeOnReadable> =
+        Arc::new(on_readable.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?);
+    let to_wake = Arc::clone(&function);
+    let wake = move || {
+        // It can fail only when the environment ends, which ends this thread.
+        to_wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    };
+    let keep_alive = move |yes| {
+        let change =
+            if yes { sys::napi_ref_threadsafe_function } else { sys::napi_unref_threadsafe_function };
+        // SAFETY: on the thread of its environment, while that has not ended.
+        unsafe { change(env.raw(), function.raw()) };
+    };
+    Thread::start(Arc::clone(reactor.set()), wake, Box::new(keep_alive)).or_throw(&env)
+}
+
+/// Calls the listener from the event loop, and then the microtasks and next ticks that its callbacks have queued.
+/// An error becomes an uncaught exception.
+fn call_listener(env: Env, Wake { listener, unheard }: Wake) {
+    let called = env.run_in_scope(|| {
+        let Some(listener) = listener(&env) else {
+            unheard();
+            return Ok(());
+        };
+        let (mut global, mut result, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: handles of the scope that is open; a function without arguments.
+        unsafe {
+            sys::napi_get_global(env.raw(), &raw mut global);
+            let status = sys::napi_make_callback(
+                env.raw(),
+                ptr::null_mut(),
+                global,
+                listener.raw(),
+                0,
+                ptr::null(),
+                &raw mut result,
+            );
+            if status == sys::Status::napi_pending_exception
+                && sys::napi_get_and_clear_last_exception(env.raw(), &raw mut error) == sys::Status::napi_ok
+            {
+                sys::napi_fatal_exception(env.raw(), error);
+            }
+        }
+        Ok(())
+    });
+    // Of an environment that is about to end.
+    drop(called);
+}
+
+/// Has `end` be called when the environment ends, which waits until what that is given is called. With a thread, that is
+/// before `end` returns, and a plain hook will do: Deno does not survive the other kind.
+pub fn at_end(env: Env, end: impl FnOnce(Box<dyn FnOnce()>) + 'static) -> Result<()> {
+    if uv::poll_functions().is_none() {
+        return env.add_env_cleanup_hook(end, |end| end(Box::new(|| {}))).map(drop);
+    }
+    let data: Box<End> = Box::new(Box::new(end));
+    // SAFETY: the hook gets what it is to get, once.
+    let status = unsafe {
+        sys::napi_add_async_cleanup_hook(env.raw(), Some(on_end), Box::into_raw(data).cast(), ptr::null_mut())
+    };
+    match Status::from(status) {
+        Status::Ok => Ok(()),
+        status => Err(napi::Error::new(status, "napi_add_async_cleanup_hook")),
+    }
+}
+
+type End = Box<dyn FnOnce(Box<dyn FnOnce()>)>;
+
+/// # Safety
+/// Called as a hook of `at_end`.
+unsafe extern "C" fn on_end(handle: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+    // SAFETY: made by `at_end`, for this call.
+    let end = unsafe { Box::from_raw(data.cast::<End>()) };
+    end(Box::new(move || {
+        // SAFETY: the handle is good until this call.
+        unsafe { sys::napi_remove_async_cleanup_hook(handle) };
+    }));
+}

@@ -1,0 +1,186 @@
+//! Functions that are called for each message. For every call, napi-rs keeps an account of what it lends, also where that is
+//! nothing, which takes longer than what is done here. These do without.
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::panic::catch_unwind;
+use std::{ptr, slice};
+
+use napi::bindgen_prelude::{
+    FromNapiValue, JsObjectValue, Object, ToNapiValue, TypedArrayType, panic_to_error,
+};
+use napi::{Env, Error, JsError, Result, Status, ValueType, sys};
+
+use super::error::OrThrow;
+use crate::error::During;
+use crate::sys::memory;
+
+/// As many as a function here takes. What is not given is undefined.
+const MOST: usize = 4;
+
+/// Up to here, room is made for the longest that so many characters can be in UTF-8; beyond, they are counted.
+const SHORT: usize = 8192;
+
+pub type Arguments<'call> = [Argument<'call>; MOST];
+
+/// A function of JavaScript's.
+pub trait Function {
+    const NAME: &'static str;
+    type Output: ToNapiValue;
+
+    fn call(env: Env, arguments: Arguments<'_>) -> Result<Self::Output>;
+}
+
+/// Puts a function with the others.
+pub fn export<F: Function>(exports: &mut Object<'_>) -> Result<()> {
+    exports.create_named_method(F::NAME, enter::<F>)
+}
+
+/// What Node-API calls.
+unsafe extern "C" fn enter<F: Function>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let run = || {
+        let result = F::call(Env::from_raw(env), arguments(env, info)?)?;
+        // SAFETY: `env` is the one that calls.
+        unsafe { F::Output::to_napi_value(env, result) }
+    };
+    catch_unwind(run).map_err(panic_to_error).and_then(|result| result).unwrap_or_else(|error| {
+        // SAFETY: `env` is the one that calls, and nothing is done there after this.
+        unsafe { JsError::from(error).throw_into(env) };
+        ptr::null_mut()
+    })
+}
+
+fn arguments<'call>(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Arguments<'call>> {
+    let mut values = [ptr::null_mut(); MOST];
+    let mut count = MOST;
+    let (this, data) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as many are written as there is room for.
+    check(unsafe { sys::napi_get_cb_info(env, info, &raw mut count, values.as_mut_ptr(), this, data) })?;
+    Ok(values.map(|value| Argument { env, value, call: PhantomData }))
+}
+
+/// A value that is there as long as the call.
+#[derive(Clone, Copy)]
+pub struct Argument<'call> {
+    env: sys::napi_env,
+    value: sys::napi_value,
+    call: PhantomData<&'call ()>,
+}
+
+impl<'call> Argument<'call> {
+    pub fn kind(self) -> Result<ValueType> {
+        let mut kind = 0;
+        // SAFETY: writes one number.
+        check(unsafe { sys::napi_typeof(self.env, self.value, &raw mut kind) })?;
+        Ok(kind.into())
+    }
+
+    pub fn number<T: Number>(self) -> Result<T> {
+        // SAFETY: env and value are of this call.
+        unsafe { T::from_napi_value(self.env, self.value) }
+    }
+
+    /// Puts a string at the end of `bytes`, in UTF-8, without the copy that a `String` takes. False where it is none.
+    pub fn append_to(self, bytes: &mut Vec<u8>) -> Result<bool> {
+        let mut characters = 0;
+        let nowhere = ptr::null_mut();
+        // SAFETY: writes one number.
+        let status = unsafe {
+            sys::napi_get_value_string_utf16(self.env, self.value, nowhere, 0, &raw mut characters)
+        };
+        if status == sys::Status::napi_string_expected {
+            return Ok(false);
+        }
+        check(status)?;
+        let longest = if characters <= SHORT { 3 * characters } else { self.length_in_utf8()? };
+        // And a NUL.
+        let room = longest + 1;
+        self.reserve(bytes, room)?;
+        let mut written = 0;
+        // SAFETY: Node-API writes at most `room` bytes, and sets `written` to the number of bytes that it has initialized. Don't
+        // pass all the spare capacity: Node 20 and 22 cut its length to an int, so 2 GiB would count as no room at all.
+        unsafe {
+            let spare = bytes.spare_capacity_mut().as_mut_ptr().cast();
+            check(sys::napi_get_value_string_utf8(self.env, self.value, spare, room, &raw mut written))?;
+            bytes.set_len(bytes.len() + written);
+        }
+        Ok(true)
+    }
+
+    /// Appends the elements of a Uint8Array to `bytes`.
+    pub fn append_elements_to(self, bytes: &mut Vec<u8>) -> Result<()> {
+        let elements = self.elements()?;
+        self.reserve(bytes, elements.len())?;
+        bytes.extend_from_slice(elements);
+        Ok(())
+    }
+
+    /// Throws ENOMEM if there is not enough memory.
+    fn reserve(self, bytes: &mut Vec<u8>, additional: usize) -> Result<()> {
+        memory::reserve(bytes, additional).during("sendmsg").or_throw(&Env::from_raw(self.env))
+    }
+
+    fn length_in_utf8(self) -> Result<usize> {
+        let mut length = 0;
+        let nowhere = ptr::null_mut();
+        // SAFETY: writes one number.
+        check(unsafe { sys::napi_get_value_string_utf8(self.env, self.value, nowhere, 0, &raw mut length) })?;
+        Ok(length)
+    }
+
+    /// What is in a typed array, to be used before JavaScript goes on.
+    pub fn elements<T: Element>(self) -> Result<&'call [T]> {
+        let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+        let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: writes these three.
+        check(unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                self.value,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                buffer,
+                offset,
+            )
+        })?;
+        if TypedArrayType::from(kind) != T::TYPE {
+            return Err(Error::from_status(Status::InvalidArg));
+        }
+        // An empty one has no address.
+        if length == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: as many elements of that type; nothing moves or frees them while JavaScript waits for this call.
+        Ok(unsafe { slice::from_raw_parts(data.cast(), length) })
+    }
+}
+
+fn check(status: sys::napi_status) -> Result<()> {
+    match Status::from(status) {
+        Status::Ok => Ok(()),
+        status => Err(Error::from_status(status)),
+    }
+}
+
+/// A number that is nothing but itself: nothing is lent.
+pub trait Number: FromNapiValue {}
+impl Number for i32 {}
+impl Number for u32 {}
+impl Number for f64 {}
+
+/// What a typed array can be of.
+pub trait Element {
+    const TYPE: TypedArrayType;
+}
+
+impl Element for u8 {
+    const TYPE: TypedArrayType = TypedArrayType::Uint8;
+}
+
+impl Element for i32 {
+    const TYPE: TypedArrayType = TypedArrayType::Int32;
+}

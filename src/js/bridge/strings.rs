@@ -1,0 +1,35 @@
+//! Names, arguments and variables for exec: JavaScript strings, or bytes that are not valid UTF-8.
+
+use napi::bindgen_prelude::{Either, Uint8Array};
+
+use crate::clone::strings::Strings;
+use crate::sys;
+
+pub type Bytes = Either<String, Uint8Array>;
+
+pub fn to_bytes(given: Bytes) -> Vec<u8> {
+    match given {
+        Either::A(text) => text.into_bytes(),
+        Either::B(bytes) => bytes.to_vec(),
+    }
+}
+
+/// Strings with a NUL at the end of each.
+pub fn to_strings(given: Bytes) -> Strings {
+    Strings::of_block(to_bytes(given))
+}
+
+/// Variables as `NAME=value`. Without any, the variables of this process.
+pub fn to_environment(given: Option<Bytes>) -> Strings {
+    given.map_or_else(|| Strings::of_block(sys::environment::variables()), to_strings)
+}
+
+/// Like the variables above, but without some names, and with added variables.
+pub fn to_changed_environment(given: Option<Bytes>, without: [&[String]; 2], added: String) -> Strings {
+    let mut environment = to_environment(given);
+    for names in without {
+        environment.remove_variables(names);
+    }
+    environment.append(&to_strings(Either::A(added)));
+    environment
+}

@@ -1,0 +1,175 @@
+use std::os::fd::IntoRawFd;
+
+use napi::bindgen_prelude::{Buffer, Int32Array};
+use napi::{Env, Result};
+use napi_derive::napi;
+use nix::sys::socket::SockType;
+
+use super::bridge::error::OrThrow;
+use super::bridge::fast_call::{Arguments, Function};
+use super::bridge::worker_descriptors;
+use crate::descriptor::fd;
+use crate::descriptor::kind::{self, Kind};
+use crate::socket::ancillary;
+use crate::socket::ancillary::Received;
+use crate::sys;
+use crate::sys::socket::Credentials;
+
+/// A close-on-exec duplicate of a descriptor.
+#[napi(catch_unwind)]
+pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
+    fd::duplicate(descriptor).map(IntoRawFd::into_raw_fd).or_throw(&env)
+}
+
+/// dup2(2)
+#[napi(catch_unwind)]
+pub fn dup2(env: Env, from: i32, to: i32) -> Result<()> {
+    fd::replace(to, from).or_throw(&env)
+}
+
+/// Whether exec closes a descriptor.
+#[napi(catch_unwind)]
+pub fn set_close_on_exec(env: Env, descriptor: i32, yes: bool) -> Result<()> {
+    fd::set_close_on_exec(sys::fd::borrow(descriptor), yes).or_throw(&env)
+}
+
+/// close(2) of a descriptor. In a worker, Node's own would warn of one that it has not opened.
+pub struct Close;
+
+impl Function for Close {
+    const NAME: &'static str = "close";
+    type Output = ();
+
+    fn call(env: Env, [descriptor, ..]: Arguments<'_>) -> Result<()> {
+        let descriptor = descriptor.number()?;
+        worker_descriptors::disown(descriptor);
+        fd::close(descriptor).or_throw(&env)
+    }
+}
+
+/// close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern.
+#[napi(catch_unwind)]
+pub fn discard(descriptors: &[i32]) {
+    for &descriptor in descriptors {
+        worker_descriptors::disown(descriptor);
+        fd::discard(sys::fd::adopt(descriptor));
+    }
+}
+
+/// The descriptors that are open.
+#[napi(catch_unwind)]
+pub fn open_fds(env: Env) -> Result<Vec<i32>> {
+    fd::open_numbers().or_throw(&env)
+}
+
+/// What is behind a descriptor.
+#[napi(catch_unwind)]
+pub fn kind_of(env: Env, descriptor: i32) -> Result<&'static str> {
+    kind::of(descriptor).or_throw(&env).map(name_of)
+}
+
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TcpServer => "tcp-server",
+        Kind::TcpSocket => "tcp-socket",
+        Kind::UnixServer => "unix-server",
+        Kind::UnixSocket => "unix-socket",
+        Kind::UnixSeqpacket => "unix-seqpacket",
+        Kind::UnixDgram => "unix-dgram",
+        Kind::Udp => "udp",
+        Kind::Pipe => "pipe",
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Tty => "tty",
+        Kind::CharacterDevice => "character-device",
+        Kind::BlockDevice => "block-device",
+        Kind::Other => "other",
+    }
+}
+
+/// Returns the inode number of a descriptor in decimal, because it can have 64 bits. Deno's own fstat takes other numbers.
+#[napi(catch_unwind)]
+pub fn inode_of(env: Env, descriptor: i32) -> Result<String> {
+    fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode.to_string())
+}
+
+/// Whether a socket speaks IPv6.
+#[napi(catch_unwind)]
+pub fn is_ipv6(env: Env, descriptor: i32) -> Result<bool> {
+    kind::is_ipv6(descriptor).or_throw(&env)
+}
+
+/// Which ways a descriptor was opened for.
+#[napi(object, object_from_js = false)]
+pub struct Ways {
+    pub readable: bool,
+    pub writable: bool,
+}
+
+#[napi(catch_unwind)]
+pub fn ways_of(env: Env, descriptor: i32) -> Result<Ways> {
+    kind::ways(descriptor).or_throw(&env).map(|(readable, writable)| Ways { readable, writable })
+}
+
+/// Two Unix sockets that are connected to each other.
+#[napi(catch_unwind)]
+pub fn socketpair(env: Env, kind: String) -> Result<Vec<i32>> {
+    let kind = match kind.as_str() {
+        "seqpacket" => SockType::SeqPacket,
+        "dgram" => SockType::Datagram,
+        _ => SockType::Stream,
+    };
+    let (one, other) = ancillary::pair(kind).or_throw(&env)?;
+    worker_descriptors::give(&env, vec![one, other])
+}
+
+/// Who is at the other end of a connection.
+#[napi(object, object_from_js = false)]
+pub struct Peer {
+    pub pid: i32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl From<Credentials> for Peer {
+    fn from(Credentials { pid, uid, gid }: Credentials) -> Self {
+        Self { pid, uid, gid }
+    }
+}
+
+/// Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair.
+#[napi(catch_unwind)]
+pub fn peer_of(env: Env, descriptor: i32) -> Result<Option<Peer>> {
+    ancillary::peer(sys::fd::borrow(descriptor)).or_throw(&env).map(|peer| peer.map(Into::into))
+}
+
+/// One sendmsg.
+#[napi(catch_unwind)]
+pub fn send_fds(env: Env, socket: i32, data: &[u8], fds: &[i32]) -> Result<u32> {
+    ancillary::send(sys::fd::borrow(socket), data, fds).or_throw(&env).map(|sent| sent as u32)
+}
+
+/// What one recvmsg has given. The descriptors are JavaScript's.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct ReceivedMessage {
+    pub data: Buffer,
+    pub fds: Int32Array,
+    pub truncated: bool,
+    pub credentials: Option<Peer>,
+}
+
+/// One recvmsg. Nothing at the end.
+#[napi(catch_unwind)]
+pub fn recv_fds(env: Env, socket: i32, max_length: u32, max_fds: u32) -> Result<Option<ReceivedMessage>> {
+    let socket = sys::fd::borrow(socket);
+    let received = ancillary::receive(socket, max_length as usize, max_fds as usize).or_throw(&env)?;
+    let to_js = |received: Received| {
+        Ok(ReceivedMessage {
+            data: received.data.into(),
+            fds: worker_descriptors::give(&env, received.descriptors)?.into(),
+            truncated: received.truncated,
+            credentials: received.credentials.map(Into::into),
+        })
+    };
+    received.map(to_js).transpose()
+}
