@@ -59,7 +59,7 @@ function stranger(t, at, prefix = []) {
   return started
 }
 
-test('H11: `peer` is who is at the other end, by pid, user and group', async (t) => {
+test('`peer` is who is at the other end, by pid, user and group', { contract: 'H11' }, async (t) => {
   const { at, asked, connections } = await serve(t, { authorize: () => true })
   const { child, told } = program(t, 'channel/client.mjs', [at])
   const { peer } = await told('peer')
@@ -69,7 +69,7 @@ test('H11: `peer` is who is at the other end, by pid, user and group', async (t)
   assert.deepEqual(connections[0].peer, expected)
 })
 
-test('H11: also of another user', asNobody, async (t) => {
+test('also of another user', { contract: 'H11', ...asNobody }, async (t) => {
   const { at, asked, connections } = await serve(t, { mode: 0o666, authorize: ({ uid }) => uid === NOBODY })
   const { child, told } = program(t, 'channel/client.mjs', [at], { prefix: AS_NOBODY })
   await told('peer')
@@ -82,7 +82,10 @@ test('H11: also of another user', asNobody, async (t) => {
   assert.equal(connections.length, 1)
 })
 
-test('H11: another user is not let in by default, and nothing of theirs is read', asNobody, async (t) => {
+test('another user is not let in by default, and nothing of theirs is read', {
+  contract: 'H11',
+  ...asNobody,
+}, async (t) => {
   const { at, connections, errors } = await serve(t, { mode: 0o666 })
   const before = openCount()
   const { ended } = stranger(t, at, AS_NOBODY)
@@ -95,7 +98,7 @@ test('H11: another user is not let in by default, and nothing of theirs is read'
   assert.deepEqual(await words(t, one, 1), ['ours'])
 })
 
-test('H11: root is, where the server is another user’s', asNobody, async (t) => {
+test('root is, where the server is another user’s', { contract: 'H11', ...asNobody }, async (t) => {
   const at = path.join(temporary(t), 'socket')
   const { child, told } = program(t, 'channel/serves-once.mjs', [at], { prefix: AS_NOBODY })
   await told('there')
@@ -105,14 +108,14 @@ test('H11: root is, where the server is another user’s', asNobody, async (t) =
   assert.deepEqual(await words(t, one, 1), ['by root'])
 })
 
-test('H11: another user does not even get to the file, by its mode', asNobody, async (t) => {
+test('another user does not even get to the file, by its mode', { contract: 'H11', ...asNobody }, async (t) => {
   const { at, connections } = await serve(t, {})
   const { ended } = program(t, 'channel/client.mjs', [at], { prefix: AS_NOBODY })
   assert.deepEqual((await ended()).said, [{ failed: 'EACCES', syscall: 'connect', path: at }])
   assert.deepEqual(connections, [])
 })
 
-test('H11: who is let in is read from the first byte on', async (t) => {
+test('who is let in is read from the first byte on', { contract: 'H11' }, async (t) => {
   const { at, faults } = await serve(t, { authorize: () => true })
   const { ended } = stranger(t, at)
   const { said } = await ended()
@@ -120,7 +123,10 @@ test('H11: who is let in is read from the first byte on', async (t) => {
   assert.deepEqual([said, faults], [[{ outcome: 'read' }], ['ERR_PROCNATIVE_MESSAGE_INVALID']])
 })
 
-test('H11: where all users have one number, that of nobody, none is let in by default', userNamespace, async (t) => {
+test('where all users have one number, that of nobody, none is let in by default', {
+  contract: 'H11',
+  ...userNamespace,
+}, async (t) => {
   const at = path.join(temporary(t), 'socket')
   const options = JSON.stringify({ mode: 0o666 })
   const { child, said } = program(t, 'channel/hostile-server.mjs', [at, options], { prefix: ['unshare', '--user'] })
@@ -165,7 +171,9 @@ for (const [title, authorize, fails] of [
   ['undefined', () => {}, true],
   ['null', () => null, true],
 ]) {
-  test(`H11: authorize: ${title}: not let in, nothing is read${fails ? ", and an 'error'" : ''}`, async (t) => {
+  test(`authorize: ${title}: not let in, nothing is read${fails ? ", and an 'error'" : ''}`, {
+    contract: 'H11',
+  }, async (t) => {
     const { at, server, asked, connections, errors } = await serve(t, { authorize })
     server.on('error', (error) => errors.push(error))
     const before = openCount()
@@ -185,7 +193,7 @@ for (const [title, authorize, fails] of [
   })
 }
 
-test('H11: where nobody listens for ‘error’, there is a warning, and the server goes on', async (t) => {
+test('where nobody listens for ‘error’, there is a warning, and the server goes on', { contract: 'H11' }, async (t) => {
   let isFirst = true
   const { at } = await serve(t, {
     authorize: () => {

@@ -33,7 +33,7 @@ for (const [who, prefix] of [
   ['a slow reader elsewhere', []],
   ['a slow reader elsewhere that may open 1,024, and closes them as they come', limitedTo(1024)],
 ]) {
-  test(`H2: 10,000 messages with a handle each to ${who}: none lost, in order`, async (t) => {
+  test(`10,000 messages with a handle each to ${who}: none lost, in order`, { contract: 'H2' }, async (t) => {
     const all = files(t, 97)
     const known = all.map(identity)
     const before = openCount()
@@ -56,7 +56,10 @@ for (const [count, handles] of [
   [20, 600],
 ]) {
   const what = `${count} messages with ${handles} handles each, awaited one by one`
-  test(`H2: ${what}, by a user without rights who may open 1,024: none lost, no ETOOMANYREFS`, asNobody, async (t) => {
+  test(`${what}, by a user without rights who may open 1,024: none lost, no ETOOMANYREFS`, {
+    contract: 'H2',
+    ...asNobody,
+  }, async (t) => {
     const prefix = [...AS_NOBODY, ...limitedTo(1024)]
     const ends = socketpair()
     const reader = program(t, 'channel/reads-slowly.mjs', [], { stdio: [ends[0].fd] })
@@ -68,18 +71,17 @@ for (const [count, handles] of [
   })
 }
 
-test(
-  'H2: more than may be in flight, to one who does not read: the sender waits, and goes on when he does',
-  asNobody,
-  async (t) => {
-    const prefix = [...AS_NOBODY, ...limitedTo(2048)]
-    const { code, said } = await program(t, 'channel/in-flight.mjs', [], { prefix }).ended()
-    assert.equal(code, 0)
-    const [{ waited, resolved }, { received, failed }] = said
-    assert.ok(waited && resolved < 200, `${resolved} resolved while nobody read`)
-    assert.deepEqual({ received, failed }, { received: 200, failed: [] })
-  },
-)
+test('more than may be in flight, to one who does not read: the sender waits, and goes on when he does', {
+  contract: 'H2',
+  ...asNobody,
+}, async (t) => {
+  const prefix = [...AS_NOBODY, ...limitedTo(2048)]
+  const { code, said } = await program(t, 'channel/in-flight.mjs', [], { prefix }).ended()
+  assert.equal(code, 0)
+  const [{ waited, resolved }, { received, failed }] = said
+  assert.ok(waited && resolved < 200, `${resolved} resolved while nobody read`)
+  assert.deepEqual({ received, failed }, { received: 200, failed: [] })
+})
 
 // ── A reader that stops ──
 
@@ -118,7 +120,9 @@ for (const [title, stop] of [
     },
   ],
 ]) {
-  test(`H14: when ${title}, a sender that awaits stops, and neither end has kept more than a little`, async (t) => {
+  test(`when ${title}, a sender that awaits stops, and neither end has kept more than a little`, {
+    contract: 'H14',
+  }, async (t) => {
     const [one, other] = pair(t, { serialization: 'raw' })
     const done = stop(other)
     const message = Buffer.alloc(65_536, 'x')
@@ -136,7 +140,9 @@ for (const [title, stop] of [
   })
 }
 
-test('H14: who iterates and is slow gets all of it, and no more is read ahead than a little', async (t) => {
+test('who iterates and is slow gets all of it, and no more is read ahead than a little', {
+  contract: 'H14',
+}, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const message = Buffer.alloc(65_536, 'x')
   let sent = 0
@@ -157,7 +163,9 @@ test('H14: who iterates and is slow gets all of it, and no more is read ahead th
   assert.ok(ahead <= 32, `${ahead} messages of 64 KiB ahead`)
 })
 
-test('H3: a sender that awaits keeps no more in memory than a little, while a reader elsewhere stops', async (t) => {
+test('a sender that awaits keeps no more in memory than a little, while a reader elsewhere stops', {
+  contract: 'H3',
+}, async (t) => {
   const { end, child, said, told } = peer(t, 'channel/counts.mjs', [], { options: { serialization: 'raw' } })
   await told('there')
   process.kill(child.pid, 'SIGSTOP')
@@ -188,7 +196,9 @@ function recvNow(socket, maxLength) {
 }
 
 for (const pieces of [1000, 4096, 65_536]) {
-  test(`H2: messages longer than the socket’s room, read in pieces of ${pieces}: handles come once, in time`, async (t) => {
+  test(`messages longer than the socket’s room, read in pieces of ${pieces}: handles come once, in time`, {
+    contract: 'H2',
+  }, async (t) => {
     const [one, theirs] = bare(t)
     const all = files(t, 300)
     const known = all.map(identity)
@@ -235,7 +245,7 @@ for (const pieces of [1000, 4096, 65_536]) {
   })
 }
 
-test('H2: the same to a channel: each message has its own handles', async (t) => {
+test('the same to a channel: each message has its own handles', { contract: 'H2' }, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 5)
   const wanted = Array.from({ length: 60 }, (_, index) => all.slice(0, index % 6))
@@ -245,7 +255,9 @@ test('H2: the same to a channel: each message has its own handles', async (t) =>
   }
 })
 
-test('H3: a message that finds room while others wait resolves then, though nobody reads any more', async (t) => {
+test('a message that finds room while others wait resolves then, though nobody reads any more', {
+  contract: 'H3',
+}, async (t) => {
   const [one, theirs] = bare(t, { serialization: 'raw' })
   const piece = Buffer.alloc(8192)
   const sent = []

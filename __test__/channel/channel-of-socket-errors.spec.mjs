@@ -24,7 +24,10 @@ async function isRefused(socket) {
   assert.equal(openCount(), before)
 }
 
-test('H10: a net.Socket that has read something is refused, taken or not, and goes on', onlyNode, async (t) => {
+test('a net.Socket that has read something is refused, taken or not, and goes on', {
+  contract: 'H10',
+  ...onlyNode,
+}, async (t) => {
   const [client, connection] = await sockets(t)
   client.write('read')
   await until(() => connection.bytesRead === 4)
@@ -35,7 +38,10 @@ test('H10: a net.Socket that has read something is refused, taken or not, and go
   assert.equal(String((await once(client, 'data'))[0]), 'answer')
 })
 
-test('H10: a net.Socket that has something to write is refused, and goes on', onlyNode, async (t) => {
+test('a net.Socket that has something to write is refused, and goes on', {
+  contract: 'H10',
+  ...onlyNode,
+}, async (t) => {
   const [client, connection] = await sockets(t, { pauseOnConnect: true })
   connection.pause()
   client.write(Buffer.alloc(4 << 20, 'x'))
@@ -47,7 +53,10 @@ test('H10: a net.Socket that has something to write is refused, and goes on', on
   assert.equal(length, 4 << 20)
 })
 
-test('H10: a net.Socket that is not connected any more, or not yet, is refused', onlyNode, async (t) => {
+test('a net.Socket that is not connected any more, or not yet, is refused', {
+  contract: 'H10',
+  ...onlyNode,
+}, async (t) => {
   const [client, connection] = await sockets(t)
   client.destroy()
   assert.throws(() => channel(client), REFUSED)
@@ -57,7 +66,10 @@ test('H10: a net.Socket that is not connected any more, or not yet, is refused',
 
 // ── What is no connected Unix stream socket ──
 
-test('H10: other kinds are refused, stay who they were, and are told by what they are', onlyNode, async (t) => {
+test('other kinds are refused, stay who they were, and are told by what they are', {
+  contract: 'H10',
+  ...onlyNode,
+}, async (t) => {
   const directory = temporary(t)
   fs.writeFileSync(path.join(directory, 'file'), '')
   const open = (file, flags) => {
@@ -88,7 +100,7 @@ test('H10: other kinds are refused, stay who they were, and are told by what the
   assert.equal(connection.destroyed, false)
 })
 
-test('H10: a number that is not open is EBADF, and a closed handle says so', () => {
+test('a number that is not open is EBADF, and a closed handle says so', { contract: 'H10' }, () => {
   const [ours, theirs] = socketpair()
   const { fd } = ours
   ours.close()
@@ -98,7 +110,7 @@ test('H10: a number that is not open is EBADF, and a closed handle says so', () 
   assert.throws(() => channel(ours), { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
 })
 
-test('E2: options are checked before anything is taken', (t) => {
+test('options are checked before anything is taken', { contract: 'E2' }, (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => [ours, theirs].map((handle) => handle.close()))
   for (const [options, code] of [

@@ -21,13 +21,13 @@ const flagsOf = (fd) =>
 const isNonblocking = (fd) => (flagsOf(fd) & fs.constants.O_NONBLOCK) !== 0
 const isCloseOnExec = (fd) => (flagsOf(fd) & 0o2000000) !== 0
 
-test('E5: nobody makes a Channel but channel() and its like', (t) => {
+test('nobody makes a Channel but channel() and its like', { contract: 'E5' }, (t) => {
   assert.throws(() => new Channel(), { name: 'TypeError', message: 'Illegal constructor' })
   assert.throws(() => new Channel(3, {}), { name: 'TypeError', message: 'Illegal constructor' })
   assert.ok(pair(t)[0] instanceof Channel)
 })
 
-test('H10: channel() gives one Channel for a socket, by its handle and by its number', (t) => {
+test('channel() gives one Channel for a socket, by its handle and by its number', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   const [first, second] = [ours.fd, theirs.fd]
   const one = channel(ours)
@@ -40,7 +40,7 @@ test('H10: channel() gives one Channel for a socket, by its handle and by its nu
   assert.equal(channel(second), other)
 })
 
-test('H10: also by whatever else has that number', (t) => {
+test('also by whatever else has that number', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   const { fd } = ours
   const one = channel(fd)
@@ -58,7 +58,7 @@ test('H10: also by whatever else has that number', (t) => {
   assert.equal(one.closed, false)
 })
 
-test('H10: it owns the descriptor: nobody else closes it, and destroy() does', (t) => {
+test('it owns the descriptor: nobody else closes it, and destroy() does', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => theirs.close())
   const { fd } = ours
@@ -73,7 +73,7 @@ test('H10: it owns the descriptor: nobody else closes it, and destroy() does', (
   assert.throws(() => channel(fd), { code: 'EBADF' })
 })
 
-test('H10: it is close-on-exec from then on, so that no child keeps it open', (t) => {
+test('it is close-on-exec from then on, so that no child keeps it open', { contract: 'H10' }, (t) => {
   const fds = socketpair().map((handle) => handle.take())
   for (const fd of fds) setCloseOnExec(fd, false)
   const ends = fds.map((fd) => channel(fd))
@@ -81,7 +81,7 @@ test('H10: it is close-on-exec from then on, so that no child keeps it open', (t
   assert.deepEqual(fds.map(isCloseOnExec), [true, true])
 })
 
-test('H10: a number that is used again is another channel', () => {
+test('a number that is used again is another channel', { contract: 'H10' }, () => {
   const before = openCount()
   const numbers = new Set()
   const all = new Set()
@@ -99,13 +99,13 @@ test('H10: a number that is used again is another channel', () => {
   assert.equal(openCount(), before)
 })
 
-test('H11: `peer` is null on a socket pair', (t) => {
+test('`peer` is null on a socket pair', { contract: 'H11' }, (t) => {
   for (const end of pair(t)) assert.equal(end.peer, null)
 })
 
 // ── What stays ──
 
-test('H10: a descriptor that waits is not changed, and no call waits for it', async (t) => {
+test('a descriptor that waits is not changed, and no call waits for it', { contract: 'H10' }, async (t) => {
   const [ours, theirs] = socketpair()
   const fds = [ours.fd, theirs.fd]
   assert.deepEqual(fds.map(isNonblocking), [false, false])
@@ -122,7 +122,7 @@ test('H10: a descriptor that waits is not changed, and no call waits for it', as
   assert.deepEqual(fds.map(isNonblocking), [false, false])
 })
 
-test('H10: nor is one that does not wait', onlyNode, async (t) => {
+test('nor is one that does not wait', { contract: 'H10', ...onlyNode }, async (t) => {
   const [client, connection] = await sockets(t, { pauseOnConnect: true })
   const socket = descriptors()[client._handle.fd]
   const one = channel(client)
@@ -140,7 +140,7 @@ test('H10: nor is one that does not wait', onlyNode, async (t) => {
   assert.ok(isNonblocking(fd))
 })
 
-test('H10: nobody who shares the socket feels it: another process may still wait for it', async (t) => {
+test('nobody who shares the socket feels it: another process may still wait for it', { contract: 'H10' }, async (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => theirs.close())
   const { fd } = ours
@@ -169,7 +169,10 @@ for (const [which, index] of [
   ['that has connected', 0],
   ['that was accepted', 1],
 ]) {
-  test(`H10: a net.Socket ${which} is taken over: destroyed, without an end for the peer`, onlyNode, async (t) => {
+  test(`a net.Socket ${which} is taken over: destroyed, without an end for the peer`, {
+    contract: 'H10',
+    ...onlyNode,
+  }, async (t) => {
     const both = await sockets(t)
     const [socket, far] = [both[index], both[1 - index]]
     const one = channel(socket)
@@ -188,7 +191,10 @@ for (const [which, index] of [
   })
 }
 
-test('H10: its libuv handle reads nothing any more: what comes from then on is the channel’s', onlyNode, async (t) => {
+test('its libuv handle reads nothing any more: what comes from then on is the channel’s', {
+  contract: 'H10',
+  ...onlyNode,
+}, async (t) => {
   for (let round = 0; round < 50; round++) {
     const [client, connection] = await sockets(t)
     const [fd] = files(t, 1)
@@ -210,7 +216,7 @@ test('H10: its libuv handle reads nothing any more: what comes from then on is t
   }
 })
 
-test("H10: a child's extra 'pipe' is taken over", onlyNode, async (t) => {
+test("a child's extra 'pipe' is taken over", { contract: 'H10', ...onlyNode }, async (t) => {
   const child = spawn(process.execPath, [fixture('channel/answers.mjs')], {
     stdio: ['pipe', 'inherit', 'inherit', 'pipe'],
   })
@@ -223,7 +229,7 @@ test("H10: a child's extra 'pipe' is taken over", onlyNode, async (t) => {
   assert.deepEqual([message, handles.length], ['over a pipe', 3])
 })
 
-test('E3: methods are nobody else’s to call', (t) => {
+test('methods are nobody else’s to call', { contract: 'E3' }, (t) => {
   const [one] = pair(t)
   for (const name of ['pause', 'resume', 'ref', 'unref', 'destroy']) {
     assert.equal(typeof one[name], 'function')
@@ -234,7 +240,10 @@ test('E3: methods are nobody else’s to call', (t) => {
   if (get) assert.throws(() => get.call({}), TypeError)
 })
 
-test("H14: 'close' of a channel that was taken over comes once, after that of its peer", onlyNode, async (t) => {
+test("'close' of a channel that was taken over comes once, after that of its peer", {
+  contract: 'H14',
+  ...onlyNode,
+}, async (t) => {
   const [client, connection] = await sockets(t)
   const one = channel(connection)
   t.after(() => one.destroy())

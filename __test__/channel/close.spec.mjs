@@ -34,7 +34,7 @@ function frame(text, count = 0) {
 
 // ── close() ──
 
-test('H14: close() sends what is queued, and resolves when the peer has closed its end', async (t) => {
+test('close() sends what is queued, and resolves when the peer has closed its end', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const [file] = files(t, 1)
   const all = events(one)
@@ -69,7 +69,7 @@ test('H14: close() sends what is queued, and resolves when the peer has closed i
   assert.deepEqual([one.closed, all], [true, ['close']])
 })
 
-test('H14: a channel whose peer closes, closes of itself, listening or not', async (t) => {
+test('a channel whose peer closes, closes of itself, listening or not', { contract: 'H14' }, async (t) => {
   for (const listens of [true, false]) {
     const [one, other] = pair(t)
     const all = [events(one), events(other)]
@@ -81,7 +81,7 @@ test('H14: a channel whose peer closes, closes of itself, listening or not', asy
   }
 })
 
-test('H14: both ends close() at once', async (t) => {
+test('both ends close() at once', { contract: 'H14' }, async (t) => {
   for (const queued of [0, 1, 100]) {
     const [one, other] = pair(t)
     const all = [events(one), events(other)]
@@ -92,7 +92,7 @@ test('H14: both ends close() at once', async (t) => {
   }
 })
 
-test('H14: close() twice, and after the end, resolves; before destroy() it does then', async (t) => {
+test('close() twice, and after the end, resolves; before destroy() it does then', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const all = events(one)
   const closing = [one.close(), one.close()]
@@ -109,7 +109,7 @@ test('H14: close() twice, and after the end, resolves; before destroy() it does 
   theirs.close()
 })
 
-test('H14: what comes after close() is dropped, and its handles are closed', async (t) => {
+test('what comes after close() is dropped, and its handles are closed', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -140,7 +140,7 @@ for (const [title, listen] of [
     },
   ],
 ]) {
-  test(`H14: unless somebody ${title}`, async (t) => {
+  test(`unless somebody ${title}`, { contract: 'H14' }, async (t) => {
     const [one, other] = pair(t)
     const found = listen(one)
     const closed = one.close()
@@ -150,7 +150,7 @@ for (const [title, listen] of [
   })
 }
 
-test('H14: what the peer has sent before its end comes before ‘close’, with its handles', async (t) => {
+test('what the peer has sent before its end comes before ‘close’, with its handles', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const sent = [one.send(LONG), ...numbers(300).map((number) => one.send(number, file)), one.send('last')]
@@ -162,7 +162,7 @@ test('H14: what the peer has sent before its end comes before ‘close’, with 
   await Promise.all([closed, ...sent])
 })
 
-test("H14: 'close' waits for one who pauses in the midst of the last messages", async (t) => {
+test("'close' waits for one who pauses in the midst of the last messages", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const found = []
   other.on('message', (message) => {
@@ -181,7 +181,7 @@ test("H14: 'close' waits for one who pauses in the midst of the last messages", 
   assert.deepEqual(found, [...numbers(20), 'close'])
 })
 
-test('H14: who reads the end of the stream sends what it has left', async (t) => {
+test('who reads the end of the stream sends what it has left', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   other.on('message', () => {})
   const sent = [other.send(LONG), ...numbers(50).map((number) => other.send(number))]
@@ -194,7 +194,7 @@ test('H14: who reads the end of the stream sends what it has left', async (t) =>
 
 // ── destroy() ──
 
-test('H14: destroy() rejects what is queued, and closes now', async (t) => {
+test('destroy() rejects what is queued, and closes now', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const [file] = files(t, 1)
   const all = events(one)
@@ -210,7 +210,7 @@ test('H14: destroy() rejects what is queued, and closes now', async (t) => {
   while (!arrived(t, theirs).ended);
 })
 
-test("H14: destroy(error) rejects with that, and emits 'error', then 'close'", async (t) => {
+test("destroy(error) rejects with that, and emits 'error', then 'close'", { contract: 'H14' }, async (t) => {
   const [one] = bare(t)
   const all = events(one)
   const error = new Error('enough')
@@ -224,7 +224,7 @@ test("H14: destroy(error) rejects with that, and emits 'error', then 'close'", a
   assert.deepEqual(all, [error, 'close'])
 })
 
-test('H14: after the end, nothing has any effect', async (t) => {
+test('after the end, nothing has any effect', { contract: 'H14' }, async (t) => {
   const [one] = bare(t)
   const all = events(one)
   one.destroy()
@@ -238,7 +238,7 @@ test('H14: after the end, nothing has any effect', async (t) => {
   assert.deepEqual([all, one.closed, one.peer], [['close'], true, null])
 })
 
-test("H14: 'close' has nothing of the channel open any more", async (t) => {
+test("'close' has nothing of the channel open any more", { contract: 'H14' }, async (t) => {
   const before = openCount()
   const [one, other] = pair(t)
   const seen = []

@@ -14,21 +14,19 @@ function stranger(most) {
   return [...limitedTo(most), 'setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
 }
 
-test(
-  'H2: thousands that wait, and can’t be sent since others have too much in flight, are rejected, all of them',
-  asAnother,
-  async (t) => {
-    // What is in flight is counted by users.
-    const { code, said } = await program(t, 'channel/all-fail.mjs', [8000], { prefix: stranger(12_000) }).ended()
-    assert.deepEqual([code, said], [0, [{ outcomes: { sent: 2, ETOOMANYREFS: 8000 } }]])
-  },
-)
+test('thousands that wait, and can’t be sent since others have too much in flight, are rejected, all of them', {
+  contract: 'H2',
+  ...asAnother,
+}, async (t) => {
+  // What is in flight is counted by users.
+  const { code, said } = await program(t, 'channel/all-fail.mjs', [8000], { prefix: stranger(12_000) }).ended()
+  assert.deepEqual([code, said], [0, [{ outcomes: { sent: 2, ETOOMANYREFS: 8000 } }]])
+})
 
-test(
-  'H2: what waits for others to be received is tried again, also while more is sent in each turn',
-  asAnother,
-  async (t) => {
-    const { code, said } = await program(t, 'channel/crowded-turns.mjs', [310], { prefix: stranger(300) }).ended()
-    assert.deepEqual([code, said], [0, [{ waited: true, come: true }]])
-  },
-)
+test('what waits for others to be received is tried again, also while more is sent in each turn', {
+  contract: 'H2',
+  ...asAnother,
+}, async (t) => {
+  const { code, said } = await program(t, 'channel/crowded-turns.mjs', [310], { prefix: stranger(300) }).ended()
+  assert.deepEqual([code, said], [0, [{ waited: true, come: true }]])
+})

@@ -23,7 +23,7 @@ for (const how of [
   'destroys',
   'fails',
 ]) {
-  test(`H14: '${how}': the event loop comes to its end while the peer is there`, async (t) => {
+  test(`'${how}': the event loop comes to its end while the peer is there`, { contract: 'H14' }, async (t) => {
     const { end, ended } = peer(t, 'channel/alive.mjs', [how])
     if (how === 'once, received') end.send('there').catch(() => {})
     const { code, said } = await ended()
@@ -32,7 +32,7 @@ for (const how of [
 }
 
 for (const how of ['listens', 'listens, unref, ref', 'unref, ref, listens', 'iterates', 'once', 'pauses, resumes']) {
-  test(`H14: '${how}': the event loop goes on until the peer closes`, async (t) => {
+  test(`'${how}': the event loop goes on until the peer closes`, { contract: 'H14' }, async (t) => {
     const { end, child, told, ended } = peer(t, 'channel/alive.mjs', [how])
     await told('how')
     await until(() => stat(child.pid).state === 'S', 'it waits')
@@ -58,7 +58,9 @@ for (const how of ['sends', 'sends, unref']) {
   })
 }
 
-test("H14: 'closes': close() can be awaited until the peer has closed its end, though nothing else is to be done", async (t) => {
+test("'closes': close() can be awaited until the peer has closed its end, though nothing else is to be done", {
+  contract: 'H14',
+}, async (t) => {
   const { end, child, told, ended } = peer(t, 'channel/alive.mjs', ['closes'])
   await told('how')
   await until(() => stat(child.pid).state === 'S', 'it waits')
@@ -81,7 +83,7 @@ for (const [how, title] of [
   ['queue, ended', 'has something to send to a peer that has shut down its end, and does not read'],
   ['closing', 'is closing, and its peer does not'],
 ]) {
-  test(`H14: a channel that ${title} costs no time`, async (t) => {
+  test(`a channel that ${title} costs no time`, { contract: 'H14' }, async (t) => {
     const { ended } = peer(t, 'channel/idle.mjs', [how])
     const { code, said } = await ended()
     assert.equal(code, 0)
@@ -94,19 +96,18 @@ for (const [how, title] of [
   })
 }
 
-test(
-  'W7: a channel that was closed wakes nobody, though a child has its socket still',
-  needs('Node.js, which lets its modules be changed', isNode),
-  async (t) => {
-    const [ours, theirs] = socketpair()
-    t.after(() => theirs.close())
-    sleeper(t, { stdio: ['ignore', 'ignore', 'ignore', ours] })
-    const one = channel(ours)
-    one.on('message', () => {})
-    one.destroy()
-    sendFds(theirs, Buffer.of(0))
-    const woken = countedTurns(t)
-    await turns()
-    assert.equal(woken(), 0)
-  },
-)
+test('a channel that was closed wakes nobody, though a child has its socket still', {
+  contract: 'W7',
+  ...needs('Node.js, which lets its modules be changed', isNode),
+}, async (t) => {
+  const [ours, theirs] = socketpair()
+  t.after(() => theirs.close())
+  sleeper(t, { stdio: ['ignore', 'ignore', 'ignore', ours] })
+  const one = channel(ours)
+  one.on('message', () => {})
+  one.destroy()
+  sendFds(theirs, Buffer.of(0))
+  const woken = countedTurns(t)
+  await turns()
+  assert.equal(woken(), 0)
+})

@@ -17,7 +17,9 @@ for (const [serialization, payload] of [
   ['json', hostileText],
   ['advanced', v8.serialize(JSON.parse(hostileText))],
 ]) {
-  test(`H6: '${serialization}': properties named __proto__ and constructor are the message’s own, and no prototype’s`, async (t) => {
+  test(`'${serialization}': properties named __proto__ and constructor are the message’s own, and no prototype’s`, {
+    contract: 'H6',
+  }, async (t) => {
     const [end, theirs] = bare(t, { serialization })
     sendFds(theirs, frame(payload))
     const [{ message }] = await messages(t, end, 1)
@@ -28,7 +30,7 @@ for (const [serialization, payload] of [
   })
 }
 
-test('H6: a million carriers that carry nothing cost nobody anything', async (t) => {
+test('a million carriers that carry nothing cost nobody anything', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const many = Buffer.concat(Array(100_000).fill(header(0, CARRIER)))
   await one.attacked(send(many, 0, 10), send(frame('1')), 'shut')
@@ -36,7 +38,7 @@ test('H6: a million carriers that carry nothing cost nobody anything', async (t)
   await one.isWell()
 })
 
-test('H6: a million messages of a byte cost nobody anything', async (t) => {
+test('a million messages of a byte cost nobody anything', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const many = Buffer.concat(Array(100_000).fill(frame('1')))
   await one.attacked(send(many, 0, 10), 'shut')
@@ -44,7 +46,10 @@ test('H6: a million messages of a byte cost nobody anything', async (t) => {
   await one.isWell()
 })
 
-test('H11: at an abstract name, which has no mode, another user is not let in either', anotherUser, async (t) => {
+test('at an abstract name, which has no mode, another user is not let in either', {
+  contract: 'H11',
+  ...anotherUser,
+}, async (t) => {
   const name = `@procnative-security-${process.pid}`
   const connections = []
   const one = await listenChannel(name, {}, (channel) => connections.push(channel))

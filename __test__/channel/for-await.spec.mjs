@@ -20,7 +20,7 @@ async function some(channel, count = Number.POSITIVE_INFINITY) {
   return found
 }
 
-test('H14: it gives the messages and their handles until the peer closes', async (t) => {
+test('it gives the messages and their handles until the peer closes', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(200)) one.send(number, Array(number % 3).fill(file))
@@ -35,7 +35,7 @@ test('H14: it gives the messages and their handles until the peer closes', async
   await closed
 })
 
-test('H14: to leave the loop leaves the channel open, and to iterate again goes on', async (t) => {
+test('to leave the loop leaves the channel open, and to iterate again goes on', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(100)) one.send(number, file)
@@ -64,7 +64,7 @@ test('H14: to leave the loop leaves the channel open, and to iterate again goes 
   assert.deepEqual(received, numbers(89, 12))
 })
 
-test('H14: it is read while it is iterated over, and no longer', async (t) => {
+test('it is read while it is iterated over, and no longer', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   await one.send('one')
   assert.deepEqual(await some(other, 1), ['one'])
@@ -76,7 +76,7 @@ test('H14: it is read while it is iterated over, and no longer', async (t) => {
   assert.deepEqual(await some(other, 1), ['two'])
 })
 
-test('H14: it waits for what is not there yet, and ends when this end is closed', async (t) => {
+test('it waits for what is not there yet, and ends when this end is closed', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const found = []
   const all = (async () => {
@@ -94,7 +94,7 @@ test('H14: it waits for what is not there yet, and ends when this end is closed'
   assert.deepEqual(await some(other), [])
 })
 
-test('H14: several that were asked for at once come in order', async (t) => {
+test('several that were asked for at once come in order', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const iterator = other[Symbol.asyncIterator]()
   const asked = numbers(5).map(() => iterator.next())
@@ -113,7 +113,9 @@ test('H14: several that were asked for at once come in order', async (t) => {
   assert.equal((await iterator.next()).done, true)
 })
 
-test("H14: it throws what 'error' would tell, after what came before; nobody else needs to listen", async (t) => {
+test("it throws what 'error' would tell, after what came before; nobody else needs to listen", {
+  contract: 'H14',
+}, async (t) => {
   const [one, theirs] = bare(t)
   const received = []
   const fails = (async () => {
@@ -128,7 +130,7 @@ test("H14: it throws what 'error' would tell, after what came before; nobody els
   assert.deepEqual(await some(one), [])
 })
 
-test('H14: also where that came while the body was busy', async (t) => {
+test('also where that came while the body was busy', { contract: 'H14' }, async (t) => {
   for (const wait of [0, 50]) {
     const [one, theirs] = bare(t)
     const received = []
@@ -145,7 +147,7 @@ test('H14: also where that came while the body was busy', async (t) => {
   }
 })
 
-test('H14: also where the loop is left then', async (t) => {
+test('also where the loop is left then', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const left = (async () => {
     for await (const { message } of one) {
@@ -159,7 +161,7 @@ test('H14: also where the loop is left then', async (t) => {
   await assert.rejects(left, { code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' })
 })
 
-test('H14: also where destroy(error) was called by the body, or while it was busy', async (t) => {
+test('also where destroy(error) was called by the body, or while it was busy', { contract: 'H14' }, async (t) => {
   const error = new Error('enough')
   for (const busy of [0, 20]) {
     const [one, other] = pair(t)
@@ -176,7 +178,7 @@ test('H14: also where destroy(error) was called by the body, or while it was bus
   }
 })
 
-test('H14: destroy(error) is thrown by the loop', async (t) => {
+test('destroy(error) is thrown by the loop', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const fails = some(other)
   await turns(5)
@@ -189,7 +191,7 @@ test('H14: destroy(error) is thrown by the loop', async (t) => {
   assert.deepEqual(all, ['close'])
 })
 
-test('H5: handles of what was read, and never asked for, are closed by destroy()', async (t) => {
+test('handles of what was read, and never asked for, are closed by destroy()', { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -200,7 +202,7 @@ test('H5: handles of what was read, and never asked for, are closed by destroy()
   assert.equal(openCount(), before - 2)
 })
 
-test('H14: several loops over one channel all throw at an error', async (t) => {
+test('several loops over one channel all throw at an error', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const loops = numbers(3).map(() => some(one))
   // One that is between one message and the next, too.

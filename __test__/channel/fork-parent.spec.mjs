@@ -24,7 +24,7 @@ function forked(t, script, args) {
   return child
 }
 
-test('H11: without fork(), it is null', () => {
+test('without fork(), it is null', { contract: 'H11' }, () => {
   assert.equal(parentChannel(), null)
   assert.equal(parentChannel(), null)
 })
@@ -45,27 +45,29 @@ for (const [title, how] of [
   ['a file', 'file'],
   ['another socket', 'pipe'],
 ]) {
-  test(
-    `H11: a child of the child that inherits the variable, and has ${title} at that number, has none`,
-    onlyNode,
-    async (t) => {
-      const child = forked(t, 'channel/family.mjs', [how])
-      assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: false }])
-    },
-  )
+  test(`a child of the child that inherits the variable, and has ${title} at that number, has none`, {
+    contract: 'H11',
+    ...onlyNode,
+  }, async (t) => {
+    const child = forked(t, 'channel/family.mjs', [how])
+    assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: false }])
+  })
 }
 
-test('H11: a child of the child that gets the channel’s own descriptor there, has it', onlyNode, async (t) => {
+test('a child of the child that gets the channel’s own descriptor there, has it', {
+  contract: 'H11',
+  ...onlyNode,
+}, async (t) => {
   const child = forked(t, 'channel/family.mjs', ['own'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
-test('H11: a child of the child by fork() has one of its own', onlyNode, async (t) => {
+test('a child of the child by fork() has one of its own', { contract: 'H11', ...onlyNode }, async (t) => {
   const child = forked(t, 'channel/family.mjs', ['fork'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
-test('H11: the descriptor does not reach other children of the child', onlyNode, async (t) => {
+test('the descriptor does not reach other children of the child', { contract: 'H11', ...onlyNode }, async (t) => {
   for (const how of ['before', 'after']) {
     const child = forked(t, 'channel/open.mjs', [how])
     const [{ all, channel }] = await words(t, child.handles, 1)
@@ -85,7 +87,7 @@ for (const [title, variable] of [
   ['a descriptor only', '0'],
   ['another inode', '3:1'],
 ]) {
-  test(`H11: a variable that says ${title} is no channel, and no error`, async (t) => {
+  test(`a variable that says ${title} is no channel, and no error`, { contract: 'H11' }, async (t) => {
     const [ours, theirs] = socketpair()
     const before = process.env.PROCNATIVE_CHANNEL_FD
     t.after(() => [ours, theirs].map((handle) => handle.close()))
@@ -96,7 +98,7 @@ for (const [title, variable] of [
   })
 }
 
-test('H11: spawn() can hand one to any program, as docs/wire-format.md has it', async (t) => {
+test('spawn() can hand one to any program, as docs/wire-format.md has it', { contract: 'H11' }, async (t) => {
   for (const more of ['', ':json:16777216:1024', ':advanced:1000:2']) {
     const [ours, theirs] = socketpair()
     const { ino } = fs.fstatSync(theirs.fd)
@@ -115,7 +117,7 @@ test('H11: spawn() can hand one to any program, as docs/wire-format.md has it', 
 })
 
 for (const limits of ['', ':', 'Infinity:Infinity', '1e99:1e99', '-1:-1', '4294967297:4294967297']) {
-  test(`H11: limits of '${limits}' in the variable are what there is without any`, async (t) => {
+  test(`limits of '${limits}' in the variable are what there is without any`, { contract: 'H11' }, async (t) => {
     const most = { length: 16 * 1024 * 1024, handles: 1024 }
     for (const [more, code] of [
       [{ length: most.length + 1, handles: 0 }, 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],

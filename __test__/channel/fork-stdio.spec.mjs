@@ -32,7 +32,10 @@ for (const [title, options, streams, fd] of [
     6,
   ],
 ]) {
-  test(`H11: stdio: ${title} keeps its meaning, and the channel comes after it`, onlyNode, async (t) => {
+  test(`stdio: ${title} keeps its meaning, and the channel comes after it`, {
+    contract: 'H11',
+    ...onlyNode,
+  }, async (t) => {
     const before = structuredClone(options)
     const child = forked(t, options)
     assert.deepEqual(options, before)
@@ -56,7 +59,10 @@ for (const [title, options, streams, fd] of [
   })
 }
 
-test("H11: an array without 'ipc' is refused as by child_process, and nothing is left", onlyNode, () => {
+test("an array without 'ipc' is refused as by child_process, and nothing is left", {
+  contract: 'H11',
+  ...onlyNode,
+}, () => {
   const before = openCount()
   assert.throws(() => fork(fixture('channel/child.mjs'), [], { stdio: ['ignore', 'pipe', 'inherit'] }), {
     code: 'ERR_CHILD_PROCESS_IPC_REQUIRED',
@@ -70,7 +76,7 @@ test("H11: an array without 'ipc' is refused as by child_process, and nothing is
   assert.equal(openCount(), before)
 })
 
-test('H11: a child that can’t be started costs no descriptor', onlyNode, async () => {
+test('a child that can’t be started costs no descriptor', { contract: 'H11', ...onlyNode }, async () => {
   const before = openCount()
   const child = fork(fixture('channel/child.mjs'), [], { execPath: '/nowhere/node' })
   const all = events(child.handles)
@@ -81,7 +87,7 @@ test('H11: a child that can’t be started costs no descriptor', onlyNode, async
   await until(() => openCount() === before, 'no descriptor is left')
 })
 
-test('H9: a child for which there are not enough descriptors costs none', onlyNode, async (t) => {
+test('a child for which there are not enough descriptors costs none', { contract: 'H9', ...onlyNode }, async (t) => {
   const { code, said } = await program(t, 'channel/fork-exhausted.mjs', [], { prefix: limitedTo(64) }).ended()
   assert.equal(code, 0)
   assert.deepEqual(

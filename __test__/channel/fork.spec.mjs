@@ -15,7 +15,7 @@ import { answer, ask, forked } from './helpers/fork.mjs'
 
 const onlyNode = needs('Node.js, whose child_process has its own channel', isNode)
 
-test("H1: a child of fork() has a channel, and Node's own besides", onlyNode, async (t) => {
+test("a child of fork() has a channel, and Node's own besides", { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t)
   assert.ok(child instanceof ChildProcess)
   assert.ok(child.handles instanceof Channel)
@@ -32,7 +32,7 @@ test("H1: a child of fork() has a channel, and Node's own besides", onlyNode, as
   assert.deepEqual(await child.ended, [0, null])
 })
 
-test('H1: handles go both ways', onlyNode, async (t) => {
+test('handles go both ways', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t)
   const all = files(t, 600)
   const { message, handles } = await ask(t, child, 'identities', all)
@@ -40,7 +40,7 @@ test('H1: handles go both ways', onlyNode, async (t) => {
   assert.deepEqual(identities(handles), all.map(identity))
 })
 
-test('H1: the arguments and the module are those of child_process', onlyNode, async (t) => {
+test('the arguments and the module are those of child_process', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t, {}, ['one', 'two'])
   assert.deepEqual(await answer(t, child, 'arguments', []), ['one', 'two'])
   const other = fork(pathToFileURL(fixture('channel/child.mjs')))
@@ -55,11 +55,17 @@ test('H1: the arguments and the module are those of child_process', onlyNode, as
   ])
 })
 
-test('H11: parentChannel() is one and the same, however often it is asked for', onlyNode, async (t) => {
+test('parentChannel() is one and the same, however often it is asked for', {
+  contract: 'H11',
+  ...onlyNode,
+}, async (t) => {
   assert.equal(await answer(t, forked(t), 'again', []), true)
 })
 
-test('H11: the variables that are given are the child’s, and its channel is another one', onlyNode, async (t) => {
+test('the variables that are given are the child’s, and its channel is another one', {
+  contract: 'H11',
+  ...onlyNode,
+}, async (t) => {
   const child = forked(t, { env: { PATH: process.env.PATH, GIVEN: 'yes' } })
   const { GIVEN, PROCNATIVE_CHANNEL_FD, HOME } = await answer(t, child, 'environment', [])
   assert.deepEqual([GIVEN, HOME], ['yes', undefined])
@@ -73,13 +79,13 @@ test('H11: the variables that are given are the child’s, and its channel is an
 
 // ── Options of the channel ──
 
-test('H11: the serialization holds at both ends', onlyNode, async (t) => {
+test('the serialization holds at both ends', { contract: 'H11', ...onlyNode }, async (t) => {
   const child = forked(t, { channel: { serialization: 'advanced' } })
   const map = new Map([['key', new Set([1n])]])
   assert.deepEqual(await answer(t, child, 'say', [], map), map)
 })
 
-test('H11: so does ‘raw’', onlyNode, async (t) => {
+test('so does ‘raw’', { contract: 'H11', ...onlyNode }, async (t) => {
   const child = fork(fixture('channel/parent-answers.mjs'), [], { channel: { serialization: 'raw' } })
   const exit = once(child, 'exit')
   t.after(async () => {
@@ -95,7 +101,10 @@ for (const [limits, order, code] of [
   [{ maxMessageLength: 1000 }, 'long', 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
   [{ maxHandles: 2 }, 'many', 'ERR_PROCNATIVE_TOO_MANY_HANDLES'],
 ]) {
-  test(`H11: so does ${JSON.stringify(limits)}: beyond it, there is an error here`, onlyNode, async (t) => {
+  test(`so does ${JSON.stringify(limits)}: beyond it, there is an error here`, {
+    contract: 'H11',
+    ...onlyNode,
+  }, async (t) => {
     const child = forked(t, { channel: limits })
     const all = events(child.handles)
     child.handles.on('message', () => {})
@@ -104,7 +113,10 @@ for (const [limits, order, code] of [
     assert.deepEqual([all[0].code, all[1]], [code, 'close'])
   })
 
-  test(`H11: so does ${JSON.stringify(limits)}: beyond it, there is an error there`, onlyNode, async (t) => {
+  test(`so does ${JSON.stringify(limits)}: beyond it, there is an error there`, {
+    contract: 'H11',
+    ...onlyNode,
+  }, async (t) => {
     const child = forked(t, { channel: limits })
     const [file] = files(t, 1)
     const told = once(child, 'message')
@@ -118,7 +130,7 @@ for (const [limits, order, code] of [
 
 // ── Ends ──
 
-test('H14: a child that dies closes its channel', onlyNode, async (t) => {
+test('a child that dies closes its channel', { contract: 'H14', ...onlyNode }, async (t) => {
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     const child = forked(t)
     await answer(t, child, 'say', [], 'there')
@@ -133,7 +145,7 @@ test('H14: a child that dies closes its channel', onlyNode, async (t) => {
   }
 })
 
-test('H14: a child that reads its channel ends when that does', onlyNode, async (t) => {
+test('a child that reads its channel ends when that does', { contract: 'H14', ...onlyNode }, async (t) => {
   const child = forked(t)
   child.disconnect()
   await answer(t, child, 'say', [], 'there')
@@ -143,7 +155,10 @@ test('H14: a child that reads its channel ends when that does', onlyNode, async 
   assert.deepEqual(await child.ended, [0, null])
 })
 
-test('H1: 50 children, one after the other or at once, leave no descriptor behind', onlyNode, async (t) => {
+test('50 children, one after the other or at once, leave no descriptor behind', {
+  contract: 'H1',
+  ...onlyNode,
+}, async (t) => {
   const before = openCount()
   const [file] = files(t, 1)
   for (let round = 0; round < 10; round++) {
@@ -164,7 +179,10 @@ test('H1: 50 children, one after the other or at once, leave no descriptor behin
 
 // ── sendHandle() ──
 
-test('H1: sendHandle() takes a child of fork(), a channel, a socket and a number', onlyNode, async (t) => {
+test('sendHandle() takes a child of fork(), a channel, a socket and a number', {
+  contract: 'H1',
+  ...onlyNode,
+}, async (t) => {
   const [file] = files(t, 1)
   const child = forked(t)
   await sendHandle(child, { order: 'identities', args: [] }, file)
@@ -189,7 +207,10 @@ test('H1: sendHandle() takes a child of fork(), a channel, a socket and a number
   )
 })
 
-test('H1: sendHandle() on a net.Socket makes that a channel, the first time', onlyNode, async (t) => {
+test('sendHandle() on a net.Socket makes that a channel, the first time', {
+  contract: 'H1',
+  ...onlyNode,
+}, async (t) => {
   const net = await import('node:net')
   const { temporary } = await import('../helpers/harness.mjs')
   const server = net.createServer().listen(path.join(temporary(t), 'socket'))
@@ -213,7 +234,7 @@ test('H1: sendHandle() on a net.Socket makes that a channel, the first time', on
   )
 })
 
-test('E2: sendHandle() to what leads nowhere is refused by a rejection', async () => {
+test('sendHandle() to what leads nowhere is refused by a rejection', { contract: 'E2' }, async () => {
   for (const [to, code] of [
     [undefined, 'ERR_INVALID_ARG_TYPE'],
     [null, 'ERR_INVALID_ARG_TYPE'],

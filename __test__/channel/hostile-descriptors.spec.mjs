@@ -55,7 +55,7 @@ const REFUSED = [
 ]
 
 for (const [title, code, before, steps] of REFUSED) {
-  test(`H6: ${title} is ${code}; all is closed`, async (t) => {
+  test(`${title} is ${code}; all is closed`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     const { code: told, ...came } = await one.ended()
@@ -66,7 +66,7 @@ for (const [title, code, before, steps] of REFUSED) {
   })
 }
 
-test('H6: as many handles ahead as there may be are no error', async (t) => {
+test('as many handles ahead as there may be are no error', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   // 1,277: all those of a message, and a slice.
   const slices = [...Array(5).fill(253), 12]
@@ -77,7 +77,9 @@ test('H6: as many handles ahead as there may be are no error', async (t) => {
   await one.isWell()
 })
 
-test('H5: more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all are closed', async (t) => {
+test('more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all are closed', {
+  contract: 'H5',
+}, async (t) => {
   const one = await server(t, {}, { most: 64 })
   for (const [steps, messages] of [
     [[send(frame('1', 100), 100)], 0],
@@ -95,7 +97,9 @@ test('H5: more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all
   assert.deepEqual(await one.ended(), { code: null, messages: 1, handles: 5 })
 })
 
-test('H6: handles that nobody announced are closed at once, though who listens has paused before the error', async (t) => {
+test('handles that nobody announced are closed at once, though who listens has paused before the error', {
+  contract: 'H6',
+}, async (t) => {
   const [one, theirs] = bare(t)
   const fds = files(t, 3)
   const before = openCount()
@@ -110,7 +114,9 @@ test('H6: handles that nobody announced are closed at once, though who listens h
   assert.deepEqual(came, [1, 2])
 })
 
-test('H6: a socket that is refused, and lingers when it is closed, does not hold up anybody', async (t) => {
+test('a socket that is refused, and lingers when it is closed, does not hold up anybody', {
+  contract: 'H6',
+}, async (t) => {
   const linger = 10
   const [one, other] = pair(t)
   const { end, told } = peer(t, 'channel-lingers.py', [linger, 0])

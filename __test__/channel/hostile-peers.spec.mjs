@@ -30,7 +30,10 @@ async function endings(one, count) {
   return counts
 }
 
-test('H6: 2,000 at once that say nothing, garbage, or half a message, and then go', manyDescriptors, async (t) => {
+test('2,000 at once that say nothing, garbage, or half a message, and then go', {
+  contract: 'H6',
+  ...manyDescriptors,
+}, async (t) => {
   const one = await server(t)
   const crowd = await one.crowd(t, 2000, Buffer.alloc(0), Buffer.alloc(100, 255), header(5), frame('1'))
   await one.friend()
@@ -39,7 +42,9 @@ test('H6: 2,000 at once that say nothing, garbage, or half a message, and then g
   await one.isWell()
 })
 
-test('H6: 200 that announce 16 MiB each, and send a byte: nothing is allocated on their word', async (t) => {
+test('200 that announce 16 MiB each, and send a byte: nothing is allocated on their word', {
+  contract: 'H6',
+}, async (t) => {
   const one = await server(t)
   const crowd = await one.crowd(t, 200, Buffer.concat([header(16 * MiB), Buffer.from('"')]))
   await one.isWell({ open: 200, resident: 32 * MiB })
@@ -48,7 +53,7 @@ test('H6: 200 that announce 16 MiB each, and send a byte: nothing is allocated o
   await one.isWell({ resident: 32 * MiB })
 })
 
-test('H6: who sends a byte at a time is heard, and holds nobody up', async (t) => {
+test('who sends a byte at a time is heard, and holds nobody up', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const crowd = await one.crowd(t, 50, ...Array.from({ length: 9 }, (_, length) => frame('1234').subarray(0, length)))
   let isOver = false
@@ -72,7 +77,7 @@ for (const [title, steps] of [
   ['with an answer unread', [send(frame('{"echo":1}', 1), 1), 'unread', send(frame('1', 1), 1, 999), 'close']],
   ['with many answers unread', [send(frame('{"echo":1}', 1), 1, 1000), 'unread', 'close']],
 ]) {
-  test(`H6: of one that sends 1,000 messages and closes at once, ${title}, all come`, async (t) => {
+  test(`of one that sends 1,000 messages and closes at once, ${title}, all come`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     assert.deepEqual(await one.ended(), { code: null, messages: 1000, handles: 1000 })
@@ -98,14 +103,16 @@ async function attacked(t, ...steps) {
 // As many as a socket has room for, and more than are read at once.
 const SOME = send(frame('1', 1), 1, 50)
 
-test('H5: handles that nobody has listened for are closed by destroy()', async (t) => {
+test('handles that nobody has listened for are closed by destroy()', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   one.destroy()
   await closed
 })
 
-test('H5: handles of messages that wait while a channel is paused are closed by destroy()', async (t) => {
+test('handles of messages that wait while a channel is paused are closed by destroy()', {
+  contract: 'H5',
+}, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   let heard = 0
@@ -123,7 +130,7 @@ test('H5: handles of messages that wait while a channel is paused are closed by 
   assert.equal(heard, 1)
 })
 
-test('H5: handles of messages that an iteration was left before are closed by destroy()', async (t) => {
+test('handles of messages that an iteration was left before are closed by destroy()', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   for await (const { handles } of one) {
@@ -134,7 +141,7 @@ test('H5: handles of messages that an iteration was left before are closed by de
   await closed
 })
 
-test('H5: handles of half a message are closed by destroy()', async (t) => {
+test('handles of half a message are closed by destroy()', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, send(header(10, 50), 50))
   one.on('message', () => {})
   await told
@@ -142,7 +149,9 @@ test('H5: handles of half a message are closed by destroy()', async (t) => {
   await closed
 })
 
-test('H3: send() to one that never reads is pending, until destroy() rejects it and closes what is queued', async (t) => {
+test('send() to one that never reads is pending, until destroy() rejects it and closes what is queued', {
+  contract: 'H3',
+}, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => theirs.close())
@@ -170,7 +179,9 @@ test('H3: send() to one that never reads is pending, until destroy() rejects it 
   assert.ok(open - Object.keys(descriptors()).length >= 7)
 })
 
-test('H3: of one that never reads, destroy() without a reason says ERR_PROCNATIVE_CHANNEL_CLOSED', async (t) => {
+test('of one that never reads, destroy() without a reason says ERR_PROCNATIVE_CHANNEL_CLOSED', {
+  contract: 'H3',
+}, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => theirs.close())
@@ -179,7 +190,7 @@ test('H3: of one that never reads, destroy() without a reason says ERR_PROCNATIV
   await assert.rejects(promise, { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
 })
 
-test('H3: others are served while one never reads', async (t) => {
+test('others are served while one never reads', { contract: 'H3' }, async (t) => {
   const one = await server(t)
   const deaf = await connectChannel(one.address)
   t.after(() => deaf.destroy())

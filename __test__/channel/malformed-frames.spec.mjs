@@ -72,7 +72,7 @@ const REFUSED = [
 ]
 
 for (const [title, code, messages, steps] of REFUSED) {
-  test(`H6: ${title} is ${code}, and costs that channel only`, async (t) => {
+  test(`${title} is ${code}, and costs that channel only`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     assert.deepEqual(await one.ended(), { code, messages, handles: 0 })
@@ -99,7 +99,7 @@ const ALLOWED = [
 ]
 
 for (const [title, messages, handles, steps] of ALLOWED) {
-  test(`H6: ${title} is no error`, async (t) => {
+  test(`${title} is no error`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     assert.deepEqual(await one.ended(), { code: null, messages, handles })
@@ -107,7 +107,7 @@ for (const [title, messages, handles, steps] of ALLOWED) {
   })
 }
 
-test('H6: limits are the listener’s to set', async (t) => {
+test('limits are the listener’s to set', { contract: 'H6' }, async (t) => {
   const one = await server(t, { maxMessageLength: 100, maxHandles: 2 })
   for (const [steps, expected] of [
     [[send(frame(ofLength(100))), 'shut'], { code: null, messages: 1, handles: 0 }],
@@ -131,7 +131,7 @@ function* numbers(seed) {
   }
 }
 
-test('H6: advanced garbage is MESSAGE_INVALID', async (t) => {
+test('advanced garbage is MESSAGE_INVALID', { contract: 'H6' }, async (t) => {
   const one = await server(t, { serialization: 'advanced' })
   const random = numbers(1)
   // The header of what V8 serializes, with which it looks further; then tags that announce more than there is.

@@ -22,7 +22,7 @@ function taken(channel) {
   return { all, stop: () => channel.off('message', listener) }
 }
 
-test('H14: a channel that nobody listens to is not read: no handle arrives', async (t) => {
+test('a channel that nobody listens to is not read: no handle arrives', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const before = openCount()
   const [file] = files(t, 1)
@@ -40,7 +40,9 @@ test('H14: a channel that nobody listens to is not read: no handle arrives', asy
   assert.deepEqual([message, handles.length], ['unread', 100])
 })
 
-test('H14: when the last listener has gone, it is read no more; what comes is there for the next', async (t) => {
+test('when the last listener has gone, it is read no more; what comes is there for the next', {
+  contract: 'H14',
+}, async (t) => {
   const [one, other] = pair(t)
   const { all, stop } = taken(other)
   await one.send(0)
@@ -56,7 +58,7 @@ test('H14: when the last listener has gone, it is read no more; what comes is th
   assert.deepEqual([message, handles.length], [1, 50])
 })
 
-test('H14: every listener gets every message', async (t) => {
+test('every listener gets every message', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [first, second] = [taken(other), taken(other)]
   for (const number of numbers(10)) one.send(number)
@@ -67,7 +69,7 @@ test('H14: every listener gets every message', async (t) => {
   assert.deepEqual([first.all, second.all], [numbers(10), numbers(11)])
 })
 
-test("H14: once('message') takes one, and leaves the rest for later", async (t) => {
+test("once('message') takes one, and leaves the rest for later", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(300)) one.send(number, number % 2 ? file : [])
@@ -84,7 +86,7 @@ test("H14: once('message') takes one, and leaves the rest for later", async (t) 
   )
 })
 
-test('H14: pause() stops it, resume() has it go on, and to listen is not to resume', async (t) => {
+test('pause() stops it, resume() has it go on, and to listen is not to resume', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   assert.equal(other.pause(), other)
   const { all } = taken(other)
@@ -103,7 +105,7 @@ test('H14: pause() stops it, resume() has it go on, and to listen is not to resu
   assert.deepEqual(all, numbers(11))
 })
 
-test('H14: pause() in the midst of what has been read: not one more, and none lost', async (t) => {
+test('pause() in the midst of what has been read: not one more, and none lost', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const all = []
@@ -122,7 +124,7 @@ test('H14: pause() in the midst of what has been read: not one more, and none lo
   assert.deepEqual(all, numbers(100))
 })
 
-test('H14: pause() and resume() in the same breath, also in a listener, change nothing', async (t) => {
+test('pause() and resume() in the same breath, also in a listener, change nothing', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const all = []
   other.on('message', (message) => {
@@ -138,13 +140,15 @@ test('H14: pause() and resume() in the same breath, also in a listener, change n
   assert.deepEqual(all, numbers(500))
 })
 
-test('H14: a listener that takes itself away in the midst of what has been read gets no more', async (t) => {
+test('a listener that takes itself away in the midst of what has been read gets no more', {
+  contract: 'H14',
+}, async (t) => {
   const [one, other] = pair(t)
   for (const number of numbers(50)) one.send(number)
   for (const number of numbers(10)) assert.deepEqual(await words(t, other, 5), numbers(5, 5 * number))
 })
 
-test('H14: destroy() in a listener: no further message', async (t) => {
+test('destroy() in a listener: no further message', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -164,7 +168,7 @@ test('H14: destroy() in a listener: no further message', async (t) => {
 
 // ── Handles that nobody gets ──
 
-test('H5: handles of what was read and not told yet are closed by destroy()', async (t) => {
+test('handles of what was read and not told yet are closed by destroy()', { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -179,7 +183,8 @@ test('H5: handles of what was read and not told yet are closed by destroy()', as
   assert.equal(openCount(), before - 2)
 })
 
-test('H5: a message that nobody takes the handles of: closed with a warning when it is collected', {
+test('a message that nobody takes the handles of: closed with a warning when it is collected', {
+  contract: 'H5',
   ...needs('Node.js, which collects garbage when it is told', isNode),
 }, async (t) => {
   const { end, said, ended } = peer(t, 'channel/drops.mjs', [], { flags: ['--expose-gc'] })
@@ -198,7 +203,7 @@ test('H5: a message that nobody takes the handles of: closed with a warning when
 
 // ── Listeners that fail ──
 
-test('H14: an uncaught error in a listener loses none of the messages that follow', async (t) => {
+test('an uncaught error in a listener loses none of the messages that follow', { contract: 'H14' }, async (t) => {
   const { end, ended } = peer(t, 'channel/throws.mjs')
   const [file] = files(t, 1)
   for (const number of numbers(100)) end.send(number, number % 2 ? file : [])
@@ -212,12 +217,14 @@ test('H14: an uncaught error in a listener loses none of the messages that follo
 
 // ── One among others ──
 
-test('H5: a flood does not overrun a listener that closes handles a moment later', async (t) => {
+test('a flood does not overrun a listener that closes handles a moment later', { contract: 'H5' }, async (t) => {
   const { said } = await program(t, 'channel/async-listener.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
   assert.deepEqual(said, [{ come: 6, error: null }])
 })
 
-test('H14: a flood on one channel leaves the others, and the rest of the program, their turn', async (t) => {
+test('a flood on one channel leaves the others, and the rest of the program, their turn', {
+  contract: 'H14',
+}, async (t) => {
   const flood = peer(t, 'channel/floods.mjs')
   let flooded = 0
   flood.end.on('message', () => flooded++)

@@ -12,7 +12,9 @@ const LONG = 'x'.repeat(1 << 20)
 
 for (const listens of [true, false]) {
   const who = listens ? 'one who listens' : 'one who does not'
-  test(`H14: a peer that is killed with something unread: 'close', and no 'error', for ${who}`, async (t) => {
+  test(`a peer that is killed with something unread: 'close', and no 'error', for ${who}`, {
+    contract: 'H14',
+  }, async (t) => {
     const [file] = files(t, 1)
     for (let round = 0; round < 5; round++) {
       const { end, child, told } = peer(t, 'channel/silent.mjs', [listens ? 20 : 0])
@@ -38,7 +40,9 @@ for (const listens of [true, false]) {
   })
 }
 
-test('H3: of a peer that is killed, what waits is rejected with EPIPE, and its duplicates are closed', async (t) => {
+test('of a peer that is killed, what waits is rejected with EPIPE, and its duplicates are closed', {
+  contract: 'H3',
+}, async (t) => {
   const [file] = files(t, 1)
   const { end, child, told } = peer(t, 'channel/silent.mjs', [0])
   const all = events(end)
@@ -54,7 +58,9 @@ test('H3: of a peer that is killed, what waits is rejected with EPIPE, and its d
   assert.ok(openCount() < before)
 })
 
-test('H3: what is passed on to a peer that has died in the same turn is rejected, and nothing else comes of it', async (t) => {
+test('what is passed on to a peer that has died in the same turn is rejected, and nothing else comes of it', {
+  contract: 'H3',
+}, async (t) => {
   for (let round = 0; round < 20; round++) {
     const [source, relay] = pair(t)
     const [sink, theirs] = bare(t)
@@ -72,7 +78,9 @@ test('H3: what is passed on to a peer that has died in the same turn is rejected
   }
 })
 
-test('H14: who reads nothing notices the end of the peer all the same, where nothing is unread', async (t) => {
+test('who reads nothing notices the end of the peer all the same, where nothing is unread', {
+  contract: 'H14',
+}, async (t) => {
   for (const end of ['close', 'destroy']) {
     const [one, other] = pair(t)
     const before = openCount()
@@ -85,7 +93,7 @@ test('H14: who reads nothing notices the end of the peer all the same, where not
   }
 })
 
-test("H14: where something is, it is there to be read, and then comes 'close'", async (t) => {
+test("where something is, it is there to be read, and then comes 'close'", { contract: 'H14' }, async (t) => {
   const [file] = files(t, 1)
   for (const how of ['close', 'destroy']) {
     const [one, other] = pair(t)
@@ -102,7 +110,7 @@ test("H14: where something is, it is there to be read, and then comes 'close'", 
   }
 })
 
-test('H14: 300 channels, opened and closed in all ways, leave nothing', async (t) => {
+test('300 channels, opened and closed in all ways, leave nothing', { contract: 'H14' }, async (t) => {
   const before = openCount()
   const [file] = files(t, 1)
   for (let round = 0; round < 30; round++) {

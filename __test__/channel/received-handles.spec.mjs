@@ -16,7 +16,7 @@ import { PYTHON } from '../helpers/spawned.mjs'
 const onlyNode = needs('Node.js, whose sockets have descriptors', isNode)
 
 for (const count of [0, 1, 2, 252, 253, 254, 506, 507, 1000, 1024]) {
-  test(`H1: ${count} handles come with their message, in order`, async (t) => {
+  test(`${count} handles come with their message, in order`, { contract: 'H1' }, async (t) => {
     const [one, other] = pair(t)
     const all = files(t, count)
     const sent = [one.send('before'), one.send('with', all), one.send('after', all.slice(0, 2)), one.send('last')]
@@ -29,7 +29,7 @@ for (const count of [0, 1, 2, 252, 253, 254, 506, 507, 1000, 1024]) {
   })
 }
 
-test('H1: also as the first message, and on a channel that has nothing else to send', async (t) => {
+test('also as the first message, and on a channel that has nothing else to send', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 1000)
   await one.send('only', all)
@@ -38,7 +38,9 @@ test('H1: also as the first message, and on a channel that has nothing else to s
 })
 
 for (const serialization of ['json', 'advanced', 'raw']) {
-  test(`H1: '${serialization}': 400 messages with up to 300 handles each come with their own, both ways`, async (t) => {
+  test(`'${serialization}': 400 messages with up to 300 handles each come with their own, both ways`, {
+    contract: 'H1',
+  }, async (t) => {
     const ends = pair(t, { serialization })
     const all = files(t, 300)
     // Most have a few.
@@ -68,7 +70,7 @@ for (const serialization of ['json', 'advanced', 'raw']) {
   })
 }
 
-test('H1: an empty raw message has its handles', async (t) => {
+test('an empty raw message has its handles', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const all = files(t, 300)
   for (const count of [1, 0, 300]) one.send(new Uint8Array(0), all.slice(0, count))
@@ -84,7 +86,10 @@ test('H1: an empty raw message has its handles', async (t) => {
   assert.deepEqual(identities(found[2].handles), all.map(identity))
 })
 
-test('H1: anything that has a descriptor is sent, of any kind, alone or in an array', onlyNode, async (t) => {
+test('anything that has a descriptor is sent, of any kind, alone or in an array', {
+  contract: 'H1',
+  ...onlyNode,
+}, async (t) => {
   const directory = temporary(t)
   const file = path.join(directory, 'file')
   fs.writeFileSync(file, 'content')
@@ -150,7 +155,7 @@ test('H1: anything that has a descriptor is sent, of any kind, alone or in an ar
   assert.ok(server.listening)
 })
 
-test('H1: a handle is of the same description: who reads the one has read the other', async (t) => {
+test('a handle is of the same description: who reads the one has read the other', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const [fd] = files(t, 1)
   fs.writeSync(fd, 'abcdef', 0)
@@ -164,14 +169,14 @@ test('H1: a handle is of the same description: who reads the one has read the ot
   assert.deepEqual([read(fd), read(handles[0].fd)], ['abc', 'def'])
 })
 
-test('H5: received descriptors are close-on-exec', async (t) => {
+test('received descriptors are close-on-exec', { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   one.send('files', files(t, 300))
   const [{ handles }] = await messages(t, other, 1)
   for (const { fd } of handles) assert.match(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\s+02\d{6}$/m)
 })
 
-test('H1: a channel can be sent what leads to another', async (t) => {
+test('a channel can be sent what leads to another', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const [near, far] = socketpair()
   one.send('a channel', far)
@@ -183,7 +188,9 @@ test('H1: a channel can be sent what leads to another', async (t) => {
   assert.equal((await messages(t, ends[1], 1))[0].message, 'through it')
 })
 
-test('H2: 10,000 messages with a handle each, as fast as they go, leave no descriptor behind', async (t) => {
+test('10,000 messages with a handle each, as fast as they go, leave no descriptor behind', {
+  contract: 'H2',
+}, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 97)
   const known = all.map(identity)
@@ -211,7 +218,7 @@ for (const [where, prefix] of [
   ['', []],
   [', also where seccomp refuses close_range', refused],
 ]) {
-  test(`H2: duplicates are closed, and nothing that was opened meanwhile${where}`, async (t) => {
+  test(`duplicates are closed, and nothing that was opened meanwhile${where}`, { contract: 'H2' }, async (t) => {
     const { code, said } = await program(t, 'channel/duplicates.mjs', [], { prefix }).ended()
     assert.equal(code, 0)
     assert.deepEqual(said, [{ arrived: 601, between: 86, stillOpen: 86, left: 0 }])

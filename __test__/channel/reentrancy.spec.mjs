@@ -9,7 +9,7 @@ import { isNode, needs, test } from '../helpers/harness.mjs'
 import { run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-test("H14: a listener that throws does not keep other channels from 'close'", async (t) => {
+test("a listener that throws does not keep other channels from 'close'", { contract: 'H14' }, async (t) => {
   const { code, said } = await program(t, 'channel/throws-beside.mjs').ended()
   assert.equal(code, 0)
   const [{ thrown, closed }] = said
@@ -18,7 +18,9 @@ test("H14: a listener that throws does not keep other channels from 'close'", as
 
 for (const handles of [0, 1]) {
   const what = handles ? 'with handles' : 'without handles'
-  test(`H14: who listens once, and late, gets one message ${what}; after the last comes 'close'`, async (t) => {
+  test(`who listens once, and late, gets one message ${what}; after the last comes 'close'`, {
+    contract: 'H14',
+  }, async (t) => {
     for (const count of [1, 2, 3]) {
       const [one, other] = pair(t)
       const all = files(t, handles)
@@ -40,7 +42,9 @@ for (const handles of [0, 1]) {
   })
 }
 
-test('H14: what came before close() is kept for a listener that pauses, until it goes on', async (t) => {
+test('what came before close() is kept for a listener that pauses, until it goes on', {
+  contract: 'H14',
+}, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (let number = 0; number < 5; number++) other.send(number, file)
@@ -65,7 +69,10 @@ test('H14: what came before close() is kept for a listener that pauses, until it
   )
 })
 
-test('H2: what fails at the end of a turn keeps no other channel from its own', needs('Node.js', isNode), async () => {
+test('what fails at the end of a turn keeps no other channel from its own', {
+  contract: 'H2',
+  ...needs('Node.js', isNode),
+}, async () => {
   const turn = JSON.stringify(fileURLToPath(new URL('../../lib/channel/end-of-turn.js', import.meta.url)))
   const script = `
     const { atEnd } = require(${turn})

@@ -36,7 +36,9 @@ function full(t) {
 
 // ── At once ──
 
-test('H2: what is sent while nothing is on its way is there when send() returns, with its handles', (t) => {
+test('what is sent while nothing is on its way is there when send() returns, with its handles', {
+  contract: 'H2',
+}, (t) => {
   const [one, theirs] = bare(t)
   const all = files(t, 3)
   one.send('first', all)
@@ -45,7 +47,7 @@ test('H2: what is sent while nothing is on its way is there when send() returns,
   assert.deepEqual(identities(handles), all.map(identity))
 })
 
-test('H2: also with 1,000 handles, and in each turn', async (t) => {
+test('also with 1,000 handles, and in each turn', { contract: 'H2' }, async (t) => {
   const [one, theirs] = bare(t)
   const all = files(t, 1000)
   for (let turn = 0; turn < 3; turn++) {
@@ -61,7 +63,7 @@ test('H2: also with 1,000 handles, and in each turn', async (t) => {
   }
 })
 
-test('H2: of what goes out at once nothing is duplicated', (t) => {
+test('of what goes out at once nothing is duplicated', { contract: 'H2' }, (t) => {
   const [one] = bare(t)
   const all = files(t, 100)
   const before = openCount()
@@ -69,7 +71,7 @@ test('H2: of what goes out at once nothing is duplicated', (t) => {
   assert.equal(openCount(), before)
 })
 
-test('H2: the rest of the turn has gone when the turn is over, though nobody awaits it', async (t) => {
+test('the rest of the turn has gone when the turn is over, though nobody awaits it', { contract: 'H2' }, async (t) => {
   const [one, theirs] = bare(t)
   for (let i = 0; i < 100; i++) one.send(i)
   await turns(2)
@@ -79,14 +81,14 @@ test('H2: the rest of the turn has gone when the turn is over, though nobody awa
   )
 })
 
-test('H3: send() resolves when the kernel has the message, read or not', async (t) => {
+test('send() resolves when the kernel has the message, read or not', { contract: 'H3' }, async (t) => {
   const [one, theirs] = bare(t)
   await one.send('one')
   await Promise.all([one.send('two'), one.send('three'), one.send('four')])
   assert.equal(frames(arrived(t, theirs).data).length, 4)
 })
 
-test('H3: and no sooner: what there is no room for is pending, until there is', async (t) => {
+test('and no sooner: what there is no room for is pending, until there is', { contract: 'H3' }, async (t) => {
   const { one, theirs, sent } = full(t)
   sent.push(one.send('behind it'))
   const watched = sent.map(watch)
@@ -131,30 +133,32 @@ async function calls(t, ...args) {
 
 const sum = (numbers) => numbers.reduce((total, one) => total + one, 0)
 
-test(
-  'H2: 1,000 messages with a handle each, in one turn, go with six calls, with up to 253 handles',
-  strace,
-  async (t) => {
-    const all = await calls(t, 1000, 1, 10)
-    assert.equal(sum(all.map(({ count }) => count)), 1000)
-    assert.ok(Math.max(...all.map(({ count }) => count)) <= 253)
-    assert.ok(all.length <= 6, `${all.length} calls`)
-  },
-)
+test('1,000 messages with a handle each, in one turn, go with six calls, with up to 253 handles', {
+  contract: 'H2',
+  ...strace,
+}, async (t) => {
+  const all = await calls(t, 1000, 1, 10)
+  assert.equal(sum(all.map(({ count }) => count)), 1000)
+  assert.ok(Math.max(...all.map(({ count }) => count)) <= 253)
+  assert.ok(all.length <= 6, `${all.length} calls`)
+})
 
-test('H2: 1,000 short messages without handles, in one turn, go with two calls', strace, async (t) => {
+test('1,000 short messages without handles, in one turn, go with two calls', {
+  contract: 'H2',
+  ...strace,
+}, async (t) => {
   const all = await calls(t, 1000, 0, 10)
   assert.ok(all.length <= 2, `${all.length} calls`)
 })
 
-test('H2: 1,000 messages of 1 KiB, in one turn, go with 64 KiB each', strace, async (t) => {
+test('1,000 messages of 1 KiB, in one turn, go with 64 KiB each', { contract: 'H2', ...strace }, async (t) => {
   const all = await calls(t, 1000, 0, 1024)
   const total = sum(all.map(({ bytes }) => bytes))
   // Now and then there is not that much room.
   assert.ok(all.length <= 2 * (total / 65_536) + 2, `${all.length} calls for ${total} bytes`)
 })
 
-test('H1: 2,000 handles of one message go with nine calls', strace, async (t) => {
+test('2,000 handles of one message go with nine calls', { contract: 'H1', ...strace }, async (t) => {
   const all = await calls(t, 1, 2000, 10)
   assert.equal(sum(all.map(({ count }) => count)), 2000)
   assert.ok(all.length <= 9, `${all.length} calls`)
@@ -162,7 +166,9 @@ test('H1: 2,000 handles of one message go with nine calls', strace, async (t) =>
 
 // ── Duplicates ──
 
-test('H2: the caller may close a descriptor right after send(), and use its number for another', async (t) => {
+test('the caller may close a descriptor right after send(), and use its number for another', {
+  contract: 'H2',
+}, async (t) => {
   const [one, other] = pair(t)
   const directory = temporary(t)
   const known = []
@@ -179,7 +185,7 @@ test('H2: the caller may close a descriptor right after send(), and use its numb
   }
 })
 
-test('H2: what waits is duplicated, once for each handle, and closed when it is sent', async (t) => {
+test('what waits is duplicated, once for each handle, and closed when it is sent', { contract: 'H2' }, async (t) => {
   const { one, theirs, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
@@ -203,7 +209,7 @@ test('H2: what waits is duplicated, once for each handle, and closed when it is 
   assert.equal(openCount(), before)
 })
 
-test('H2: and when it is destroyed: what waits is rejected', async (t) => {
+test('and when it is destroyed: what waits is rejected', { contract: 'H2' }, async (t) => {
   const { one, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
@@ -214,7 +220,7 @@ test('H2: and when it is destroyed: what waits is rejected', async (t) => {
   for (const { reason } of await Promise.allSettled(sent)) assert.equal(reason?.code, CLOSED.code)
 })
 
-test('H2: and when it fails, since the peer is gone: EPIPE', async (t) => {
+test('and when it fails, since the peer is gone: EPIPE', { contract: 'H2' }, async (t) => {
   const { one, theirs, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
@@ -227,7 +233,9 @@ test('H2: and when it fails, since the peer is gone: EPIPE', async (t) => {
 // ── What is on its way when the process ends ──
 
 for (const how of ['exit', 'end']) {
-  test(`H3: '${how}' right after two or three messages in a turn: all arrive, with their handles`, async (t) => {
+  test(`'${how}' right after two or three messages in a turn: all arrive, with their handles`, {
+    contract: 'H3',
+  }, async (t) => {
     for (const many of [[], [300]]) {
       const { end } = peer(t, 'channel/leaves.mjs', [how, ...many])
       const expected = [['first', 1], ['second', 1], ...many.map((count) => ['third', count])]
@@ -241,7 +249,9 @@ for (const how of ['exit', 'end']) {
 }
 
 for (const when of ['before', 'after']) {
-  test(`H2: two messages in a listener of 'exit' that was there ${when} the package: both arrive`, async (t) => {
+  test(`two messages in a listener of 'exit' that was there ${when} the package: both arrive`, {
+    contract: 'H2',
+  }, async (t) => {
     const { end, ended } = peer(t, 'channel/exits.mjs', [when])
     const found = await messages(t, end, 2)
     assert.deepEqual(

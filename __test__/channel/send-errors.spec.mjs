@@ -81,7 +81,9 @@ async function sockets(t) {
   return { server, client, connection }
 }
 
-test('H4: a descriptor that is not open is EBADF', (t) => isRefused(t, UNUSED, { code: 'EBADF', errno: -9 }))
+test('a descriptor that is not open is EBADF', { contract: 'H4' }, (t) =>
+  isRefused(t, UNUSED, { code: 'EBADF', errno: -9 }),
+)
 
 test('Channel send(), sendHandle(): refuse a callback', async (t) => {
   const [one, theirs] = bare(t)
@@ -105,19 +107,21 @@ test('Channel send(), sendHandle(): refuse a callback', async (t) => {
   )
 })
 
-test('H4: also one that was closed', (t) => {
+test('also one that was closed', { contract: 'H4' }, (t) => {
   const fd = fs.openSync('/dev/null')
   fs.closeSync(fd)
   // The test opens others: it takes a number that is free for good.
   return isRefused(t, { fd: fd + 10_000 }, { code: 'EBADF' })
 })
 
-test('E2: what has no descriptor is ERR_INVALID_ARG_TYPE, and no descriptor is ERR_OUT_OF_RANGE', async (t) => {
+test('what has no descriptor is ERR_INVALID_ARG_TYPE, and no descriptor is ERR_OUT_OF_RANGE', {
+  contract: 'E2',
+}, async (t) => {
   for (const what of [null, 'text', true, {}, () => {}]) await isRefused(t, what, { code: 'ERR_INVALID_ARG_TYPE' })
   for (const what of [-1, 1.5, Number.NaN, 2 ** 31]) await isRefused(t, what, { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('H4: a handle that was taken or closed is ERR_PROCNATIVE_HANDLE_CLOSED', async (t) => {
+test('a handle that was taken or closed is ERR_PROCNATIVE_HANDLE_CLOSED', { contract: 'H4' }, async (t) => {
   const [taken, closed] = socketpair()
   const fd = taken.take()
   t.after(() => fs.closeSync(fd))
@@ -125,7 +129,7 @@ test('H4: a handle that was taken or closed is ERR_PROCNATIVE_HANDLE_CLOSED', as
   for (const handle of [taken, closed]) await isRefused(t, handle, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
 })
 
-test('H4: a server that does not listen', onlyNode, async (t) => {
+test('a server that does not listen', { contract: 'H4', ...onlyNode }, async (t) => {
   await isRefused(t, net.createServer(), INVALID)
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -133,21 +137,24 @@ test('H4: a server that does not listen', onlyNode, async (t) => {
   await isRefused(t, server, INVALID)
 })
 
-test('H4: a datagram socket that has no descriptor, or none any more', onlyNode, async (t) => {
+test('a datagram socket that has no descriptor, or none any more', { contract: 'H4', ...onlyNode }, async (t) => {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
   await new Promise((resolve) => socket.close(resolve))
   await isRefused(t, socket, INVALID)
 })
 
-test('H4: a socket that was destroyed, or never connected', onlyNode, async (t) => {
+test('a socket that was destroyed, or never connected', { contract: 'H4', ...onlyNode }, async (t) => {
   const { client } = await sockets(t)
   client.destroy()
   await isRefused(t, client, INVALID)
   await isRefused(t, new net.Socket(), INVALID)
 })
 
-test('H4: a socket that has read something which nobody has taken, until somebody does', onlyNode, async (t) => {
+test('a socket that has read something which nobody has taken, until somebody does', {
+  contract: 'H4',
+  ...onlyNode,
+}, async (t) => {
   const { client, connection } = await sockets(t)
   connection.write('read already')
   await until(() => client.bytesRead > 0)
@@ -159,7 +166,7 @@ test('H4: a socket that has read something which nobody has taken, until somebod
   assert.equal((await messages(t, other, 1))[0].handles[0].kind, 'tcp-socket')
 })
 
-test('H4: a socket that has something left to write, until it has none', onlyNode, async (t) => {
+test('a socket that has something left to write, until it has none', { contract: 'H4', ...onlyNode }, async (t) => {
   const { client, connection } = await sockets(t)
   client.write(Buffer.alloc(32 << 20))
   assert.ok(client.writableLength > 0)
@@ -171,7 +178,7 @@ test('H4: a socket that has something left to write, until it has none', onlyNod
   assert.equal((await messages(t, other, 1))[0].handles.length, 1)
 })
 
-test('H4: a TLS socket: the other end could not go on with it', onlyNode, async (t) => {
+test('a TLS socket: the other end could not go on with it', { contract: 'H4', ...onlyNode }, async (t) => {
   const { client } = await sockets(t)
   const secure = new tls.TLSSocket(client)
   secure.on('error', () => {})
@@ -179,21 +186,20 @@ test('H4: a TLS socket: the other end could not go on with it', onlyNode, async 
   await isRefused(t, secure, INVALID)
 })
 
-test(
-  'H9: a Unix server that Node bound itself would remove its file: refused, and told what to do',
-  onlyNode,
-  async (t) => {
-    const file = path.join(temporary(t), 'socket')
-    const server = net.createServer().listen(file)
-    t.after(() => server.close())
-    await once(server, 'listening')
-    await isRefused(t, server, { code: 'ERR_PROCNATIVE_UNIX_SERVER', message: /listenUnix/ })
-    assert.ok(server.listening)
-    assert.ok(fs.existsSync(file))
-  },
-)
+test('a Unix server that Node bound itself would remove its file: refused, and told what to do', {
+  contract: 'H9',
+  ...onlyNode,
+}, async (t) => {
+  const file = path.join(temporary(t), 'socket')
+  const server = net.createServer().listen(file)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  await isRefused(t, server, { code: 'ERR_PROCNATIVE_UNIX_SERVER', message: /listenUnix/ })
+  assert.ok(server.listening)
+  assert.ok(fs.existsSync(file))
+})
 
-test("H9: one of listenUnix()'s is sent", onlyNode, async (t) => {
+test("one of listenUnix()'s is sent", { contract: 'H9', ...onlyNode }, async (t) => {
   const server = net.createServer().listen({ fd: listenUnix(path.join(temporary(t), 'socket')).take() })
   t.after(() => server.close())
   await until(() => server.listening)
@@ -204,7 +210,7 @@ test("H9: one of listenUnix()'s is sent", onlyNode, async (t) => {
 
 // ── Too many descriptors here ──
 
-test('H2: EMFILE is of the message that can’t be duplicated, and of no other', async (t) => {
+test('EMFILE is of the message that can’t be duplicated, and of no other', { contract: 'H2' }, async (t) => {
   const { code, said } = await program(t, 'channel/full.mjs', [], { prefix: limitedTo(40) }).ended()
   assert.equal(code, 0)
   for (const { outcomes, received, open } of said) {
@@ -220,35 +226,34 @@ test('H2: EMFILE is of the message that can’t be duplicated, and of no other',
 
 const hasRing = spawnSync(PYTHON, [fixture('channel/ring.py')]).status === 0
 
-test(
-  'H4: what the kernel does not send is an error of that message only, alone and among others',
-  needs('io_uring, which can’t be sent', hasRing),
-  async (t) => {
-    const prefix = [PYTHON, fixture('channel/ring.py')]
-    const { code, said } = await program(t, 'channel/unsendable.mjs', [], { prefix }).ended()
-    assert.equal(code, 0)
-    const refused = 'EINVAL sendmsg'
-    assert.deepEqual(said, [
-      {
-        alone: refused,
-        together: [null, null, refused, null, refused, refused, null],
-        later: null,
-        received: [
-          ['first', 1],
-          ['second', 1],
-          ['third', 2],
-          ['last', 1],
-          ['later', 1],
-        ],
-        left: 0,
-      },
-    ])
-  },
-)
+test('what the kernel does not send is an error of that message only, alone and among others', {
+  contract: 'H4',
+  ...needs('io_uring, which can’t be sent', hasRing),
+}, async (t) => {
+  const prefix = [PYTHON, fixture('channel/ring.py')]
+  const { code, said } = await program(t, 'channel/unsendable.mjs', [], { prefix }).ended()
+  assert.equal(code, 0)
+  const refused = 'EINVAL sendmsg'
+  assert.deepEqual(said, [
+    {
+      alone: refused,
+      together: [null, null, refused, null, refused, refused, null],
+      later: null,
+      received: [
+        ['first', 1],
+        ['second', 1],
+        ['third', 2],
+        ['last', 1],
+        ['later', 1],
+      ],
+      left: 0,
+    },
+  ])
+})
 
 // ── Nobody is there ──
 
-test('H4: the peer is gone: EPIPE, and no SIGPIPE', async (t) => {
+test('the peer is gone: EPIPE, and no SIGPIPE', { contract: 'H4' }, async (t) => {
   let signals = 0
   const count = () => signals++
   process.on('SIGPIPE', count)
@@ -265,7 +270,7 @@ test('H4: the peer is gone: EPIPE, and no SIGPIPE', async (t) => {
   assert.equal(signals, 0)
 })
 
-test('H3: after close() and destroy(), send() is ERR_PROCNATIVE_CHANNEL_CLOSED', async (t) => {
+test('after close() and destroy(), send() is ERR_PROCNATIVE_CHANNEL_CLOSED', { contract: 'H3' }, async (t) => {
   const [file] = files(t, 1)
   for (const end of ['close', 'destroy']) {
     const [one, other] = pair(t)
@@ -278,7 +283,7 @@ test('H3: after close() and destroy(), send() is ERR_PROCNATIVE_CHANNEL_CLOSED',
   }
 })
 
-test('H3: also once the peer has ended it', async (t) => {
+test('also once the peer has ended it', { contract: 'H3' }, async (t) => {
   const [one, theirs] = bare(t)
   one.on('message', () => {})
   const closed = once(one, 'close')

@@ -51,7 +51,9 @@ for (const [serialization, values] of [
   ['advanced', [...PLAIN, ...CLONED]],
   ['raw', BYTES],
 ]) {
-  test(`H3: '${serialization}': messages arrive as they were sent, in order, both ways at once`, async (t) => {
+  test(`'${serialization}': messages arrive as they were sent, in order, both ways at once`, {
+    contract: 'H3',
+  }, async (t) => {
     const ends = pair(t, { serialization })
     const [sent, received] = [[], []]
     for (const [index, end] of ends.entries()) {
@@ -62,7 +64,9 @@ for (const [serialization, values] of [
     assert.deepEqual([...new Set(await Promise.all(sent))], [undefined])
   })
 
-  test(`H3: '${serialization}': 3,000 messages of all lengths, not awaited, arrive in order, both ways at once`, async (t) => {
+  test(`'${serialization}': 3,000 messages of all lengths, not awaited, arrive in order, both ways at once`, {
+    contract: 'H3',
+  }, async (t) => {
     const ends = pair(t, { serialization })
     // Up to 64 KiB, most of them short.
     const lengths = Array.from({ length: 3000 }, (_, index) => (index % 100 ? index % 300 : (index * 7919) % 65_537))
@@ -75,7 +79,9 @@ for (const [serialization, values] of [
     for (const found of await Promise.all(received)) assert.deepEqual(found, all)
   })
 
-  test(`H3: '${serialization}': 20 MiB arrive where they may, between two short messages`, async (t) => {
+  test(`'${serialization}': 20 MiB arrive where they may, between two short messages`, {
+    contract: 'H3',
+  }, async (t) => {
     const ends = pair(t, { serialization, maxMessageLength: 32 * MiB })
     const bytes = randomBytes(15 * MiB)
     const [large, small] =
@@ -90,7 +96,9 @@ for (const [serialization, values] of [
   })
 }
 
-test("H3: 'json' is the default, and what a message was when it was sent is what arrives", async (t) => {
+test("'json' is the default, and what a message was when it was sent is what arrives", {
+  contract: 'H3',
+}, async (t) => {
   const [one, other] = pair(t)
   const received = words(t, other, 3)
   const message = { changed: 0, at: new Date(0), left: undefined }
@@ -107,7 +115,7 @@ test("H3: 'json' is the default, and what a message was when it was sent is what
   )
 })
 
-test("H3: 'raw': a Buffer is received, which nothing writes into later", async (t) => {
+test("'raw': a Buffer is received, which nothing writes into later", { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const all = Array.from({ length: 2000 }, (_, index) => new Uint8Array(100).fill(index))
   const received = words(t, other, all.length)
@@ -118,7 +126,7 @@ test("H3: 'raw': a Buffer is received, which nothing writes into later", async (
   }
 })
 
-test("H3: 'raw': of a view, what it shows is sent", async (t) => {
+test("'raw': of a view, what it shows is sent", { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const whole = Uint8Array.from(Array(100).keys())
   one.send(whole.subarray(10, 20))
@@ -128,7 +136,7 @@ test("H3: 'raw': of a view, what it shows is sent", async (t) => {
   assert.equal(none.length, 0)
 })
 
-test('H6: a message may be as long as `maxMessageLength` says', async (t) => {
+test('a message may be as long as `maxMessageLength` says', { contract: 'H6' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw', maxMessageLength: 1000 })
   one.send(Buffer.alloc(1000, 'x'))
   assert.deepEqual(await words(t, other, 1), [Buffer.alloc(1000, 'x')])
@@ -151,7 +159,9 @@ for (const [serialization, values, message] of [
     Buffer.from('next'),
   ],
 ]) {
-  test(`E2: '${serialization}': what can't be sent is ERR_INVALID_ARG_TYPE, and the channel goes on`, async (t) => {
+  test(`'${serialization}': what can't be sent is ERR_INVALID_ARG_TYPE, and the channel goes on`, {
+    contract: 'E2',
+  }, async (t) => {
     const [one, other] = pair(t, { serialization })
     for (const value of values) await assert.rejects(one.send(value), { code: 'ERR_INVALID_ARG_TYPE' })
     // Also while something is on its way.
@@ -162,7 +172,7 @@ for (const [serialization, values, message] of [
   })
 }
 
-test('H3: what is sent before anybody looks is there when somebody does', async (t) => {
+test('what is sent before anybody looks is there when somebody does', { contract: 'H3' }, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => one.destroy())
@@ -173,7 +183,7 @@ test('H3: what is sent before anybody looks is there when somebody does', async 
   assert.deepEqual(await words(t, other, 2), ['before there was a channel', 'before there was a listener'])
 })
 
-test('H3: a message sent in a listener goes back, 1,000 times', async (t) => {
+test('a message sent in a listener goes back, 1,000 times', { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t)
   other.on('message', (message) => other.send(message + 1))
   const last = new Promise((resolve) => {
@@ -189,7 +199,7 @@ test('H3: a message sent in a listener goes back, 1,000 times', async (t) => {
   assert.equal((await next)[0].message, 'the end')
 })
 
-test("H6: 'advanced': what has its bytes of a message has nothing of another", async (t) => {
+test("'advanced': what has its bytes of a message has nothing of another", { contract: 'H6' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'advanced' })
   const sent = [
     { hello: 1 },

@@ -9,7 +9,7 @@ import { openCount, program, words } from '../helpers/channels.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
 
-test('H11: where somebody listens already: EADDRINUSE, and nothing has changed', async (t) => {
+test('where somebody listens already: EADDRINUSE, and nothing has changed', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   await serve(t, at, {}, answer)
   const before = openCount()
@@ -25,7 +25,7 @@ test('H11: where somebody listens already: EADDRINUSE, and nothing has changed',
   assert.deepEqual(await words(t, one, 1), ['still'])
 })
 
-test('H11: nobody to connect to: ENOENT, ECONNREFUSED; and nothing is left', async (t) => {
+test('nobody to connect to: ENOENT, ECONNREFUSED; and nothing is left', { contract: 'H11' }, async (t) => {
   const directory = temporary(t)
   const before = openCount()
   const nowhere = path.join(directory, 'nowhere')
@@ -38,7 +38,7 @@ test('H11: nobody to connect to: ENOENT, ECONNREFUSED; and nothing is left', asy
   assert.equal(openCount(), before)
 })
 
-test('H11: a socket of another type: EPROTOTYPE', async (t) => {
+test('a socket of another type: EPROTOTYPE', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const { child, told } = program(t, 'channel/datagrams.py', [at])
   await told('there')
@@ -46,7 +46,7 @@ test('H11: a socket of another type: EPROTOTYPE', async (t) => {
   child.stdin.end()
 })
 
-test('E2: wrong arguments are refused by a rejection', async (t) => {
+test('wrong arguments are refused by a rejection', { contract: 'E2' }, async (t) => {
   const at = socketIn(t)
   for (const [where, options, code] of [
     [1, {}, 'ERR_INVALID_ARG_TYPE'],

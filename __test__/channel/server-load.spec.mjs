@@ -18,27 +18,26 @@ const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).tri
 
 const COUNT = 1000
 
-test(
-  `H11: ${COUNT} connections at once, more than may wait, are answered each`,
-  needs('4,096 descriptors', limit === 'unlimited' || Number(limit) >= 4096),
-  async (t) => {
-    const at = socketIn(t)
-    await serve(t, at, {}, answer)
-    const ends = await Promise.all(
-      Array.from({ length: COUNT }, async (_, index) => {
-        const one = await connect(t, at)
-        one.send(index)
-        return words(t, one, 1)
-      }),
-    )
-    assert.deepEqual(
-      ends,
-      Array.from({ length: COUNT }, (_, index) => [index]),
-    )
-  },
-)
+test(`${COUNT} connections at once, more than may wait, are answered each`, {
+  contract: 'H11',
+  ...needs('4,096 descriptors', limit === 'unlimited' || Number(limit) >= 4096),
+}, async (t) => {
+  const at = socketIn(t)
+  await serve(t, at, {}, answer)
+  const ends = await Promise.all(
+    Array.from({ length: COUNT }, async (_, index) => {
+      const one = await connect(t, at)
+      one.send(index)
+      return words(t, one, 1)
+    }),
+  )
+  assert.deepEqual(
+    ends,
+    Array.from({ length: COUNT }, (_, index) => [index]),
+  )
+})
 
-test('H11: so are those of a server whose queue is full for a while', async (t) => {
+test('so are those of a server whose queue is full for a while', { contract: 'H11' }, async (t) => {
   // One that accepts nothing is full soon: who then connects waits, without holding anybody up.
   const at = socketIn(t)
   const { child, told } = program(t, 'channel/late.py', [at])
@@ -54,7 +53,9 @@ test('H11: so are those of a server whose queue is full for a while', async (t) 
 
 // ── Too many ──
 
-test('H11: a server without descriptors tells of it, does not spin, and serves who waits when it has some', async (t) => {
+test('a server without descriptors tells of it, does not spin, and serves who waits when it has some', {
+  contract: 'H11',
+}, async (t) => {
   for (const listens of ['listens', 'warns']) {
     const at = socketIn(t)
     const { child, said, told } = program(t, 'channel/server-full.mjs', [at, listens], { prefix: limitedTo(40) })
@@ -78,7 +79,7 @@ test('H11: a server without descriptors tells of it, does not spin, and serves w
 
 // ── Alive ──
 
-test('H11: it keeps the event loop alive until it is closed', async (t) => {
+test('it keeps the event loop alive until it is closed', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const { child, told, ended } = program(t, 'channel/serves-once.mjs', [at])
   await told('there')
@@ -92,7 +93,7 @@ test('H11: it keeps the event loop alive until it is closed', async (t) => {
   assert.deepEqual(await ended(), { code: 0, said: [{ there: true }, { closed: true }] })
 })
 
-test('H11: connections that are made and broken at once harm nobody', async (t) => {
+test('connections that are made and broken at once harm nobody', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   await serve(t, at, {}, answer)
   for (let round = 0; round < 100; round++)

@@ -17,7 +17,7 @@ for (const [title, where] of [
   ['an abstract name after an @', () => `@procnative-channel-${process.pid}`],
   ['an abstract name after a NUL', () => `\0procnative-channel-${process.pid}`],
 ]) {
-  test(`H11: over ${title}, messages and handles go both ways`, async (t) => {
+  test(`over ${title}, messages and handles go both ways`, { contract: 'H11' }, async (t) => {
     const at = where(t)
     const server = await serve(t, at, undefined, answer)
     assert.ok(server instanceof ChannelServer)
@@ -35,7 +35,7 @@ for (const [title, where] of [
   })
 }
 
-test("H11: the listener is one of 'connection'; others hear of it, too", async (t) => {
+test("the listener is one of 'connection'; others hear of it, too", { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const seen = []
   const server = await serve(t, at, {}, (one) => seen.push(one))
@@ -46,11 +46,11 @@ test("H11: the listener is one of 'connection'; others hear of it, too", async (
   assert.ok(seen[0] instanceof Channel)
 })
 
-test('H11: nobody makes a ChannelServer but listenChannel()', () => {
+test('nobody makes a ChannelServer but listenChannel()', { contract: 'H11' }, () => {
   assert.throws(() => new ChannelServer(), { name: 'TypeError', message: 'Illegal constructor' })
 })
 
-test('H11: options of channels hold for each connection', async (t) => {
+test('options of channels hold for each connection', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const options = { serialization: 'advanced', maxMessageLength: 100, maxHandles: 2 }
   const [file] = files(t, 1)
@@ -75,7 +75,7 @@ test('H11: options of channels hold for each connection', async (t) => {
 
 // ── The file ──
 
-test('H11: the file has mode 0600, or that which is given, whatever the umask', async (t) => {
+test('the file has mode 0600, or that which is given, whatever the umask', { contract: 'H11' }, async (t) => {
   const before = process.umask(0)
   t.after(() => process.umask(before))
   for (const [options, mode] of [
@@ -89,27 +89,28 @@ test('H11: the file has mode 0600, or that which is given, whatever the umask', 
   }
 })
 
-test(
-  'H11: it has its mode from the first moment: fchmod, then bind, and no chmod after it',
-  needs('strace', hasProgram('strace')),
-  async (t) => {
-    const directory = temporary(t)
-    const trace = path.join(directory, 'trace')
-    const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat']
-    const at = path.join(directory, 'socket')
-    const command = [process.execPath, ...scriptCommand(fixture('channel/serves-none.mjs'), at)]
-    const { code, stderr } = await run('strace', [...traced, ...command]).ended
-    assert.equal(code, 0, stderr)
-    const calls = fs
-      .readFileSync(trace, 'utf8')
-      .split('\n')
-      .map((line) => line.match(/^\d+ +(\w+)\(.*= 0/)?.[1])
-      .filter(Boolean)
-    assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'bind', 'listen'])
-  },
-)
+test('it has its mode from the first moment: fchmod, then bind, and no chmod after it', {
+  contract: 'H11',
+  ...needs('strace', hasProgram('strace')),
+}, async (t) => {
+  const directory = temporary(t)
+  const trace = path.join(directory, 'trace')
+  const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat']
+  const at = path.join(directory, 'socket')
+  const command = [process.execPath, ...scriptCommand(fixture('channel/serves-none.mjs'), at)]
+  const { code, stderr } = await run('strace', [...traced, ...command]).ended
+  assert.equal(code, 0, stderr)
+  const calls = fs
+    .readFileSync(trace, 'utf8')
+    .split('\n')
+    .map((line) => line.match(/^\d+ +(\w+)\(.*= 0/)?.[1])
+    .filter(Boolean)
+  assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'bind', 'listen'])
+})
 
-test('H11: close() stops listening; channels go on, the file stays, and the next replaces it', async (t) => {
+test('close() stops listening; channels go on, the file stays, and the next replaces it', {
+  contract: 'H11',
+}, async (t) => {
   const at = socketIn(t)
   const server = await serve(t, at, {}, answer)
   const all = events(server)
@@ -133,7 +134,7 @@ test('H11: close() stops listening; channels go on, the file stays, and the next
   assert.deepEqual(await words(t, other, 1), ['next'])
 })
 
-test('H11: who waits to be accepted when it closes is told so', async (t) => {
+test('who waits to be accepted when it closes is told so', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const server = await serve(t, at)
   let connections = 0

@@ -63,14 +63,14 @@ for (const [title, options, message, expected] of [
   ['raw', { serialization: 'raw' }, new Uint8Array([0, 255, 1]), '03000000 00000000 00ff01'],
   ['raw, of no bytes', { serialization: 'raw' }, new Uint8Array(), '00000000 00000000'],
 ]) {
-  test(`H7: a frame's bytes: ${title}`, async (t) => {
+  test(`a frame's bytes: ${title}`, { contract: 'H7' }, async (t) => {
     const { channel, theirs } = bare(t, options)
     await channel.send(message)
     assert.deepEqual(next(theirs), { data: Buffer.from(expected.replaceAll(' ', ''), 'hex'), inodes: [] })
   })
 }
 
-test("H7: a frame's bytes: advanced", async (t) => {
+test("a frame's bytes: advanced", { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t, { serialization: 'advanced' })
   await channel.send(new Map([[1, 2n]]))
   const { data } = next(theirs)
@@ -78,14 +78,14 @@ test("H7: a frame's bytes: advanced", async (t) => {
   assert.deepEqual(v8.deserialize(data.subarray(HEADER)), new Map([[1, 2n]]))
 })
 
-test("H7: a frame's bytes: with two descriptors, in their order", async (t) => {
+test("a frame's bytes: with two descriptors, in their order", { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 2)
   await channel.send(1, fds)
   assert.deepEqual(next(theirs), { data: frame('1', 2), inodes })
 })
 
-test('H7: 600 descriptors: two carriers with 253 each, and the rest with the frame', async (t) => {
+test('600 descriptors: two carriers with 253 each, and the rest with the frame', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 600)
   await channel.send('many', fds)
@@ -101,7 +101,9 @@ test('H7: 600 descriptors: two carriers with 253 each, and the rest with the fra
   )
 })
 
-test('H2, H7: of one turn, the first message goes at once, and the others together, ahead where descriptors are', async (t) => {
+test('of one turn, the first message goes at once, and the others together, ahead where descriptors are', {
+  contract: 'H2 H7',
+}, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 7)
   const sent = Array.from({ length: 600 }, (_, index) => channel.send(index, fds[index % 7]))
@@ -124,7 +126,7 @@ test('H2, H7: of one turn, the first message goes at once, and the others togeth
   assert.equal(next(theirs), undefined)
 })
 
-test('H7, H14: close() shuts down, and closes when the other end has', async (t) => {
+test('close() shuts down, and closes when the other end has', { contract: 'H7 H14' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   channel.send('last')
@@ -140,7 +142,7 @@ test('H7, H14: close() shuts down, and closes when the other end has', async (t)
 
 // ── What is received ──
 
-test('H7: descriptors come with the bytes of a frame before theirs, and are kept', async (t) => {
+test('descriptors come with the bytes of a frame before theirs, and are kept', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 3)
@@ -157,7 +159,7 @@ test('H7: descriptors come with the bytes of a frame before theirs, and are kept
   ])
 })
 
-test('H7: messages without descriptors come between a carrier and what it was sent for', async (t) => {
+test('messages without descriptors come between a carrier and what it was sent for', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 2)
@@ -172,7 +174,7 @@ test('H7: messages without descriptors come between a carrier and what it was se
   ])
 })
 
-test('H7: a frame is cut anywhere, and its descriptors come with either part', async (t) => {
+test('a frame is cut anywhere, and its descriptors come with either part', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 2)
@@ -198,7 +200,7 @@ for (const [title, message] of [
   ['the end of the stream', null],
   ['a reset, as what was sent is unread there,', 'unread'],
 ]) {
-  test(`H7, H14: ${title} at the end of a frame is 'close' and no error`, async (t) => {
+  test(`${title} at the end of a frame is 'close' and no error`, { contract: 'H7 H14' }, async (t) => {
     const { channel, theirs } = bare(t)
     const said = heard(channel)
     if (message !== null) await channel.send(message)

@@ -49,23 +49,25 @@ for (const [serialization, { encode, decode, fromPython }] of Object.entries(SER
     ['drips', 'one byte at a time', COUNTS],
     ['together', 'ahead of their messages', [0, 1, 100, 0, 0, 152, 0]],
   ]) {
-    test(
-      `H7: from Python, ${serialization}: descriptors ${title}, each leads to the right inode`,
-      manyDescriptors,
-      async (t) => {
-        const { channel, succeeded } = peer(t, ['peer.py', 'send', way, ...counts], { serialization })
-        const all = await received(channel)
-        assert.deepEqual(
-          all.map(({ inodes }) => inodes.length),
-          counts,
-        )
-        for (const { message, inodes } of all) assert.deepEqual(inodes, decode(message))
-        await succeeded()
-      },
-    )
+    test(`from Python, ${serialization}: descriptors ${title}, each leads to the right inode`, {
+      contract: 'H7',
+      ...manyDescriptors,
+    }, async (t) => {
+      const { channel, succeeded } = peer(t, ['peer.py', 'send', way, ...counts], { serialization })
+      const all = await received(channel)
+      assert.deepEqual(
+        all.map(({ inodes }) => inodes.length),
+        counts,
+      )
+      for (const { message, inodes } of all) assert.deepEqual(inodes, decode(message))
+      await succeeded()
+    })
   }
 
-  test(`H7: to Python, ${serialization}: each descriptor leads to the right inode`, manyDescriptors, async (t) => {
+  test(`to Python, ${serialization}: each descriptor leads to the right inode`, {
+    contract: 'H7',
+    ...manyDescriptors,
+  }, async (t) => {
     const { channel, succeeded } = peer(t, ['peer.py', 'collect'], { serialization })
     const all = shares(t, COUNTS)
     await sendAll(channel, all, encode)
@@ -84,7 +86,7 @@ for (const [title, chunk] of [
   // It finds descriptors that came with the first bytes of many frames, and has not read the others.
   [', which reads a few bytes at a time', 5],
 ]) {
-  test(`H7: to Python${title}: 1,000 messages of one turn, with descriptors and without`, async (t) => {
+  test(`to Python${title}: 1,000 messages of one turn, with descriptors and without`, { contract: 'H7' }, async (t) => {
     const { channel, succeeded } = peer(t, ['peer.py', '--chunk', chunk, 'collect'])
     const some = shares(t, [1, 0, 3, 0, 0, 2, 1, 5, 0, 4])
     const all = Array.from({ length: 1000 }, (_, index) => some[index % some.length])
@@ -99,7 +101,9 @@ for (const [title, chunk] of [
   })
 }
 
-test('H2, H7: to Python: long messages, which go in parts, and their descriptors with the first of them', async (t) => {
+test('to Python: long messages, which go in parts, and their descriptors with the first of them', {
+  contract: 'H2 H7',
+}, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'collect'])
   const all = shares(t, Array(30).fill(3))
   const padding = 'x'.repeat(300_000)
@@ -125,7 +129,10 @@ for (const [title, receive] of [
   ['who listens', heard],
   ['who iterates', received],
 ]) {
-  test(`H7, H14: what Python sends back comes to ${title}, though this end is done`, manyDescriptors, async (t) => {
+  test(`what Python sends back comes to ${title}, though this end is done`, {
+    contract: 'H7 H14',
+    ...manyDescriptors,
+  }, async (t) => {
     const { channel, succeeded } = peer(t, ['peer.py', 'echo'])
     const all = shares(t, COUNTS)
     const back = receive(channel)
@@ -139,7 +146,9 @@ for (const [title, receive] of [
   })
 }
 
-test('H7: when Python is done, what is queued here is sent to the last, and then the channel closes', async (t) => {
+test('when Python is done, what is queued here is sent to the last, and then the channel closes', {
+  contract: 'H7',
+}, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'last'])
   // Many times what the socket has room for, so that the end is read long before all is sent.
   const messages = Array.from({ length: 40 }, (_, index) => `${index}`.repeat(50_000))
@@ -153,7 +162,7 @@ test('H7: when Python is done, what is queued here is sent to the last, and then
   )
 })
 
-test('H7: Python connects to listenChannel()', async (t) => {
+test('Python connects to listenChannel()', { contract: 'H7' }, async (t) => {
   const address = path.join(temporary(t), 'channel')
   const server = await listenChannel(address)
   t.after(() => server.close())

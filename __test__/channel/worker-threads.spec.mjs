@@ -44,7 +44,7 @@ function readToTheEnd(end) {
   })
 }
 
-test('H13: a channel works in a worker thread, with handles, both ways', async (t) => {
+test('a channel works in a worker thread, with handles, both ways', { contract: 'H13' }, async (t) => {
   const { ends, exit } = thread(t, 'answer', 3)
   const all = files(t, 300)
   for (const [index, end] of ends.entries()) {
@@ -62,7 +62,7 @@ test('H13: a channel works in a worker thread, with handles, both ways', async (
   assert.deepEqual(await exit, [0])
 })
 
-test('H13: channels add no thread of their own', onlyNode, async (t) => {
+test('channels add no thread of their own', { contract: 'H13', ...onlyNode }, async (t) => {
   const { ends } = thread(t, 'answer', 10)
   await Promise.all(
     ends.map(async (end) => {
@@ -78,7 +78,10 @@ for (const [how, title, code] of [
   ['exit', 'process.exit() of a worker', 5],
   ['unref', 'the end of a worker whose channels are unref()ed', 0],
 ]) {
-  test(`H13: ${title} with 20 channels open is safe, closes them and what they have, 20 times`, onlyNode, async (t) => {
+  test(`${title} with 20 channels open is safe, closes them and what they have, 20 times`, {
+    contract: 'H13',
+    ...onlyNode,
+  }, async (t) => {
     // Handles that were read and are nobody's yet, that wait to be read, and that wait to be sent.
     const all = files(t, 5)
     for (let round = 0; round < 20; round++) {
@@ -102,7 +105,10 @@ function ending(t, workerData) {
   return { worker, exit: once(worker, 'exit') }
 }
 
-test('H13: a worker that ends when it has just called connectChannel() leaves no connection', onlyNode, async (t) => {
+test('a worker that ends when it has just called connectChannel() leaves no connection', {
+  contract: 'H13',
+  ...onlyNode,
+}, async (t) => {
   const name = `@procnative-${process.pid}`
   let closed = 0
   const server = await listenChannel(name, {}, (one) => {
@@ -118,27 +124,26 @@ test('H13: a worker that ends when it has just called connectChannel() leaves no
   }
 })
 
-test(
-  'H13: a worker that ends when it is told of the first of five connections leaves none of them',
-  onlyNode,
-  async (t) => {
-    for (let round = 0; round < 20; round++) {
-      const before = openCount()
-      const name = `@procnative-${process.pid}-${round}`
-      const gate = new Int32Array(new SharedArrayBuffer(4))
-      const { worker, exit } = ending(t, { how: 'serve', name, gate })
-      await once(worker, 'message')
-      const clients = await Promise.all(Array.from({ length: 5 }, () => connectChannel(name)))
-      Atomics.store(gate, 0, 1)
-      Atomics.notify(gate, 0)
-      await Promise.all(clients.map(readToTheEnd))
-      assert.deepEqual(await exit, [6])
-      await until(() => openCount() === before, 'no descriptor is left')
-    }
-  },
-)
+test('a worker that ends when it is told of the first of five connections leaves none of them', {
+  contract: 'H13',
+  ...onlyNode,
+}, async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const before = openCount()
+    const name = `@procnative-${process.pid}-${round}`
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const { worker, exit } = ending(t, { how: 'serve', name, gate })
+    await once(worker, 'message')
+    const clients = await Promise.all(Array.from({ length: 5 }, () => connectChannel(name)))
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+    await Promise.all(clients.map(readToTheEnd))
+    assert.deepEqual(await exit, [6])
+    await until(() => openCount() === before, 'no descriptor is left')
+  }
+})
 
-test('H13: process.exit() with 20 channels open is safe, 20 times', async (t) => {
+test('process.exit() with 20 channels open is safe, 20 times', { contract: 'H13' }, async (t) => {
   for (let round = 0; round < 20; round++) {
     const { code, said } = await program(t, 'channel/ends.mjs', [20]).ended()
     assert.deepEqual([code, said], [7, [{ channels: 20 }]])
@@ -158,7 +163,10 @@ test('Handle: a worker’s end closes no number of another file', onlyNode, asyn
   assert.deepEqual(all.map(identityOrNone), before)
 })
 
-test('H13: the end of a worker closes nothing that has the numbers of what it has closed', onlyNode, async (t) => {
+test('the end of a worker closes nothing that has the numbers of what it has closed', {
+  contract: 'H13',
+  ...onlyNode,
+}, async (t) => {
   const worker = new Worker(new URL('./fixtures/thread-closed.mjs', import.meta.url))
   const exit = once(worker, 'exit')
   t.after(() => worker.terminate())

@@ -36,7 +36,9 @@ for (const marker of [
   ':',
   '3:1e309',
 ]) {
-  test(`D17: a marker of '${marker}' for this very process is ERR_PROCNATIVE_LINK_LOST, and no daemon`, async () => {
+  test(`a marker of '${marker}' for this very process is ERR_PROCNATIVE_LINK_LOST, and no daemon`, {
+    contract: 'D17',
+  }, async () => {
     const fields = `${marker}::`.split(':').slice(0, 2)
     const variables = { PROCNATIVE_DAEMON: [...fields, 'OWN'].join(':') }
     assert.deepEqual(await withVariables(variables, 'daemon/security-starts.cjs', ['{}']), [
@@ -45,7 +47,9 @@ for (const marker of [
   })
 }
 
-test('D17: a marker that names another socket is ERR_PROCNATIVE_LINK_LOST, and leaves that as it is', async () => {
+test('a marker that names another socket is ERR_PROCNATIVE_LINK_LOST, and leaves that as it is', {
+  contract: 'D17',
+}, async () => {
   const script = `
 import os, socket, sys
 one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -69,7 +73,7 @@ for (const [what, descriptor] of [
   ['no', '8'],
   ['an impossible', '4294967305'],
 ]) {
-  test(`D25: the marker of a pid file, with ${what} descriptor, writes to nothing else`, async (t) => {
+  test(`the marker of a pid file, with ${what} descriptor, writes to nothing else`, { contract: 'D25' }, async (t) => {
     const cwd = temporary(t)
     const precious = path.join(cwd, 'precious')
     const pidFile = path.join(cwd, 'pid')
@@ -86,7 +90,7 @@ for (const [what, descriptor] of [
 }
 
 for (const count of ['5000', '999999999', '9999999999999999999999']) {
-  test(`D24: LISTEN_FDS=${count} is EBADF, and nobody waits until so many were looked at`, async () => {
+  test(`LISTEN_FDS=${count} is EBADF, and nobody waits until so many were looked at`, { contract: 'D24' }, async () => {
     const variables = { LISTEN_PID: 'OWN', LISTEN_FDS: count }
     const [told] = await withVariables(variables, 'daemon/security-starts.cjs', [JSON.stringify({ foreground: true })])
     assert.equal(told.listenFds, 'EBADF')
@@ -101,33 +105,34 @@ for (const [what, address] of [
   ['a device', '/dev/null'],
   ['an address of another kind', 'vsock:2:1234'],
 ]) {
-  test(`D13: where NOTIFY_SOCKET is ${what}, a daemon starts, and the launcher says what it could not`, async (t) => {
+  test(`where NOTIFY_SOCKET is ${what}, a daemon starts, and the launcher says what it could not`, {
+    contract: 'D13',
+  }, async (t) => {
     const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: address } })
     assert.equal(code, 0)
     assert.match(stderr, /^procnative: the service manager could not be told: .+\n$/)
   })
 }
 
-test(
-  'D13: who has NOTIFY_SOCKET, and reads nothing, can’t keep a daemon from starting',
-  needs('python3', hasProgram('python3')),
-  async (t) => {
-    const at = path.join(temporary(t), 'socket')
-    const script = `
+test('who has NOTIFY_SOCKET, and reads nothing, can’t keep a daemon from starting', {
+  contract: 'D13',
+  ...needs('python3', hasProgram('python3')),
+}, async (t) => {
+  const at = path.join(temporary(t), 'socket')
+  const script = `
 import signal, socket, sys
 one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 one.bind(sys.argv[1])
 print('{}', flush=True)
 signal.pause()
 `
-    const { child, ended } = run(PYTHON, ['-c', script, at], { stdio: ['pipe', 'pipe', 'inherit'] })
-    t.after(() => {
-      child.kill('SIGKILL')
-      return ended
-    })
-    await new Promise((resolve) => child.stdout.once('data', resolve))
-    const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: at } })
-    assert.equal(code, 0)
-    assert.match(stderr, /nobody listens at NOTIFY_SOCKET, or has read it in time/)
-  },
-)
+  const { child, ended } = run(PYTHON, ['-c', script, at], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.after(() => {
+    child.kill('SIGKILL')
+    return ended
+  })
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: at } })
+  assert.equal(code, 0)
+  assert.match(stderr, /nobody listens at NOTIFY_SOCKET, or has read it in time/)
+})

@@ -29,7 +29,8 @@ for (const [who, call, options] of [
   ['the daemon', 'umask', {}],
   ['the daemon', 'setgroups', { user: 'nobody' }],
 ]) {
-  test(`D9: ${who} killed at ${call} makes the launcher throw, and leaves nothing`, {
+  test(`${who} killed at ${call} makes the launcher throw, and leaves nothing`, {
+    contract: 'D9',
     ...strace,
     ...(options.user && !isRoot ? needs('root', false) : {}),
   }, async (t) => {
@@ -48,7 +49,8 @@ for (const [call, errno, expected] of [
   ['setresgid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setgid' }],
   ['setresuid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setuid' }],
 ]) {
-  test(`P2: a failed ${call} in the child throws in the parent with errno and syscall, and no zombie`, {
+  test(`a failed ${call} in the child throws in the parent with errno and syscall, and no zombie`, {
+    contract: 'P2',
     ...strace,
     ...(isRoot ? {} : needs('root', false)),
   }, async (t) => {
@@ -62,7 +64,7 @@ for (const [call, errno, expected] of [
 }
 
 for (const call of ['setsid', 'umask']) {
-  test(`D9: a launcher killed while a child is at ${call} leaves nothing`, strace, async (t) => {
+  test(`a launcher killed while a child is at ${call} leaves nothing`, { contract: 'D9', ...strace }, async (t) => {
     const { child, ended } = await injected(t, [`${call}:delay_enter=4000000`])
     // strace's child is the launcher, whose child is the middle process, whose child is the daemon.
     const ancestors = (pid) => [stat(pid)?.ppid, stat(stat(pid)?.ppid)?.ppid, stat(stat(stat(pid)?.ppid)?.ppid)?.ppid]
@@ -76,7 +78,9 @@ for (const call of ['setsid', 'umask']) {
   })
 }
 
-test(`D9: a launcher killed at any of ${POINTS} points leaves no daemon that was not ready`, async (t) => {
+test(`a launcher killed at any of ${POINTS} points leaves no daemon that was not ready`, {
+  contract: 'D9',
+}, async (t) => {
   const directory = temporary(t)
   // Never ready, so that none may live; what does is found when the test is over.
   const options = (log) => JSON.stringify({ stdout: log, ready: 'manual' })
@@ -165,12 +169,14 @@ function nodeLimitedTo(count) {
   return { node, execArgv }
 }
 
-test('E3: a launcher with 32 descriptors at the most starts a daemon', async (t) => {
+test('a launcher with 32 descriptors at the most starts a daemon', { contract: 'E3' }, async (t) => {
   const { code, stderr } = await launch(t, {}, nodeLimitedTo(32))
   assert.equal(code, 0, stderr)
 })
 
-test('E3: with too few descriptors a start says EMFILE, from where Node itself can start', async (t) => {
+test('with too few descriptors a start says EMFILE, from where Node itself can start', {
+  contract: 'E3',
+}, async (t) => {
   const outcomes = { started: 0, refused: 0 }
   for (let limit = 16; limit < 40; limit++) {
     const { node, execArgv } = nodeLimitedTo(limit)
@@ -191,13 +197,13 @@ test('E3: with too few descriptors a start says EMFILE, from where Node itself c
   assert.notEqual(outcomes.refused, 0)
 })
 
-test('E3: sixteen descriptors are kept with no more than 40', async (t) => {
+test('sixteen descriptors are kept with no more than 40', { contract: 'E3' }, async (t) => {
   const { code, facts, stderr } = await launch(t, { keep: Array(16).fill(0) }, nodeLimitedTo(40))
   assert.equal(code, 0, stderr)
   assert.equal(facts.daemon.kept.length, 16)
 })
 
-test('E3: a launcher whose poll is interrupted goes on waiting', strace, async (t) => {
+test('a launcher whose poll is interrupted goes on waiting', { contract: 'E3', ...strace }, async (t) => {
   // The first is Node's own, when it looks at its standard streams.
   const { ended, log } = await injected(t, ['poll:error=EINTR:when=2..4'])
   const { code, stdout, stderr } = await ended
@@ -206,7 +212,7 @@ test('E3: a launcher whose poll is interrupted goes on waiting', strace, async (
   factsFrom(t, log)
 })
 
-test('D2: where seccomp refuses close_range, everything is closed all the same', async (t) => {
+test('where seccomp refuses close_range, everything is closed all the same', { contract: 'D2' }, async (t) => {
   const CLOSE_RANGE = '436'
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]
@@ -217,7 +223,7 @@ test('D2: where seccomp refuses close_range, everything is closed all the same',
   assert.equal(Object.values(facts.descriptors).includes('/dev/zero'), false)
 })
 
-test('D2: closing makes one call, however many descriptors there could be', strace, async (t) => {
+test('closing makes one call, however many descriptors there could be', { contract: 'D2', ...strace }, async (t) => {
   const { ended, trace, log } = await injected(t, [
     'close_range:delay_enter=0',
     'close:delay_enter=0',
@@ -240,21 +246,23 @@ test('D2: closing makes one call, however many descriptors there could be', stra
   )
 })
 
-test('D1: an unprivileged user can do all this', needs('root', isRoot), async (t) => {
+test('an unprivileged user can do all this', { contract: 'D1', ...needs('root', isRoot) }, async (t) => {
   const identity = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
   const { facts, code, stderr } = await launch(t, {}, { node: 'setpriv', execArgv: identity })
   assert.equal(code, 0, stderr)
   assert.equal(facts.uid[0], 65534)
 })
 
-test('P1: a launcher with two gigabytes of resident memory starts a daemon that has none of it', async (t) => {
+test('a launcher with two gigabytes of resident memory starts a daemon that has none of it', {
+  contract: 'P1',
+}, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await run(process.execPath, [fixture('daemon/large.cjs'), log]).ended
   assert.equal(code, 0, stderr)
   assert.deepEqual(factsFrom(t, log).more, ['true'])
 })
 
-test('D1: fifty starts at once are fifty daemons', async (t) => {
+test('fifty starts at once are fifty daemons', { contract: 'D1' }, async (t) => {
   const results = await Promise.all(Array.from({ length: 50 }, () => launch(t, { readyTimeout: 100_000 })))
   for (const { code, stderr } of results) assert.equal(code, 0, stderr)
   assert.equal(new Set(results.map(({ facts }) => facts.pid)).size, 50)

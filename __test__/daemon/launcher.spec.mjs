@@ -11,7 +11,7 @@ import { fixture, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
-  test(`D9: a launcher that dies of ${signal} before readiness takes the daemon with it`, async (t) => {
+  test(`a launcher that dies of ${signal} before readiness takes the daemon with it`, { contract: 'D9' }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const options = JSON.stringify({ stdout: log, ready: 'manual' })
     // With a handler in JavaScript, which can't run while the launcher waits.
@@ -30,7 +30,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
   })
 }
 
-test('D9: a launcher that dies before the daemon has called daemonize() takes it with it', async (t) => {
+test('a launcher that dies before the daemon has called daemonize() takes it with it', {
+  contract: 'D9',
+}, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
@@ -39,7 +41,9 @@ test('D9: a launcher that dies before the daemon has called daemonize() takes it
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('D9: daemonize() with the launcher gone ends the daemon, though its death signal was undone', async (t) => {
+test('daemonize() with the launcher gone ends the daemon, though its death signal was undone', {
+  contract: 'D9',
+}, async (t) => {
   const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
   const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log, go])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
@@ -51,26 +55,25 @@ test('D9: daemonize() with the launcher gone ends the daemon, though its death s
 })
 
 const capabilities = isRoot && hasProgram('setcap')
-test(
-  'D9: and so where node has a capability, which undoes the death signal',
-  needs('setcap', capabilities),
-  async (t) => {
-    const directory = temporary(t)
-    const node = path.join(directory, 'node')
-    fs.copyFileSync(process.execPath, node)
-    await run('setcap', ['cap_net_bind_service+ep', node]).ended
-    const log = path.join(directory, 'log')
-    const options = JSON.stringify({ stdout: log, ready: 'manual' })
-    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', node]
-    const { child, ended } = run('setpriv', [...nobody, fixture('daemon.cjs'), options, 'never be ready'])
-    const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
-    child.kill('SIGKILL')
-    await ended
-    await until(() => !isAlive(pid), 'the daemon is gone')
-  },
-)
+test('and so where node has a capability, which undoes the death signal', {
+  contract: 'D9',
+  ...needs('setcap', capabilities),
+}, async (t) => {
+  const directory = temporary(t)
+  const node = path.join(directory, 'node')
+  fs.copyFileSync(process.execPath, node)
+  await run('setcap', ['cap_net_bind_service+ep', node]).ended
+  const log = path.join(directory, 'log')
+  const options = JSON.stringify({ stdout: log, ready: 'manual' })
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', node]
+  const { child, ended } = run('setpriv', [...nobody, fixture('daemon.cjs'), options, 'never be ready'])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
+  child.kill('SIGKILL')
+  await ended
+  await until(() => !isAlive(pid), 'the daemon is gone')
+})
 
-test('D9: ready() with the launcher gone ends the daemon', async (t) => {
+test('ready() with the launcher gone ends the daemon', { contract: 'D9' }, async (t) => {
   const directory = temporary(t)
   const { child, ended } = run(process.execPath, [fixture('daemon/orphaned.cjs'), directory])
   const { pid } = await until(
@@ -84,7 +87,7 @@ test('D9: ready() with the launcher gone ends the daemon', async (t) => {
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('D9: a daemon outlives the launcher from readiness on', async (t) => {
+test('a daemon outlives the launcher from readiness on', { contract: 'D9' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const { pid } = await start(t, { pidFile })
   // The launcher's SIGKILL, if there was one, has come before this, which has the daemon remove its file.
@@ -92,20 +95,19 @@ test('D9: a daemon outlives the launcher from readiness on', async (t) => {
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test(
-  'D9: the death signal is cleared before READY is written: a launcher ends as soon as it has read that',
-  needs('strace', hasProgram('strace')),
-  async (t) => {
-    const [log, trace] = ['log', 'trace'].map((name) => path.join(temporary(t), name))
-    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'end']
-    const { code, stderr } = await run('strace', ['-f', '-qq', '-o', trace, '-e', 'trace=prctl,sendto', ...node]).ended
-    assert.equal(code, 0, stderr)
-    const { pid } = firstLine(log)
-    const lines = fs.readFileSync(trace, 'utf8').split('\n')
-    const own = lines.filter((line) => line.startsWith(`${pid} `)).join('\n')
-    assert.match(own, /PR_SET_PDEATHSIG, SIGKILL\).*\n.*PR_SET_PDEATHSIG, 0\) += 0\n.*sendto\(\d+, "R", 1, /)
-  },
-)
+test('the death signal is cleared before READY is written: a launcher ends as soon as it has read that', {
+  contract: 'D9',
+  ...needs('strace', hasProgram('strace')),
+}, async (t) => {
+  const [log, trace] = ['log', 'trace'].map((name) => path.join(temporary(t), name))
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'end']
+  const { code, stderr } = await run('strace', ['-f', '-qq', '-o', trace, '-e', 'trace=prctl,sendto', ...node]).ended
+  assert.equal(code, 0, stderr)
+  const { pid } = firstLine(log)
+  const lines = fs.readFileSync(trace, 'utf8').split('\n')
+  const own = lines.filter((line) => line.startsWith(`${pid} `)).join('\n')
+  assert.match(own, /PR_SET_PDEATHSIG, SIGKILL\).*\n.*PR_SET_PDEATHSIG, 0\) += 0\n.*sendto\(\d+, "R", 1, /)
+})
 
 for (const [what, options, pattern] of [
   [
@@ -118,14 +120,16 @@ for (const [what, options, pattern] of [
   ['a closed descriptor', { stdout: 999 }, { code: 'EBADF', syscall: 'fcntl' }],
   ['keeping a closed descriptor', { keep: [999] }, { code: 'EBADF', syscall: 'fcntl' }],
 ]) {
-  test(`D10: a failed step throws the system error: ${what}`, async (t) => {
+  test(`a failed step throws the system error: ${what}`, { contract: 'D10' }, async (t) => {
     const error = await failure(t, options, 'stay')
     for (const [key, value] of Object.entries(pattern)) assert.equal(error[key], value)
     assert.equal(error.leftChildren, 0)
   })
 }
 
-test('D10: a start that failed before the daemon ran leaves no new log, and an old one as it was', async (t) => {
+test('a start that failed before the daemon ran leaves no new log, and an old one as it was', {
+  contract: 'D10',
+}, async (t) => {
   const directory = temporary(t)
   const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
   fs.writeFileSync(old, 'kept')
@@ -134,13 +138,16 @@ test('D10: a start that failed before the daemon ran leaves no new log, and an o
   assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
 })
 
-test('D10: a log is created with the umask of the daemon, not with the launcher’s', async (t) => {
+test('a log is created with the umask of the daemon, not with the launcher’s', { contract: 'D10' }, async (t) => {
   const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
   const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
   assert.equal(fs.statSync(log).mode & 0o777, 0o640)
 })
 
-test('D10: a program that the new user may not run is EACCES, execve', needs('root', isRoot), async (t) => {
+test('a program that the new user may not run is EACCES, execve', {
+  contract: 'D10',
+  ...needs('root', isRoot),
+}, async (t) => {
   const directory = path.join(temporary(t), 'closed')
   fs.mkdirSync(directory, { mode: 0o700 })
   const node = path.join(directory, 'node')
@@ -154,25 +161,27 @@ test('D10: a program that the new user may not run is EACCES, execve', needs('ro
   )
 })
 
-test('D10: a directory that the new user may not enter is EACCES, chdir', needs('root', isRoot), async (t) => {
+test('a directory that the new user may not enter is EACCES, chdir', {
+  contract: 'D10',
+  ...needs('root', isRoot),
+}, async (t) => {
   const cwd = path.join(temporary(t), 'closed')
   fs.mkdirSync(cwd, { mode: 0o700 })
   const { code, syscall, path: named } = await failure(t, { cwd, user: 'nobody' }, 'stay')
   assert.deepEqual({ code, syscall, named }, { code: 'EACCES', syscall: 'chdir', named: cwd })
 })
 
-test(
-  'D10: a FIFO that nobody reads is ENXIO, not a wait for ever',
-  needs('mkfifo', hasProgram('mkfifo')),
-  async (t) => {
-    const fifo = path.join(temporary(t), 'fifo')
-    await run('mkfifo', [fifo]).ended
-    const { code, syscall } = await failure(t, { stdout: fifo }, 'stay')
-    assert.deepEqual({ code, syscall }, { code: 'ENXIO', syscall: 'open' })
-  },
-)
+test('a FIFO that nobody reads is ENXIO, not a wait for ever', {
+  contract: 'D10',
+  ...needs('mkfifo', hasProgram('mkfifo')),
+}, async (t) => {
+  const fifo = path.join(temporary(t), 'fifo')
+  await run('mkfifo', [fifo]).ended
+  const { code, syscall } = await failure(t, { stdout: fifo }, 'stay')
+  assert.deepEqual({ code, syscall }, { code: 'ENXIO', syscall: 'open' })
+})
 
-test('D12: $(launcher | cat) returns at readiness', async (t) => {
+test('$(launcher | cat) returns at readiness', { contract: 'D12' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = `out=$("$0" "$1" "$2" stay 2>&1 | cat); echo "returned: $out"`
   const { stdout } = await run('bash', [
@@ -186,7 +195,9 @@ test('D12: $(launcher | cat) returns at readiness', async (t) => {
   assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
 })
 
-test('D12: with "inherit", what the daemon writes is read where the launcher’s output is', async (t) => {
+test('with "inherit", what the daemon writes is read where the launcher’s output is', {
+  contract: 'D12',
+}, async (t) => {
   const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), '{"stdout":"inherit"}'])
   const line = await new Promise((resolve) => child.stdout.once('data', resolve))
   const { pid } = JSON.parse(line)
@@ -196,7 +207,7 @@ test('D12: with "inherit", what the daemon writes is read where the launcher’s
   assert.notEqual(pid, child.pid)
 })
 
-test('D12: the link to the launcher never reaches the daemon’s own children', async (t) => {
+test('the link to the launcher never reaches the daemon’s own children', { contract: 'D12' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await runScript(fixture('daemon/with-child.cjs'), [directory])
   assert.equal(code, 0, stderr)
@@ -206,7 +217,9 @@ test('D12: the link to the launcher never reaches the daemon’s own children', 
   assert.doesNotMatch(more.join('\n'), /PROCNATIVE_DAEMON/)
 })
 
-test('D13: where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and BARRIER=1 before it ends', async (t) => {
+test('where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and BARRIER=1 before it ends', {
+  contract: 'D13',
+}, async (t) => {
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
   const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
@@ -254,62 +267,63 @@ test('daemon.ready(): returns when the manager knows the daemon', async (t) => {
   assert.deepEqual(texts, ['STATUS=begun', `MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
 })
 
-test('D13: a service manager that is gone does not make a daemon fail', async (t) => {
+test('a service manager that is gone does not make a daemon fail', { contract: 'D13' }, async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)
   assert.match(stderr, /service manager could not be told: nobody listens/)
 })
 
-test(
-  'D13: foreground: true does cwd, umask, user and notify, and neither forks, redirects nor closes anything',
-  needs('root', isRoot),
-  async (t) => {
-    const directory = temporary(t)
-    const options = { foreground: true, cwd: directory, umask: 0o077, user: 'nobody', keep: [0] }
-    const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify(options), 'end']
-    const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
-    assert.equal(code, 0, stderr)
-    const { launcher, exit, messages, output } = JSON.parse(stdout)
-    const facts = JSON.parse(output)
-    assert.equal(exit, 0)
-    assert.equal(facts.pid, launcher)
-    assert.equal(facts.cwd, fs.realpathSync(directory))
-    assert.equal(facts.umask, 0o077)
-    assert.equal(facts.uid[0], 65534)
-    assert.equal(facts.daemon.foreground, true)
-    assert.equal(facts.descriptors[facts.daemon.kept[0]], facts.descriptors[0])
-    assert.deepEqual(
-      messages.map(({ text }) => text),
-      ['READY=1'],
-    )
-  },
-)
+test('foreground: true does cwd, umask, user and notify, and neither forks, redirects nor closes anything', {
+  contract: 'D13',
+  ...needs('root', isRoot),
+}, async (t) => {
+  const directory = temporary(t)
+  const options = { foreground: true, cwd: directory, umask: 0o077, user: 'nobody', keep: [0] }
+  const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify(options), 'end']
+  const { stdout, stderr, code } = await run('python3', [fixture('service-manager.py'), ...node]).ended
+  assert.equal(code, 0, stderr)
+  const { launcher, exit, messages, output } = JSON.parse(stdout)
+  const facts = JSON.parse(output)
+  assert.equal(exit, 0)
+  assert.equal(facts.pid, launcher)
+  assert.equal(facts.cwd, fs.realpathSync(directory))
+  assert.equal(facts.umask, 0o077)
+  assert.equal(facts.uid[0], 65534)
+  assert.equal(facts.daemon.foreground, true)
+  assert.equal(facts.descriptors[facts.daemon.kept[0]], facts.descriptors[0])
+  assert.deepEqual(
+    messages.map(({ text }) => text),
+    ['READY=1'],
+  )
+})
 
-test(
-  'D13: in the foreground, too, the way back to root is refused, and a refusal changes nothing',
-  needs('root', isRoot),
-  async () => {
-    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
-    const withCapability = [...nobody, '--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
-    const withoutSetuid = ['--bounding-set=-setuid', '--inh-caps=-setuid']
-    for (const privileges of [withCapability, withoutSetuid]) {
-      const program = [process.execPath, fixture('daemon/foreground-failure.cjs'), '{"user":"daemon"}']
-      const { stdout, stderr } = await run('setpriv', [...privileges, ...program]).ended
-      assert.notEqual(stdout, '', stderr)
-      const { code, syscall, before, after } = JSON.parse(stdout)
-      assert.deepEqual({ code, syscall }, { code: 'EPERM', syscall: 'setuid' })
-      assert.deepEqual(after, before)
-    }
-  },
-)
+test('in the foreground, too, the way back to root is refused, and a refusal changes nothing', {
+  contract: 'D13',
+  ...needs('root', isRoot),
+}, async () => {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+  const withCapability = [...nobody, '--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
+  const withoutSetuid = ['--bounding-set=-setuid', '--inh-caps=-setuid']
+  for (const privileges of [withCapability, withoutSetuid]) {
+    const program = [process.execPath, fixture('daemon/foreground-failure.cjs'), '{"user":"daemon"}']
+    const { stdout, stderr } = await run('setpriv', [...privileges, ...program]).ended
+    assert.notEqual(stdout, '', stderr)
+    const { code, syscall, before, after } = JSON.parse(stdout)
+    assert.deepEqual({ code, syscall }, { code: 'EPERM', syscall: 'setuid' })
+    assert.deepEqual(after, before)
+  }
+})
 
-test('D13: in the foreground, the user that one is already needs no privilege', needs('root', isRoot), async () => {
+test('in the foreground, the user that one is already needs no privilege', {
+  contract: 'D13',
+  ...needs('root', isRoot),
+}, async () => {
   const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, fixture('daemon.cjs')]
   const { code, stderr } = await run('setpriv', [...nobody, '{"foreground":true,"user":65534}', 'end']).ended
   assert.equal(code, 0, stderr)
 })
 
-test('D13: a foreground start that fails changes nothing', async () => {
+test('a foreground start that fails changes nothing', { contract: 'D13' }, async () => {
   for (const [options, expected] of [
     [{ cwd: '/no such directory', umask: 0 }, 'ENOENT'],
     [{ keep: [0, 999], umask: 0 }, 'EBADF'],

@@ -18,24 +18,25 @@ for (const [what, text, message, keys] of [
   ['values of the wrong types', '{"message":{"toString":1},"name":[],"code":{},"stack":1}', '', []],
   ['what is long, and cut off', '[1,'.repeat(20_000), '[1,'.repeat(20_000), []],
 ]) {
-  test(`D7: a daemon that tells ${what} as its error is ERR_PROCNATIVE_DAEMON_EXITED all the same`, async () => {
+  test(`a daemon that tells ${what} as its error is ERR_PROCNATIVE_DAEMON_EXITED all the same`, {
+    contract: 'D7',
+  }, async () => {
     const { stdout, stderr } = await runScript(fixture('daemon/security-tells.cjs'), ['{}', text])
     const expected = { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 3, isError: true, message, keys }
     assert.deepEqual(reports(stdout), [expected], stderr)
   })
 }
 
-test(
-  'D23: READY=1 of another user is not believed, and a flood of it outlasts no readyTimeout',
-  anotherUser,
-  async (t) => {
-    const { started, told } = notifier(t, ['tell'], { readyTimeout: 1500 })
-    const { environment } = await told(1)
-    const flood = hostile(t, 'daemon/security-floods.py', [environment.NOTIFY_SOCKET])
-    const { code } = await rejection(started)
-    assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
-    // Until there was nobody who heard it.
-    const { said } = await flood.ended()
-    assert.ok(said[0].sent > 100, JSON.stringify(said))
-  },
-)
+test('READY=1 of another user is not believed, and a flood of it outlasts no readyTimeout', {
+  contract: 'D23',
+  ...anotherUser,
+}, async (t) => {
+  const { started, told } = notifier(t, ['tell'], { readyTimeout: 1500 })
+  const { environment } = await told(1)
+  const flood = hostile(t, 'daemon/security-floods.py', [environment.NOTIFY_SOCKET])
+  const { code } = await rejection(started)
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  // Until there was nobody who heard it.
+  const { said } = await flood.ended()
+  assert.ok(said[0].sent > 100, JSON.stringify(said))
+})

@@ -49,7 +49,9 @@ async function contender(context) {
   return one
 }
 
-test('D19: of 50 concurrent starts one daemon lives, and 49 throw ERR_PROCNATIVE_ALREADY_RUNNING with its pid', async (t) => {
+test('of 50 concurrent starts one daemon lives, and 49 throw ERR_PROCNATIVE_ALREADY_RUNNING with its pid', {
+  contract: 'D19',
+}, async (t) => {
   const pidFile = newPidFile(t)
   let contenders = await Promise.all(Array.from({ length: 50 }, () => contender(t)))
   for (let round = 0; round < 20; round++) {
@@ -74,7 +76,9 @@ test('D19: of 50 concurrent starts one daemon lives, and 49 throw ERR_PROCNATIVE
   }
 })
 
-test('D19, D20: processes that lock and let go without a pause are never two at once, nor without their file', async (t) => {
+test('processes that lock and let go without a pause are never two at once, nor without their file', {
+  contract: 'D19 D20',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const results = await Promise.all(
     Array.from({ length: 4 }, () => runScript(fixture('daemon/lock-race.cjs'), [pidFile, 1000])),
@@ -86,7 +90,7 @@ test('D19, D20: processes that lock and let go without a pause are never two at 
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('D19: another program sees an OFD write lock on the whole file', python, async (t) => {
+test('another program sees an OFD write lock on the whole file', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { length, ...lock } = await locker(t).ask(pidFile)
@@ -95,7 +99,7 @@ test('D19: another program sees an OFD write lock on the whole file', python, as
   assert.ok(length >= LONGEST_FILE, length)
 })
 
-test('D19: the lock keeps another program from locking any byte', python, async (t) => {
+test('the lock keeps another program from locking any byte', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { tryLock } = locker(t)
@@ -110,7 +114,7 @@ test('D19: the lock keeps another program from locking any byte', python, async 
   }
 })
 
-test('D19: from launcher to daemon there is no moment without the lock', python, async (t) => {
+test('from launcher to daemon there is no moment without the lock', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '')
   const { watch, seen } = locker(t)
@@ -130,7 +134,9 @@ const turns = async (count) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-test('D19: a launcher killed at any of 40 points leaves no lock, or that of a daemon that was not killed', async (t) => {
+test('a launcher killed at any of 40 points leaves no lock, or that of a daemon that was not killed', {
+  contract: 'D19',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ pidFile, stdout: log })
@@ -178,7 +184,9 @@ function descriptorsOf(pid) {
   }
 }
 
-test('D19: a child of the daemon has not got the lock: with it alive after kill -9, a start succeeds', async (t) => {
+test('a child of the daemon has not got the lock: with it alive after kill -9, a start succeeds', {
+  contract: 'D19',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, child } = await start(t, { pidFile }, { how: 'have a child' })
   t.after(() => end(child))
@@ -190,7 +198,7 @@ test('D19: a child of the daemon has not got the lock: with it alive after kill 
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: next.pid })
 })
 
-test('D19: in the foreground too, a child has not got the lock', async (t) => {
+test('in the foreground too, a child has not got the lock', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, child, ended } = await startForeground(t, { pidFile }, { how: 'have a child' })
   t.after(() => end(child))
@@ -202,14 +210,14 @@ test('D19: in the foreground too, a child has not got the lock', async (t) => {
 })
 
 for (const umask of ['000', '777']) {
-  test(`D19: the file has mode 0600, whatever the umask: ${umask}`, async (t) => {
+  test(`the file has mode 0600, whatever the umask: ${umask}`, { contract: 'D19' }, async (t) => {
     const pidFile = newPidFile(t)
     await start(t, { pidFile }, { prefix: ['bash', '-c', `umask ${umask} && exec "$0" "$@"`] })
     assert.equal(mode(pidFile), 0o600)
   })
 }
 
-test('D19: a file that was readable by others has mode 0600 afterwards', async (t) => {
+test('a file that was readable by others has mode 0600 afterwards', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '', { mode: 0o644 })
   await start(t, { pidFile })
@@ -221,7 +229,10 @@ for (const [what, first, length] of [
   ['its first byte', 0, 1],
   ['what follows its first byte', 1, 0],
 ]) {
-  test(`D19: somebody else’s read lock on ${what} is EAGAIN, and no daemon that runs`, python, async (t) => {
+  test(`somebody else’s read lock on ${what} is EAGAIN, and no daemon that runs`, {
+    contract: 'D19',
+    ...python,
+  }, async (t) => {
     const pidFile = newPidFile(t)
     const { lock, unlock } = locker(t)
     for (const foreground of [false, true]) {
@@ -236,37 +247,38 @@ for (const [what, first, length] of [
   })
 }
 
-test(
-  'D19: while another start is on its way and its pid not known, a start throws with pid: null',
-  python,
-  async (t) => {
-    const pidFile = newPidFile(t)
-    await locker(t).lock(pidFile, 'write', 0, 1)
-    for (const foreground of [false, true]) {
-      assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: null })
-    }
-  },
-)
+test('while another start is on its way and its pid not known, a start throws with pid: null', {
+  contract: 'D19',
+  ...python,
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  await locker(t).lock(pidFile, 'write', 0, 1)
+  for (const foreground of [false, true]) {
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: null })
+  }
+})
 
-test(
-  'D19: where the file names a stranger and not who has the lock, a start throws with pid: null',
-  python,
-  async (t) => {
-    const pidFile = newPidFile(t)
-    await locker(t).lock(pidFile, 'write')
-    fs.writeFileSync(pidFile, `${stranger(t)}\n`)
-    for (const foreground of [false, true]) {
-      assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: null })
-    }
-  },
-)
+test('where the file names a stranger and not who has the lock, a start throws with pid: null', {
+  contract: 'D19',
+  ...python,
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  await locker(t).lock(pidFile, 'write')
+  fs.writeFileSync(pidFile, `${stranger(t)}\n`)
+  for (const foreground of [false, true]) {
+    assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: null })
+  }
+})
 
 // A daemon's lock outlives it for a moment, if another child of who has started it was cloned then and has not come to its exec.
 for (const [what, start] of [
   ['that of one that has ended', 0],
   ['for a start that comes to nothing', 1],
 ]) {
-  test(`D20: spawnDaemon() waits for a lock of nobody, ${what}, and starts when it is let go`, python, async (t) => {
+  test(`spawnDaemon() waits for a lock of nobody, ${what}, and starts when it is let go`, {
+    contract: 'D20',
+    ...python,
+  }, async (t) => {
     const pidFile = newPidFile(t)
     const { lock, unlock } = locker(t)
     await lock(pidFile, 'write', 0, start)

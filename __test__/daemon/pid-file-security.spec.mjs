@@ -13,7 +13,7 @@ const ROUNDS = 300
 // By when both have had their turn, also on a machine that has others to run.
 const PATIENCE = 15_000
 
-test('D19: another user can neither read the pid file nor lock it', anotherUser, async (t) => {
+test('another user can neither read the pid file nor lock it', { contract: 'D19', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { told } = hostile(t, 'daemon/security-opens.py', [pidFile])
@@ -23,7 +23,7 @@ test('D19: another user can neither read the pid file nor lock it', anotherUser,
 for (const foreground of [false, true]) {
   const where = foreground ? ', in the foreground' : ''
 
-  test(`D20: a file that has another name, too, is EMLINK, and is left alone${where}`, async (t) => {
+  test(`a file that has another name, too, is EMLINK, and is left alone${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const target = path.join(path.dirname(pidFile), 'target')
     fs.writeFileSync(target, 'precious', { mode: 0o644 })
@@ -35,34 +35,36 @@ for (const foreground of [false, true]) {
   })
 }
 
-test(
-  `D20: where a path is a file and a symbolic link by turns, what that leads to is never touched`,
-  anotherUser,
-  async (t) => {
-    const pidFile = newPidFile(t)
-    const target = path.join(temporary(t), 'target')
-    fs.writeFileSync(target, 'precious', { mode: 0o644 })
-    const { told } = hostile(t, 'security-swaps.py', [pidFile, target, 'file'])
-    await told('begun')
-    const seen = { started: 0, refused: 0 }
-    const isEnough = () => seen.started > 0 && seen.refused > 0
-    const deadline = Date.now() + PATIENCE
-    for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
-      try {
-        await spawnDaemon('true', [], { pidFile })
-        seen.started++
-      } catch ({ code }) {
-        // EAGAIN: it was another file each time that one looked.
-        assert.match(code, /^(ELOOP|EAGAIN|ERR_PROCNATIVE_ALREADY_RUNNING)$/)
-        seen.refused++
-      }
-      assert.deepEqual([read(target), mode(target)], ['precious', 0o644])
+test(`where a path is a file and a symbolic link by turns, what that leads to is never touched`, {
+  contract: 'D20',
+  ...anotherUser,
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  const target = path.join(temporary(t), 'target')
+  fs.writeFileSync(target, 'precious', { mode: 0o644 })
+  const { told } = hostile(t, 'security-swaps.py', [pidFile, target, 'file'])
+  await told('begun')
+  const seen = { started: 0, refused: 0 }
+  const isEnough = () => seen.started > 0 && seen.refused > 0
+  const deadline = Date.now() + PATIENCE
+  for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
+    try {
+      await spawnDaemon('true', [], { pidFile })
+      seen.started++
+    } catch ({ code }) {
+      // EAGAIN: it was another file each time that one looked.
+      assert.match(code, /^(ELOOP|EAGAIN|ERR_PROCNATIVE_ALREADY_RUNNING)$/)
+      seen.refused++
     }
-    assert.ok(isEnough(), JSON.stringify(seen))
-  },
-)
+    assert.deepEqual([read(target), mode(target)], ['precious', 0o644])
+  }
+  assert.ok(isEnough(), JSON.stringify(seen))
+})
 
-test('D21: who owns a pid file can’t have a process of somebody else’s signalled by it', anotherUser, async (t) => {
+test('who owns a pid file can’t have a process of somebody else’s signalled by it', {
+  contract: 'D21',
+  ...anotherUser,
+}, async (t) => {
   const pidFile = newPidFile(t)
   const [one, other] = socketpair()
   // Somebody who takes descriptors from strangers, as a message bus does.
@@ -77,7 +79,7 @@ test('D21: who owns a pid file can’t have a process of somebody else’s signa
   assert.equal(isAlive(victim.child.pid), true)
 })
 
-test('D20: what another user has left at the path is replaced, not used', anotherUser, async (t) => {
+test('what another user has left at the path is replaced, not used', { contract: 'D20', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '1\n')
   fs.chownSync(pidFile, 65534, 65534)
@@ -89,7 +91,7 @@ test('D20: what another user has left at the path is replaced, not used', anothe
   assert.equal(fs.readFileSync(theirs, 'utf8'), '1\n')
 })
 
-test('D21: root stops the daemon that another user has started', anotherUser, async (t) => {
+test('root stops the daemon that another user has started', { contract: 'D21', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile, stdout: `${pidFile}.log` }, { prefix: AS_NOBODY })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })

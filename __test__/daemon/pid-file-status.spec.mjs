@@ -27,7 +27,7 @@ const python = needs('python3', hasProgram('python3'))
 const strace = needs('strace', hasProgram('strace'))
 const root = needs('root', isRoot)
 
-test('D21: daemonStatus() tells what is so where nothing runs, and where a daemon does', async (t) => {
+test('daemonStatus() tells what is so where nothing runs, and where a daemon does', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   assert.equal(fs.existsSync(pidFile), false)
@@ -43,7 +43,10 @@ test('D21: daemonStatus() tells what is so where nothing runs, and where a daemo
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
 })
 
-test('D21: while the first byte is locked, one is being started, and its pid is not known', python, async (t) => {
+test('while the first byte is locked, one is being started, and its pid is not known', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write', 0, 1)
@@ -53,55 +56,58 @@ test('D21: while the first byte is locked, one is being started, and its pid is 
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
 })
 
-test(
-  'D21: a start that is on its way is running, without a pid until the daemon has written that',
-  strace,
-  async (t) => {
-    const pidFile = newPidFile(t)
-    const log = path.join(temporary(t), 'log')
-    const old = stranger(t)
-    fs.writeFileSync(pidFile, `${old}\n`)
-    const trace = path.join(temporary(t), 'trace')
-    const node = [process.execPath, fixture('ending.cjs'), JSON.stringify({ pidFile, stdout: log })]
-    // The daemon is held where it is about to write its pid.
-    const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=1500000']
-    const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])
-    const { pid } = await until(() => {
-      const status = daemonStatus(pidFile)
-      return status.running && status
-    })
-    assert.equal(pid, null)
-    assert.equal(read(pidFile), `${old}\n`)
-    const daemon = await until(() => daemonStatus(pidFile).pid)
-    t.after(async () => {
-      await end(daemon)
-      await ended
-    })
-    assert.equal(read(pidFile), `${daemon}\n`)
-  },
-)
+test('a start that is on its way is running, without a pid until the daemon has written that', {
+  contract: 'D21',
+  ...strace,
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  const log = path.join(temporary(t), 'log')
+  const old = stranger(t)
+  fs.writeFileSync(pidFile, `${old}\n`)
+  const trace = path.join(temporary(t), 'trace')
+  const node = [process.execPath, fixture('ending.cjs'), JSON.stringify({ pidFile, stdout: log })]
+  // The daemon is held where it is about to write its pid.
+  const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=1500000']
+  const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])
+  const { pid } = await until(() => {
+    const status = daemonStatus(pidFile)
+    return status.running && status
+  })
+  assert.equal(pid, null)
+  assert.equal(read(pidFile), `${old}\n`)
+  const daemon = await until(() => daemonStatus(pidFile).pid)
+  t.after(async () => {
+    await end(daemon)
+    await ended
+  })
+  assert.equal(read(pidFile), `${daemon}\n`)
+})
 
-test(
-  'D21: a locked file that names somebody who has not got it open is running, and its pid not known',
-  python,
-  async (t) => {
-    const pidFile = newPidFile(t)
-    await locker(t).lock(pidFile, 'write')
-    for (const content of [`${stranger(t)}\n`, '2147483647\n', '', 'garbage\n', '0\n', '-1\n']) {
-      fs.writeFileSync(pidFile, content)
-      assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null }, JSON.stringify(content))
-    }
-  },
-)
+test('a locked file that names somebody who has not got it open is running, and its pid not known', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  await locker(t).lock(pidFile, 'write')
+  for (const content of [`${stranger(t)}\n`, '2147483647\n', '', 'garbage\n', '0\n', '-1\n']) {
+    fs.writeFileSync(pidFile, content)
+    assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null }, JSON.stringify(content))
+  }
+})
 
-test('D21: a locked file that names who asks is running, and its pid not known', python, async (t) => {
+test('a locked file that names who asks is running, and its pid not known', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   const answer = await askElsewhere(namedBy(pidFile), 'daemonStatus', pidFile)
   assert.deepEqual(answer, { value: { running: true, pid: null } })
 })
 
-test('D21: a locked file that names a thread of who holds it is running, and its pid not known', async (t) => {
+test('a locked file that names a thread of who holds it is running, and its pid not known', {
+  contract: 'D21',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const thread = fs.readdirSync(`/proc/${pid}/task`).find((id) => Number(id) !== pid)
@@ -109,7 +115,7 @@ test('D21: a locked file that names a thread of who holds it is running, and its
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
 })
 
-test('D21: a locked file that names who holds it is running, with that pid', python, async (t) => {
+test('a locked file that names who holds it is running, with that pid', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write')
@@ -117,22 +123,24 @@ test('D21: a locked file that names who holds it is running, with that pid', pyt
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: holder.pid })
 })
 
-test(
-  'D21: a daemon that has a dead file system open is told, and stopped, as any other',
-  needs('python3, root, unshare and /dev/fuse', isRoot && hasProgram('unshare') && fs.existsSync('/dev/fuse')),
-  async (t) => {
-    const pidFile = newPidFile(t)
-    const directory = temporary(t)
-    const script = [fixture('daemon/dead-mount.py'), directory, pidFile]
-    const { child, ended } = run('unshare', ['-m', '--propagation', 'private', 'python3', ...script])
-    t.after(() => end(child.pid).then(() => ended))
-    await once(child.stdout, 'data')
-    assert.deepEqual(daemonStatus(pidFile), { running: true, pid: child.pid })
-    assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })
-  },
-)
+test('a daemon that has a dead file system open is told, and stopped, as any other', {
+  contract: 'D21',
+  ...needs('python3, root, unshare and /dev/fuse', isRoot && hasProgram('unshare') && fs.existsSync('/dev/fuse')),
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  const directory = temporary(t)
+  const script = [fixture('daemon/dead-mount.py'), directory, pidFile]
+  const { child, ended } = run('unshare', ['-m', '--propagation', 'private', 'python3', ...script])
+  t.after(() => end(child.pid).then(() => ended))
+  await once(child.stdout, 'data')
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: child.pid })
+  assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })
+})
 
-test('D21: daemonStatus() changes nothing: neither the file nor whose lock it is', python, async (t) => {
+test('daemonStatus() changes nothing: neither the file nor whose lock it is', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, 'as it was', { mode: 0o644 })
   const holder = locker(t)
@@ -143,7 +151,7 @@ test('D21: daemonStatus() changes nothing: neither the file nor whose lock it is
   assert.equal(mode(pidFile), 0o644)
 })
 
-test('D21: daemonStatus() of a file that may not be read throws EACCES', root, async (t) => {
+test('daemonStatus() of a file that may not be read throws EACCES', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { message, ...error } = await askElsewhere(AS_NOBODY, 'daemonStatus', pidFile)
@@ -151,7 +159,7 @@ test('D21: daemonStatus() of a file that may not be read throws EACCES', root, a
   assert.match(message, /^EACCES: permission denied, open/)
 })
 
-test('D21: who may not look at the daemon still sees that it runs, and its pid', root, async (t) => {
+test('who may not look at the daemon still sees that it runs, and its pid', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.chmodSync(pidFile, 0o644)

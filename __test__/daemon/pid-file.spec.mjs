@@ -30,7 +30,7 @@ const NOTHING = { children: 0, descriptors: 0 }
 
 // ── D20: what is at the path ──
 
-test('D20: a start succeeds after kill -9', async (t) => {
+test('a start succeeds after kill -9', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const first = await start(t, { pidFile })
   await killDaemon(first.pid, pidFile)
@@ -49,7 +49,7 @@ for (const [what, contents] of [
   ['the pid of a stranger, which was given it since', (t) => `${stranger(t)}\n`],
 ]) {
   for (const foreground of [false, true]) {
-    test(`D20: a start succeeds over ${what}${foreground ? ', in the foreground' : ''}`, async (t) => {
+    test(`a start succeeds over ${what}${foreground ? ', in the foreground' : ''}`, { contract: 'D20' }, async (t) => {
       const pidFile = newPidFile(t)
       fs.writeFileSync(pidFile, contents(t))
       assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
@@ -60,7 +60,7 @@ for (const [what, contents] of [
   }
 }
 
-test('D20: the file has the daemon’s pid before the daemon’s program begins', async (t) => {
+test('the file has the daemon’s pid before the daemon’s program begins', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, found } = await start(t, { pidFile })
   assert.equal(found, `${pid}\n`)
@@ -70,7 +70,7 @@ test('D20: the file has the daemon’s pid before the daemon’s program begins'
 for (const foreground of [false, true]) {
   const where = foreground ? ', in the foreground' : ''
 
-  test(`D20: a symbolic link is ELOOP, and what it leads to is left alone${where}`, async (t) => {
+  test(`a symbolic link is ELOOP, and what it leads to is left alone${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const target = path.join(temporary(t), 'target')
     fs.symlinkSync(target, pidFile)
@@ -85,7 +85,7 @@ for (const foreground of [false, true]) {
     assert.throws(() => daemonStatus(pidFile), expected)
   })
 
-  test(`D20: a hard link is EMLINK, and what it is a name of is left alone${where}`, async (t) => {
+  test(`a hard link is EMLINK, and what it is a name of is left alone${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const other = path.join(path.dirname(pidFile), 'other')
     fs.writeFileSync(other, 'precious', { mode: 0o644 })
@@ -101,22 +101,24 @@ for (const foreground of [false, true]) {
     ['a device', (at) => run('mknod', [at, 'c', '1', '3']).ended, root, 'EINVAL'],
     ['a directory', (at) => fs.promises.mkdir(at), {}, 'EISDIR'],
   ]) {
-    test(
-      `D20: ${what} at the path is ${code}, which takes no waiting and changes nothing${where}`,
-      options,
-      async (t) => {
-        const pidFile = newPidFile(t)
-        await make(pidFile)
-        const before = fs.lstatSync(pidFile)
-        assert.deepEqual(await refusal(t, { pidFile, foreground }), { code, syscall: 'open', path: pidFile })
-        const after = fs.lstatSync(pidFile)
-        assert.deepEqual([after.ino, after.mode], [before.ino, before.mode])
-        assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
-      },
-    )
+    test(`${what} at the path is ${code}, which takes no waiting and changes nothing${where}`, {
+      contract: 'D20',
+      ...options,
+    }, async (t) => {
+      const pidFile = newPidFile(t)
+      await make(pidFile)
+      const before = fs.lstatSync(pidFile)
+      assert.deepEqual(await refusal(t, { pidFile, foreground }), { code, syscall: 'open', path: pidFile })
+      const after = fs.lstatSync(pidFile)
+      assert.deepEqual([after.ino, after.mode], [before.ino, before.mode])
+      assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
+    })
   }
 
-  test(`D20: a directory that may not be written to is EACCES, and there is no daemon${where}`, root, async (t) => {
+  test(`a directory that may not be written to is EACCES, and there is no daemon${where}`, {
+    contract: 'D20',
+    ...root,
+  }, async (t) => {
     const directory = path.join(temporary(t), 'closed')
     fs.mkdirSync(directory, { mode: 0o755 })
     const pidFile = path.join(directory, 'daemon.pid')
@@ -127,34 +129,33 @@ for (const foreground of [false, true]) {
     assert.equal(fs.existsSync(log), false)
   })
 
-  test(`D20: somebody else’s file is EACCES${where}`, root, async (t) => {
+  test(`somebody else’s file is EACCES${where}`, { contract: 'D20', ...root }, async (t) => {
     const pidFile = newPidFile(t)
     fs.writeFileSync(pidFile, '', { mode: 0o644 })
     const error = await refusal(t, { pidFile, foreground }, { prefix: AS_NOBODY })
     assert.deepEqual(error, { code: 'EACCES', syscall: 'open', path: pidFile })
   })
 
-  test(`D20: a directory that is not there is ENOENT${where}`, async (t) => {
+  test(`a directory that is not there is ENOENT${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = path.join(temporary(t), 'missing', 'daemon.pid')
     assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ENOENT', syscall: 'open', path: pidFile })
     assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   })
 }
 
-test(
-  'D20: the owner of a 1777 directory’s file may start over it where fs.protected_regular holds',
-  root,
-  async (t) => {
-    const directory = path.join(temporary(t), 'sticky')
-    fs.mkdirSync(directory)
-    fs.chmodSync(directory, 0o1777)
-    const pidFile = path.join(directory, 'daemon.pid')
-    fs.writeFileSync(pidFile, '')
-    fs.chownSync(pidFile, 65534, 65534)
-    const { pid } = await start(t, { pidFile })
-    assert.equal(read(pidFile), `${pid}\n`)
-  },
-)
+test('the owner of a 1777 directory’s file may start over it where fs.protected_regular holds', {
+  contract: 'D20',
+  ...root,
+}, async (t) => {
+  const directory = path.join(temporary(t), 'sticky')
+  fs.mkdirSync(directory)
+  fs.chmodSync(directory, 0o1777)
+  const pidFile = path.join(directory, 'daemon.pid')
+  fs.writeFileSync(pidFile, '')
+  fs.chownSync(pidFile, 65534, 65534)
+  const { pid } = await start(t, { pidFile })
+  assert.equal(read(pidFile), `${pid}\n`)
+})
 
 for (const [what, options, how, expected] of [
   ['whose daemon throws', {}, 'throw before it is ready', { code: 'ERR_PROCNATIVE_DAEMON_EXITED' }],
@@ -165,7 +166,7 @@ for (const [what, options, how, expected] of [
   ['that keeps what is not open', { keep: [999] }, 'exit', { code: 'EBADF', syscall: 'fcntl' }],
   ['whose user is not there', { user: 'no such user' }, 'exit', { code: 'ERR_UNKNOWN_CREDENTIAL' }],
 ]) {
-  test(`D20: a start ${what} leaves no pid file`, async (t) => {
+  test(`a start ${what} leaves no pid file`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { path: _, ...error } = await refusal(t, { pidFile, ...options }, { how })
     assert.deepEqual(error, expected)
@@ -173,7 +174,7 @@ for (const [what, options, how, expected] of [
   })
 }
 
-test('D20: a start whose execve fails leaves no pid file', root, async (t) => {
+test('a start whose execve fails leaves no pid file', { contract: 'D20', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const directory = path.join(temporary(t), 'closed')
   fs.mkdirSync(directory, { mode: 0o700 })
@@ -190,7 +191,10 @@ for (const [call, name] of [
   ['pwrite64', 'pwrite'],
   ['ftruncate', 'ftruncate'],
 ]) {
-  test(`D20: a ${name} of the pid that fails is thrown with its path, and leaves no pid file`, strace, async (t) => {
+  test(`a ${name} of the pid that fails is thrown with its path, and leaves no pid file`, {
+    contract: 'D20',
+    ...strace,
+  }, async (t) => {
     const pidFile = newPidFile(t)
     const trace = path.join(temporary(t), 'trace')
     const node = [process.execPath, fixture('attempt.cjs'), JSON.stringify({ pidFile })]
@@ -205,7 +209,7 @@ for (const [call, name] of [
 // ── D20: the end ──
 
 for (const how of ['exit', 'run empty', 'throw']) {
-  test(`D20: the file is removed at an orderly exit: ${how}`, async (t) => {
+  test(`the file is removed at an orderly exit: ${how}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid } = await start(t, { pidFile }, { how })
     await end(pid, 'SIGUSR2')
@@ -213,7 +217,7 @@ for (const how of ['exit', 'run empty', 'throw']) {
     assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   })
 
-  test(`D20: and so it is in the foreground: ${how}`, async (t) => {
+  test(`and so it is in the foreground: ${how}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid, ended } = await startForeground(t, { pidFile }, { how })
     process.kill(pid, 'SIGUSR2')
@@ -222,7 +226,9 @@ for (const how of ['exit', 'run empty', 'throw']) {
   })
 }
 
-test('D20: SIGTERM’s default action is no orderly exit: the file stays, and means nothing', async (t) => {
+test('SIGTERM’s default action is no orderly exit: the file stays, and means nothing', {
+  contract: 'D20',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   await end(pid, 'SIGTERM')
@@ -230,7 +236,7 @@ test('D20: SIGTERM’s default action is no orderly exit: the file stays, and me
   assert.equal(read(pidFile), `${pid}\n`)
 })
 
-test('D20: a file that was replaced meanwhile is another daemon’s, and stays', async (t) => {
+test('a file that was replaced meanwhile is another daemon’s, and stays', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const first = await start(t, { pidFile })
   fs.rmSync(pidFile)
@@ -241,7 +247,9 @@ test('D20: a file that was replaced meanwhile is another daemon’s, and stays',
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: second.pid })
 })
 
-test('D20: a file in the place of the daemon’s is left alone even where it has the daemon’s pid', async (t) => {
+test('a file in the place of the daemon’s is left alone even where it has the daemon’s pid', {
+  contract: 'D20',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.rmSync(pidFile)
@@ -250,7 +258,7 @@ test('D20: a file in the place of the daemon’s is left alone even where it has
   assert.equal(read(pidFile), `${pid}\n`)
 })
 
-test('D20: a file that names another process by now is left alone', async (t) => {
+test('a file that names another process by now is left alone', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.writeFileSync(pidFile, `${process.pid}\n`)
@@ -266,7 +274,7 @@ for (const [what, directoryMode] of [
     ['', start],
     [', in the foreground', startForeground],
   ]) {
-    test(`D20: where the daemon’s user ${what}, the file is emptied${where}`, root, async (t) => {
+    test(`where the daemon’s user ${what}, the file is emptied${where}`, { contract: 'D20', ...root }, async (t) => {
       const directory = path.join(temporary(t), 'closed')
       fs.mkdirSync(directory, { mode: directoryMode })
       const pidFile = path.join(directory, 'daemon.pid')
@@ -287,7 +295,7 @@ for (const [where, begin] of [
   ['', start],
   [', in the foreground', startForeground],
 ]) {
-  test(`D20: by its file, a daemon runs until its last exit handler has${where}`, async (t) => {
+  test(`by its file, a daemon runs until its last exit handler has${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid, log } = await begin(t, { pidFile }, { how: 'ask at the end' })
     process.kill(pid, 'SIGUSR2')
@@ -298,7 +306,7 @@ for (const [where, begin] of [
 
 // ── In the foreground, and what the daemon has ──
 
-test('D20: in the foreground the file is locked and written as well', python, async (t) => {
+test('in the foreground the file is locked and written as well', { contract: 'D20', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await startForeground(t, { pidFile })
   assert.equal(read(pidFile), `${pid}\n`)
@@ -309,7 +317,9 @@ test('D20: in the foreground the file is locked and written as well', python, as
   assert.ok(length >= 2 ** 61, length)
 })
 
-test('D19: daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in the foreground or not', async (t) => {
+test('daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in the foreground or not', {
+  contract: 'D19',
+}, async (t) => {
   for (const begin of [start, startForeground]) {
     const pidFile = newPidFile(t)
     const { pid } = await begin(t, { pidFile })
@@ -321,7 +331,9 @@ test('D19: daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in 
   }
 })
 
-test('D20: a foreground start that fails later leaves no file, no lock and no descriptor', async (t) => {
+test('a foreground start that fails later leaves no file, no lock and no descriptor', {
+  contract: 'D20',
+}, async (t) => {
   for (const [options, expected] of [
     [{ cwd: '/no such directory' }, 'ENOENT'],
     [{ keep: [0, 999] }, 'EBADF'],
@@ -337,25 +349,24 @@ test('D20: a foreground start that fails later leaves no file, no lock and no de
   }
 })
 
-test(
-  'E3: also where the directory that it was called in may not be entered again, and it says why it failed',
-  needs('root and setpriv', isRoot && hasProgram('setpriv')),
-  async (t) => {
-    const pidFile = newPidFile(t)
-    const cwd = temporary(t)
-    fs.chmodSync(cwd, 0)
-    const options = JSON.stringify({ pidFile, cwd: '/no such directory', keep: [0, 1] })
-    const program = [...AS_NOBODY, process.execPath, fixture('daemon/foreground-failure.cjs'), options]
-    const { stdout, stderr } = await run(program[0], program.slice(1), { cwd }).ended
-    assert.notEqual(stdout, '', stderr)
-    const { code, before, after } = JSON.parse(stdout)
-    assert.equal(code, 'ENOENT')
-    assert.deepEqual(after, before)
-    assert.equal(fs.existsSync(pidFile), false)
-  },
-)
+test('also where the directory that it was called in may not be entered again, and it says why it failed', {
+  contract: 'E3',
+  ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  const cwd = temporary(t)
+  fs.chmodSync(cwd, 0)
+  const options = JSON.stringify({ pidFile, cwd: '/no such directory', keep: [0, 1] })
+  const program = [...AS_NOBODY, process.execPath, fixture('daemon/foreground-failure.cjs'), options]
+  const { stdout, stderr } = await run(program[0], program.slice(1), { cwd }).ended
+  assert.notEqual(stdout, '', stderr)
+  const { code, before, after } = JSON.parse(stdout)
+  assert.equal(code, 'ENOENT')
+  assert.deepEqual(after, before)
+  assert.equal(fs.existsSync(pidFile), false)
+})
 
-test('E3: a foreground start that is refused for its pid file changes nothing', async (t) => {
+test('a foreground start that is refused for its pid file changes nothing', { contract: 'E3' }, async (t) => {
   const directory = temporary(t)
   const running = path.join(directory, 'running')
   const { pid } = await start(t, { pidFile: running })
@@ -378,7 +389,7 @@ test('E3: a foreground start that is refused for its pid file changes nothing', 
   assert.deepEqual(daemonStatus(running), { running: true, pid })
 })
 
-test('E1: what the system says of a pid file is worded as Node words it', async (t) => {
+test('what the system says of a pid file is worded as Node words it', { contract: 'E1' }, async (t) => {
   const pidFile = newPidFile(t)
   fs.symlinkSync('nowhere', pidFile)
   const shape = ({ name, code, errno, syscall, path: named, message }) => [name, code, errno, syscall, named, message]
@@ -395,7 +406,7 @@ test('E1: what the system says of a pid file is worded as Node words it', async 
   assert.deepEqual(shape(await stopDaemon(pidFile).catch((error) => error)), expected)
 })
 
-test('D20: daemon.pidFile is the absolute path, or null', async (t) => {
+test('daemon.pidFile is the absolute path, or null', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const cwd = fs.realpathSync(path.dirname(pidFile))
   const absolute = path.join(cwd, 'daemon.pid')
@@ -408,7 +419,9 @@ test('D20: daemon.pidFile is the absolute path, or null', async (t) => {
   assert.equal((await startForeground(t, {})).pidFile, null)
 })
 
-test('D2: beside the standard ones, what it keeps and the runtime’s own, the daemon has one descriptor of its pid file', async (t) => {
+test('beside the standard ones, what it keeps and the runtime’s own, the daemon has one descriptor of its pid file', {
+  contract: 'D2',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const kept = path.join(temporary(t), 'kept')
   const fd = fs.openSync(kept, 'a')

@@ -10,7 +10,7 @@ import { isAlive, stat, status } from '../helpers/proc.mjs'
 import { fixture, root, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-test('D6: the launcher ends by _exit(0), without running its exit handlers', async (t) => {
+test('the launcher ends by _exit(0), without running its exit handlers', { contract: 'D6' }, async (t) => {
   const marks = path.join(temporary(t), 'marks')
   const { code, facts } = await launch(
     t,
@@ -22,35 +22,37 @@ test('D6: the launcher ends by _exit(0), without running its exit handlers', asy
   assert.equal(fs.existsSync(marks), false)
 })
 
-test('D6: the launcher ends only after the rest of the main script went by', async (t) => {
+test('the launcher ends only after the rest of the main script went by', { contract: 'D6' }, async (t) => {
   const error = await failure(t, {}, 'throw')
   assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
 
-test('D6: an error in the first turn of the loop is still in time', async (t) => {
+test('an error in the first turn of the loop is still in time', { contract: 'D6' }, async (t) => {
   const error = await failure(t, {}, 'throw in a callback')
   assert.equal(error.cause.message, 'thrown at the start')
 })
 
-test('D6: an error that the daemon catches itself is none', async (t) => {
+test('an error that the daemon catches itself is none', { contract: 'D6' }, async (t) => {
   const { code, facts } = await launch(t, {}, { behaviour: 'catch it all' })
   assert.equal(code, 0)
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('D6: with ready: "manual" the launcher ends when ready() is called', async (t) => {
+test('with ready: "manual" the launcher ends when ready() is called', { contract: 'D6' }, async (t) => {
   const { code, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'ready by hand' })
   assert.equal(code, 0)
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('D6: a daemon that has done its work and ended before the launcher looked was ready', async (t) => {
+test('a daemon that has done its work and ended before the launcher looked was ready', {
+  contract: 'D6',
+}, async (t) => {
   const { code, facts } = await launch(t, {}, { behaviour: 'end' })
   assert.equal(code, 0)
   await until(() => !isAlive(facts.pid))
 })
 
-test('D6: so was one that has caught an error before', async (t) => {
+test('so was one that has caught an error before', { contract: 'D6' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ stdout: log, ready: 'manual' })
   const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options, 'catch at SIGUSR2, be ready and end'])
@@ -68,7 +70,9 @@ test('D6: so was one that has caught an error before', async (t) => {
 })
 
 for (const behaviour of ['throw', 'reject']) {
-  test(`D7: after ${behaviour} at the start, the daemon’s own error is the cause, and what it wrote is in the message`, async (t) => {
+  test(`after ${behaviour} at the start, the daemon’s own error is the cause, and what it wrote is in the message`, {
+    contract: 'D7',
+  }, async (t) => {
     const error = await failure(t, { stdout: 'ignore' }, behaviour)
     assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
     assert.equal(error.exitCode, 1)
@@ -80,18 +84,18 @@ for (const behaviour of ['throw', 'reject']) {
   })
 }
 
-test('D7: the cause has the name and the code of the error', async (t) => {
+test('the cause has the name and the code of the error', { contract: 'D7' }, async (t) => {
   const { cause } = await failure(t, {}, 'throw')
   assert.equal(cause.name, 'RangeError')
   assert.equal(cause.code, 'E_MINE')
 })
 
-test('D7: what is thrown need not be an error', async (t) => {
+test('what is thrown need not be an error', { contract: 'D7' }, async (t) => {
   const { cause } = await failure(t, {}, 'throw text')
   assert.match(cause.message, /only text/)
 })
 
-test('D7: an error whose name and message are objects is told as what these look like', async (t) => {
+test('an error whose name and message are objects is told as what these look like', { contract: 'D7' }, async (t) => {
   const { code, cause } = await failure(t, {}, 'throw what is no text')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
   assert.equal(cause.name, "[ 'a', 'list' ]")
@@ -99,7 +103,7 @@ test('D7: an error whose name and message are objects is told as what these look
   assert.equal(cause.code, 7)
 })
 
-test('D7: an error of any length and kind is told, and what can be told of it comes out', async (t) => {
+test('an error of any length and kind is told, and what can be told of it comes out', { contract: 'D7' }, async (t) => {
   const { code, exitCode, cause } = await failure(t, {}, 'throw at length')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
   assert.equal(exitCode, 1)
@@ -107,12 +111,12 @@ test('D7: an error of any length and kind is told, and what can be told of it co
   assert.equal(cause.code, undefined)
 })
 
-test('D7: what a daemon has started goes with it when its start fails', async (t) => {
+test('what a daemon has started goes with it when its start fails', { contract: 'D7' }, async (t) => {
   const { code } = await failure(t, {}, 'start a child and throw')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
 
-test('D6: a daemon that is ready and ends at once was ready, 50 of 50 times', async (t) => {
+test('a daemon that is ready and ends at once was ready, 50 of 50 times', { contract: 'D6' }, async (t) => {
   for (let round = 0; round < 50; round++) {
     const { code, stderr, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'be ready and end at once' })
     assert.equal(code, 0, stderr)
@@ -120,14 +124,14 @@ test('D6: a daemon that is ready and ends at once was ready, 50 of 50 times', as
   }
 })
 
-test('D7: a syntax error in a lazily loaded file', async (t) => {
+test('a syntax error in a lazily loaded file', { contract: 'D7' }, async (t) => {
   const { cause, exitCode } = await failure(t, {}, 'require a broken file')
   assert.equal(cause.name, 'SyntaxError')
   assert.match(cause.stack, /not-javascript\.txt/)
   assert.equal(exitCode, 1)
 })
 
-test('D7: a failing top-level await, however late', async (t) => {
+test('a failing top-level await, however late', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'fail'])
   assert.equal(code, 1)
@@ -135,7 +139,7 @@ test('D7: a failing top-level await, however late', async (t) => {
   assert.match(stderr, /\[cause\]: Error: too late/)
 })
 
-test('D7: a top-level await is part of the main script: readiness comes after it', async (t) => {
+test('a top-level await is part of the main script: readiness comes after it', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'succeed'])
   assert.equal(code, 0, stderr)
@@ -143,7 +147,7 @@ test('D7: a top-level await is part of the main script: readiness comes after it
   assert.deepEqual(more, ['awaited'])
 })
 
-test('D7: exit(7) is exitCode 7', async (t) => {
+test('exit(7) is exitCode 7', { contract: 'D7' }, async (t) => {
   const { code, exitCode, signal } = await failure(t, {}, 'exit')
   assert.deepEqual({ code, exitCode, signal }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7, signal: null })
 })
@@ -174,7 +178,7 @@ test('daemonize(): says that the launcher listens, address in use', async () => 
   assert.match(stderr, /the launcher itself listens/)
 })
 
-test('D7: a loop that ran empty says that ready() was never called', async (t) => {
+test('a loop that ran empty says that ready() was never called', { contract: 'D7' }, async (t) => {
   const { exitCode, message } = await failure(t, { ready: 'manual' }, 'end')
   assert.equal(exitCode, 0)
   assert.match(message, /ready\(\) was never called/)
@@ -185,7 +189,7 @@ for (const [behaviour, signal] of [
   ['segfault', 'SIGSEGV'],
   ['abort', 'SIGABRT'],
 ]) {
-  test(`D7: to ${behaviour} is signal ${signal}`, async (t) => {
+  test(`to ${behaviour} is signal ${signal}`, { contract: 'D7' }, async (t) => {
     const error = await failure(t, {}, behaviour)
     assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
     assert.equal(error.signal, signal)
@@ -193,19 +197,19 @@ for (const [behaviour, signal] of [
   })
 }
 
-test('D7: out of memory is told by what V8 wrote', async (t) => {
+test('out of memory is told by what V8 wrote', { contract: 'D7' }, async (t) => {
   const error = await failure(t, { stdout: 'ignore' }, 'run out of memory', { execArgv: ['--max-old-space-size=32'] })
   assert.match(error.stderr, /heap out of memory/)
   assert.equal(error.signal, 'SIGABRT')
 })
 
-test('D7: stderr is the last 64 KiB', async (t) => {
+test('stderr is the last 64 KiB', { contract: 'D7' }, async (t) => {
   const { stderr } = await failure(t, { stdout: 'ignore' }, 'write much')
   assert.equal(stderr.length, 65536)
   assert.equal(stderr.endsWith('xthe last words'), true)
 })
 
-test('D7: with a file, stderr is the tail of what this start wrote', async (t) => {
+test('with a file, stderr is the tail of what this start wrote', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'old log')
   fs.writeFileSync(log, 'of long ago\n')
   const { stderr } = await failure(t, { stderr: log }, 'throw')
@@ -213,7 +217,7 @@ test('D7: with a file, stderr is the tail of what this start wrote', async (t) =
   assert.match(stderr, /thrown at the start/)
 })
 
-test('D7: after readiness, stderr is /dev/null with "ignore"', async (t) => {
+test('after readiness, stderr is /dev/null with "ignore"', { contract: 'D7' }, async (t) => {
   const { facts } = await launch(t, { stderr: 'ignore' })
   assert.match(facts.descriptors[2], /memfd:/)
   assert.equal(fs.readlinkSync(`/proc/${facts.pid}/fd/2`), '/dev/null')
@@ -230,7 +234,7 @@ test('daemonize(): an ignored stderr does not count for RLIMIT_FSIZE', async (t)
   assert.match(stderr, /exit code 7/)
 })
 
-test('D8: past readyTimeout, the daemon and its process group are killed and reaped', async (t) => {
+test('past readyTimeout, the daemon and its process group are killed and reaped', { contract: 'D8' }, async (t) => {
   const directory = temporary(t)
   const { stdout, code, stderr } = await runScript(fixture('daemon/late.cjs'), [directory])
   assert.equal(code, 0, stderr)
@@ -241,29 +245,28 @@ test('D8: past readyTimeout, the daemon and its process group are killed and rea
   await until(() => !isAlive(daemon) && !isAlive(child))
 })
 
-test('D8: a daemon that has left its process group is killed all the same', async (t) => {
+test('a daemon that has left its process group is killed all the same', { contract: 'D8' }, async (t) => {
   const options = { ready: 'manual', readyTimeout: 1000 }
   const { code, leftChildren } = await failure(t, options, 'lead a session and never be ready')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
   assert.equal(leftChildren, 0)
 })
 
-test(
-  'D8: one that the launcher may not signal is not waited for, and the message says so',
-  needs('root', isRoot),
-  async (t) => {
-    const log = path.join(temporary(t), 'log')
-    const options = JSON.stringify({ stdout: log, ready: 'manual', readyTimeout: 1000, user: 'nobody' })
-    const withoutKill = ['--bounding-set=-kill', process.execPath, fixture('catcher.cjs'), options, 'never be ready']
-    const { stdout, stderr } = await run('setpriv', withoutKill).ended
-    await end(firstLine(log).pid)
-    const { code, message } = JSON.parse(stdout || stderr)
-    assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
-    assert.match(message, /may not be killed/)
-  },
-)
+test('one that the launcher may not signal is not waited for, and the message says so', {
+  contract: 'D8',
+  ...needs('root', isRoot),
+}, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const options = JSON.stringify({ stdout: log, ready: 'manual', readyTimeout: 1000, user: 'nobody' })
+  const withoutKill = ['--bounding-set=-kill', process.execPath, fixture('catcher.cjs'), options, 'never be ready']
+  const { stdout, stderr } = await run('setpriv', withoutKill).ended
+  await end(firstLine(log).pid)
+  const { code, message } = JSON.parse(stdout || stderr)
+  assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
+  assert.match(message, /may not be killed/)
+})
 
-test('D8: there is no time-out while a debugger is waited for', async (t) => {
+test('there is no time-out while a debugger is waited for', { contract: 'D8' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { child, ended } = run(process.execPath, [fixture('daemon/debugged.cjs'), log])
   // It takes more than the millisecond that it has to get so far.

@@ -49,7 +49,9 @@ function assertComplete(files, stream) {
   assert.ok(expected > 0)
 }
 
-test(`D22: ${ROTATIONS} rotations under load lose no line, write none twice, and keep their order`, async (t) => {
+test(`${ROTATIONS} rotations under load lose no line, write none twice, and keep their order`, {
+  contract: 'D22',
+}, async (t) => {
   const directory = temporary(t)
   const [stdout, stderr] = ['out', 'err'].map((name) => path.join(directory, name))
   const { pid } = await start(t, { stdout, stderr }, { script: 'daemon/numbers.cjs' })
@@ -68,7 +70,7 @@ test(`D22: ${ROTATIONS} rotations under load lose no line, write none twice, and
   )
 })
 
-test(`D22: and so it is where both streams go to one file`, async (t) => {
+test(`and so it is where both streams go to one file`, { contract: 'D22' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { pid } = await start(t, { stdout: log }, { script: 'daemon/numbers.cjs' })
   const [files] = await rotate(pid, { [log]: [1, 2] })
@@ -115,7 +117,9 @@ async function renamed(context, options = {}) {
   return { ...daemon, directory, stdout, stderr }
 }
 
-test('D22: after a rename, new lines go to the new files, and no descriptor is left over', async (t) => {
+test('after a rename, new lines go to the new files, and no descriptor is left over', {
+  contract: 'D22',
+}, async (t) => {
   const { pid, stdout, stderr, hangUp, ...daemon } = await renamed(t)
   const before = daemon.descriptors()
   assert.deepEqual(await hangUp(stderr), { reopened: true })
@@ -132,7 +136,7 @@ test('D22: after a rename, new lines go to the new files, and no descriptor is l
   }
 })
 
-test('D22: without a rename, what is written goes on where it went', async (t) => {
+test('without a rename, what is written goes on where it went', { contract: 'D22' }, async (t) => {
   const directory = temporary(t)
   const stdout = path.join(directory, 'out')
   const { pid, hangUp } = await reopening(t, { stdout, stderr: 'ignore' })
@@ -140,7 +144,9 @@ test('D22: without a rename, what is written goes on where it went', async (t) =
   assert.deepEqual(lines(stdout), [JSON.stringify({ pid }), '{"reopened":true}'])
 })
 
-test('D22: a file that somebody has put there meanwhile is appended to, and keeps its mode', async (t) => {
+test('a file that somebody has put there meanwhile is appended to, and keeps its mode', {
+  contract: 'D22',
+}, async (t) => {
   const { stdout, stderr, hangUp } = await renamed(t)
   fs.writeFileSync(stdout, 'written before\n', { mode: 0o600 })
   await hangUp(stderr)
@@ -167,7 +173,9 @@ for (const [which, other] of [
   ['stdout', 'stderr'],
   ['stderr', 'stdout'],
 ]) {
-  test(`D22: where ${which} can’t be opened, ${other} stays what it was, and no new file is left`, async (t) => {
+  test(`where ${which} can’t be opened, ${other} stays what it was, and no new file is left`, {
+    contract: 'D22',
+  }, async (t) => {
     const daemon = await renamed(t)
     fs.mkdirSync(daemon[which])
     const before = daemon.descriptors()
@@ -182,7 +190,7 @@ for (const [which, other] of [
   })
 }
 
-test('D22: it is the user that the daemon has become who opens them', root, async (t) => {
+test('it is the user that the daemon has become who opens them', { contract: 'D22', ...root }, async (t) => {
   const { directory, stdout, stderr, hangUp } = await renamed(t, { user: 'nobody' })
   assert.deepEqual(await hangUp(stderr), { reopened: true })
   assert.equal(fs.statSync(stdout).uid, 65534)
@@ -264,14 +272,14 @@ for (const [umask, mode] of [
   [0, 0o666],
   [0o077, 0o600],
 ]) {
-  test(`D22: a new file’s mode is by the umask of the daemon: ${mode.toString(8)}`, async (t) => {
+  test(`a new file’s mode is by the umask of the daemon: ${mode.toString(8)}`, { contract: 'D22' }, async (t) => {
     const { stdout, stderr, hangUp } = await renamed(t, { umask })
     await hangUp(stderr)
     for (const log of [stdout, stderr]) assert.equal(fs.statSync(log).mode & 0o777, mode)
   })
 }
 
-test('D22: a relative path is that of the start, whatever the daemon’s directory', async (t) => {
+test('a relative path is that of the start, whatever the daemon’s directory', { contract: 'D22' }, async (t) => {
   const cwd = temporary(t)
   const log = path.join(cwd, 'out')
   const { hangUp } = await reopening(t, { stdout: 'out', stderr: 'ignore', cwd: '/' }, { cwd })
@@ -279,7 +287,9 @@ test('D22: a relative path is that of the start, whatever the daemon’s directo
   assert.deepEqual(await hangUp(log), { reopened: true })
 })
 
-test('D22: what is no file by its path is left alone: /dev/null, and a descriptor of the launcher’s', async (t) => {
+test('what is no file by its path is left alone: /dev/null, and a descriptor of the launcher’s', {
+  contract: 'D22',
+}, async (t) => {
   const log = path.join(temporary(t), 'log')
   const fd = fs.openSync(log, 'a')
   t.after(() => fs.closeSync(fd))
@@ -293,7 +303,7 @@ test('D22: what is no file by its path is left alone: /dev/null, and a descripto
   assert.deepEqual(daemon.descriptors(), { ...before, 1: `${log}.1` })
 })
 
-test('D22: in the foreground it does nothing', async (t) => {
+test('in the foreground it does nothing', { contract: 'D22' }, async (t) => {
   const stdout = path.join(temporary(t), 'never made')
   const { pid, log, ended } = await startForeground(t, { stdout }, { script: 'daemon/reopens.cjs' })
   const before = descriptors(pid)

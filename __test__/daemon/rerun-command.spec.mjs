@@ -42,7 +42,7 @@ const MODULE = `
   setInterval(() => {}, 2 ** 30)`
 const PRELOAD = 'globalThis.preloaded = [process.cwd(), process.argv.length]'
 
-test('D15: execArgv, arguments and argv0 survive', async (t) => {
+test('execArgv, arguments and argv0 survive', { contract: 'D15' }, async (t) => {
   const { facts } = await again(
     t,
     (directory) => [
@@ -60,13 +60,13 @@ test('D15: execArgv, arguments and argv0 survive', async (t) => {
   assert.equal(facts.argv0, 'my server')
 })
 
-test('D15: an ESM entry', async (t) => {
+test('an ESM entry', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, (directory) => [write(directory, 'app.mjs', MODULE), 'argument'])
   assert.equal(code, 0, stderr)
   assert.equal(facts.argv[2], 'argument')
 })
 
-test('D15: a relative -r', async (t) => {
+test('a relative -r', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '-r',
     `./${write(at, 'pre.cjs', PRELOAD)}`,
@@ -75,7 +75,7 @@ test('D15: a relative -r', async (t) => {
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('D15: a relative --import, run in the directory of the start', async (t) => {
+test('a relative --import, run in the directory of the start', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '--import',
     `./${write(at, 'pre.mjs', PRELOAD)}`,
@@ -84,7 +84,7 @@ test('D15: a relative --import, run in the directory of the start', async (t) =>
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('D15: the directory of the start, also where the program has left it', async (t) => {
+test('the directory of the start, also where the program has left it', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '-r',
     `./${write(at, 'pre.cjs', PRELOAD)}`,
@@ -93,7 +93,7 @@ test('D15: the directory of the start, also where the program has left it', asyn
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('D15: NODE_OPTIONS survives', async (t) => {
+test('NODE_OPTIONS survives', { contract: 'D15' }, async (t) => {
   const { more } = await again(
     t,
     (at) => [write(at, 'app.cjs', `${COMMONJS}; console.log(process.env.NODE_OPTIONS)`)],
@@ -104,7 +104,7 @@ test('D15: NODE_OPTIONS survives', async (t) => {
   assert.equal(more[1], '--stack-trace-limit=7')
 })
 
-test('D15: the environment is process.env at the call', async (t) => {
+test('the environment is process.env at the call', { contract: 'D15' }, async (t) => {
   const { facts } = await again(
     t,
     (at) => [write(at, 'app.cjs', `process.env.ADDED = 'a=b\\nc'; delete process.env.GONE; ${COMMONJS}`)],
@@ -114,7 +114,7 @@ test('D15: the environment is process.env at the call', async (t) => {
   assert.equal(facts.env.GONE, undefined)
 })
 
-test('D15: arguments are those of the start, whatever the program did to them', async (t) => {
+test('arguments are those of the start, whatever the program did to them', { contract: 'D15' }, async (t) => {
   const { facts } = await again(t, (at) => [
     write(
       at,
@@ -137,38 +137,38 @@ test('D15: arguments are those of the start, whatever the program did to them', 
   assert.deepEqual(kept.argv.slice(2), ['start', '--now'])
 })
 
-test('D15: node -e', async (t) => {
+test('node -e', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, () => ['-e', COMMONJS, '--', '--like-an-option', 'argument'])
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.argv.slice(1), ['--like-an-option', 'argument'])
 })
 
-test('D15: node -p', async (t) => {
+test('node -p', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, () => ['-p', COMMONJS, 'argument'])
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.argv.slice(1), ['argument'])
 })
 
-test('D15: node --input-type=module -e', async (t) => {
+test('node --input-type=module -e', { contract: 'D15' }, async (t) => {
   const { code, stderr } = await again(t, () => ['--input-type=module', '-e', MODULE])
   assert.equal(code, 0, stderr)
 })
 
 for (const args of [[], ['-']]) {
-  test(`D15: a script on stdin (node ${args}) throws ERR_PROCNATIVE_STDIN_SCRIPT`, async () => {
+  test(`a script on stdin (node ${args}) throws ERR_PROCNATIVE_STDIN_SCRIPT`, { contract: 'D15' }, async () => {
     const { code, stderr } = await run(process.execPath, args, { input: COMMONJS }).ended
     assert.equal(code, 1)
     assert.match(stderr, /ERR_PROCNATIVE_STDIN_SCRIPT/)
   })
 }
 
-test('D15: the REPL throws ERR_PROCNATIVE_REPL', async () => {
+test('the REPL throws ERR_PROCNATIVE_REPL', { contract: 'D15' }, async () => {
   const input = `try { require(${PACKAGE}).daemonize() } catch ({ code }) { console.log(code) }\n`
   const { stdout } = await run(process.execPath, ['-i'], { input }).ended
   assert.match(stdout, /ERR_PROCNATIVE_REPL/)
 })
 
-test('D15: a worker thread throws ERR_PROCNATIVE_WORKER_THREAD', async () => {
+test('a worker thread throws ERR_PROCNATIVE_WORKER_THREAD', { contract: 'D15' }, async () => {
   const source = `try { require(${PACKAGE}).daemonize() } catch ({ code }) { require('worker_threads').parentPort.postMessage(code) }`
   const worker = new Worker(source, { eval: true })
   const message = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))
@@ -176,7 +176,7 @@ test('D15: a worker thread throws ERR_PROCNATIVE_WORKER_THREAD', async () => {
   assert.equal(message, 'ERR_PROCNATIVE_WORKER_THREAD')
 })
 
-test('D15: a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', async () => {
+test('a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', { contract: 'D15' }, async () => {
   cluster.setupPrimary({ exec: fixture('daemon/cluster-worker.cjs') })
   const worker = cluster.fork()
   const message = await new Promise((resolve) => worker.on('message', resolve))
@@ -184,7 +184,9 @@ test('D15: a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', async () => {
   assert.equal(message, 'ERR_PROCNATIVE_CLUSTER_WORKER')
 })
 
-test('D15: the options are those that the launcher was given; what the daemon gives is not looked at', async (t) => {
+test('the options are those that the launcher was given; what the daemon gives is not looked at', {
+  contract: 'D15',
+}, async (t) => {
   const options = '{ stdout: process.env.LOG, cwd: process.env.PROCNATIVE_DAEMON ? 5 : process.cwd() }'
   const { facts, code, stderr, directory } = await again(t, (at) => [
     write(at, 'app.cjs', COMMONJS.replace('{ stdout: process.env.LOG }', options)),
@@ -197,7 +199,7 @@ for (const [by, start] of [
   ['--inspect', (port, app) => [`--inspect=127.0.0.1:${port}`, app(COMMONJS)]],
   ['inspector.open()', (port, app) => [app(`require('node:inspector').open(${port}, '127.0.0.1'); ${COMMONJS}`)]],
 ]) {
-  test(`D16: with ${by} the daemon has the port, and answers on it`, async (t) => {
+  test(`with ${by} the daemon has the port, and answers on it`, { contract: 'D16' }, async (t) => {
     const port = await freePort()
     const { facts, code, stderr } = await again(t, (at) => start(port, (text) => write(at, 'app.cjs', text)))
     assert.equal(code, 0, stderr)
@@ -207,7 +209,7 @@ for (const [by, start] of [
   })
 }
 
-test('D16: a launcher that throws takes the port back', async () => {
+test('a launcher that throws takes the port back', { contract: 'D16' }, async () => {
   const port = await freePort()
   const { code, stdout, stderr } = await run(process.execPath, [
     `--inspect=127.0.0.1:${port}`,
@@ -223,7 +225,9 @@ for (const [what, change, running] of [
   ['replaced', `fs.renameSync(name, name + '.old'); fs.writeFileSync(name, 'another version')`, '.old'],
   ['deleted', 'fs.unlinkSync(name)', ' (deleted)'],
 ]) {
-  test(`D18: where the binary was ${what}, the daemon runs the one that runs, under its name`, async (t) => {
+  test(`where the binary was ${what}, the daemon runs the one that runs, under its name`, {
+    contract: 'D18',
+  }, async (t) => {
     const directory = temporary(t)
     const node = path.join(directory, 'node')
     fs.copyFileSync(process.execPath, node)
@@ -238,7 +242,7 @@ for (const [what, change, running] of [
   })
 }
 
-test('D15: an npm script starts a daemon that outlives npm', async (t) => {
+test('an npm script starts a daemon that outlives npm', { contract: 'D15' }, async (t) => {
   const { code, stderr, directory } = await (async () => {
     const at = temporary(t)
     write(at, 'app.cjs', COMMONJS)
@@ -254,7 +258,7 @@ for (const [name, source] of [
   ['app.cts', COMMONJS],
   ['app.mts', `${MODULE}\nawait null`],
 ]) {
-  test(`D15: tsx runs ${name} again as TypeScript`, async (t) => {
+  test(`tsx runs ${name} again as TypeScript`, { contract: 'D15' }, async (t) => {
     const directory = temporary(t)
     const log = path.join(directory, 'log')
     const script = write(directory, name, `${source}\nconst typed: string = ''; void typed`)
@@ -266,7 +270,7 @@ for (const [name, source] of [
   })
 }
 
-test('D15: a program under node --watch becomes a daemon all the same', async (t) => {
+test('a program under node --watch becomes a daemon all the same', { contract: 'D15' }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
   const script = write(directory, 'app.cjs', COMMONJS)

@@ -40,7 +40,9 @@ for (const [what, file, options, expected] of [
   ],
 ]) {
   for (const ready of ['exec', 'notify']) {
-    test(`D23: a failed step rejects and leaves nothing, with ready: '${ready}': ${what}`, async (t) => {
+    test(`a failed step rejects and leaves nothing, with ready: '${ready}': ${what}`, {
+      contract: 'D23',
+    }, async (t) => {
       const directory = temporary(t)
       const [stdout, pidFile] = ['log', 'pid'].map((name) => path.join(directory, name))
       const stdio = ['ignore', stdout, ...(options.stdio?.slice(2) ?? [])]
@@ -54,7 +56,7 @@ for (const [what, file, options, expected] of [
   }
 }
 
-test('D23: where the caller would be its parent, a daemon whose exec failed is no zombie', async () => {
+test('where the caller would be its parent, a daemon whose exec failed is no zombie', { contract: 'D23' }, async () => {
   const script = `
     const { setChildSubreaper, spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
     setChildSubreaper(true)
@@ -68,7 +70,7 @@ test('D23: where the caller would be its parent, a daemon whose exec failed is n
   assert.equal(stdout, '50 true\n', stderr)
 })
 
-test('D23: a daemon whose exec failed is no zombie of init or a subreaper either', async () => {
+test('a daemon whose exec failed is no zombie of init or a subreaper either', { contract: 'D23' }, async () => {
   // This one reaps nothing that it has not started itself, so that what it inherits stays to be seen.
   const library = JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))
   const caller = `
@@ -84,7 +86,9 @@ test('D23: a daemon whose exec failed is no zombie of init or a subreaper either
   assert.equal(stdout, '50 ""\n', stderr)
 })
 
-test('D23: 1,000 starts, some of which fail, leave no zombie, no descriptor, and the exit codes of children', async (t) => {
+test('1,000 starts, some of which fail, leave no zombie, no descriptor, and the exit codes of children', {
+  contract: 'D23',
+}, async (t) => {
   const before = { children: children(), open: Object.keys(descriptors()).length }
   const codes = []
   let failures = 0
@@ -112,7 +116,10 @@ test('D23: 1,000 starts, some of which fail, leave no zombie, no descriptor, and
 
 // ── Readiness ──
 
-test("D23: ready: 'notify' resolves only after READY=1", needs('mkfifo', hasProgram('mkfifo')), async (t) => {
+test("ready: 'notify' resolves only after READY=1", {
+  contract: 'D23',
+  ...needs('mkfifo', hasProgram('mkfifo')),
+}, async (t) => {
   const fifo = path.join(temporary(t), 'fifo')
   spawnSync('mkfifo', [fifo])
   const { started, said, told } = notifier(t, ['tell', 'send:STATUS=soon', `opens:${fifo}`, 'tell', 'send:READY=1'])
@@ -130,7 +137,8 @@ test("D23: ready: 'notify' resolves only after READY=1", needs('mkfifo', hasProg
   assert.equal(said().length, 2)
 })
 
-test('D23: systemd-notify --ready, run by the daemon, is heard', {
+test('systemd-notify --ready, run by the daemon, is heard', {
+  contract: 'D23',
   ...needs('systemd-notify', hasProgram('systemd-notify')),
 }, async (t) => {
   // It speaks for its parent where it may, which root may: so the shell is who says it.
@@ -139,7 +147,9 @@ test('D23: systemd-notify --ready, run by the daemon, is heard', {
   await until(() => commandOf(pid)[0] === 'sleep')
 })
 
-test('D23: READY=1 of another process is not believed, and past readyTimeout the whole group is killed', async (t) => {
+test('READY=1 of another process is not believed, and past readyTimeout the whole group is killed', {
+  contract: 'D23',
+}, async (t) => {
   const { started, said, told } = notifier(t, ['group', 'child:READY=1', 'tell'], { readyTimeout: 1500 })
   const { environment } = await told(3)
   // Nor is this one's.
@@ -157,12 +167,12 @@ test('D23: READY=1 of another process is not believed, and past readyTimeout the
   await until(() => !isAlive(pid) && !isAlive(child), 'the group is gone')
 })
 
-test('D23: READY=1 after that of another process is believed', async (t) => {
+test('READY=1 after that of another process is believed', { contract: 'D23' }, async (t) => {
   const { started, told } = notifier(t, ['tell', 'child:READY=1', 'send:READY=1'])
   assert.equal((await started).pid, (await told(1)).pid)
 })
 
-test('D23: what is not READY=1, too long, empty, or no text is no readiness', async (t) => {
+test('what is not READY=1, too long, empty, or no text is no readiness', { contract: 'D23' }, async (t) => {
   const notReady = ['READY=0', 'READY=', ' READY=1', 'READY=10', 'NOTREADY=1'].map((text) => `send:${text}`)
   const { started, said } = notifier(t, [...notReady, 'long:READY=1', 'garbage', 'empty', 'tell'], {
     readyTimeout: 1500,
@@ -172,12 +182,14 @@ test('D23: what is not READY=1, too long, empty, or no text is no readiness', as
   assert.equal(said().length, 1)
 })
 
-test('D23: READY=1 among other lines is heard', async (t) => {
+test('READY=1 among other lines is heard', { contract: 'D23' }, async (t) => {
   const { started } = notifier(t, ['send:STATUS=well\nREADY=1\nX=y'])
   assert.ok((await started).pid > 0)
 })
 
-test('D23: descriptors that come with a message are closed, and so BARRIER=1 is answered', async (t) => {
+test('descriptors that come with a message are closed, and so BARRIER=1 is answered', {
+  contract: 'D23',
+}, async (t) => {
   const { started, said } = notifier(t, ['descriptors:BARRIER=1', 'descriptors:FDSTORE=1', 'send:READY=1'])
   const open = Object.keys(descriptors()).length
   await started
@@ -185,28 +197,27 @@ test('D23: descriptors that come with a message are closed, and so BARRIER=1 is 
   assert.ok(Object.keys(descriptors()).length <= open)
 })
 
-test(
-  'D23: MAINPID with READY=1 is the pid that is given, and that the pid file names',
-  needs('Node.js', isNode),
-  async (t) => {
-    const directory = temporary(t)
-    const pidFile = path.join(directory, 'pid')
-    const args = [fixture('daemon.cjs'), JSON.stringify({ pidFile, stdout: path.join(directory, 'log') })]
-    const { pid } = await spawnDaemon(process.execPath, args, { ready: 'notify', pidFile })
-    t.after(() => end(pid))
-    const facts = JSON.parse(fs.readFileSync(path.join(directory, 'log'), 'utf8').split('\n')[0])
-    assert.equal(pid, facts.pid)
-    assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
-    assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
-  },
-)
+test('MAINPID with READY=1 is the pid that is given, and that the pid file names', {
+  contract: 'D23',
+  ...needs('Node.js', isNode),
+}, async (t) => {
+  const directory = temporary(t)
+  const pidFile = path.join(directory, 'pid')
+  const args = [fixture('daemon.cjs'), JSON.stringify({ pidFile, stdout: path.join(directory, 'log') })]
+  const { pid } = await spawnDaemon(process.execPath, args, { ready: 'notify', pidFile })
+  t.after(() => end(pid))
+  const facts = JSON.parse(fs.readFileSync(path.join(directory, 'log'), 'utf8').split('\n')[0])
+  assert.equal(pid, facts.pid)
+  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
+})
 
 for (const [how, step, expected] of [
   ['exit code 3', 'exit:3', { exitCode: 3, signal: null }],
   ['exit code 0', 'exit:0', { exitCode: 0, signal: null }],
   ['SIGKILL', 'die', { exitCode: null, signal: 'SIGKILL' }],
 ]) {
-  test(`D23: a death before READY=1 is ERR_PROCNATIVE_DAEMON_EXITED: ${how}`, async (t) => {
+  test(`a death before READY=1 is ERR_PROCNATIVE_DAEMON_EXITED: ${how}`, { contract: 'D23' }, async (t) => {
     const directory = temporary(t)
     const [stderr, pidFile] = ['err', 'pid'].map((name) => path.join(directory, name))
     fs.writeFileSync(stderr, 'of yesterday\n')
@@ -220,62 +231,62 @@ for (const [how, step, expected] of [
   })
 }
 
-test('D23: one that says READY=1 and ends at once was ready', async (t) => {
+test('one that says READY=1 and ends at once was ready', { contract: 'D23' }, async (t) => {
   for (let i = 0; i < 10; i++) assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
 })
 
-test(
-  'D23: one that has said READY=1 after other things, and has ended, was ready, however late the caller hears of it',
-  needs('mkfifo, and a runtime that has -e', hasProgram('mkfifo') && !('deno' in process.versions)),
-  async (t) => {
-    const directory = temporary(t)
-    const [fifo, log] = ['fifo', 'log'].map((name) => path.join(directory, name))
-    spawnSync('mkfifo', [fifo])
-    const args = [fixture('notifies.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
-    const call = [PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log] }]
-    const script = `
+test('one that has said READY=1 after other things, and has ended, was ready, however late the caller hears of it', {
+  contract: 'D23',
+  ...needs('mkfifo, and a runtime that has -e', hasProgram('mkfifo') && !('deno' in process.versions)),
+}, async (t) => {
+  const directory = temporary(t)
+  const [fifo, log] = ['fifo', 'log'].map((name) => path.join(directory, name))
+  spawnSync('mkfifo', [fifo])
+  const args = [fixture('notifies.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
+  const call = [PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log] }]
+  const script = `
       const { spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
       const say = ({ pid, code }) => console.log(JSON.stringify({ pid, code }))
       spawnDaemon(...${JSON.stringify(call)}).then(say, say)`
-    const { child, ended } = run(process.execPath, ['-e', script])
-    const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon tells its pid')
-    child.kill('SIGSTOP')
-    const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
-    await until(() => threads().every((thread) => thread?.state === 'T'), 'the caller is stopped')
-    await release(fifo)
-    await until(() => !isAlive(pid), 'the daemon has ended')
-    child.kill('SIGCONT')
-    const { stdout, stderr } = await ended
-    assert.deepEqual(reports(stdout), [{ pid }], stderr)
-  },
-)
+  const { child, ended } = run(process.execPath, ['-e', script])
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon tells its pid')
+  child.kill('SIGSTOP')
+  const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
+  await until(() => threads().every((thread) => thread?.state === 'T'), 'the caller is stopped')
+  await release(fifo)
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  child.kill('SIGCONT')
+  const { stdout, stderr } = await ended
+  assert.deepEqual(reports(stdout), [{ pid }], stderr)
+})
 
-test(
-  'D23: the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none',
-  needs('a runtime that has -e', !('deno' in process.versions)),
-  async (t) => {
-    for (const manager of [path.join(temporary(t), 'manager'), undefined]) {
-      const log = path.join(temporary(t), 'log')
-      const script = `
+test('the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none', {
+  contract: 'D23',
+  ...needs('a runtime that has -e', !('deno' in process.versions)),
+}, async (t) => {
+  for (const manager of [path.join(temporary(t), 'manager'), undefined]) {
+    const log = path.join(temporary(t), 'log')
+    const script = `
       const { notify } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
       const seen = () => console.log(JSON.stringify([process.env.NOTIFY_SOCKET ?? null, process.env.PROCNATIVE_NOTIFY_SOCKET ?? null]))
       seen(); notify('STATUS=starting'); seen(); notify('READY=1'); seen()
       setInterval(() => {}, 2 ** 30)`
-      const env = { ...process.env, NOTIFY_SOCKET: manager }
-      await spawned(t, process.execPath, ['-e', script], { env, ready: 'notify', stdio: ['ignore', log, log] })
-      const [first, second, last] = await until(() => {
-        const all = reports(fs.readFileSync(log, 'utf8'))
-        return all.length === 3 && all
-      })
-      assert.match(first[0], /^@/)
-      assert.equal(first[1], manager ?? '')
-      assert.deepEqual(second, first)
-      assert.deepEqual(last, [manager ?? null, null])
-    }
-  },
-)
+    const env = { ...process.env, NOTIFY_SOCKET: manager }
+    await spawned(t, process.execPath, ['-e', script], { env, ready: 'notify', stdio: ['ignore', log, log] })
+    const [first, second, last] = await until(() => {
+      const all = reports(fs.readFileSync(log, 'utf8'))
+      return all.length === 3 && all
+    })
+    assert.match(first[0], /^@/)
+    assert.equal(first[1], manager ?? '')
+    assert.deepEqual(second, first)
+    assert.deepEqual(last, [manager ?? null, null])
+  }
+})
 
-test("D23: with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the daemon", async (t) => {
+test("with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the daemon", {
+  contract: 'D23',
+}, async (t) => {
   const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
   const { NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET } = await environmentOf(await spawned(t, ...sleep, { env }))
   assert.deepEqual([NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET], ['/a/manager', undefined])
@@ -283,7 +294,7 @@ test("D23: with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to th
 
 // ── The caller's event loop and threads ──
 
-test('D23: it works in a worker thread', async (t) => {
+test('it works in a worker thread', { contract: 'D23' }, async (t) => {
   const worker = new Worker(new URL('./fixtures/start-worker.mjs', import.meta.url), {
     workerData: [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
   })
@@ -301,7 +312,10 @@ test('D23: it works in a worker thread', async (t) => {
 const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
 
 // Other runtimes start threads of their own, so that these can't be counted.
-test('D23: worker.terminate() with a start pending is safe, 50 times', needs('Node.js', isNode), async (t) => {
+test('worker.terminate() with a start pending is safe, 50 times', {
+  contract: 'D23',
+  ...needs('Node.js', isNode),
+}, async (t) => {
   t.after(endAbandoned)
   const { code, signal, stdout, stderr } = await runScript(fixture('daemon/start-abandoned.mjs'), ['terminate', 50])
   assert.deepEqual(
@@ -311,7 +325,7 @@ test('D23: worker.terminate() with a start pending is safe, 50 times', needs('No
   )
 })
 
-test('D23: process.exit() with a start pending is safe, 50 times', async (t) => {
+test('process.exit() with a start pending is safe, 50 times', { contract: 'D23' }, async (t) => {
   t.after(endAbandoned)
   for (let i = 0; i < 50; i += 5) {
     const exits = Array.from({ length: 5 }, () => runScript(fixture('daemon/start-abandoned.mjs'), ['exit', 3]))
@@ -322,7 +336,7 @@ test('D23: process.exit() with a start pending is safe, 50 times', async (t) => 
   await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === 150, '150 daemons')
 })
 
-test('D23: a pending start keeps the caller alive, and nothing does after it', async (t) => {
+test('a pending start keeps the caller alive, and nothing does after it', { contract: 'D23' }, async (t) => {
   const [{ pid, code }] = await startElsewhere(t, [
     [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
   ])
@@ -332,7 +346,9 @@ test('D23: a pending start keeps the caller alive, and nothing does after it', a
 
 // ── Pid files ──
 
-test('D23: pidFile is locked and written when the promise resolves; daemonStatus() and stopDaemon() work on it', async (t) => {
+test('pidFile is locked and written when the promise resolves; daemonStatus() and stopDaemon() work on it', {
+  contract: 'D23',
+}, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const pid = await spawned(t, ...sleep, { pidFile })
   assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
@@ -345,7 +361,9 @@ test('D23: pidFile is locked and written when the promise resolves; daemonStatus
 })
 
 for (const ready of ['exec', 'notify']) {
-  test(`D23: of 50 concurrent starts with one pid file, in one process, one lives: ready '${ready}'`, async (t) => {
+  test(`of 50 concurrent starts with one pid file, in one process, one lives: ready '${ready}'`, {
+    contract: 'D23',
+  }, async (t) => {
     const pidFile = path.join(temporary(t), 'pid')
     const call = [PYTHON, [fixture('notifies.py'), ...(ready === 'notify' ? ['send:READY=1'] : [])], { pidFile, ready }]
     const results = await Promise.allSettled(Array.from({ length: 50 }, () => spawnDaemon(...call)))
@@ -358,7 +376,7 @@ for (const ready of ['exec', 'notify']) {
   })
 }
 
-test('D23: of 50 concurrent starts with one pid file, in 10 processes, one lives', async (t) => {
+test('of 50 concurrent starts with one pid file, in 10 processes, one lives', { contract: 'D23' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const calls = Array(5).fill([...sleep, { pidFile }])
   const starters = Array.from({ length: 10 }, () => runScript(fixture('starts.mjs'), [JSON.stringify(calls)]))

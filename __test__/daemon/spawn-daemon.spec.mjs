@@ -37,7 +37,9 @@ for (const [what, file, args] of [
   ['python3', PYTHON, ['-c', 'import signal; signal.pause()']],
   ['node', process.execPath, ['deno' in process.versions ? 'eval' : '-e', 'setInterval(() => {}, 2 ** 30)']],
 ]) {
-  test(`D1, D23: ${what} becomes a daemon: sid != pid, pgid == sid, no process has pid == sid, no terminal`, async (t) => {
+  test(`${what} becomes a daemon: sid != pid, pgid == sid, no process has pid == sid, no terminal`, {
+    contract: 'D1 D23',
+  }, async (t) => {
     const pid = await spawned(t, file, args)
     const { session, pgrp, tty } = stat(pid)
     assert.notEqual(session, pid)
@@ -51,7 +53,7 @@ for (const [what, file, args] of [
   })
 }
 
-test('D1: opening a terminal without O_NOCTTY does not give the daemon one', async (t) => {
+test('opening a terminal without O_NOCTTY does not give the daemon one', { contract: 'D1' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = 'import os, pty, signal; pty.openpty(); print("opened", flush=True); signal.pause()'
   const pid = await spawned(t, PYTHON, ['-c', script], { stdio: ['ignore', log] })
@@ -59,31 +61,33 @@ test('D1: opening a terminal without O_NOCTTY does not give the daemon one', asy
   assert.equal(stat(pid).tty, 0)
 })
 
-test('D1: the parent is init or the nearest subreaper at once, not the caller', async (t) => {
+test('the parent is init or the nearest subreaper at once, not the caller', { contract: 'D1' }, async (t) => {
   const pid = await spawned(t, ...sleep)
   assert.equal(stat(pid).ppid, foster(t))
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 
-test('D1: it works where the caller leads its group', async (t) => {
+test('it works where the caller leads its group', { contract: 'D1' }, async (t) => {
   const [{ pid, ppid, caller }] = await startElsewhere(t, [sleep], { detached: true })
   assert.equal(isAlive(pid), true)
   assert.notEqual(ppid, caller)
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`D2: open are 0, 1 and 2 and no other, where the caller had ${count} open without close-on-exec`, async (t) => {
+  test(`open are 0, 1 and 2 and no other, where the caller had ${count} open without close-on-exec`, {
+    contract: 'D2',
+  }, async (t) => {
     const [{ pid }] = await startElsewhere(t, [sleep], { prefix: [PYTHON, fixture('open-many.py'), String(count)] })
     await hasOpen(pid, NULL)
   })
 }
 
-test('D3: blocked and ignored signals are reset before exec', async (t) => {
+test('blocked and ignored signals are reset before exec', { contract: 'D3' }, async (t) => {
   const [{ pid }] = await startElsewhere(t, [sleep], { prefix: [PYTHON, fixture('block-signals.py')] })
   for (const field of ['SigBlk', 'SigIgn', 'SigCgt']) assert.equal(status(pid, field), '0'.repeat(16))
 })
 
-test('D4: `user` by name: its ids and supplementary groups', needs('root', isRoot), async (t) => {
+test('`user` by name: its ids and supplementary groups', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const pid = await spawned(t, ...sleep, { user: 'nobody' })
   assert.deepEqual(
     ['Uid', 'Gid', 'Groups'].map((field) => status(pid, field).trim().split(/\s+/).map(Number)),
@@ -91,22 +95,21 @@ test('D4: `user` by name: its ids and supplementary groups', needs('root', isRoo
   )
 })
 
-test(
-  'D4: `user` and `group` by number; the caller stays who it was, and dumpable',
-  needs('root', isRoot),
-  async (t) => {
-    const before = fs.statSync('/proc/self/stat').uid
-    const pid = await spawned(t, ...sleep, { user: 12345, group: 23456 })
-    assert.deepEqual(
-      ['Uid', 'Gid', 'Groups'].map((field) => status(pid, field).trim().split(/\s+/).map(Number)),
-      [Array(4).fill(12345), Array(4).fill(23456), [23456]],
-    )
-    assert.equal(process.getuid(), 0)
-    assert.equal(fs.statSync('/proc/self/stat').uid, before)
-  },
-)
+test('`user` and `group` by number; the caller stays who it was, and dumpable', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async (t) => {
+  const before = fs.statSync('/proc/self/stat').uid
+  const pid = await spawned(t, ...sleep, { user: 12345, group: 23456 })
+  assert.deepEqual(
+    ['Uid', 'Gid', 'Groups'].map((field) => status(pid, field).trim().split(/\s+/).map(Number)),
+    [Array(4).fill(12345), Array(4).fill(23456), [23456]],
+  )
+  assert.equal(process.getuid(), 0)
+  assert.equal(fs.statSync('/proc/self/stat').uid, before)
+})
 
-test('D4: root is not regained', needs('root', isRoot), async (t) => {
+test('root is not regained', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = [
     'import os, signal',
@@ -120,13 +123,16 @@ test('D4: root is not regained', needs('root', isRoot), async (t) => {
   assert.equal(fs.readFileSync(log, 'utf8'), 'refused\n'.repeat(4))
 })
 
-test('D4: a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', async () => {
+test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'D4' }, async () => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     assert.equal((await rejection(spawnDaemon(...sleep, options))).code, 'ERR_UNKNOWN_CREDENTIAL')
   }
 })
 
-test('D4: an unprivileged caller that asks for another user gets EPERM', needs('root', isRoot), async (t) => {
+test('an unprivileged caller that asks for another user gets EPERM', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async (t) => {
   const prefix = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
   const [error] = await startElsewhere(t, [[...sleep, { user: 'daemon' }]], { prefix })
   assert.deepEqual(pick(error, 'code', 'syscall'), { code: 'EPERM', syscall: 'setgroups' })
@@ -134,7 +140,7 @@ test('D4: an unprivileged caller that asks for another user gets EPERM', needs('
 
 // ── Options ──
 
-test('D23: cwd, umask and argv0 are as given', async (t) => {
+test('cwd, umask and argv0 are as given', { contract: 'D23' }, async (t) => {
   const directory = fs.realpathSync(temporary(t))
   const pid = await spawned(t, ...sleep, { cwd: directory, umask: 0o077, argv0: 'another name' })
   assert.equal(cwdOf(pid), directory)
@@ -142,23 +148,23 @@ test('D23: cwd, umask and argv0 are as given', async (t) => {
   assert.deepEqual(commandOf(pid), ['another name', '1000'])
 })
 
-test('D23: without argv0, the program is called as `file` says', async (t) => {
+test('without argv0, the program is called as `file` says', { contract: 'D23' }, async (t) => {
   assert.deepEqual(commandOf(await spawned(t, ...sleep)), ['sleep', '1000'])
 })
 
-test('D23: the environment is the given one, undefined values absent', async (t) => {
+test('the environment is the given one, undefined values absent', { contract: 'D23' }, async (t) => {
   const env = { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '', ABSENT: undefined }
   const pid = await spawned(t, ...sleep, { env })
   assert.deepEqual(await environmentOf(pid), { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '' })
 })
 
-test('D23: without env, the environment is process.env at the call', async (t) => {
+test('without env, the environment is process.env at the call', { contract: 'D23' }, async (t) => {
   process.env.SET_BEFORE_THE_CALL = 'yes'
   t.after(() => delete process.env.SET_BEFORE_THE_CALL)
   assert.deepEqual(await environmentOf(await spawned(t, ...sleep)), { ...process.env })
 })
 
-test('D23: the program is looked for in the PATH of `env`, directory by directory', async (t) => {
+test('the program is looked for in the PATH of `env`, directory by directory', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   for (const one of ['b', 'c']) program(path.join(directory, one), 'wanted-program', SCRIPT)
   const log = path.join(directory, 'log')
@@ -169,7 +175,9 @@ test('D23: the program is looked for in the PATH of `env`, directory by director
   assert.equal(fs.readFileSync(log, 'utf8'), `${directory}/b/wanted-program\n`)
 })
 
-test('D23: one that may not be run is passed over, and is EACCES where there is no other', async (t) => {
+test('one that may not be run is passed over, and is EACCES where there is no other', {
+  contract: 'D23',
+}, async (t) => {
   const directory = temporary(t)
   program(path.join(directory, 'a'), 'wanted-program', SCRIPT, 0o644)
   fs.mkdirSync(path.join(directory, 'empty'))
@@ -185,7 +193,7 @@ test('D23: one that may not be run is passed over, and is EACCES where there is 
   assert.equal(isAlive(pid), true)
 })
 
-test('D23: an empty element of PATH is the directory of the daemon', async (t) => {
+test('an empty element of PATH is the directory of the daemon', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(directory, 'wanted-program', SCRIPT)
   for (const PATH of ['/nowhere::/bin', ':/bin', '/bin:']) {
@@ -194,7 +202,7 @@ test('D23: an empty element of PATH is the directory of the daemon', async (t) =
   }
 })
 
-test('D23: a file with a slash is not looked for in PATH, and goes by cwd', async (t) => {
+test('a file with a slash is not looked for in PATH, and goes by cwd', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(path.join(directory, 'in'), 'wanted-program', SCRIPT)
   const env = { PATH: `${directory}:${process.env.PATH}` }
@@ -203,18 +211,20 @@ test('D23: a file with a slash is not looked for in PATH, and goes by cwd', asyn
   assert.equal(isAlive(pid), true)
 })
 
-test('D23: a text without #! is ENOEXEC, not run by a shell', async (t) => {
+test('a text without #! is ENOEXEC, not run by a shell', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(directory, 'wanted-program', 'sleep 1000\n')
   const error = await rejection(spawnDaemon('wanted-program', [], { env: { PATH: `${directory}:/bin` } }))
   assert.deepEqual(pick(error, 'code', 'syscall'), { code: 'ENOEXEC', syscall: 'execve' })
 })
 
-test('D23: without PATH in `env`, a program is looked for in /bin and /usr/bin', async (t) => {
+test('without PATH in `env`, a program is looked for in /bin and /usr/bin', { contract: 'D23' }, async (t) => {
   assert.equal(isAlive(await spawned(t, ...sleep, { env: {} })), true)
 })
 
-test('D23: stdio: "inherit" and numbers are the caller’s descriptors, also crossed, and a fourth is open', async (t) => {
+test('stdio: "inherit" and numbers are the caller’s descriptors, also crossed, and a fourth is open', {
+  contract: 'D23',
+}, async (t) => {
   const directory = temporary(t)
   const files = ['one', 'two'].map((name) => path.join(directory, name))
   const [one, two] = files.map((file) => fs.openSync(file, 'a'))
@@ -224,12 +234,12 @@ test('D23: stdio: "inherit" and numbers are the caller’s descriptors, also cro
   await hasOpen(pid, { 0: files[1], 1: files[0], 2: err, 3: files[1] })
 })
 
-test('D23: stdio: "inherit" is all three of the caller’s', async (t) => {
+test('stdio: "inherit" is all three of the caller’s', { contract: 'D23' }, async (t) => {
   const pid = await spawned(t, ...sleep, { stdio: 'inherit' })
   await hasOpen(pid, pick(descriptors(), 0, 1, 2))
 })
 
-test('D23: stdio: a path is appended to, and created with the daemon’s umask', async (t) => {
+test('stdio: a path is appended to, and created with the daemon’s umask', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   const [fresh, old] = ['fresh', 'old'].map((name) => path.join(directory, name))
   fs.writeFileSync(old, 'kept\n')

@@ -32,7 +32,9 @@ const read = (file) => fs.readFileSync(file, 'utf8')
 /** Waits until a daemon that ignores SIGTERM has told that it got one. */
 const signalled = (log) => until(() => read(log).includes('\nSIGTERM\n'), 'SIGTERM has come')
 
-test('D21: stopDaemon() ends the daemon by SIGTERM, and resolves when it is gone and its lock free', async (t) => {
+test('stopDaemon() ends the daemon by SIGTERM, and resolves when it is gone and its lock free', {
+  contract: 'D21',
+}, async (t) => {
   const pidFile = newPidFile(t)
   for (let round = 0; round < 5; round++) {
     const { pid } = await start(t, { pidFile })
@@ -42,20 +44,20 @@ test('D21: stopDaemon() ends the daemon by SIGTERM, and resolves when it is gone
   }
 })
 
-test('D21: a relative path is by the caller’s directory', async (t) => {
+test('a relative path is by the caller’s directory', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   assert.deepEqual(await stopDaemon(path.relative(process.cwd(), pidFile)), { pid, killed: false })
 })
 
-test('D21: one in the foreground is stopped as well', async (t) => {
+test('one in the foreground is stopped as well', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, ended } = await startForeground(t, { pidFile })
   assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
   assert.equal((await ended).signal, 'SIGTERM')
 })
 
-test('D21: stopDaemon() is null where nothing runs, and whom the file names lives', async (t) => {
+test('stopDaemon() is null where nothing runs, and whom the file names lives', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   assert.equal(await stopDaemon(pidFile), null)
   assert.equal(fs.existsSync(pidFile), false)
@@ -68,7 +70,7 @@ test('D21: stopDaemon() is null where nothing runs, and whom the file names live
   assert.equal(isAlive(other), true)
 })
 
-test('D21: a file that was removed leads to no daemon, and that one lives', async (t) => {
+test('a file that was removed leads to no daemon, and that one lives', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.writeFileSync(`${pidFile}.new`, read(pidFile))
@@ -77,7 +79,7 @@ test('D21: a file that was removed leads to no daemon, and that one lives', asyn
   assert.equal(isAlive(pid), true)
 })
 
-test('D21: one that ignores SIGTERM is killed past the time-out', async (t) => {
+test('one that ignores SIGTERM is killed past the time-out', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   assert.deepEqual(await stopDaemon(pidFile, { timeout: 200 }), { pid, killed: true })
@@ -85,7 +87,7 @@ test('D21: one that ignores SIGTERM is killed past the time-out', async (t) => {
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
 })
 
-test('D21: with kill: false it is ERR_PROCNATIVE_STOP_TIMEOUT, and it lives', async (t) => {
+test('with kill: false it is ERR_PROCNATIVE_STOP_TIMEOUT, and it lives', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const expected = { code: 'ERR_PROCNATIVE_STOP_TIMEOUT', pid, timeout: 200 }
@@ -93,7 +95,7 @@ test('D21: with kill: false it is ERR_PROCNATIVE_STOP_TIMEOUT, and it lives', as
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('D21: another signal is sent instead', async (t) => {
+test('another signal is sent instead', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'end by SIGINT' })
   assert.deepEqual(await stopDaemon(pidFile, { signal: 'SIGINT' }), { pid, killed: false })
@@ -101,13 +103,13 @@ test('D21: another signal is sent instead', async (t) => {
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('D21: SIGKILL as the signal is no killing after a time-out', async (t) => {
+test('SIGKILL as the signal is no killing after a time-out', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   assert.deepEqual(await stopDaemon(pidFile, { signal: 'SIGKILL' }), { pid, killed: false })
 })
 
-test('D21: the event loop goes on while stopDaemon() waits', async (t) => {
+test('the event loop goes on while stopDaemon() waits', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   let over = false
@@ -121,14 +123,14 @@ test('D21: the event loop goes on while stopDaemon() waits', async (t) => {
   assert.deepEqual(await stop, { pid, killed: false })
 })
 
-test('D21: a pending stopDaemon() keeps the process alive until it is over', async (t) => {
+test('a pending stopDaemon() keeps the process alive until it is over', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const { value } = await askElsewhere([], 'stopDaemon', pidFile, { timeout: 300 })
   assert.deepEqual(value, { pid, killed: true })
 })
 
-test('D21: two stops at once both learn of its end, and of none the one that comes late', async (t) => {
+test('two stops at once both learn of its end, and of none the one that comes late', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const results = await Promise.all([1, 2, 3, 4].map(() => stopDaemon(pidFile)))
@@ -138,7 +140,7 @@ test('D21: two stops at once both learn of its end, and of none the one that com
   assert.equal(await stopDaemon(pidFile), null)
 })
 
-test('D21: stops at once of one that ignores SIGTERM wait for the same end', async (t) => {
+test('stops at once of one that ignores SIGTERM wait for the same end', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const stops = [1, 2, 3].map(() => stopDaemon(pidFile, { timeout: 60_000 }))
@@ -150,7 +152,9 @@ test('D21: stops at once of one that ignores SIGTERM wait for the same end', asy
   for (const result of results) assert.deepEqual(result, { pid, killed: false })
 })
 
-test('D21: 200 stops that race a daemon’s own end are null or its pid, and never an error', async (t) => {
+test('200 stops that race a daemon’s own end are null or its pid, and never an error', {
+  contract: 'D21',
+}, async (t) => {
   const pidFile = newPidFile(t)
   for (let round = 0; round < 200; round++) {
     // From one that ends at once to one that has to be stopped.
@@ -162,7 +166,9 @@ test('D21: 200 stops that race a daemon’s own end are null or its pid, and nev
   }
 })
 
-test('D21: while daemons come and go, neither status nor stop names one that is not of this file', async (t) => {
+test('while daemons come and go, neither status nor stop names one that is not of this file', {
+  contract: 'D21',
+}, async (t) => {
   const pidFile = newPidFile(t)
   const pids = new Set()
   for (let round = 0; round < 100; round++) {
@@ -180,32 +186,31 @@ test('D21: while daemons come and go, neither status nor stop names one that is 
   }
 })
 
-test(
-  'D21: who is the daemon no longer when its pidfd is open is not signalled, and who is by then is stopped',
-  needs('strace and python3', hasProgram('strace') && hasProgram('python3')),
-  async (t) => {
-    const pidFile = newPidFile(t)
-    const [old, next] = [locker(t), locker(t)]
-    const holds = async (one) => {
-      await one.lock(pidFile, 'write')
-      fs.writeFileSync(pidFile, `${one.pid}\n`)
-    }
-    await holds(old)
-    // Whoever opens a pidfd is stopped when it has got that.
-    const trace = path.join(temporary(t), 'trace')
-    const hold = ['-e', 'trace=pidfd_open', '-e', 'inject=pidfd_open:signal=SIGSTOP:when=1']
-    const asked = askElsewhere(['strace', '-f', '-o', trace, ...hold], 'stopDaemon', pidFile)
-    const held = () => fs.existsSync(trace) && read(trace).match(/^(\d+) +--- stopped by SIGSTOP/m)
-    const [, stopped] = await until(held, 'it is held')
-    await old.unlock(pidFile)
-    await holds(next)
-    process.kill(Number(stopped), 'SIGCONT')
-    assert.deepEqual(await asked, { value: { pid: next.pid, killed: false } })
-    assert.equal(isAlive(old.pid), true)
-  },
-)
+test('who is the daemon no longer when its pidfd is open is not signalled, and who is by then is stopped', {
+  contract: 'D21',
+  ...needs('strace and python3', hasProgram('strace') && hasProgram('python3')),
+}, async (t) => {
+  const pidFile = newPidFile(t)
+  const [old, next] = [locker(t), locker(t)]
+  const holds = async (one) => {
+    await one.lock(pidFile, 'write')
+    fs.writeFileSync(pidFile, `${one.pid}\n`)
+  }
+  await holds(old)
+  // Whoever opens a pidfd is stopped when it has got that.
+  const trace = path.join(temporary(t), 'trace')
+  const hold = ['-e', 'trace=pidfd_open', '-e', 'inject=pidfd_open:signal=SIGSTOP:when=1']
+  const asked = askElsewhere(['strace', '-f', '-o', trace, ...hold], 'stopDaemon', pidFile)
+  const held = () => fs.existsSync(trace) && read(trace).match(/^(\d+) +--- stopped by SIGSTOP/m)
+  const [, stopped] = await until(held, 'it is held')
+  await old.unlock(pidFile)
+  await holds(next)
+  process.kill(Number(stopped), 'SIGCONT')
+  assert.deepEqual(await asked, { value: { pid: next.pid, killed: false } })
+  assert.equal(isAlive(old.pid), true)
+})
 
-test('D21: one that is being started is waited for, and then stopped', strace, async (t) => {
+test('one that is being started is waited for, and then stopped', { contract: 'D21', ...strace }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')
   const trace = path.join(temporary(t), 'trace')
@@ -259,7 +264,10 @@ for (const [how, begin, options] of [
   })
 }
 
-test('D21: where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_UNKNOWN', python, async (t) => {
+test('where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_UNKNOWN', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write', 0, 1)
@@ -268,7 +276,10 @@ test('D21: where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_U
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('D21: where the file is locked and names a stranger, nobody is signalled', python, async (t) => {
+test('where the file is locked and names a stranger, nobody is signalled', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   const other = stranger(t)
@@ -281,14 +292,20 @@ test('D21: where the file is locked and names a stranger, nobody is signalled', 
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('D21: where the file is locked and names who asks, that one is not signalled', python, async (t) => {
+test('where the file is locked and names who asks, that one is not signalled', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   const { code } = await askElsewhere(namedBy(pidFile), 'stopDaemon', pidFile)
   assert.equal(code, 'ERR_PROCNATIVE_HOLDER_UNKNOWN')
 })
 
-test('D21: a program that is none of ours, but locks its file and names itself, is stopped', python, async (t) => {
+test('a program that is none of ours, but locks its file and names itself, is stopped', {
+  contract: 'D21',
+  ...python,
+}, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write')
@@ -297,7 +314,7 @@ test('D21: a program that is none of ours, but locks its file and names itself, 
   assert.equal((await holder.ended).signal, 'SIGTERM')
 })
 
-test('D21: who may not read the file is told EACCES, and the daemon lives', root, async (t) => {
+test('who may not read the file is told EACCES, and the daemon lives', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const { message, ...error } = await askElsewhere(AS_NOBODY, 'stopDaemon', pidFile)
@@ -305,7 +322,7 @@ test('D21: who may not read the file is told EACCES, and the daemon lives', root
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('D21: who may not signal the daemon is told EPERM, and it lives', root, async (t) => {
+test('who may not signal the daemon is told EPERM, and it lives', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.chmodSync(pidFile, 0o644)
@@ -315,14 +332,14 @@ test('D21: who may not signal the daemon is told EPERM, and it lives', root, asy
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('D21: a user stops a daemon of his own', root, async (t) => {
+test('a user stops a daemon of his own', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(path.dirname(pidFile), 'log')
   const { pid } = await start(t, { pidFile, stdout: log }, { prefix: AS_NOBODY })
   assert.deepEqual(await askElsewhere(AS_NOBODY, 'stopDaemon', pidFile), { value: { pid, killed: false } })
 })
 
-test('D21: a symbolic link is ELOOP, and the daemon that it leads to lives', async (t) => {
+test('a symbolic link is ELOOP, and the daemon that it leads to lives', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.symlinkSync(pidFile, `${pidFile}.link`)
@@ -331,7 +348,10 @@ test('D21: a symbolic link is ELOOP, and the daemon that it leads to lives', asy
   assert.equal(isAlive(pid), true)
 })
 
-test('D21: a FIFO at the path is no daemon, and takes no waiting', needs('mkfifo', hasProgram('mkfifo')), async (t) => {
+test('a FIFO at the path is no daemon, and takes no waiting', {
+  contract: 'D21',
+  ...needs('mkfifo', hasProgram('mkfifo')),
+}, async (t) => {
   const pidFile = newPidFile(t)
   await run('mkfifo', [pidFile]).ended
   assert.equal(await stopDaemon(pidFile), null)

@@ -25,7 +25,9 @@ for (const [step, code] of [
   ['failing', 'ERR_PROCNATIVE_DAEMON_EXITED'],
   ['failing by time', 'ERR_PROCNATIVE_DAEMON_TIMEOUT'],
 ]) {
-  test(`D25: a successor that calls daemonize() and fails (${code}) leaves the predecessor its file`, async (t) => {
+  test(`a successor that calls daemonize() and fails (${code}) leaves the predecessor its file`, {
+    contract: 'D25',
+  }, async (t) => {
     const { pidFile, told } = await hold(t, step)
     const [{ pid, came, status }] = told
     assert.equal(came.code, code)
@@ -35,13 +37,15 @@ for (const [step, code] of [
   })
 }
 
-test('D25: after a successor that failed, the next one takes the file over', async (t) => {
+test('after a successor that failed, the next one takes the file over', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'failing', 'failing by time', 'good')
   assert.deepEqual(told[2].status, { running: true, pid: told[2].came })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: told[2].came })
 })
 
-test("D25: a successor that has the file by ready: 'exec', and then calls daemonize(), has it name its daemon", async (t) => {
+test("a successor that has the file by ready: 'exec', and then calls daemonize(), has it name its daemon", {
+  contract: 'D25',
+}, async (t) => {
   const { pidFile, told } = await hold(t, 'launching')
   const [{ came: launcher }] = told
   const named = await until(() => {
@@ -52,7 +56,7 @@ test("D25: a successor that has the file by ready: 'exec', and then calls daemon
   assert.equal(fs.readFileSync(pidFile, 'utf8'), `${named}\n`)
 })
 
-test('D25: of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNING', async (t) => {
+test('of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNING', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'two')
   const [{ pid, came }] = told
   const [winner] = came.filter((one) => typeof one === 'number')
@@ -63,12 +67,14 @@ test('D25: of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_R
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: winner })
 })
 
-test('D25: who has handed it over can’t do so again', async (t) => {
+test('who has handed it over can’t do so again', { contract: 'D25' }, async (t) => {
   const { told } = await hold(t, 'good', 'good')
   assert.deepEqual(told[1].came, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: told[0].came })
 })
 
-test('D25: the number that a successor has had the file at is nothing to it when it has handed the file on', async (t) => {
+test('the number that a successor has had the file at is nothing to it when it has handed the file on', {
+  contract: 'D25',
+}, async (t) => {
   const { pidFile } = await hold(t, 'handing on')
   const refused = 'ERR_PROCNATIVE_ALREADY_RUNNING'
   const file = `${pidFile}.told`
@@ -78,7 +84,9 @@ test('D25: the number that a successor has had the file at is nothing to it when
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('D25: a successor that is not ready yet can’t hand on what is its predecessor’s still', async (t) => {
+test('a successor that is not ready yet can’t hand on what is its predecessor’s still', {
+  contract: 'D25',
+}, async (t) => {
   const { pidFile, told } = await hold(t, 'hasty')
   const [{ pid, came: successor }] = told
   const refused = JSON.parse(fs.readFileSync(`${pidFile}.told`, 'utf8'))
@@ -86,7 +94,7 @@ test('D25: a successor that is not ready yet can’t hand on what is its predece
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
 })
 
-test('D25: a predecessor that ends before its successor is ready leaves it the file', async (t) => {
+test('a predecessor that ends before its successor is ready leaves it the file', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'leave')
   const named = await until(() => {
     const { pid } = daemonStatus(pidFile)
@@ -97,7 +105,7 @@ test('D25: a predecessor that ends before its successor is ready leaves it the f
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('D19: a child of a daemon that hands its descriptors on is no successor', async (t) => {
+test('a child of a daemon that hands its descriptors on is no successor', { contract: 'D19' }, async (t) => {
   const directory = temporary(t)
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
   const script = `require(${JSON.stringify(root)}).spawnDaemon('sleep', ['1000'], { pidFile: process.argv[1] })
@@ -113,7 +121,9 @@ test('D19: a child of a daemon that hands its descriptors on is no successor', a
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('D23: descriptors that a stranger sends to the NOTIFY_SOCKET do not fill the caller’s table', async () => {
+test('descriptors that a stranger sends to the NOTIFY_SOCKET do not fill the caller’s table', {
+  contract: 'D23',
+}, async () => {
   const { code, stdout, stderr } = await run('python3', [
     fixture('daemon/sends-descriptors.py'),
     process.execPath,
@@ -125,7 +135,7 @@ test('D23: descriptors that a stranger sends to the NOTIFY_SOCKET do not fill th
   assert.equal(after, before)
 })
 
-test('D23: what was handed over is closed in the caller while it waits', async (t) => {
+test('what was handed over is closed in the caller while it waits', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   const fifo = path.join(directory, 'fifo')
   await run('mkfifo', [fifo]).ended

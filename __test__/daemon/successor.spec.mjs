@@ -48,7 +48,7 @@ function row(context, settings, way = 'the foreground') {
 }
 
 for (const way of Object.keys(WAYS)) {
-  test(`D25: a pid file that is held by ${way} goes from one to the next, five times`, async (t) => {
+  test(`a pid file that is held by ${way} goes from one to the next, five times`, { contract: 'D25' }, async (t) => {
     const { pidFile, began, said } = row(t, { remaining: 5 }, way)
     const pids = await began(6)
     assert.equal(new Set(pids).size, 6)
@@ -88,7 +88,9 @@ async function watcher(context, program, ...args) {
   }
 }
 
-test('D25: in 50 hand-overs, the file is never seen unlocked, empty, or naming anybody but the two', async (t) => {
+test('in 50 hand-overs, the file is never seen unlocked, empty, or naming anybody but the two', {
+  contract: 'D25',
+}, async (t) => {
   const { pidFile, began } = row(t, { remaining: 50, waits: true })
   const [first] = await began(1)
   const locks = await watcher(t, PYTHON, fixture('daemon/watches.py'), pidFile)
@@ -123,7 +125,7 @@ function assertInOrder(seen, pids) {
   assert.equal(places.at(-1), pids.length - 1)
 }
 
-test('D25: the content does not change before READY, nor by what another process says', async (t) => {
+test('the content does not change before READY, nor by what another process says', { contract: 'D25' }, async (t) => {
   const directory = temporary(t)
   const [fifo, told] = ['fifo', 'told'].map((name) => path.join(directory, name))
   await run('mkfifo', [fifo]).ended
@@ -139,7 +141,9 @@ test('D25: the content does not change before READY, nor by what another process
   await until(() => said().some(({ failed }) => failed))
 })
 
-test('D25: where the start fails, content, lock and caller are as before, and the next one succeeds', async (t) => {
+test('where the start fails, content, lock and caller are as before, and the next one succeeds', {
+  contract: 'D25',
+}, async (t) => {
   const steps = (...list) => [PYTHON, [fixture('notifies.py'), ...list]]
   const failing = [
     ['/no such program', [], {}],
@@ -172,7 +176,9 @@ for (const [what, before] of [
   ['shorter', '1\n'],
   ['empty', ''],
 ]) {
-  test(`D25: where what stood there was ${what}, the content is exactly the successor's pid and a newline`, async (t) => {
+  test(`where what stood there was ${what}, the content is exactly the successor's pid and a newline`, {
+    contract: 'D25',
+  }, async (t) => {
     const { pidFile, began, ended } = row(t, { remaining: 1, waits: true })
     const [first] = await began(1)
     fs.writeFileSync(pidFile, before)
@@ -183,7 +189,9 @@ for (const [what, before] of [
   })
 }
 
-test("D25: with ready: 'exec', the successor has the pid file as soon as its program was begun", async (t) => {
+test("with ready: 'exec', the successor has the pid file as soon as its program was begun", {
+  contract: 'D25',
+}, async (t) => {
   const { pidFile, began, said } = row(t, { failing: [['sleep', ['1000'], {}]] })
   await began(1)
   const [{ failed, content: text, status }] = await until(() => {

@@ -55,7 +55,9 @@ async function taker(context, listen) {
 
 // ── listen, of spawnDaemon() ──
 
-test('D24: `listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in order, and no names', async (t) => {
+test('`listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in order, and no names', {
+  contract: 'D24',
+}, async (t) => {
   const directory = temporary(t)
   const [one, two] = [await server(t), unixSocket(t, path.join(directory, 'socket'))]
   const file = await fs.promises.open('/dev/zero')
@@ -68,7 +70,7 @@ test('D24: `listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in or
   await hasOpen(pid, { ...expected })
 })
 
-test('D24: `listen` as an object is LISTEN_FDNAMES too, in the order of its keys', async (t) => {
+test('`listen` as an object is LISTEN_FDNAMES too, in the order of its keys', { contract: 'D24' }, async (t) => {
   const [one, two] = [await server(t), await server(t)]
   const longest = 'ü'.repeat(255)
   const pid = await spawned(t, ...sleep, { listen: { web: two, admin: one, [longest]: one } })
@@ -78,14 +80,14 @@ test('D24: `listen` as an object is LISTEN_FDNAMES too, in the order of its keys
   await hasOpen(pid, { ...Array(3).fill('/dev/null'), 3: second, 4: first, 5: first })
 })
 
-test('D24: what the caller was handed itself is not what its daemon is told', async (t) => {
+test('what the caller was handed itself is not what its daemon is told', { contract: 'D24' }, async (t) => {
   const env = { ...process.env, LISTEN_PID: String(process.pid), LISTEN_FDS: '7', LISTEN_FDNAMES: 'a:b' }
   const pid = await spawned(t, ...sleep, { listen: [await server(t)], env })
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = await environmentOf(pid)
   assert.deepEqual([LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES], [String(pid), '1', undefined])
 })
 
-test('D24: connections are served by the daemon after the caller has closed its server', async (t) => {
+test('connections are served by the daemon after the caller has closed its server', { contract: 'D24' }, async (t) => {
   const one = net.createServer().listen(0, '127.0.0.1')
   await once(one, 'listening')
   const { port } = one.address()
@@ -100,7 +102,7 @@ test('D24: connections are served by the daemon after the caller has closed its 
   assert.equal(await answer(file), String(pid))
 })
 
-test('D24: a program in Python takes the sockets as sd_listen_fds(3) says', async (t) => {
+test('a program in Python takes the sockets as sd_listen_fds(3) says', { contract: 'D24' }, async (t) => {
   const one = await server(t)
   const { port } = one.address()
   const pid = await spawned(t, PYTHON, [fixture('daemon/takes-sockets.py')], { listen: { first: one } })
@@ -115,18 +117,18 @@ for (const [what, names] of [
   ['256 characters', ['x'.repeat(256)]],
   ['a NUL', ['a\0']],
 ]) {
-  test(`D24, E2: a name with ${what} is refused`, async () => {
+  test(`a name with ${what} is refused`, { contract: 'D24 E2' }, async () => {
     const listen = Object.fromEntries(names.map((name) => [name, 0]))
     assert.equal((await rejection(spawnDaemon(...sleep, { listen }))).code, 'ERR_INVALID_ARG_VALUE')
   })
 }
 
-test('D24, E2: stdio that goes beyond 2, with `listen`, is refused', async () => {
+test('stdio that goes beyond 2, with `listen`, is refused', { contract: 'D24 E2' }, async () => {
   const stdio = ['ignore', 'ignore', 'ignore', 'ignore']
   assert.equal((await rejection(spawnDaemon(...sleep, { listen: [0], stdio }))).code, 'ERR_INVALID_ARG_VALUE')
 })
 
-test('D24, E3: what is not open is refused, and nothing was started', async (t) => {
+test('what is not open is refused, and nothing was started', { contract: 'D24 E3' }, async (t) => {
   const closed = await server(t)
   await new Promise((resolve) => closed.close(resolve))
   const handle = listenUnix(path.join(temporary(t), 'socket'))
@@ -138,7 +140,9 @@ test('D24, E3: what is not open is refused, and nothing was started', async (t) 
   assert.deepEqual(codes, ['EBADF', 'ERR_INVALID_ARG_VALUE', 'ERR_PROCNATIVE_HANDLE_CLOSED', 'ERR_INVALID_ARG_TYPE'])
 })
 
-test('D24, H9: a Unix server that Node has bound is refused, an abstract one and one over listenUnix() are not', async (t) => {
+test('a Unix server that Node has bound is refused, an abstract one and one over listenUnix() are not', {
+  contract: 'D24 H9',
+}, async (t) => {
   const directory = temporary(t)
   const listening = async (where) => {
     const one = net.createServer().listen(where)
@@ -159,7 +163,9 @@ test('D24, H9: a Unix server that Node has bound is refused, an abstract one and
 
 // ── listenFds() ──
 
-test('D24: listenFds() gives handles with fd and name, close-on-exec, once, and not to children', async (t) => {
+test('listenFds() gives handles with fd and name, close-on-exec, once, and not to children', {
+  contract: 'D24',
+}, async (t) => {
   const [one, two] = [await server(t), await server(t)]
   const expected = [one, two].map(({ _handle }) => inodeOf(_handle.fd))
   const { pid, given, handles, left, second, child } = await taker(t, { one, two })
@@ -174,7 +180,7 @@ test('D24: listenFds() gives handles with fd and name, close-on-exec, once, and 
   for (const inherited of ['LISTEN_', ...expected]) assert.equal(child.includes(inherited), false, inherited)
 })
 
-test('D24: without names, `name` is null', async (t) => {
+test('without names, `name` is null', { contract: 'D24' }, async (t) => {
   const { handles } = await taker(t, [await server(t)])
   assert.deepEqual(
     handles.map(({ fd, name }) => ({ fd, name })),
@@ -191,23 +197,23 @@ async function variables(env, ...args) {
   return JSON.parse(stdout)
 }
 
-test('D24: LISTEN_PID of another process is left alone, and gives nothing', async () => {
+test('LISTEN_PID of another process is left alone, and gives nothing', { contract: 'D24' }, async () => {
   for (const LISTEN_PID of ['1', '0', '', String(process.pid)]) {
     const env = { LISTEN_PID, LISTEN_FDS: '1', LISTEN_FDNAMES: 'one' }
     assert.deepEqual(await variables(env), { count: 0, ...env })
   }
 })
 
-test('D24: without the variables there is nothing', async () => {
+test('without the variables there is nothing', { contract: 'D24' }, async () => {
   assert.deepEqual(await variables({}), { count: 0 })
 })
 
-test('D24: a descriptor that is not open is EBADF, and changes nothing', async () => {
+test('a descriptor that is not open is EBADF, and changes nothing', { contract: 'D24' }, async () => {
   const env = { LISTEN_PID: 'own', LISTEN_FDS: '500', LISTEN_FDNAMES: 'one' }
   assert.deepEqual(await variables(env), { code: 'EBADF', syscall: 'fstat', ...env })
 })
 
-test('D24: garbage as LISTEN_FDS gives nothing', async () => {
+test('garbage as LISTEN_FDS gives nothing', { contract: 'D24' }, async () => {
   for (const LISTEN_FDS of ['', '0', '-1', 'many', '1e9', '1 or 2']) {
     assert.equal((await variables({ LISTEN_PID: 'own', LISTEN_FDS })).count, 0)
   }
@@ -246,7 +252,10 @@ for (const [what, flags, names] of [
   ['without names', [], ['unknown', 'unknown']],
   ['with --fdname', ['--fdname=a:b'], ['a', 'b']],
 ]) {
-  test(`D24: real socket activation, TCP and Unix: ${what}`, needs(ACTIVATE, hasProgram(ACTIVATE)), async (t) => {
+  test(`real socket activation, TCP and Unix: ${what}`, {
+    contract: 'D24',
+    ...needs(ACTIVATE, hasProgram(ACTIVATE)),
+  }, async (t) => {
     const { pid, activator, handles, answered, left } = await activated(t, flags)
     assert.equal(pid, activator)
     assert.deepEqual(
@@ -268,22 +277,21 @@ for (const [what, flags, names] of [
   })
 }
 
-test(
-  'D24: real socket activation of a program that becomes a daemon, which takes them',
-  needs(`${ACTIVATE} and Node.js`, hasProgram(ACTIVATE) && isNode),
-  async (t) => {
-    const { pid, activator, handles, answered } = await activated(t, ['--fdname=a:b'], { cwd: '/' })
-    assert.notEqual(pid, activator)
-    assert.deepEqual(
-      handles.map(({ fd, name }) => ({ fd, name })),
-      [
-        { fd: 3, name: 'a' },
-        { fd: 4, name: 'b' },
-      ],
-    )
-    assert.deepEqual(answered, [String(pid), String(pid)])
-  },
-)
+test('real socket activation of a program that becomes a daemon, which takes them', {
+  contract: 'D24',
+  ...needs(`${ACTIVATE} and Node.js`, hasProgram(ACTIVATE) && isNode),
+}, async (t) => {
+  const { pid, activator, handles, answered } = await activated(t, ['--fdname=a:b'], { cwd: '/' })
+  assert.notEqual(pid, activator)
+  assert.deepEqual(
+    handles.map(({ fd, name }) => ({ fd, name })),
+    [
+      { fd: 3, name: 'a' },
+      { fd: 4, name: 'b' },
+    ],
+  )
+  assert.deepEqual(answered, [String(pid), String(pid)])
+})
 
 // ── notify() ──
 
@@ -298,7 +306,7 @@ function withSocket(context, socket) {
 }
 
 for (const kind of ['a path', 'an abstract name']) {
-  test(`D24: notify() is heard at ${kind}, with states of one line and of many`, async (t) => {
+  test(`notify() is heard at ${kind}, with states of one line and of many`, { contract: 'D24' }, async (t) => {
     const name = randomUUID()
     const address = kind === 'a path' ? path.join(temporary(t), name) : `@${name}`
     const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), address])
@@ -318,7 +326,7 @@ for (const kind of ['a path', 'an abstract name']) {
   })
 }
 
-test('D24: notify() is false without NOTIFY_SOCKET, and where nobody listens', async (t) => {
+test('notify() is false without NOTIFY_SOCKET, and where nobody listens', { contract: 'D24' }, async (t) => {
   const dead = path.join(temporary(t), 'dead')
   const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), dead])
   await until(() => fs.existsSync(dead))
@@ -330,17 +338,16 @@ test('D24: notify() is false without NOTIFY_SOCKET, and where nobody listens', a
   }
 })
 
-test(
-  'D14: READY=1 is heard also where signals come while the manager’s queue is full',
-  needs('python3 and Node.js', hasProgram('python3') && isNode),
-  async () => {
-    const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
-    const program = [process.execPath, '-e', service, root]
-    const { stdout, stderr } = await run(PYTHON, [fixture('daemon/notify-interrupted.py'), ...program]).ended
-    assert.equal(stderr, '')
-    assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
-  },
-)
+test('READY=1 is heard also where signals come while the manager’s queue is full', {
+  contract: 'D14',
+  ...needs('python3 and Node.js', hasProgram('python3') && isNode),
+}, async () => {
+  const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
+  const program = [process.execPath, '-e', service, root]
+  const { stdout, stderr } = await run(PYTHON, [fixture('daemon/notify-interrupted.py'), ...program]).ended
+  assert.equal(stderr, '')
+  assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
+})
 
 test(
   'daemonize(): introduces the daemon for five seconds in all, slow manager',
@@ -361,7 +368,7 @@ test(
   },
 )
 
-test('D24, E2: notify() without a state is refused, also without NOTIFY_SOCKET', (t) => {
+test('notify() without a state is refused, also without NOTIFY_SOCKET', { contract: 'D24 E2' }, (t) => {
   withSocket(t, undefined)
   assert.throws(() => notify(), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => notify(''), { code: 'ERR_INVALID_ARG_VALUE' })

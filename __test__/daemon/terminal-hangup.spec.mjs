@@ -43,19 +43,20 @@ async function survivors(context, onTerminal) {
 
 const quoted = (words) => words.map((word) => `'${word}'`).join(' ')
 
-test(
-  'D1: 100 of 100 daemons survive a session leader on a terminal of script(1) that ends',
-  needs('script', hasProgram('script')),
-  async (t) => {
-    assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), 100)
-  },
-)
+test('100 of 100 daemons survive a session leader on a terminal of script(1) that ends', {
+  contract: 'D1',
+  ...needs('script', hasProgram('script')),
+}, async (t) => {
+  assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), 100)
+})
 
-test('D1: 100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', async (t) => {
+test('100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', {
+  contract: 'D1',
+}, async (t) => {
   assert.equal(await survivors(t, (command) => ['python3', fixture('on-terminal.py'), ...command]), 100)
 })
 
-test('D1: opening a terminal without O_NOCTTY does not gain one', async (t) => {
+test('opening a terminal without O_NOCTTY does not gain one', { contract: 'D1' }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
   const { code, stdout, stderr } = await run('python3', [

@@ -19,7 +19,9 @@ const NOBODY = 65534
 const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
 const ownDescriptors = (facts) => Object.entries(facts.descriptors).filter(([, what]) => !isRuntimes(what))
 
-test('D1: once the launcher has ended, sid != pid, pgid == sid, and no process has pid == sid', async (t) => {
+test('once the launcher has ended, sid != pid, pgid == sid, and no process has pid == sid', {
+  contract: 'D1',
+}, async (t) => {
   const { facts } = await launch(t)
   const { session, pgrp } = stat(facts.pid)
   assert.notEqual(session, facts.pid)
@@ -28,35 +30,35 @@ test('D1: once the launcher has ended, sid != pid, pgid == sid, and no process h
   assert.notEqual(session, getsid())
 })
 
-test('D1: once the launcher has ended, the parent is init or the nearest subreaper', async (t) => {
+test('once the launcher has ended, the parent is init or the nearest subreaper', { contract: 'D1' }, async (t) => {
   const launcher = await launch(t)
   assert.equal(stat(launcher.facts.pid).ppid, foster(t))
 })
 
-test('D1: there is no controlling terminal', async (t) => {
+test('there is no controlling terminal', { contract: 'D1' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.terminal, null)
   assert.equal(stat(facts.pid).tty, 0)
 })
 
-test('D1: it works where the caller leads its group', async (t) => {
+test('it works where the caller leads its group', { contract: 'D1' }, async (t) => {
   const { facts } = await launch(t, {}, { detached: true })
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('D2: cwd is / and umask 022 unless given', async (t) => {
+test('cwd is / and umask 022 unless given', { contract: 'D2' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.cwd, '/')
   assert.equal(facts.umask, 0o022)
 })
 
-test('D5: daemonize({ cwd: "/tmp", umask: 0 }) is the init_daemon() of the documents', async (t) => {
+test('daemonize({ cwd: "/tmp", umask: 0 }) is the init_daemon() of the documents', { contract: 'D5' }, async (t) => {
   const { facts } = await launch(t, { cwd: '/tmp', umask: 0 })
   assert.equal(facts.cwd, '/tmp')
   assert.equal(facts.umask, 0)
 })
 
-test('D2: a relative cwd goes by the directory of the launcher', async (t) => {
+test('a relative cwd goes by the directory of the launcher', { contract: 'D2' }, async (t) => {
   const directory = temporary(t)
   fs.mkdirSync(path.join(directory, 'inner'))
   const { facts } = await launch(t, { cwd: 'inner' }, { cwd: directory })
@@ -64,7 +66,9 @@ test('D2: a relative cwd goes by the directory of the launcher', async (t) => {
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`D2: of ${count} descriptors that the launcher had open without close-on-exec, none is open`, async (t) => {
+  test(`of ${count} descriptors that the launcher had open without close-on-exec, none is open`, {
+    contract: 'D2',
+  }, async (t) => {
     // Python opens the files and becomes node, which therefore inherits them.
     const log = path.join(temporary(t), 'log')
     const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
@@ -84,7 +88,7 @@ for (const count of [7, 200, 5000]) {
   })
 }
 
-test('D2: `keep` is open in the daemon, in its order, and given back as daemon.kept', async (t) => {
+test('`keep` is open in the daemon, in its order, and given back as daemon.kept', { contract: 'D2' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await run(process.execPath, [fixture('daemon/keeper.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
@@ -100,7 +104,10 @@ test('D2: `keep` is open in the daemon, in its order, and given back as daemon.k
   assert.equal(chunks.join(''), `answered by ${facts.pid}`)
 })
 
-test('D2: closing takes no loop over RLIMIT_NOFILE: it works with 2^30', needs('root', isRoot), async (t) => {
+test('closing takes no loop over RLIMIT_NOFILE: it works with 2^30', {
+  contract: 'D2',
+  ...needs('root', isRoot),
+}, async (t) => {
   const sysctl = '/proc/sys/fs/nr_open'
   const before = fs.readFileSync(sysctl, 'utf8')
   t.after(() => fs.writeFileSync(sysctl, before))
@@ -114,7 +121,9 @@ test('D2: closing takes no loop over RLIMIT_NOFILE: it works with 2^30', needs('
   assert.match(fs.readFileSync(`/proc/${facts.pid}/limits`, 'utf8'), /Max open files +1073741824 +1073741824/)
 })
 
-test('D2: inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the daemon', async (t) => {
+test('inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the daemon', {
+  contract: 'D2',
+}, async (t) => {
   const log = path.join(temporary(t), 'log')
   // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes node.
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log, keep: [0] }), 'stay']
@@ -132,13 +141,13 @@ test('D2: inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming th
   assert.equal(facts.descriptors[6], '/dev/null')
 })
 
-test('D2: LISTEN_PID of another process is left alone, and so are its descriptors', async (t) => {
+test('LISTEN_PID of another process is left alone, and so are its descriptors', { contract: 'D2' }, async (t) => {
   const { facts } = await launch(t, {}, { env: { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' } })
   assert.equal(facts.env.LISTEN_PID, '1')
   assert.equal(ownDescriptors(facts).length, 4)
 })
 
-test('D3: blocked and ignored signals are reset before exec', async (t) => {
+test('blocked and ignored signals are reset before exec', { contract: 'D3' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
   const { code, stderr } = await run('python3', [fixture('block-signals.py'), ...node]).ended
@@ -150,39 +159,37 @@ test('D3: blocked and ignored signals are reset before exec', async (t) => {
   assert.equal(facts.ignored, JSON.parse(plain.stdout).ignored)
 })
 
-test(
-  'D4: with `user` by name, uid, gid and groups are that user’s, and root can’t be regained',
-  needs('root', isRoot),
-  async (t) => {
-    const { facts, code, stderr } = await launch(t, { user: 'nobody' })
+test('with `user` by name, uid, gid and groups are that user’s, and root can’t be regained', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async (t) => {
+  const { facts, code, stderr } = await launch(t, { user: 'nobody' })
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(facts.uid, [NOBODY, NOBODY, NOBODY, NOBODY])
+  assert.deepEqual(facts.gid, [NOBODY, NOBODY, NOBODY, NOBODY])
+  assert.deepEqual(facts.groups, [NOBODY])
+})
+
+test('the supplementary groups are those of the group database, for a user by name and by number', {
+  contract: 'D4',
+  ...needs('root and unshare', isRoot && hasProgram('unshare')),
+}, async (t) => {
+  const directory = temporary(t)
+  const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
+  // In a mount namespace of its own, where nobody is a member of three.
+  const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
+  fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
+  for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {
+    const args = ['-m', 'sh', '-c', mount, 'sh', groups, process.execPath]
+    const { facts, code, stderr } = await launch(t, options, { node: 'unshare', execArgv: args })
     assert.equal(code, 0, stderr)
-    assert.deepEqual(facts.uid, [NOBODY, NOBODY, NOBODY, NOBODY])
-    assert.deepEqual(facts.gid, [NOBODY, NOBODY, NOBODY, NOBODY])
-    assert.deepEqual(facts.groups, [NOBODY])
-  },
-)
+    const own = options.group ? 50003 : NOBODY
+    assert.deepEqual(facts.gid, Array(4).fill(own))
+    assert.deepEqual(facts.groups.toSorted(), [50001, 50002, own].toSorted())
+  }
+})
 
-test(
-  'D4: the supplementary groups are those of the group database, for a user by name and by number',
-  needs('root and unshare', isRoot && hasProgram('unshare')),
-  async (t) => {
-    const directory = temporary(t)
-    const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
-    // In a mount namespace of its own, where nobody is a member of three.
-    const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
-    fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
-    for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {
-      const args = ['-m', 'sh', '-c', mount, 'sh', groups, process.execPath]
-      const { facts, code, stderr } = await launch(t, options, { node: 'unshare', execArgv: args })
-      assert.equal(code, 0, stderr)
-      const own = options.group ? 50003 : NOBODY
-      assert.deepEqual(facts.gid, Array(4).fill(own))
-      assert.deepEqual(facts.groups.toSorted(), [50001, 50002, own].toSorted())
-    }
-  },
-)
-
-test('D4: with numbers, `user` and `group` are those', needs('root', isRoot), async (t) => {
+test('with numbers, `user` and `group` are those', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const { facts, code, stderr } = await launch(t, { user: 12345, group: 23456 })
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.uid, [12345, 12345, 12345, 12345])
@@ -190,7 +197,7 @@ test('D4: with numbers, `user` and `group` are those', needs('root', isRoot), as
   assert.deepEqual(facts.groups, [23456])
 })
 
-test('D4: a log is opened before the user is changed', needs('root', isRoot), async (t) => {
+test('a log is opened before the user is changed', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const directory = temporary(t)
   fs.chmodSync(directory, 0o700)
   const log = path.join(directory, 'log')
@@ -203,7 +210,7 @@ test('D4: a log is opened before the user is changed', needs('root', isRoot), as
   assert.equal(facts.uid[0], NOBODY)
 })
 
-test('D4: a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', async (t) => {
+test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'D4' }, async (t) => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     const { code, stderr } = await launch(t, options)
     assert.equal(code, 1)
@@ -211,42 +218,50 @@ test('D4: a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', async 
   }
 })
 
-test('D4: an unprivileged launcher that asks for another user gets EPERM', needs('root', isRoot), async (t) => {
+test('an unprivileged launcher that asks for another user gets EPERM', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async (t) => {
   const { code, stderr } = await launch(t, { user: 'daemon' }, { node: 'setpriv', execArgv: unprivileged() })
   assert.equal(code, 1)
   assert.match(stderr, /EPERM: operation not permitted, setgroups/)
 })
 
-test('D4: asking for the user that one is already needs no privilege', needs('root', isRoot), async (t) => {
+test('asking for the user that one is already needs no privilege', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async (t) => {
   const { facts, code, stderr } = await launch(t, { user: NOBODY }, { node: 'setpriv', execArgv: unprivileged() })
   assert.equal(code, 0, stderr)
   assert.equal(facts.uid[0], NOBODY)
 })
 
-test(
-  'D4: that root can be had back is found out (EPERM), and leaves the launcher dumpable',
-  needs('root', isRoot),
-  async () => {
-    // A launcher that is not root, but has a capability that outlives the change of user. What it owns in /proc, root
-    // would own if it were not dumpable.
-    const capabilities = ['--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
-    const args = [...unprivileged(), fixture('daemon/dumpable.cjs')]
-    const { code, stdout, stderr } = await run('setpriv', [...capabilities, ...args]).ended
-    assert.equal(code, 0, stderr)
-    assert.deepEqual(JSON.parse(stdout), { code: 'EPERM', syscall: 'setuid', ownerBefore: NOBODY, ownerAfter: NOBODY })
-  },
-)
+test('that root can be had back is found out (EPERM), and leaves the launcher dumpable', {
+  contract: 'D4',
+  ...needs('root', isRoot),
+}, async () => {
+  // A launcher that is not root, but has a capability that outlives the change of user. What it owns in /proc, root
+  // would own if it were not dumpable.
+  const capabilities = ['--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
+  const args = [...unprivileged(), fixture('daemon/dumpable.cjs')]
+  const { code, stdout, stderr } = await run('setpriv', [...capabilities, ...args]).ended
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(JSON.parse(stdout), { code: 'EPERM', syscall: 'setuid', ownerBefore: NOBODY, ownerAfter: NOBODY })
+})
 
 const unprivileged = () => [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--init-groups`, process.execPath]
 
-test('D11: the pid in the daemon object is process.pid', async (t) => {
+test('the pid in the daemon object is process.pid', { contract: 'D11' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.daemon.pid, facts.pid)
   assert.equal(facts.daemon.sid, facts.sid)
   assert.equal(facts.daemon.foreground, false)
 })
 
-test('D14: PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: true', needs('root', isRoot), async () => {
+test('PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: true', {
+  contract: 'D14',
+  ...needs('root', isRoot),
+}, async () => {
   const { code, stderr } = await run('unshare', ['-pf', '--mount-proc', process.execPath, fixture('daemon.cjs'), '{}'])
     .ended
   assert.equal(code, 1)
@@ -254,7 +269,7 @@ test('D14: PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: tru
   assert.match(stderr, /foreground: true/)
 })
 
-test('D14: PID 1 works with foreground: true', needs('root', isRoot), async () => {
+test('PID 1 works with foreground: true', { contract: 'D14', ...needs('root', isRoot) }, async () => {
   const { code, stdout, stderr } = await run('unshare', [
     '-pf',
     '--mount-proc',
@@ -269,12 +284,12 @@ test('D14: PID 1 works with foreground: true', needs('root', isRoot), async () =
   assert.equal(facts.daemon.foreground, true)
 })
 
-test('D17: a second call in the daemon throws ERR_PROCNATIVE_ALREADY_DAEMONIZED', async (t) => {
+test('a second call in the daemon throws ERR_PROCNATIVE_ALREADY_DAEMONIZED', { contract: 'D17' }, async (t) => {
   const { more } = await launch(t, {}, { behaviour: 'call again' })
   assert.equal(JSON.parse(more[0]).code, 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
 })
 
-test('D17: a child of the daemon that calls daemonize() really daemonizes', async (t) => {
+test('a child of the daemon that calls daemonize() really daemonizes', { contract: 'D17' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await run(process.execPath, [fixture('daemon/nested.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
@@ -287,7 +302,9 @@ test('D17: a child of the daemon that calls daemonize() really daemonizes', asyn
 })
 
 for (const when of ['before', 'after']) {
-  test(`D17: a daemon that cleans its environment ${when} it loads procnative is one daemon`, async (t) => {
+  test(`a daemon that cleans its environment ${when} it loads procnative is one daemon`, {
+    contract: 'D17',
+  }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const { code, stderr } = await runScript(fixture('daemon/cleans-environment.cjs'), [log, when])
     assert.equal(code, 0, stderr)
@@ -297,7 +314,7 @@ for (const when of ['before', 'after']) {
   })
 }
 
-test('D17: the marker of another process means nothing', async (t) => {
+test('the marker of another process means nothing', { contract: 'D17' }, async (t) => {
   const { facts } = await launch(t, {}, { env: { ...process.env, PROCNATIVE_DAEMON: `3:1:${process.pid}` } })
   assert.equal(facts.env.PROCNATIVE_DAEMON, undefined)
   assert.equal(allPids().includes(facts.pid), true)

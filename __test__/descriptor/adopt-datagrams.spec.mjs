@@ -28,7 +28,10 @@ async function next(socket) {
 }
 
 for (const [name, [address, family]] of Object.entries(LOCAL)) {
-  test(`H8: ${name} becomes a dgram.Socket that is bound: datagrams arrive and are sent`, NODE, async (t) => {
+  test(`${name} becomes a dgram.Socket that is bound: datagrams arrive and are sent`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const handles = made(t, name).slice(0, 2)
     const [a, b] = handles.map((handle) => adopted(t, handle))
     for (const handle of handles) assert.throws(() => handle.fd, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
@@ -48,7 +51,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
     }
   })
 
-  test(`H8: ${name}: what came before is still there`, NODE, async (t) => {
+  test(`${name}: what came before is still there`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = made(t, name)
     const sender = adopted(t, a)
     await new Promise((resolve) => sender.send('sent before', portOf(b), address, resolve))
@@ -56,7 +59,10 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
     assert.equal((await next(adopted(t, b))).text, 'sent before')
   })
 
-  test(`H8: ${name}: one that is connected receives from its peer, and sends to it`, NODE, async (t) => {
+  test(`${name}: one that is connected receives from its peer, and sends to it`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const [a, b] = made(t, name)
       .slice(2)
       .map((handle) => adopted(t, handle))
@@ -72,7 +78,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
   })
 }
 
-test('H8: to close it closes the descriptor', NODE, async (t) => {
+test('to close it closes the descriptor', { contract: 'H8', ...NODE }, async (t) => {
   const [handle] = made(t, 'udp4')
   const { fd } = handle
   const socket = adopted(t, handle)
@@ -81,7 +87,10 @@ test('H8: to close it closes the descriptor', NODE, async (t) => {
   assert.equal(isOpen(fd), false)
 })
 
-test('H8: one that has the number of standard input is bound as before, receives and sends', NODE, async () => {
+test('one that has the number of standard input is bound as before, receives and sends', {
+  contract: 'H8',
+  ...NODE,
+}, async () => {
   const { code, stdout, stderr } = await runScript(fixture('descriptor/adopt-zero.mjs'))
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(reports(stdout), [

@@ -24,7 +24,10 @@ function terminal(context) {
 }
 
 for (const end of ['reads', 'both']) {
-  test(`H8: a terminal that is open to ${end} becomes a tty.ReadStream, and what is typed arrives`, NODE, async (t) => {
+  test(`a terminal that is open to ${end} becomes a tty.ReadStream, and what is typed arrives`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const { [end]: handle, user } = terminal(t)
     const stream = adopted(t, handle)
     assert.ok(stream instanceof tty.ReadStream)
@@ -41,7 +44,10 @@ for (const end of ['reads', 'both']) {
   })
 }
 
-test('H8: one that is open to write becomes a tty.WriteStream, and what is written is shown', NODE, async (t) => {
+test('one that is open to write becomes a tty.WriteStream, and what is written is shown', {
+  contract: 'H8',
+  ...NODE,
+}, async (t) => {
   const { writes, shows } = terminal(t)
   const stream = adopted(t, writes)
   assert.ok(stream instanceof tty.WriteStream)
@@ -51,7 +57,7 @@ test('H8: one that is open to write becomes a tty.WriteStream, and what is writt
   await shows('written\r\n')
 })
 
-test('H8: what was typed before is still there', NODE, async (t) => {
+test('what was typed before is still there', { contract: 'H8', ...NODE }, async (t) => {
   const { reads, user, shows } = terminal(t)
   user.write('typed before\n')
   // The terminal echoes what it has.
@@ -62,7 +68,10 @@ test('H8: what was typed before is still there', NODE, async (t) => {
 })
 
 for (const end of ['both', 'reads', 'writes']) {
-  test(`H8: to destroy the stream of one that is open to ${end} closes the descriptor`, NODE, async (t) => {
+  test(`to destroy the stream of one that is open to ${end} closes the descriptor`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const { [end]: handle } = terminal(t)
     const { fd } = handle
     const stream = adopted(t, handle)

@@ -25,7 +25,10 @@ const isOver = (socket) => socket.destroyed || once(socket, 'close')
 // ── Servers ──
 
 for (const [name, [address, family]] of Object.entries(LOCAL)) {
-  test(`H8: a listening ${family} socket becomes a net.Server that listens, and serves`, NODE, async (t) => {
+  test(`a listening ${family} socket becomes a net.Server that listens, and serves`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const [handle] = made(t, name)
     const server = adopted(t, handle)
     assert.ok(server instanceof net.Server)
@@ -41,7 +44,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
   })
 }
 
-test('H8: so does a listening Unix socket; to close it leaves the path alone', NODE, async (t) => {
+test('so does a listening Unix socket; to close it leaves the path alone', { contract: 'H8', ...NODE }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   const { ino } = fs.lstatSync(file)
@@ -57,7 +60,7 @@ test('H8: so does a listening Unix socket; to close it leaves the path alone', N
   await assert.rejects(ask(file), { code: 'ECONNREFUSED' })
 })
 
-test('H8: also one that somebody else has bound, to an abstract name', NODE, async (t) => {
+test('also one that somebody else has bound, to an abstract name', { contract: 'H8', ...NODE }, async (t) => {
   const [handle] = made(t, 'unix')
   const name = nameOf(handle)
   const server = adopted(t, handle)
@@ -73,7 +76,7 @@ function nameOf({ fd }) {
   return lines.map((line) => line.split(/ +/)).find((line) => line[6] === inode)[7]
 }
 
-test('H8: who has connected before is served, too', NODE, async (t) => {
+test('who has connected before is served, too', { contract: 'H8', ...NODE }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   const waiting = Array.from({ length: 5 }, () => net.connect(file))
@@ -83,7 +86,10 @@ test('H8: who has connected before is served, too', NODE, async (t) => {
   assert.deepEqual(await Promise.all(waiting.map(textOf)), Array(5).fill('served'))
 })
 
-test('H8: two servers of one socket: each serves, and the other goes on when one closes', NODE, async (t) => {
+test('two servers of one socket: each serves, and the other goes on when one closes', {
+  contract: 'H8',
+  ...NODE,
+}, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const first = listenUnix(file)
   const [one, other] = [handleOf(t, first.fd), first].map((handle) => adopted(t, handle))
@@ -103,7 +109,10 @@ const CONNECTIONS = {
 }
 
 for (const [name, connect] of Object.entries(CONNECTIONS)) {
-  test(`H8: ${name}: a connection becomes a net.Socket: data flows both ways, and so does the end`, NODE, async (t) => {
+  test(`${name}: a connection becomes a net.Socket: data flows both ways, and so does the end`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const handles = connect(t)
     const [a, b] = handles.map((handle) => adopted(t, handle))
     for (const socket of [a, b]) {
@@ -126,7 +135,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
     await Promise.all([isOver(a), isOver(b)])
   })
 
-  test(`H8: ${name}: of what was sent before nothing is lost, the end neither`, NODE, async (t) => {
+  test(`${name}: of what was sent before nothing is lost, the end neither`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = connect(t)
     fs.writeSync(a.fd, 'sent before')
     assert.match(b.kind, /-socket$/)
@@ -136,7 +145,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
     await isOver(socket)
   })
 
-  test(`H8: ${name}: to destroy it closes the descriptor`, NODE, async (t) => {
+  test(`${name}: to destroy it closes the descriptor`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = connect(t)
     const { fd } = a
     const socket = adopted(t, a)
@@ -148,7 +157,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
   })
 }
 
-test('H8: of a TCP connection the addresses are known', NODE, (t) => {
+test('of a TCP connection the addresses are known', { contract: 'H8', ...NODE }, (t) => {
   const [listener, client, accepted] = made(t, 'tcp4')
   const { port } = adopted(t, listener).address()
   const [a, b] = [client, accepted].map((handle) => adopted(t, handle))
@@ -159,7 +168,10 @@ test('H8: of a TCP connection the addresses are known', NODE, (t) => {
 // ── Pipes ──
 
 for (const name of ['pipe', 'fifo']) {
-  test(`H8: ${name}: each end becomes a net.Socket that is readable or writable, as its end is`, NODE, async (t) => {
+  test(`${name}: each end becomes a net.Socket that is readable or writable, as its end is`, {
+    contract: 'H8',
+    ...NODE,
+  }, async (t) => {
     const [reads, writes] = made(t, name).slice(0, 2)
     const [reader, writer] = [reads, writes].map((handle) => adopted(t, handle))
     const used = ({ readable, writable }) => ({ readable, writable })
@@ -173,7 +185,7 @@ for (const name of ['pipe', 'fifo']) {
   })
 }
 
-test('H8: much goes through a pipe, and then the end', NODE, async (t) => {
+test('much goes through a pipe, and then the end', { contract: 'H8', ...NODE }, async (t) => {
   const [reader, writer] = made(t, 'pipe').map((handle) => adopted(t, handle))
   const much = 'Through the pipe. '.repeat(50_000)
   writer.end(much)
@@ -181,7 +193,7 @@ test('H8: much goes through a pipe, and then the end', NODE, async (t) => {
   await Promise.all([isOver(reader), isOver(writer)])
 })
 
-test('H8: what was written to a pipe before is read, and then the end', NODE, async (t) => {
+test('what was written to a pipe before is read, and then the end', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes] = made(t, 'pipe')
   fs.writeSync(writes.fd, 'written before')
   assert.equal(reads.kind, 'pipe')
@@ -191,7 +203,7 @@ test('H8: what was written to a pipe before is read, and then the end', NODE, as
   await isOver(reader)
 })
 
-test('H8: who writes to a pipe that nobody reads any more hears EPIPE', NODE, async (t) => {
+test('who writes to a pipe that nobody reads any more hears EPIPE', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes] = made(t, 'pipe')
   const writer = adopted(t, writes)
   reads.close()
@@ -201,7 +213,7 @@ test('H8: who writes to a pipe that nobody reads any more hears EPIPE', NODE, as
   await isOver(writer)
 })
 
-test('H8: a FIFO that is open both ways is readable and writable', NODE, async (t) => {
+test('a FIFO that is open both ways is readable and writable', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes, both] = made(t, 'fifo')
   reads.close()
   writes.close()
@@ -223,34 +235,33 @@ const FOREIGN = {
 }
 
 for (const [kind, open] of Object.entries(FOREIGN)) {
-  test(
-    `H8: for kind '${kind}' adopt() is a TypeError that says what to do with \`fd\`; the handle is as before`,
-    NODE,
-    (t) => {
-      const handle = open(t)
-      const { fd } = handle
-      for (let i = 0; i < 2; i++) {
-        assert.throws(() => handle.adopt(), {
-          name: 'TypeError',
-          code: 'ERR_PROCNATIVE_NOT_ADOPTABLE',
-          message: new RegExp(`'?${kind}'?.*\\bfd\\b`, 's'),
-        })
-      }
-      assert.deepEqual([handle.fd, handle.kind, isOpen(fd)], [fd, kind, true])
-      handle.close()
-      assert.equal(isOpen(fd), false)
-    },
-  )
+  test(`for kind '${kind}' adopt() is a TypeError that says what to do with \`fd\`; the handle is as before`, {
+    contract: 'H8',
+    ...NODE,
+  }, (t) => {
+    const handle = open(t)
+    const { fd } = handle
+    for (let i = 0; i < 2; i++) {
+      assert.throws(() => handle.adopt(), {
+        name: 'TypeError',
+        code: 'ERR_PROCNATIVE_NOT_ADOPTABLE',
+        message: new RegExp(`'?${kind}'?.*\\bfd\\b`, 's'),
+      })
+    }
+    assert.deepEqual([handle.fd, handle.kind, isOpen(fd)], [fd, kind, true])
+    handle.close()
+    assert.equal(isOpen(fd), false)
+  })
 }
 
-test('H8: what waits to be read there is still there', NODE, (t) => {
+test('what waits to be read there is still there', { contract: 'H8', ...NODE }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   sendFds(a, Buffer.from('waiting'))
   assert.throws(() => b.adopt(), { code: 'ERR_PROCNATIVE_NOT_ADOPTABLE' })
   assert.equal(recvFds(b).data.toString(), 'waiting')
 })
 
-test('H8: in Bun and Deno adopt() is ERR_PROCNATIVE_RUNTIME', needs('Bun or Deno', !isNode), (t) => {
+test('in Bun and Deno adopt() is ERR_PROCNATIVE_RUNTIME', { contract: 'H8', ...needs('Bun or Deno', !isNode) }, (t) => {
   const [a, b] = pair(t)
   const { fd } = a
   assert.throws(() => a.adopt(), { code: 'ERR_PROCNATIVE_RUNTIME' })
@@ -261,7 +272,10 @@ test('H8: in Bun and Deno adopt() is ERR_PROCNATIVE_RUNTIME', needs('Bun or Deno
 
 // ── Worker threads ──
 
-test('H8: adopt() works in a worker thread, whose end closes what it has adopted', NODE, async (t) => {
+test('adopt() works in a worker thread, whose end closes what it has adopted', {
+  contract: 'H8',
+  ...NODE,
+}, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const script = `
     const { listenUnix } = require(${JSON.stringify(`${root}index.js`)})

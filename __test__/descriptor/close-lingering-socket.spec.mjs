@@ -16,7 +16,7 @@ function isAtOnce(work) {
   assert.ok(took < LINGER / 2, `${took} s`)
 }
 
-test('H5: to close the handle of a socket that lingers does not wait for that', async (t) => {
+test('to close the handle of a socket that lingers does not wait for that', { contract: 'H5' }, async (t) => {
   const { end, told } = peer(t, 'channel-lingers.py', [LINGER, 1])
   await told('sent')
   const [{ handles }] = await messages(t, end, 1)
@@ -24,7 +24,7 @@ test('H5: to close the handle of a socket that lingers does not wait for that', 
   isAtOnce(() => handles[0].close())
 })
 
-test('H12: nor does recvFds() wait, which closes what is more than `maxFds`', async (t) => {
+test('nor does recvFds() wait, which closes what is more than `maxFds`', { contract: 'H12' }, async (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => ours.close())
   const { told } = program(t, 'channel-lingers.py', [LINGER, 1], { stdio: [theirs.fd] })

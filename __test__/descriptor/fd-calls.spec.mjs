@@ -36,7 +36,9 @@ for (const [type, kind] of [
   ['seqpacket', 'unix-seqpacket'],
   ['dgram', 'unix-dgram'],
 ]) {
-  test(`H12: socketpair(${type ?? ''}) is two sockets of that type, connected both ways, close-on-exec`, (t) => {
+  test(`socketpair(${type ?? ''}) is two sockets of that type, connected both ways, close-on-exec`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     assert.ok(a instanceof Handle && b instanceof Handle)
     assert.deepEqual([a.kind, b.kind, a.name, b.name], [kind, kind, null, null])
@@ -53,7 +55,9 @@ for (const [type, kind] of [
   })
 }
 
-test('H12: where there are no descriptors left, and where there is one, socketpair() is EMFILE and leaves none', async () => {
+test('where there are no descriptors left, and where there is one, socketpair() is EMFILE and leaves none', {
+  contract: 'H12',
+}, async () => {
   assert.deepEqual(await atTheLimit('socketpair'), [
     { free: 0, code: 'EMFILE', syscall: 'socketpair', left: 0 },
     { free: 1, code: 'EMFILE', syscall: 'socketpair', left: 0 },
@@ -63,7 +67,7 @@ test('H12: where there are no descriptors left, and where there is one, socketpa
 
 // ── dup() ──
 
-test('H12: dup() is another descriptor of the same description, close-on-exec', (t) => {
+test('dup() is another descriptor of the same description, close-on-exec', { contract: 'H12' }, (t) => {
   const fd = open(t)
   setCloseOnExec(fd, false)
   const other = owned(t, dup(fd))
@@ -72,25 +76,25 @@ test('H12: dup() is another descriptor of the same description, close-on-exec', 
   assert.deepEqual([isCloseOnExec(fd), isCloseOnExec(other)], [false, true])
 })
 
-test('H12: it shares the position with the first, which an open of the same file would not', (t) => {
+test('it shares the position with the first, which an open of the same file would not', { contract: 'H12' }, (t) => {
   const fd = open(t, import.meta.filename)
   const other = owned(t, dup(fd))
   fs.readSync(fd, Buffer.alloc(10))
   assert.equal(positionOf(other), 10)
 })
 
-test('H12: dup() of what is closed is EBADF', () => {
+test('dup() of what is closed is EBADF', { contract: 'H12' }, () => {
   for (const fd of [closedNumber(), NOBODY]) assert.throws(() => dup(fd), EBADF)
 })
 
-test('H12: where there are no descriptors left, dup() is EMFILE', async () => {
+test('where there are no descriptors left, dup() is EMFILE', { contract: 'H12' }, async () => {
   const [none, one] = await atTheLimit('dup')
   assert.deepEqual([none.code, none.left, one], ['EMFILE', 0, { free: 1, value: 1, left: 0 }])
 })
 
 // ── dup2() ──
 
-test('H12: dup2() makes one number what another is; not close-on-exec, whatever it was', (t) => {
+test('dup2() makes one number what another is; not close-on-exec, whatever it was', { contract: 'H12' }, (t) => {
   const from = open(t)
   for (const before of [true, false]) {
     const to = open(t, '/dev/null')
@@ -101,7 +105,7 @@ test('H12: dup2() makes one number what another is; not close-on-exec, whatever 
   }
 })
 
-test('H12: it closes what was there: a socket’s peer reads the end', (t) => {
+test('it closes what was there: a socket’s peer reads the end', { contract: 'H12' }, (t) => {
   const from = open(t)
   const [a, b] = socketpair()
   t.after(() => a.close())
@@ -111,7 +115,7 @@ test('H12: it closes what was there: a socket’s peer reads the end', (t) => {
   assert.equal(recvFds(a), null)
 })
 
-test('H12: it opens a number that was closed', (t) => {
+test('it opens a number that was closed', { contract: 'H12' }, (t) => {
   const from = open(t)
   // Above all that could be opened meanwhile.
   const to = 300
@@ -121,14 +125,14 @@ test('H12: it opens a number that was closed', (t) => {
   assert.equal(inodeOf(to), inodeOf(from))
 })
 
-test('H12: onto itself it does nothing, to close-on-exec neither', (t) => {
+test('onto itself it does nothing, to close-on-exec neither', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
   dup2(fd, fd)
   assert.deepEqual([inodeOf(fd), flagsOf(fd)], [inode, flags])
 })
 
-test('H12: what is not open, or past the limit, is EBADF, and the other stays what it was', (t) => {
+test('what is not open, or past the limit, is EBADF, and the other stays what it was', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
   for (const closed of [closedNumber(), NOBODY]) {
@@ -141,7 +145,7 @@ test('H12: what is not open, or past the limit, is EBADF, and the other stays wh
 
 // ── setCloseOnExec() ──
 
-test('H12: setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', (t) => {
+test('setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const flags = flagsOf(fd)
   for (const enabled of [false, false, true, true]) {
@@ -151,7 +155,7 @@ test('H12: setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', (t) =
   assert.equal(flagsOf(fd), flags)
 })
 
-test('H12: of what is closed it is EBADF', () => {
+test('of what is closed it is EBADF', { contract: 'H12' }, () => {
   for (const fd of [closedNumber(), NOBODY]) {
     for (const enabled of [true, false]) assert.throws(() => setCloseOnExec(fd, enabled), EBADF)
   }
@@ -159,7 +163,7 @@ test('H12: of what is closed it is EBADF', () => {
 
 // ── openFds() ──
 
-test('H12: openFds() is what is open, in ascending order, without what it looked by', (t) => {
+test('openFds() is what is open, in ascending order, without what it looked by', { contract: 'H12' }, (t) => {
   const from = open(t)
   const [a, b] = pair(t)
   // Where numbers in order are not in the order of their digits.
@@ -177,7 +181,7 @@ test('H12: openFds() is what is open, in ascending order, without what it looked
   assert.deepEqual(openFds(), listed)
 })
 
-test('H12: of thousands, too', (t) => {
+test('of thousands, too', { contract: 'H12' }, (t) => {
   const from = open(t)
   const before = openFds()
   const many = Array.from({ length: 3000 }, () => dup(from))
@@ -188,7 +192,7 @@ test('H12: of thousands, too', (t) => {
   )
 })
 
-test('H12: where there are no descriptors left, openFds() is EMFILE', async () => {
+test('where there are no descriptors left, openFds() is EMFILE', { contract: 'H12' }, async () => {
   const [none, one] = await atTheLimit('openFds')
   assert.deepEqual([none.code, none.left, one.code, one.left], ['EMFILE', 0, undefined, 0])
 })

@@ -72,7 +72,10 @@ async function eachServes(all, where) {
   await assert.rejects(ask(where), { code: 'ECONNREFUSED' })
 }
 
-test('H9: a master hands its server to four workers and closes its own; each of them serves', onlyNode, async (t) => {
+test('a master hands its server to four workers and closes its own; each of them serves', {
+  contract: 'H9',
+  ...onlyNode,
+}, async (t) => {
   const { server, port } = await listening(t)
   const all = workers(t, 4)
   await Promise.all(all.map((one) => hand(one, 'server', server)))
@@ -80,7 +83,7 @@ test('H9: a master hands its server to four workers and closes its own; each of 
   await eachServes(all, { port })
 })
 
-test('H9: the same in one turn, as in the tutorials: forked, sent, closed', onlyNode, async (t) => {
+test('the same in one turn, as in the tutorials: forked, sent, closed', { contract: 'H9', ...onlyNode }, async (t) => {
   const { server, port } = await listening(t)
   const all = workers(t, 4)
   for (const { child } of all) child.handles.send('server', server)
@@ -89,7 +92,7 @@ test('H9: the same in one turn, as in the tutorials: forked, sent, closed', only
   await eachServes(all, { port })
 })
 
-test('H9: a master ends as soon as it has handed over; its orphans serve', onlyNode, async (t) => {
+test('a master ends as soon as it has handed over; its orphans serve', { contract: 'H9', ...onlyNode }, async (t) => {
   const { pid: master, code, stdout, stderr } = await runScript(fixture('descriptor/hand-out-master.mjs'), [4])
   assert.equal(code, 0, stderr)
   const [{ port, pids }] = reports(stdout)
@@ -111,27 +114,26 @@ test('H9: a master ends as soon as it has handed over; its orphans serve', onlyN
 })
 
 for (const pauseOnConnect of [false, true]) {
-  test(
-    `H9: connections are dealt out, and released without a FIN${pauseOnConnect ? ', paused' : ''}`,
-    onlyNode,
-    async (t) => {
-      const all = workers(t, 4)
-      const sent = []
-      const server = net.createServer({ pauseOnConnect }, (socket) => {
-        sent.push(sendHandle(all[sent.length % all.length].child, 'connection', socket))
-        socket.destroy()
-      })
-      server.listen(0)
-      t.after(() => server.close())
+  test(`connections are dealt out, and released without a FIN${pauseOnConnect ? ', paused' : ''}`, {
+    contract: 'H9',
+    ...onlyNode,
+  }, async (t) => {
+    const all = workers(t, 4)
+    const sent = []
+    const server = net.createServer({ pauseOnConnect }, (socket) => {
+      sent.push(sendHandle(all[sent.length % all.length].child, 'connection', socket))
+      socket.destroy()
+    })
+    server.listen(0)
+    t.after(() => server.close())
 
-      const clients = Array.from({ length: 200 }, () => new Client(server.address().port))
-      await until(() => sent.length === clients.length, 'all are accepted')
-      await Promise.all(sent)
-      const pids = await Promise.all(clients.map((client) => client.visit()))
-      for (const { child } of all) assert.equal(pids.filter((pid) => pid === child.pid).length, 50)
-      assert.equal(await new Promise((resolve) => server.getConnections((_, count) => resolve(count))), 0)
-    },
-  )
+    const clients = Array.from({ length: 200 }, () => new Client(server.address().port))
+    await until(() => sent.length === clients.length, 'all are accepted')
+    await Promise.all(sent)
+    const pids = await Promise.all(clients.map((client) => client.visit()))
+    for (const { child } of all) assert.equal(pids.filter((pid) => pid === child.pid).length, 50)
+    assert.equal(await new Promise((resolve) => server.getConnections((_, count) => resolve(count))), 0)
+  })
 }
 
 class Client {
@@ -167,7 +169,7 @@ class Client {
   }
 }
 
-test('H9: a socket of UDP is handed over', onlyNode, async (t) => {
+test('a socket of UDP is handed over', { contract: 'H9', ...onlyNode }, async (t) => {
   const [one] = workers(t, 1)
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
@@ -182,27 +184,29 @@ test('H9: a socket of UDP is handed over', onlyNode, async (t) => {
   assert.equal(answer.toString(), `I am worker, pid: ${one.child.pid}`)
 })
 
-test(
-  'H9: a Unix server of listenUnix() is handed over; a worker that closes it leaves its path',
-  onlyNode,
-  async (t) => {
-    const socketPath = path.join(temporary(t), 'socket')
-    const handle = listenUnix(socketPath)
-    const { ino } = fs.lstatSync(socketPath)
-    const all = workers(t, 2)
-    await Promise.all(all.map((one) => hand(one, 'server', handle)))
-    handle.close()
+test('a Unix server of listenUnix() is handed over; a worker that closes it leaves its path', {
+  contract: 'H9',
+  ...onlyNode,
+}, async (t) => {
+  const socketPath = path.join(temporary(t), 'socket')
+  const handle = listenUnix(socketPath)
+  const { ino } = fs.lstatSync(socketPath)
+  const all = workers(t, 2)
+  await Promise.all(all.map((one) => hand(one, 'server', handle)))
+  handle.close()
 
-    const [first, second] = all
-    await hand(first, 'close')
-    assert.equal((await ask({ socketPath })).pid, second.child.pid)
-    await hand(second, 'close')
-    assert.equal(fs.lstatSync(socketPath).ino, ino)
-    await assert.rejects(ask({ socketPath }), { code: 'ECONNREFUSED' })
-  },
-)
+  const [first, second] = all
+  await hand(first, 'close')
+  assert.equal((await ask({ socketPath })).pid, second.child.pid)
+  await hand(second, 'close')
+  assert.equal(fs.lstatSync(socketPath).ino, ino)
+  await assert.rejects(ask({ socketPath }), { code: 'ECONNREFUSED' })
+})
 
-test('H9: a worker in Python, too, accepts on the server it is handed, beside one of Node.js', onlyNode, async (t) => {
+test('a worker in Python, too, accepts on the server it is handed, beside one of Node.js', {
+  contract: 'H9',
+  ...onlyNode,
+}, async (t) => {
   const { server, port } = await listening(t)
   const { channel, child, ended } = peer(t, ['hand-out-worker.py'])
   const said = []

@@ -23,48 +23,56 @@ async function play(context, scene) {
   return { told, stderr }
 }
 
-test('H5: a handle that is collected unclaimed closes its descriptor, with one warning', async (t) => {
+test('a handle that is collected unclaimed closes its descriptor, with one warning', { contract: 'H5' }, async (t) => {
   const { told, stderr } = await play(t, 'unclaimed')
   assert.deepEqual(told, { warnings: [CODE] })
   // For whoever has no listener.
   assert.match(stderr, new RegExp(CODE))
 })
 
-test('H5: one that was not received stays open: it may be in use by its number', EXACT, async (t) => {
+test('one that was not received stays open: it may be in use by its number', {
+  contract: 'H5',
+  ...EXACT,
+}, async (t) => {
   const { told } = await play(t, 'listening')
   assert.deepEqual(told, { warnings: [], open: true })
 })
 
-test('H5: after close() it does nothing: who has its number by then keeps it', EXACT, async (t) => {
+test('after close() it does nothing: who has its number by then keeps it', { contract: 'H5', ...EXACT }, async (t) => {
   const { told, stderr } = await play(t, 'closed')
   assert.deepEqual(told, { warnings: [], same: true, open: true }, stderr)
 })
 
-test('H5: after take() it does nothing: the descriptor is whose it was given to', EXACT, async (t) => {
+test('after take() it does nothing: the descriptor is whose it was given to', {
+  contract: 'H5',
+  ...EXACT,
+}, async (t) => {
   const { told } = await play(t, 'taken')
   assert.deepEqual(told, { warnings: [], open: 10 })
 })
 
-test(
-  'H5: after adopt() it does nothing: the server serves, and the sockets are connected',
-  needs('Node.js', isNode),
-  async (t) => {
-    const { told } = await play(t, 'adopted')
-    assert.deepEqual(told, { warnings: [], answer: 'served', heard: 'said' })
-  },
-)
+test('after adopt() it does nothing: the server serves, and the sockets are connected', {
+  contract: 'H5',
+  ...needs('Node.js', isNode),
+}, async (t) => {
+  const { told } = await play(t, 'adopted')
+  assert.deepEqual(told, { warnings: [], answer: 'served', heard: 'said' })
+})
 
-test('H5: of handles that came with one message none is closed while one is kept', EXACT, async (t) => {
+test('of handles that came with one message none is closed while one is kept', {
+  contract: 'H5',
+  ...EXACT,
+}, async (t) => {
   const { told } = await play(t, 'one kept')
   assert.deepEqual(told, { warnings: [], open: 3, kept: true })
 })
 
-test('H5: they are closed when the last of them is collected', EXACT, async (t) => {
+test('they are closed when the last of them is collected', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'the last')
   assert.deepEqual(told, { warnings: [CODE], before: 3 })
 })
 
-test('H5: one that was taken stays open then, and the others are closed', async (t) => {
+test('one that was taken stays open then, and the others are closed', { contract: 'H5' }, async (t) => {
   const { told } = await play(t, 'one taken')
   assert.deepEqual(told, { warnings: [CODE], open: true })
 })
@@ -74,7 +82,7 @@ test('Handle: the collector closes no number of another file', EXACT, async (t) 
   assert.deepEqual(told, { warnings: Array(2).fill('PROCNATIVE_HANDLE_LOST'), isReused: true, isOpen: true })
 })
 
-test('H5: where each was taken or closed there is no warning', EXACT, async (t) => {
+test('where each was taken or closed there is no warning', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'all claimed')
   assert.deepEqual(told, { warnings: [], open: 2 })
 })

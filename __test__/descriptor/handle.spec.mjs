@@ -51,7 +51,9 @@ const MADE = {
 }
 
 for (const [name, expected] of Object.entries(MADE)) {
-  test(`H8: of what Python opens as '${name}', the kind is told, and nothing is changed by that`, (t) => {
+  test(`of what Python opens as '${name}', the kind is told, and nothing is changed by that`, {
+    contract: 'H8',
+  }, (t) => {
     const handles = made(t, name)
     const state = () => handles.map(({ fd }) => [fd, flagsOf(fd), positionOf(fd), inodeOf(fd)])
     const before = state()
@@ -61,11 +63,11 @@ for (const [name, expected] of Object.entries(MADE)) {
   })
 }
 
-test("H8: a raw socket is of kind 'other'", needs('root', isRoot), (t) => {
+test("a raw socket is of kind 'other'", { contract: 'H8', ...needs('root', isRoot) }, (t) => {
   assert.deepEqual(kinds(made(t, 'raw')), ['other'])
 })
 
-test('H8: the kinds of files, directories and character devices', (t) => {
+test('the kinds of files, directories and character devices', { contract: 'H8' }, (t) => {
   const directory = temporary(t)
   const file = path.join(directory, 'file')
   for (const [where, flags, kind] of [
@@ -97,11 +99,11 @@ const block = fs
   .map(({ name }) => `/dev/${name}`)
   .find(isReadable)
 
-test('H8: the kind of block devices', needs('a block device that can be opened', block), (t) => {
+test('the kind of block devices', { contract: 'H8', ...needs('a block device that can be opened', block) }, (t) => {
   assert.equal(opened(t, block).kind, 'block-device')
 })
 
-test('H8: to ask what it is takes no byte of what waits to be read', (t) => {
+test('to ask what it is takes no byte of what waits to be read', { contract: 'H8' }, (t) => {
   for (const type of ['stream', 'seqpacket', 'dgram']) {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('waiting'), [a])
@@ -112,7 +114,7 @@ test('H8: to ask what it is takes no byte of what waits to be read', (t) => {
   }
 })
 
-test('H8: the kind is asked of the kernel each time: what is put in its place is told', (t) => {
+test('the kind is asked of the kernel each time: what is put in its place is told', { contract: 'H8' }, (t) => {
   const [handle] = pair(t)
   assert.equal(handle.kind, 'unix-socket')
   dup2(made(t, 'pipe')[0].fd, handle.fd)
@@ -121,19 +123,19 @@ test('H8: the kind is asked of the kernel each time: what is put in its place is
 
 // ── Ownership ──
 
-test('H5: a handle is made by procnative only', () => {
+test('a handle is made by procnative only', { contract: 'H5' }, () => {
   assert.throws(() => new Handle(), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
   assert.throws(() => new Handle(0), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
 })
 
-test('H5: `name` is null where there was none, and stays when the descriptor is gone', (t) => {
+test('`name` is null where there was none, and stays when the descriptor is gone', { contract: 'H5' }, (t) => {
   const [handle] = pair(t)
   assert.equal(handle.name, null)
   handle.close()
   assert.equal(handle.name, null)
 })
 
-test('H5: `fd` is the same each time, open and close-on-exec', (t) => {
+test('`fd` is the same each time, open and close-on-exec', { contract: 'H5' }, (t) => {
   for (const handle of [
     ...pair(t),
     ...made(t, 'pipe'),
@@ -153,7 +155,7 @@ const ENDS = {
   'Symbol.dispose': (handle) => handle[Symbol.dispose](),
 }
 for (const [how, end] of Object.entries(ENDS)) {
-  test(`H5: ${how} closes the descriptor, once`, (t) => {
+  test(`${how} closes the descriptor, once`, { contract: 'H5' }, (t) => {
     const [handle, other] = pair(t)
     const { fd } = handle
     const zero = fs.openSync('/dev/zero')
@@ -172,7 +174,7 @@ for (const [how, end] of Object.entries(ENDS)) {
   })
 }
 
-test('H5: take() gives the descriptor away: it stays open, whatever is done with the handle', (t) => {
+test('take() gives the descriptor away: it stays open, whatever is done with the handle', { contract: 'H5' }, (t) => {
   const [handle] = pair(t)
   const { fd } = handle
   const inode = inodeOf(fd)
@@ -190,7 +192,7 @@ const USES = {
   'take()': (handle) => handle.take(),
 }
 for (const [use, attempt] of Object.entries(USES)) {
-  test(`H5: ${use} is ERR_PROCNATIVE_HANDLE_CLOSED after close(), Symbol.dispose and take()`, (t) => {
+  test(`${use} is ERR_PROCNATIVE_HANDLE_CLOSED after close(), Symbol.dispose and take()`, { contract: 'H5' }, (t) => {
     const [one, two, three] = made(t, 'tcp4')
     one.close()
     two[Symbol.dispose]()
@@ -205,7 +207,9 @@ for (const [use, attempt] of Object.entries(USES)) {
 
 const ENDINGS = { 'ends by itself': () => {}, 'is terminated': (worker) => worker.terminate() }
 for (const [how, end] of Object.entries(ENDINGS)) {
-  test(`H5: the handles of a worker thread are closed when it ${how}; what it took stays open`, async (t) => {
+  test(`the handles of a worker thread are closed when it ${how}; what it took stays open`, {
+    contract: 'H5',
+  }, async (t) => {
     const script = `
       const { listenUnix, recvFds, sendFds, socketpair } = require(${JSON.stringify(`${root}index.js`)})
       const [a, b] = socketpair()

@@ -12,6 +12,7 @@ import { markedBy, register } from './runner.mjs'
 import { until } from './until.mjs'
 
 const MARK = 'PROCNATIVE_TEST'
+const WANTED_LINE = process.env.PROCNATIVE_CONTRACT
 process.env[MARK] = markedBy(MARK)
 
 // libuv keeps /dev/null open from its first stream on. Standard output is a stream, unless it is a file.
@@ -57,10 +58,14 @@ function killDescendants() {
   }
 }
 
-/** A test that must leave nothing behind, once what it gave to `after` has been done. */
+/**
+ * Registers a test that must leave nothing behind after its cleanups. `contract`: the lines of docs/contract.md that the test
+ * shows, separated by spaces; `npm test -- --contract LINE` selects tests by them.
+ */
 export function test(title, ...rest) {
   const body = rest.pop()
-  const [options = {}] = rest
+  const [{ contract = '', ...options } = {}] = rest
+  if (WANTED_LINE && !contract.split(' ').includes(WANTED_LINE)) return
   register(title, { timeout: 120_000, ...options }, async (context) => {
     // A test that hangs fails, and what it waits for is ended, so that the others have their turn.
     context.signal.addEventListener('abort', killDescendants)

@@ -56,13 +56,13 @@ function works(binary, args, project, env) {
   assert.equal(exitCode, 7)
 }
 
-test('I2: what an install finds has no compiler', () => {
+test('what an install finds has no compiler', { contract: 'I2' }, () => {
   assert.deepEqual(fs.readdirSync(bin).sort(), ['node', 'sh'])
 })
 
 for (const [name, manager] of Object.entries(MANAGERS)) {
   const { reason } = wanted(() => install(manager.package))
-  describe(`I2: ${name}`, { skip: reason }, () => {
+  describe(`install: ${name}`, { skip: reason }, () => {
     let project
 
     test('installs the tarball, with --ignore-scripts and without a compiler', () => {
@@ -124,7 +124,8 @@ node -e 'fs.mkdirSync("target/release", { recursive: true }); fs.copyFileSync(pr
 
 const npm = wanted(() => install(MANAGERS['npm 11'].package))
 
-test('I2: without a binary, the sentence that require() says names a command that builds it', {
+test('without a binary, the sentence that require() says names a command that builds it', {
+  contract: 'I2',
   skip: npm.reason,
 }, () => {
   const manager = MANAGERS['npm 11']
@@ -155,7 +156,7 @@ for (const [name, command] of Object.entries({
   '@arethetypeswrong/cli@0.18': ['@arethetypeswrong/cli/dist/index.js'],
 })) {
   const { value, reason } = wanted(() => install(name))
-  test(`I3: ${name.split('@').slice(0, -1).join('@')} finds nothing`, { skip: reason }, () => {
+  test(`${name.split('@').slice(0, -1).join('@')} finds nothing`, { contract: 'I3', skip: reason }, () => {
     const [script, ...options] = command
     const { status, stdout, stderr } = run(
       path.join(bin, 'node'),

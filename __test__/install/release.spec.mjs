@@ -60,7 +60,10 @@ function unpacked(tarball) {
 
 const GITHUB = { GITHUB_SERVER_URL: 'https://forge.example', GITHUB_REPOSITORY: 'owner/procnative' }
 
-test('I2: one tarball carries the binary for most machines, and names the packages of the others', { skip }, () => {
+test('one tarball carries the binary for most machines, and names the packages of the others', {
+  contract: 'I2',
+  skip,
+}, () => {
   const where = checkout('released', { [X64]: ours, [ARM64]: foreign })
   const { status, stderr } = release(where, { ...GITHUB, GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: `v${version}` })
   assert.equal(status, 0, stderr)
@@ -83,7 +86,7 @@ test('I2: one tarball carries the binary for most machines, and names the packag
   }
 })
 
-test('I2: a binary in a package of its own is found', { skip }, () => {
+test('a binary in a package of its own is found', { contract: 'I2', skip }, () => {
   // As on another machine: by the name that the package for this one would have.
   const where = fs.mkdtempSync(path.join(directory, 'project-'))
   const name = '@procnative/binding-linux-x64-gnu'
@@ -115,7 +118,7 @@ for (const [title, binaries, env, says] of [
     /is not that of version/,
   ],
 ]) {
-  test(`I2: ${title} is not published`, { skip }, () => {
+  test(`${title} is not published`, { contract: 'I2', skip }, () => {
     const where = checkout(title, binaries)
     const { status, stderr } = release(where, env)
     assert.equal(status, 1)

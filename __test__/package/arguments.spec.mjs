@@ -33,11 +33,11 @@ function complaint({ label, expected }, told) {
   return null
 }
 
-test('E2: what is exported is what index.d.ts declares', () => {
+test('what is exported is what index.d.ts declares', { contract: 'E2' }, () => {
   assert.deepEqual(Object.keys(procnative).sort(), exportedNames(file).sort())
 })
 
-test('E2: a declaration that these tests do not understand fails them', () => {
+test('a declaration that these tests do not understand fails them', { contract: 'E2' }, () => {
   for (const strange of [
     'export const a: number',
     'export function a(b: typeof c): void',
@@ -56,7 +56,9 @@ test('E2: a declaration that these tests do not understand fails them', () => {
   assert.throws(() => [...refusals('a', unknown.functions.a, unknown)], /'Strange' is not known/)
 })
 
-test('E2: every hostile value is tried where a number, a string, a boolean or an object is wanted', () => {
+test('every hostile value is tried where a number, a string, a boolean or an object is wanted', {
+  contract: 'E2',
+}, () => {
   const labels = (name) => [...refusals(name, file.functions[name], file)].map(({ label }) => label)
   const integers = Object.keys(VALUES).filter((shown) => shown !== 'undefined')
   assert.deepEqual(
@@ -81,8 +83,13 @@ test('E2: every hostile value is tried where a number, a string, a boolean or an
 for (const [name, signature] of Object.entries(callables(file))) {
   const calls = [...refusals(name, signature, file)]
   if (calls.length === 0) continue
+<<<<<<< HEAD
   test(`E2: ${name}() refuses ${calls.length} wrong calls and changes nothing`, async () => {
     const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true, env: oneArena() })
+=======
+  test(`${name}() refuses ${calls.length} wrong calls and changes nothing`, { contract: 'E2' }, async () => {
+    const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true })
+>>>>>>> aab6707 (Tag tests with the contract's lines instead of naming those in the titles)
     const told = reports(ended.stdout).filter(({ threw }) => threw !== undefined)
     const complaints = calls
       .map((call) =>
@@ -163,7 +170,7 @@ const BY_HAND = {
   ],
 }
 
-test('E2: an option is read once: what was checked is what is used', () => {
+test('an option is read once: what was checked is what is used', { contract: 'E2' }, () => {
   let times = 0
   const options = {
     get backlog() {
@@ -174,11 +181,13 @@ test('E2: an option is read once: what was checked is what is used', () => {
   assert.equal(times, 1)
 })
 
-test('E2: by hand: the code, the class and the words of a refusal', () => {
+test('by hand: the code, the class and the words of a refusal', { contract: 'E2' }, () => {
   for (const [call, [make, expected]] of Object.entries(BY_HAND)) assert.throws(make, expected, call)
 })
 
-test('E2: a datagram socket that is not bound, and a file that was closed, have no descriptor', async (context) => {
+test('a datagram socket that is not bound, and a file that was closed, have no descriptor', {
+  contract: 'E2',
+}, async (context) => {
   const datagram = dgram.createSocket('udp4')
   context.after(() => datagram.close())
   const closed = await fs.promises.open(root)
@@ -191,7 +200,7 @@ test('E2: a datagram socket that is not bound, and a file that was closed, have 
   }
 })
 
-test('E2: of a wrong type is said what Node says of it', () => {
+test('of a wrong type is said what Node says of it', { contract: 'E2' }, () => {
   const thrown = (call) => {
     try {
       return call()
@@ -208,7 +217,7 @@ test('E2: of a wrong type is said what Node says of it', () => {
   }
 })
 
-test('E2: the largest pid and descriptor are asked of the kernel', () => {
+test('the largest pid and descriptor are asked of the kernel', { contract: 'E2' }, () => {
   assert.throws(() => getsid(NOBODY), { code: 'ESRCH' })
   assert.throws(() => tcgetpgrp(NOBODY), { code: 'EBADF' })
 })

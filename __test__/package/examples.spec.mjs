@@ -12,7 +12,7 @@ import { until } from '../helpers/until.mjs'
 
 const demo = path.join(root, 'examples/http-daemon/demo.js')
 
-test('I1: the demo starts, shows, asks and stops a daemon, and ends with 0', async () => {
+test('the demo starts, shows, asks and stops a daemon, and ends with 0', { contract: 'I1' }, async () => {
   const { code, stdout, stderr } = await run(process.execPath, [demo]).ended
   assert.equal(code, 0, stdout + stderr)
   assert.doesNotMatch(stdout, /✖/)
@@ -45,7 +45,9 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
   }
 })
 
-test('D25: examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', async () => {
+test('examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', {
+  contract: 'D25',
+}, async () => {
   const program = path.join(root, 'examples/zero-downtime/main.js')
   const { code, stdout, stderr } = await run(process.execPath, [program]).ended
   assert.equal(code, 0, stdout + stderr)
@@ -55,7 +57,7 @@ test('D25: examples/zero-downtime: 20 reloads under load, not one failed request
   assert.doesNotMatch(stdout, /✖/)
 })
 
-test('I1: the demo ends with 1 when something is off', async () => {
+test('the demo ends with 1 when something is off', { contract: 'I1' }, async () => {
   const env = { ...process.env, NODE_OPTIONS: `--require ${fixture('package/refuse-to-listen.cjs')}` }
   const { code, stdout } = await run(process.execPath, [demo], { env }).ended
   assert.equal(code, 1)

@@ -97,8 +97,13 @@ const TITLES = {
 }
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
+<<<<<<< HEAD
   test(`E3: ${TITLES[group]}: an error, and nothing has changed`, async () => {
     const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
+=======
+  test(`${TITLES[group]}: an error, and nothing has changed`, { contract: 'E3' }, async () => {
+    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true })
+>>>>>>> aab6707 (Tag tests with the contract's lines instead of naming those in the titles)
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], lines.at(-1)?.label)
     const told = lines.filter(({ threw }) => threw !== undefined)
@@ -114,7 +119,9 @@ for (const [group, expected] of Object.entries(EXPECTED)) {
 const DEADLY = ['exitNow', 'close', 'openChannel', 'openListener']
 const functions = Object.keys(binding).filter((one) => typeof binding[one] === 'function' && !DEADLY.includes(one))
 for (const name of functions) {
-  test(`E3: the native ${name}() takes anything that JavaScript can pass without ending the process`, async () => {
+  test(`the native ${name}() takes anything that JavaScript can pass without ending the process`, {
+    contract: 'E3',
+  }, async () => {
     const ended = await runScript(fixture('package/arguments-binding.mjs'), [name], { detached: true, timeout: 60_000 })
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal], [0, null], `${lines.at(-1)?.call} ${ended.stderr}`)
@@ -126,7 +133,7 @@ for (const name of functions) {
   })
 }
 
-test('E3: a link to a launcher is released once, whatever it is told', async () => {
+test('a link to a launcher is released once, whatever it is told', { contract: 'E3' }, async () => {
   const program = [process.execPath, ...scriptCommand(fixture('package/arguments-link.mjs'))]
   const ended = await run('python3', [fixture('package/arguments-link.py'), ...program]).ended
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
@@ -137,7 +144,7 @@ test('E3: a link to a launcher is released once, whatever it is told', async () 
   ])
 })
 
-test('E3: a system call that fails at the end of the stack is an error', async () => {
+test('a system call that fails at the end of the stack is an error', { contract: 'E3' }, async () => {
   const ended = await runScript(fixture('package/hostile-depth.mjs'))
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const [{ outcomes, ...rest }] = reports(ended.stdout)

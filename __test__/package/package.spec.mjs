@@ -24,13 +24,15 @@ const sources = (directory, end) =>
     .filter((name) => name.endsWith(end))
     .map((name) => path.join(directory, name))
 
-test('E4: every code in lib/core/errors.js is a heading of docs/errors.md, and every such heading is a code', () => {
+test('every code in lib/core/errors.js is a heading of docs/errors.md, and every such heading is a code', {
+  contract: 'E4',
+}, () => {
   const headings = read('docs/errors.md').match(/^#+\s.*$/gm) ?? []
   const explained = headings.flatMap((heading) => heading.match(CODE) ?? [])
   assert.deepEqual(explained.toSorted(), codes(read('lib/core/errors.js')))
 })
 
-test('E4: no code is used or declared that lib/core/errors.js does not have', () => {
+test('no code is used or declared that lib/core/errors.js does not have', { contract: 'E4' }, () => {
   const known = codes(read('lib/core/errors.js'))
   assert.ok(known.length > 0)
   for (const name of ['index.d.ts', ...sources('lib', '.js'), ...sources('src', '.rs')]) {
@@ -39,7 +41,9 @@ test('E4: no code is used or declared that lib/core/errors.js does not have', ()
   }
 })
 
-test('E5: loading the package starts no thread, opens no descriptor and installs no signal handler', async () => {
+test('loading the package starts no thread, opens no descriptor and installs no signal handler', {
+  contract: 'E5',
+}, async () => {
   const { stdout, stderr, code } = await runScript(fixture('package/arguments-require.cjs'))
   assert.equal(code, 0, stderr)
   const { before, after } = JSON.parse(stdout)
@@ -47,7 +51,7 @@ test('E5: loading the package starts no thread, opens no descriptor and installs
   assert.deepEqual(after, before)
 })
 
-test('E5: every name can be imported, and is what require() gives', () => {
+test('every name can be imported, and is what require() gives', { contract: 'E5' }, () => {
   // Newer versions of Node add the last.
   const { default: whole, 'module.exports': _, ...named } = namespace
   assert.equal(whole, procnative)
@@ -55,7 +59,7 @@ test('E5: every name can be imported, and is what require() gives', () => {
   for (const [name, value] of Object.entries(named)) assert.equal(value, procnative[name], name)
 })
 
-test('E5: every function works without its module, on any `this`', async () => {
+test('every function works without its module, on any `this`', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/arguments-this.mjs'), ['functions'], { detached: true })
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
@@ -63,7 +67,7 @@ test('E5: every function works without its module, on any `this`', async () => {
   for (const { label, attached, detached } of told) assert.deepEqual(detached, attached, label)
 })
 
-test('E5: no member of a class can be called on what is none of it', async () => {
+test('no member of a class can be called on what is none of it', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/arguments-this.mjs'), ['classes'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
@@ -72,7 +76,7 @@ test('E5: no member of a class can be called on what is none of it', async () =>
   assert.deepEqual(wrong, [])
 })
 
-test('E5: classes have the members that index.d.ts declares, and nobody else makes instances', () => {
+test('classes have the members that index.d.ts declares, and nobody else makes instances', { contract: 'E5' }, () => {
   for (const [name, { bases, members }] of Object.entries(file.classes)) {
     const key = (declared) => (declared.startsWith('[Symbol.') ? Symbol[declared.slice(8, -1)] : declared)
     // EventEmitter's methods are declared again for their events. The method for console.log() is not public.
@@ -91,7 +95,7 @@ test('E5: classes have the members that index.d.ts declares, and nobody else mak
   }
 })
 
-test('E5: a handle under a proxy is no handle; one that was taken closes nothing', async () => {
+test('a handle under a proxy is no handle; one that was taken closes nothing', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/arguments-this.mjs'), ['handle'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = Object.fromEntries(

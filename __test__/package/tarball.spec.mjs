@@ -21,7 +21,7 @@ const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--
 const [{ files, size, unpackedSize }] = Object.values(JSON.parse(output))
 const names = files.map((file) => file.path)
 
-test('I2: the tarball has the binary, and what it takes to build one', () => {
+test('the tarball has the binary, and what it takes to build one', { contract: 'I2' }, () => {
   const binaries = files.filter((file) => file.path.endsWith('.node'))
   assert.equal(binaries.length, 1, names.join(' '))
   assert.match(binaries[0].path, /^procnative\.linux-[a-z0-9]+-[a-z]+\.node$/)
@@ -30,7 +30,7 @@ test('I2: the tarball has the binary, and what it takes to build one', () => {
   }
 })
 
-test('I2: the tarball has every file that the package loads or declares, and none of the tests', () => {
+test('the tarball has every file that the package loads or declares, and none of the tests', { contract: 'I2' }, () => {
   const { main, types } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
   const entries = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
   const lib = entries.filter((name) => name.endsWith('.js')).map((name) => `lib/${name}`)
@@ -39,14 +39,14 @@ test('I2: the tarball has every file that the package loads or declares, and non
   assert.deepEqual(strange, [])
 })
 
-test('I2: no page in the tarball leads to a file that is not in it', () => {
+test('no page in the tarball leads to a file that is not in it', { contract: 'I2' }, () => {
   for (const name of names.filter((name) => name.endsWith('.md'))) {
     const targets = linksOf(fs.readFileSync(path.join(root, name), 'utf8'))
     for (const target of targets) assert.ok(names.includes(path.join(path.dirname(name), target)), `${name}: ${target}`)
   }
 })
 
-test('I2: the package has no script that package managers run, or block, at install', () => {
+test('the package has no script that package managers run, or block, at install', { contract: 'I2' }, () => {
   const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
   // `prepare` too: npm takes it for one where the package was installed from a tarball.
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.equal(scripts[name], undefined, name)
@@ -54,7 +54,7 @@ test('I2: the package has no script that package managers run, or block, at inst
   assert.ok(!names.includes('binding.gyp'))
 })
 
-test('I2: the tarball stays within its budget', () => {
+test('the tarball stays within its budget', { contract: 'I2' }, () => {
   const binary = files.find((file) => file.path.endsWith('.node')).size
   assert.ok(binary <= BUDGET.binary, `the binary has ${binary} bytes`)
   assert.ok(size <= BUDGET.packed, `packed, it has ${size} bytes`)

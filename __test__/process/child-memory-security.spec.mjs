@@ -13,34 +13,33 @@ import { until } from '../helpers/until.mjs'
 
 const suidDumpable = () => fs.readFileSync('/proc/sys/fs/suid_dumpable', 'utf8').trim()
 
-test(
-  'D4: the user that a child becomes can’t look into the memory that it shares until its exec',
-  needs(
+test('the user that a child becomes can’t look into the memory that it shares until its exec', {
+  contract: 'D4',
+  ...needs(
     'root, setpriv, strace, and fs.suid_dumpable other than 1',
     isRoot && hasProgram('setpriv') && hasProgram('strace') && suidDumpable() !== '1',
   ),
-  async (t) => {
-    const directory = temporary(t)
-    const log = path.join(directory, 'log')
-    // Asked for by the child only, when it has changed its user.
-    const held = ['-e', 'trace=getppid', '-e', 'inject=getppid:delay_enter=3000000']
-    const options = JSON.stringify({ stdout: log, user: NOBODY, group: NOBODY })
-    const { child, ended } = run('strace', [
-      ...['-f', '-qq', '-o', path.join(directory, 'trace'), ...held],
-      ...[process.execPath, fixture('daemon.cjs'), options, 'stay'],
-    ])
-    t.after(() => ended)
-    const look = async (pid) => (await hostile(t, 'process/security-looks.py', [pid]).told('looked')).looked
-    // strace's child is the launcher, whose child is the middle process, whose child is held.
-    const launcherOf = (pid) => stat(stat(pid)?.ppid)?.ppid
-    const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid
-    const pid = await until(() => allPids().find(isHeld), 'the child is another user')
-    assert.deepEqual(await look(pid), { mem: 'EACCES', process_vm_readv: 'EPERM' })
-    assert.equal(fs.existsSync(log) && fs.readFileSync(log, 'utf8'), '', 'it is held yet')
-    // Into what is its own, it can.
-    await until(() => firstLine(log), 'the daemon runs')
-    const { facts } = factsFrom(t, log)
-    assert.equal(facts.pid, pid)
-    assert.deepEqual(await look(pid), { mem: null, process_vm_readv: 'EFAULT' })
-  },
-)
+}, async (t) => {
+  const directory = temporary(t)
+  const log = path.join(directory, 'log')
+  // Asked for by the child only, when it has changed its user.
+  const held = ['-e', 'trace=getppid', '-e', 'inject=getppid:delay_enter=3000000']
+  const options = JSON.stringify({ stdout: log, user: NOBODY, group: NOBODY })
+  const { child, ended } = run('strace', [
+    ...['-f', '-qq', '-o', path.join(directory, 'trace'), ...held],
+    ...[process.execPath, fixture('daemon.cjs'), options, 'stay'],
+  ])
+  t.after(() => ended)
+  const look = async (pid) => (await hostile(t, 'process/security-looks.py', [pid]).told('looked')).looked
+  // strace's child is the launcher, whose child is the middle process, whose child is held.
+  const launcherOf = (pid) => stat(stat(pid)?.ppid)?.ppid
+  const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid
+  const pid = await until(() => allPids().find(isHeld), 'the child is another user')
+  assert.deepEqual(await look(pid), { mem: 'EACCES', process_vm_readv: 'EPERM' })
+  assert.equal(fs.existsSync(log) && fs.readFileSync(log, 'utf8'), '', 'it is held yet')
+  // Into what is its own, it can.
+  await until(() => firstLine(log), 'the daemon runs')
+  const { facts } = factsFrom(t, log)
+  assert.equal(facts.pid, pid)
+  assert.deepEqual(await look(pid), { mem: null, process_vm_readv: 'EFAULT' })
+})

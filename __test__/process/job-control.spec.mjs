@@ -61,7 +61,9 @@ async function hasHeardNothing(caller) {
 
 // ── A shell's jobs ──
 
-test('P3: with `processGroup: 0` and `foreground` the child has the terminal before it runs', async (t) => {
+test('with `processGroup: 0` and `foreground` the child has the terminal before it runs', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, start, foreground } = await shellOnTerminal(t)
   const script = 'import os; os._exit(0 if os.tcgetpgrp(0) == os.getpgrp() == os.getpid() != os.getsid(0) else 1)'
   for (let round = 0; round < 20; round++) {
@@ -70,7 +72,9 @@ test('P3: with `processGroup: 0` and `foreground` the child has the terminal bef
   }
 })
 
-test('P3: Ctrl-C reaches the child in the foreground, and not the caller; waitpid() tells so', async (t) => {
+test('Ctrl-C reaches the child in the foreground, and not the caller; waitpid() tells so', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, fd, start, foreground, type } = await shellOnTerminal(t)
   await shell.call('catch', 'SIGINT')
   const pid = await start(shell, 'sleep', ['1000'], foreground)
@@ -84,7 +88,9 @@ test('P3: Ctrl-C reaches the child in the foreground, and not the caller; waitpi
   await shell.told({ caught: 'SIGINT' })
 })
 
-test('P3: Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the foreground', async (t) => {
+test('Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the foreground', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, fd, job, foreground, type } = await shellOnTerminal(t)
   for (const signal of ['SIGINT', 'SIGTSTP', 'SIGTTOU', 'SIGTTIN']) await shell.call('catch', signal)
   const child = await job('job', foreground)
@@ -112,7 +118,9 @@ test('P3: Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in t
   await hasHeardNothing(shell)
 })
 
-test('P3: children that join a group by `processGroup` are one job: Ctrl-C reaches all of them', async (t) => {
+test('children that join a group by `processGroup` are one job: Ctrl-C reaches all of them', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, start, foreground, type } = await shellOnTerminal(t)
   await shell.call('catch', 'SIGINT')
   const first = await start(shell, 'sleep', ['1000'], foreground)
@@ -123,7 +131,9 @@ test('P3: children that join a group by `processGroup` are one job: Ctrl-C reach
   await hasHeardNothing(shell)
 })
 
-test('P3: a child in a group of its own without `foreground` is in the background: Ctrl-C is the caller’s', async (t) => {
+test('a child in a group of its own without `foreground` is in the background: Ctrl-C is the caller’s', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, fd, job, type } = await shellOnTerminal(t)
   const child = await job('job', { processGroup: 0 })
   for (const one of [shell, child]) await one.call('catch', 'SIGINT')
@@ -133,7 +143,9 @@ test('P3: a child in a group of its own without `foreground` is in the backgroun
   await hasHeardNothing(child)
 })
 
-test('P3: a job in the background that reads is stopped by SIGTTIN, and reads once it is in the foreground', async (t) => {
+test('a job in the background that reads is stopped by SIGTTIN, and reads once it is in the foreground', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, fd, start, type } = await shellOnTerminal(t)
   const file = path.join(temporary(t), 'read')
   fs.writeFileSync(file, '')
@@ -148,7 +160,9 @@ test('P3: a job in the background that reads is stopped by SIGTTIN, and reads on
   assert.equal(fs.readFileSync(file, 'utf8'), 'hello')
 })
 
-test('P3: `foreground` works from the background: SIGTTOU stops neither the child nor the caller', async (t) => {
+test('`foreground` works from the background: SIGTTOU stops neither the child nor the caller', {
+  contract: 'P3',
+}, async (t) => {
   const { shell, fd, start, innerShell } = await shellOnTerminal(t)
   // A group with a parent in the session: SIGTTOU would stop its members.
   const inner = await innerShell('inner', { processGroup: 0 })
@@ -162,7 +176,7 @@ test('P3: `foreground` works from the background: SIGTTOU stops neither the chil
   assert.equal(await shell.call('waitpid', inner.pid, { nohang: true, untraced: true }), null)
 })
 
-test('P3: `foreground` alone has the caller’s own group in the foreground', async (t) => {
+test('`foreground` alone has the caller’s own group in the foreground', { contract: 'P3' }, async (t) => {
   const { shell, fd, start, innerShell } = await shellOnTerminal(t)
   const inner = await innerShell('inner', { processGroup: 0 })
   const own = await inner.call('open', '/dev/tty')
@@ -175,7 +189,7 @@ for (const [what, file, options] of [
   ['the program', '/no such', {}],
   ['the directory', 'true', { cwd: '/no such' }],
 ]) {
-  test(`P2, E3: where ${what} is not there, the terminal’s foreground stays what it was`, async (t) => {
+  test(`where ${what} is not there, the terminal’s foreground stays what it was`, { contract: 'P2 E3' }, async (t) => {
     const { shell, fd, foreground, type } = await shellOnTerminal(t)
     await shell.call('catch', 'SIGINT')
     await assert.rejects(shell.call('job', file, [], { ...foreground, ...options }), { code: 'ENOENT' })
@@ -199,7 +213,9 @@ for (const [what, options] of [
   ['with `session`', { session: true }],
   ['by itself', {}],
 ]) {
-  test(`P3: controllingTerminal, ${what}, gives the child’s session its terminal: /dev/tty opens`, async (t) => {
+  test(`controllingTerminal, ${what}, gives the child’s session its terminal: /dev/tty opens`, {
+    contract: 'P3',
+  }, async (t) => {
     const { name, fd } = await pty(t)
     const before = controllingTerminal()
     const own = await child(t, { ...options, controllingTerminal: fd })
@@ -218,7 +234,9 @@ for (const [what, file, options, code] of [
   ['the program may not be run', '/etc/passwd', {}, 'EACCES'],
   ['the directory is not there', 'true', { cwd: '/no such' }, 'ENOENT'],
 ]) {
-  test(`P2, E3: where ${what}, the terminal that the child was to have is nobody’s again, and not hung up`, async (t) => {
+  test(`where ${what}, the terminal that the child was to have is nobody’s again, and not hung up`, {
+    contract: 'P2 E3',
+  }, async (t) => {
     const { fd } = await pty(t)
     for (let i = 0; i < 20; i++) {
       const refused = facts(refusal(file, [], { stdio: 'ignore', controllingTerminal: fd, ...options }))
@@ -230,27 +248,29 @@ for (const [what, file, options, code] of [
   })
 }
 
-test('P3: `session` alone has no terminal: /dev/tty gives ENXIO', async (t) => {
+test('`session` alone has no terminal: /dev/tty gives ENXIO', { contract: 'P3' }, async (t) => {
   const own = await child(t, { session: true })
   assert.equal(await own.call('controllingTerminal'), null)
   await assert.rejects(own.call('open', '/dev/tty'), { code: 'ENXIO' })
 })
 
-test('P3: Ctrl-C at the terminal that a child was given ends the child', async (t) => {
+test('Ctrl-C at the terminal that a child was given ends the child', { contract: 'P3' }, async (t) => {
   const { fd, type } = await pty(t)
   const sleeper = started(t, 'sleep', ['1000'], { controllingTerminal: fd, foreground: fd, stdio: [fd, fd, fd] })
   type(CTRL_C)
   assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGINT'))
 })
 
-test('P3: the end of the terminal that a child was given is the end of the child', async (t) => {
+test('the end of the terminal that a child was given is the end of the child', { contract: 'P3' }, async (t) => {
   const { fd, hangUp } = await pty(t)
   const sleeper = started(t, 'sleep', ['1000'], { session: true, controllingTerminal: fd })
   hangUp()
   assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGHUP'))
 })
 
-test('P2: what is no terminal, is another session’s, or is closed, is the error of ioctl or tcsetpgrp', async (t) => {
+test('what is no terminal, is another session’s, or is closed, is the error of ioctl or tcsetpgrp', {
+  contract: 'P2',
+}, async (t) => {
   const { fd } = await pty(t)
   const owner = started(t, 'sleep', ['1000'], { controllingTerminal: fd })
   const file = fs.openSync('/dev/null')

@@ -19,7 +19,10 @@ const AS_INIT = ['unshare', '-pf', '--mount-proc']
 
 // ── What is reaped ──
 
-test('W6: an orphan is reaped, and the listener told its pid, exit code and usage', NODE, async (t) => {
+test('an orphan is reaped, and the listener told its pid, exit code and usage', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exit 7')
@@ -30,7 +33,10 @@ test('W6: an orphan is reaped, and the listener told its pid, exit code and usag
 })
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
-  test(`W6: an orphan that was killed by ${signal} is reaped, and the listener told so`, NODE, async (t) => {
+  test(`an orphan that was killed by ${signal} is reaped, and the listener told so`, {
+    contract: 'W6',
+    ...NODE,
+  }, async (t) => {
     const reaper = await Reaper.start(t)
     await reaper.call('reap', 'a')
     const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -41,7 +47,10 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
   })
 }
 
-test('W6: an orphan that stops and goes on is told of at its end, and not before', NODE, async (t) => {
+test('an orphan that stops and goes on is told of at its end, and not before', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -52,20 +61,23 @@ test('W6: an orphan that stops and goes on is told of at its end, and not before
   await reaper.told({ heard: 'a', pid, state: 'exited', exitCode: 7 })
 })
 
-test('W6: an orphan that was a zombie before the call is reaped', NODE, async (t) => {
+test('an orphan that was a zombie before the call is reaped', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 3')
   await reaper.call('reap', 'a')
   await reaper.told({ heard: 'a', pid, exitCode: 3 })
 })
 
-test('W6: without a listener, orphans are reaped all the same', NODE, async (t) => {
+test('without a listener, orphans are reaped all the same', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reapSilently')
   await reaper.inState(await reaper.call('orphan', 'exit 3'), null)
 })
 
-test('W6: a daemon of spawnDaemon() whose parent is the caller is reaped, and told of once', NODE, async (t) => {
+test('a daemon of spawnDaemon() whose parent is the caller is reaped, and told of once', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const { pid } = await reaper.call('spawnDaemon', 'sleep', ['1000'])
@@ -75,7 +87,10 @@ test('W6: a daemon of spawnDaemon() whose parent is the caller is reaped, and to
   assert.equal(reaper.all({ pid }).length, 1)
 })
 
-test('W6: a child that a terminated worker thread has left is reaped when it dies', NODE, async (t) => {
+test('a child that a terminated worker thread has left is reaped when it dies', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('worker', 'exec sleep 1000')
@@ -85,8 +100,8 @@ test('W6: a child that a terminated worker thread has left is reaped when it die
 })
 
 for (const when of ['before', 'after']) {
-  const title = `W6: a zombie that a terminated worker thread, started ${when} the call, has left is reaped`
-  test(title, NODE, async (t) => {
+  const title = `a zombie that a terminated worker thread, started ${when} the call, has left is reaped`
+  test(title, { contract: 'W6', ...NODE }, async (t) => {
     const reaper = await Reaper.start(t)
     if (when === 'after') await reaper.call('reap', 'a')
     const pid = await reaper.call('worker', 'exit 7')
@@ -104,7 +119,7 @@ for (const when of ['before', 'after']) {
 
 // ── What is left alone ──
 
-test('W6: a zombie of spawn() is left to who waits for it', NODE, async (t) => {
+test('a zombie of spawn() is left to who waits for it', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pids = []
@@ -116,26 +131,25 @@ test('W6: a zombie of spawn() is left to who waits for it', NODE, async (t) => {
   for (const pid of pids) assert.deepEqual(reaper.all({ pid }), [])
 })
 
-test(
-  'W6: a child of child_process that the runtime is late to wait for is left to it',
-  needs('Node.js, strace', isNode && hasProgram('strace')),
-  async (t) => {
-    // libuv is told, once, that the child has not ended yet.
-    const deceive = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=wait4', '-e', 'inject=wait4:retval=0:when=1']
-    const reaper = await Reaper.start(t, deceive)
-    await reaper.call('reap', 'a')
-    const pid = await reaper.call('child', 'exit 5')
-    await reaper.inState(pid, 'Z')
-    // Five times as long as others have.
-    await reaper.call('pass', 100)
-    assert.equal(await reaper.call('state', pid), 'Z')
-    await reaper.anotherReaped('a')
-    await reaper.told({ ended: pid, code: 5 })
-    assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
-  },
-)
+test('a child of child_process that the runtime is late to wait for is left to it', {
+  contract: 'W6',
+  ...needs('Node.js, strace', isNode && hasProgram('strace')),
+}, async (t) => {
+  // libuv is told, once, that the child has not ended yet.
+  const deceive = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=wait4', '-e', 'inject=wait4:retval=0:when=1']
+  const reaper = await Reaper.start(t, deceive)
+  await reaper.call('reap', 'a')
+  const pid = await reaper.call('child', 'exit 5')
+  await reaper.inState(pid, 'Z')
+  // Five times as long as others have.
+  await reaper.call('pass', 100)
+  assert.equal(await reaper.call('state', pid), 'Z')
+  await reaper.anotherReaped('a')
+  await reaper.told({ ended: pid, code: 5 })
+  assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
+})
 
-test('W6: for 20 ms, a zombie is left to who waits for it without our knowing', NODE, async (t) => {
+test('for 20 ms, a zombie is left to who waits for it without our knowing', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -146,7 +160,10 @@ test('W6: for 20 ms, a zombie is left to who waits for it without our knowing', 
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('W6: the zombie of a worker thread that does not wait for it is left to that thread', NODE, async (t) => {
+test('the zombie of a worker thread that does not wait for it is left to that thread', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('worker', 'exit 7')
@@ -155,7 +172,10 @@ test('W6: the zombie of a worker thread that does not wait for it is left to tha
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
-test('W6: what protect() was told of is not reaped, and is when it was waited for by hand', NODE, async (t) => {
+test('what protect() was told of is not reaped, and is when it was waited for by hand', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -170,7 +190,7 @@ test('W6: what protect() was told of is not reaped, and is when it was waited fo
   assert.deepEqual(reaper.all({ pid }), [])
 })
 
-test('W6: what was protected before reapOrphans() was called is not reaped', NODE, async (t) => {
+test('what was protected before reapOrphans() was called is not reaped', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 7')
   await reaper.call('protect', pid)
@@ -179,24 +199,26 @@ test('W6: what was protected before reapOrphans() was called is not reaped', NOD
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
-test(
-  'W6: what was protected may be a process that one may not signal any more',
-  needs('Node.js and root', isNode && isRoot),
-  async (t) => {
-    const reaper = await Reaper.start(t)
-    const pid = await reaper.call('child', 'exec sleep 1000')
-    t.after(() => end(pid))
-    await reaper.call('protect', pid)
-    await reaper.call('become', 65534)
-    await reaper.call('protect', reaper.pid)
-    await reaper.call('reap', 'a')
-    await reaper.anotherReaped('a')
-    process.kill(pid, 'SIGKILL')
-    await until(() => reaper.all({ ended: pid }).length > 0)
-  },
-)
+test('what was protected may be a process that one may not signal any more', {
+  contract: 'W6',
+  ...needs('Node.js and root', isNode && isRoot),
+}, async (t) => {
+  const reaper = await Reaper.start(t)
+  const pid = await reaper.call('child', 'exec sleep 1000')
+  t.after(() => end(pid))
+  await reaper.call('protect', pid)
+  await reaper.call('become', 65534)
+  await reaper.call('protect', reaper.pid)
+  await reaper.call('reap', 'a')
+  await reaper.anotherReaped('a')
+  process.kill(pid, 'SIGKILL')
+  await until(() => reaper.all({ ended: pid }).length > 0)
+})
 
-test('W3, W6: an orphan that wait() observes is reaped, and both hear how it ended', NODE, async (t) => {
+test('an orphan that wait() observes is reaped, and both hear how it ended', {
+  contract: 'W3 W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -246,7 +268,7 @@ const HISTORIES = {
 }
 
 for (const [history, make] of Object.entries(HISTORIES)) {
-  test(`W6: an orphan whose pid ${history} is reaped`, NAMESPACE, async (t) => {
+  test(`an orphan whose pid ${history} is reaped`, { contract: 'W6', ...NAMESPACE }, async (t) => {
     const reaper = await Reaper.start(t, AS_INIT)
     await reaper.call('reap', 'a')
     const pid = await make(reaper)
@@ -258,7 +280,10 @@ for (const [history, make] of Object.entries(HISTORIES)) {
 
 // ── Listeners, and the end ──
 
-test('W6: stop() ends it: an orphan stays a zombie, until reapOrphans() is called again', NODE, async (t) => {
+test('stop() ends it: an orphan stays a zombie, until reapOrphans() is called again', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   const handlers = await reaper.call('signalHandlers')
   await reaper.call('reap', 'a')
@@ -277,7 +302,7 @@ test('W6: stop() ends it: an orphan stays a zombie, until reapOrphans() is calle
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('W6: of an orphan that is a zombie when stop() is called, nobody is told', NODE, async (t) => {
+test('of an orphan that is a zombie when stop() is called, nobody is told', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 7')
   await reaper.call('reapAndStop', 'a')
@@ -287,7 +312,10 @@ test('W6: of an orphan that is a zombie when stop() is called, nobody is told', 
   assert.deepEqual(reaper.all({ heard: 'a' }), [])
 })
 
-test('W6: two listeners hear of each orphan, and one still does when the other is stopped', NODE, async (t) => {
+test('two listeners hear of each orphan, and one still does when the other is stopped', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   await reaper.call('reap', 'b')
@@ -300,7 +328,10 @@ test('W6: two listeners hear of each orphan, and one still does when the other i
   assert.deepEqual(tellings.toSorted(), [`a ${first}`, `b ${first}`, `b ${second}`])
 })
 
-test('W6: a listener that throws does not end the reaping, and its errors are uncaught ones', NODE, async (t) => {
+test('a listener that throws does not end the reaping, and its errors are uncaught ones', {
+  contract: 'W6',
+  ...NODE,
+}, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a', 'thrown by a')
   await reaper.call('reap', 'b')
@@ -314,7 +345,7 @@ test('W6: a listener that throws does not end the reaping, and its errors are un
   await reaper.anotherReaped('b')
 })
 
-test('W6: it does not keep the event loop alive', NODE, async (t) => {
+test('it does not keep the event loop alive', { contract: 'W6', ...NODE }, async (t) => {
   const { code, stdout, stderr } = await runScript(fixture('process/orphans-idle.mjs'))
   const [pid] = reports(stdout)
   t.after(() => end(pid))
@@ -323,7 +354,7 @@ test('W6: it does not keep the event loop alive', NODE, async (t) => {
   process.kill(pid, 0)
 })
 
-test('W6, E3: an orphan that ends while no descriptor can be opened is reaped', NODE, async (t) => {
+test('an orphan that ends while no descriptor can be opened is reaped', { contract: 'W6 E3', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t, limitedTo(64))
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -333,43 +364,45 @@ test('W6, E3: an orphan that ends while no descriptor can be opened is reaped', 
   await reaper.call('relent')
 })
 
-test(
-  'W6: it takes nothing by -1 or by a group, and never blocks',
-  needs('Node.js, strace', isNode && hasProgram('strace')),
-  async (t) => {
-    const log = path.join(temporary(t), 'log')
-    const reaper = await Reaper.start(t, ['strace', '-f', '-qq', '-o', log, '-e', 'trace=waitid,wait4'])
-    await reaper.call('reap', 'a')
-    for (const code of [1, 2, 3]) {
-      const child = await reaper.call('child', `exit ${code}`)
-      await reaper.told({ ended: child, code })
-      await reaper.anotherReaped('a')
-    }
-    const lines = fs.readFileSync(log, 'utf8').split('\n')
-    const waits = lines.filter((line) => line.startsWith(`${reaper.pid} `) && /wait(id|4)\(/.test(line))
-    assert.ok(waits.length >= 6, waits.join('\n'))
-    const harmless = /waitid\((P_PID|P_PIDFD), [1-9]\d*, .*\bWNOHANG\b|waitid\(.*\bWNOHANG\b.*\bWNOWAIT\b/
-    // spawnSync(), which the reaper makes orphans by, waits for its own children by their pids.
-    const own = /wait4\([1-9]\d*, /
-    assert.deepEqual(
-      waits.filter((line) => !harmless.test(line) && !own.test(line)),
-      [],
-    )
-  },
-)
+test('it takes nothing by -1 or by a group, and never blocks', {
+  contract: 'W6',
+  ...needs('Node.js, strace', isNode && hasProgram('strace')),
+}, async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const reaper = await Reaper.start(t, ['strace', '-f', '-qq', '-o', log, '-e', 'trace=waitid,wait4'])
+  await reaper.call('reap', 'a')
+  for (const code of [1, 2, 3]) {
+    const child = await reaper.call('child', `exit ${code}`)
+    await reaper.told({ ended: child, code })
+    await reaper.anotherReaped('a')
+  }
+  const lines = fs.readFileSync(log, 'utf8').split('\n')
+  const waits = lines.filter((line) => line.startsWith(`${reaper.pid} `) && /wait(id|4)\(/.test(line))
+  assert.ok(waits.length >= 6, waits.join('\n'))
+  const harmless = /waitid\((P_PID|P_PIDFD), [1-9]\d*, .*\bWNOHANG\b|waitid\(.*\bWNOHANG\b.*\bWNOWAIT\b/
+  // spawnSync(), which the reaper makes orphans by, waits for its own children by their pids.
+  const own = /wait4\([1-9]\d*, /
+  assert.deepEqual(
+    waits.filter((line) => !harmless.test(line) && !own.test(line)),
+    [],
+  )
+})
 
 // ── Where ownership can't be known ──
 
-test('W6: off the main thread, both throw ERR_PROCNATIVE_WORKER_THREAD', NODE, async () => {
+test('off the main thread, both throw ERR_PROCNATIVE_WORKER_THREAD', { contract: 'W6', ...NODE }, async () => {
   const { stdout, stderr } = await runScript(fixture('process/orphans-refused.mjs'), ['worker'])
   assert.deepEqual(reports(stdout), [Array(2).fill('ERR_PROCNATIVE_WORKER_THREAD')], stderr)
 })
 
-test('W6: in Bun and Deno, reapOrphans() throws ERR_PROCNATIVE_RUNTIME', needs('Bun or Deno', !isNode), () => {
+test('in Bun and Deno, reapOrphans() throws ERR_PROCNATIVE_RUNTIME', {
+  contract: 'W6',
+  ...needs('Bun or Deno', !isNode),
+}, () => {
   assert.throws(() => reapOrphans(), { code: 'ERR_PROCNATIVE_RUNTIME' })
 })
 
-test('W6: where the kernel lists no children, reapOrphans() throws ENOENT', NAMESPACE, async () => {
+test('where the kernel lists no children, reapOrphans() throws ENOENT', { contract: 'W6', ...NAMESPACE }, async () => {
   const hide = ['--mount', 'sh', '-c', 'mount -t tmpfs none /proc/$$/task && exec "$@"', 'sh']
   const { stdout, stderr } = await run('unshare', [...hide, process.execPath, fixture('process/orphans-refused.mjs')])
     .ended
@@ -387,8 +420,8 @@ for (const [where, prefix] of [
   ['PID 1', AS_INIT],
   ['PID 1, with --kill-child', [...AS_INIT, '--kill-child']],
 ]) {
-  const title = `W6: ${where} with 500 children, 660 orphans, worker threads and stalls hears of each once, and rightly`
-  test(title, prefix.length > 0 ? NAMESPACE : NODE, async (t) => {
+  const title = `${where} with 500 children, 660 orphans, worker threads and stalls hears of each once, and rightly`
+  test(title, { contract: 'W6', ...(prefix.length > 0 ? NAMESPACE : NODE) }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const [program, ...args] = [...prefix, process.execPath, fixture('process/orphans-storm.mjs'), log]
     const { code, stdout, stderr } = await run(program, args).ended

@@ -49,7 +49,7 @@ async function killed(parent) {
   await parent.ended
 }
 
-test('P3: the child gets the signal of `parentDeathSignal` when its parent is killed', async (t) => {
+test('the child gets the signal of `parentDeathSignal` when its parent is killed', { contract: 'P3' }, async (t) => {
   const { child, kill } = await family(t, { parentDeathSignal: 'SIGUSR2' })
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTERM']) await child.call('catch', signal)
   assert.deepEqual(child.events, [])
@@ -60,7 +60,7 @@ test('P3: the child gets the signal of `parentDeathSignal` when its parent is ki
 })
 
 for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
-  test(`P3: a child that does not handle ${signal} dies of it when its parent is killed`, async (t) => {
+  test(`a child that does not handle ${signal} dies of it when its parent is killed`, { contract: 'P3' }, async (t) => {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: signal }])
     const child = await parent.told('child')
     assert.equal(isAlive(child), true)
@@ -69,7 +69,7 @@ for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
   })
 }
 
-test('P3: the child gets the signal when its parent ends by itself', async (t) => {
+test('the child gets the signal when its parent ends by itself', { contract: 'P3' }, async (t) => {
   const options = { stdio: 'ignore', parentDeathSignal: 'SIGTERM' }
   const parent = parentOf(t, ['sleep', ['1000'], options], { more: ['end'] })
   const child = await parent.told('child')
@@ -77,7 +77,7 @@ test('P3: the child gets the signal when its parent ends by itself', async (t) =
   await until(() => !isAlive(child), 'the child has died')
 })
 
-test('P3: without `parentDeathSignal`, the child outlives its parent', async (t) => {
+test('without `parentDeathSignal`, the child outlives its parent', { contract: 'P3' }, async (t) => {
   const { child, kill } = await family(t, {})
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) await child.call('catch', signal)
   await kill()
@@ -87,7 +87,7 @@ test('P3: without `parentDeathSignal`, the child outlives its parent', async (t)
   assert.deepEqual(child.events, [])
 })
 
-test('P3: `parentDeathSignal` holds in a session, a group and a directory of its own', async (t) => {
+test('`parentDeathSignal` holds in a session, a group and a directory of its own', { contract: 'P3' }, async (t) => {
   for (const options of [{ session: true }, { processGroup: 0 }, { cwd: '/', umask: 0 }]) {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: 'SIGTERM', ...options }])
     const child = await parent.told('child')
@@ -100,7 +100,7 @@ for (const [what, options] of [
   ['user', { user: 'nobody' }],
   ['group', { group: NOBODY }],
 ]) {
-  test(`P3: \`parentDeathSignal\` holds with another ${what}`, needs('root', isRoot), async (t) => {
+  test(`\`parentDeathSignal\` holds with another ${what}`, { contract: 'P3', ...needs('root', isRoot) }, async (t) => {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: 'SIGTERM', ...options }])
     const child = await parent.told('child')
     const ids = ['Uid', 'Gid'].map((field) => Number(status(child, field).split(/\s/)[0]))
@@ -110,35 +110,34 @@ for (const [what, options] of [
   })
 }
 
-test(
-  'S3, P3: where the parent dies before the signal is set, the child gets it all the same',
-  needs('strace', hasProgram('strace')),
-  async (t) => {
-    // The child is stopped on its way to the program, when it has its session: that comes before what the signal takes.
-    const directory = temporary(t)
-    const [log, begun] = ['log', 'begun'].map((name) => path.join(directory, name))
-    const hold = ['-e', 'trace=setsid,prctl,getppid', '-e', 'inject=setsid:signal=SIGSTOP:when=1']
-    const call = ['touch', [begun], { stdio: 'ignore', session: true, parentDeathSignal: 'SIGTERM' }]
-    const parent = parentOf(t, call, { prefix: ['strace', '-f', '-o', log, ...hold] })
-    const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '')
-    const [, stopped] = await until(() => lines().match(/^(\d+) +--- stopped by SIGSTOP/m), 'the child is held')
-    const child = Number(stopped)
-    t.after(() => end(child))
-    assert.doesNotMatch(lines(), new RegExp(`^${child} +prctl\\(PR_SET_PDEATHSIG`, 'm'))
+test('where the parent dies before the signal is set, the child gets it all the same', {
+  contract: 'S3 P3',
+  ...needs('strace', hasProgram('strace')),
+}, async (t) => {
+  // The child is stopped on its way to the program, when it has its session: that comes before what the signal takes.
+  const directory = temporary(t)
+  const [log, begun] = ['log', 'begun'].map((name) => path.join(directory, name))
+  const hold = ['-e', 'trace=setsid,prctl,getppid', '-e', 'inject=setsid:signal=SIGSTOP:when=1']
+  const call = ['touch', [begun], { stdio: 'ignore', session: true, parentDeathSignal: 'SIGTERM' }]
+  const parent = parentOf(t, call, { prefix: ['strace', '-f', '-o', log, ...hold] })
+  const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '')
+  const [, stopped] = await until(() => lines().match(/^(\d+) +--- stopped by SIGSTOP/m), 'the child is held')
+  const child = Number(stopped)
+  t.after(() => end(child))
+  assert.doesNotMatch(lines(), new RegExp(`^${child} +prctl\\(PR_SET_PDEATHSIG`, 'm'))
 
-    const pid = await parent.told('parent')
-    assert.equal(stat(child).ppid, pid)
-    process.kill(pid, 'SIGKILL')
-    await until(() => stat(child).ppid !== pid, 'the child has another parent')
-    process.kill(child, 'SIGCONT')
-    const [, how] = await until(
-      () => lines().match(new RegExp(`^${child} +\\+\\+\\+ (.+) \\+`, 'm')),
-      'the child has ended',
-    )
-    assert.equal(how, 'killed by SIGTERM')
-    assert.equal(fs.existsSync(begun), false)
-  },
-)
+  const pid = await parent.told('parent')
+  assert.equal(stat(child).ppid, pid)
+  process.kill(pid, 'SIGKILL')
+  await until(() => stat(child).ppid !== pid, 'the child has another parent')
+  process.kill(child, 'SIGCONT')
+  const [, how] = await until(
+    () => lines().match(new RegExp(`^${child} +\\+\\+\\+ (.+) \\+`, 'm')),
+    'the child has ended',
+  )
+  assert.equal(how, 'killed by SIGTERM')
+  assert.equal(fs.existsSync(begun), false)
+})
 
 /** The code that spawn() is refused by in a worker thread; it is to have changed nothing. */
 async function refusalInWorker(call) {
@@ -147,7 +146,9 @@ async function refusalInWorker(call) {
   return code
 }
 
-test('P3: off the main thread it is ERR_PROCNATIVE_WORKER_THREAD, and nothing is started', async (t) => {
+test('off the main thread it is ERR_PROCNATIVE_WORKER_THREAD, and nothing is started', {
+  contract: 'P3',
+}, async (t) => {
   const begun = path.join(temporary(t), 'begun')
   const before = children()
   for (const parentDeathSignal of ['SIGTERM', 'SIGKILL']) {

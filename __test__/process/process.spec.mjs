@@ -15,7 +15,7 @@ const NOBODY = 2 ** 31 - 1
 
 const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
 
-test('P4: child.wait() resolves as often as it is called, before and after the end', async (t) => {
+test('child.wait() resolves as often as it is called, before and after the end', { contract: 'P4' }, async (t) => {
   const child = shell(t, 'kill -STOP $$; exit 11')
   await until(() => stat(child.pid).state === 'T')
   const waits = Array.from({ length: 100 }, () => child.wait())
@@ -27,13 +27,13 @@ test('P4: child.wait() resolves as often as it is called, before and after the e
   for (let i = 0; i < 100; i++) assert.deepEqual(await child.wait(), first)
 })
 
-test('P4: one that has ended long before, is waited for by child.wait()', async (t) => {
+test('one that has ended long before, is waited for by child.wait()', { contract: 'P4' }, async (t) => {
   const child = shell(t, 'exit 12')
   await isZombie(child.pid)
   assert.deepEqual(told(await child.wait()), exited(child.pid, 12))
 })
 
-test('P3: kill() sends SIGTERM, or a signal by name or number', async (t) => {
+test('kill() sends SIGTERM, or a signal by name or number', { contract: 'P3' }, async (t) => {
   for (const [args, signal] of [
     [[], 'SIGTERM'],
     [['SIGKILL'], 'SIGKILL'],
@@ -50,7 +50,7 @@ test('P3: kill() sends SIGTERM, or a signal by name or number', async (t) => {
   }
 })
 
-test('P3: kill(0) only asks; when the process is gone, kill() is false', async (t) => {
+test('kill(0) only asks; when the process is gone, kill() is false', { contract: 'P3' }, async (t) => {
   for (const child of [sleeper(t), openProcess(sleeper(t).pid)]) {
     for (let i = 0; i < 3; i++) assert.equal(child.kill(0), true)
     assert.equal(isAlive(child.pid), true)
@@ -63,7 +63,7 @@ test('P3: kill(0) only asks; when the process is gone, kill() is false', async (
   }
 })
 
-test('P3: kill() refuses what is no signal, and the process lives on', (t) => {
+test('kill() refuses what is no signal, and the process lives on', { contract: 'P3' }, (t) => {
   const child = sleeper(t)
   for (const signal of ['SIGNOTHING', 'KILL', '', -1, 65, 1.5, Number.NaN, null, {}]) {
     assert.throws(() => child.kill(signal), { code: /^ERR_(INVALID_ARG_TYPE|INVALID_ARG_VALUE|OUT_OF_RANGE)$/ })
@@ -73,29 +73,27 @@ test('P3: kill() refuses what is no signal, and the process lives on', (t) => {
 
 const choosesPids = isRoot && hasProgram('unshare') && fs.existsSync('/proc/sys/kernel/ns_last_pid')
 
-test(
-  'P3: kill() never reaches a stranger who was given the number',
-  needs('root, unshare and ns_last_pid', choosesPids),
-  async () => {
-    const script = [process.execPath, ...scriptCommand(fixture('process/kill-stranger.mjs'))]
-    const { stdout, stderr } = await run('unshare', ['-pf', '--mount-proc', ...script]).ended
-    assert.deepEqual(reports(stdout), [{ isStrangers: true, killed: false, lives: true }], stderr)
-  },
-)
+test('kill() never reaches a stranger who was given the number', {
+  contract: 'P3',
+  ...needs('root, unshare and ns_last_pid', choosesPids),
+}, async () => {
+  const script = [process.execPath, ...scriptCommand(fixture('process/kill-stranger.mjs'))]
+  const { stdout, stderr } = await run('unshare', ['-pf', '--mount-proc', ...script]).ended
+  assert.deepEqual(reports(stdout), [{ isStrangers: true, killed: false, lives: true }], stderr)
+})
 
-test(
-  'P3: kill() of what may not be signalled is EPERM',
-  needs('root and setpriv', isRoot && hasProgram('setpriv')),
-  async (t) => {
-    const { pid } = sleeper(t)
-    const args = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
-    const { stdout, stderr } = await run('setpriv', [
-      ...args,
-      ...scriptCommand(fixture('process/wait-forbidden.mjs'), pid),
-    ]).ended
-    assert.deepEqual(reports(stdout), [{ code: 'EPERM', errno: -1, syscall: 'pidfd_send_signal' }], stderr)
-  },
-)
+test('kill() of what may not be signalled is EPERM', {
+  contract: 'P3',
+  ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
+}, async (t) => {
+  const { pid } = sleeper(t)
+  const args = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+  const { stdout, stderr } = await run('setpriv', [
+    ...args,
+    ...scriptCommand(fixture('process/wait-forbidden.mjs'), pid),
+  ]).ended
+  assert.deepEqual(reports(stdout), [{ code: 'EPERM', errno: -1, syscall: 'pidfd_send_signal' }], stderr)
+})
 
 const CLOSED = { code: 'ERR_PROCNATIVE_PROCESS_CLOSED' }
 
@@ -103,7 +101,7 @@ for (const [how, close] of Object.entries({
   'close()': (child) => child.close(),
   '[Symbol.dispose]()': (child) => child[Symbol.dispose](),
 })) {
-  test(`P4: after ${how} a child goes on running, and is reaped when it ends`, async (t) => {
+  test(`after ${how} a child goes on running, and is reaped when it ends`, { contract: 'P4' }, async (t) => {
     const child = sleeper(t)
     const { pid } = child
     const waiting = child.wait()
@@ -119,7 +117,9 @@ for (const [how, close] of Object.entries({
     await until(() => stat(pid) === null, 'it is reaped')
   })
 
-  test(`P4: after ${how} a child that nobody waits for is reaped, be it dead before or after`, async (t) => {
+  test(`after ${how} a child that nobody waits for is reaped, be it dead before or after`, {
+    contract: 'P4',
+  }, async (t) => {
     const [dead, alive] = [shell(t, 'exit 0'), sleeper(t)]
     await isZombie(dead.pid)
     for (const child of [dead, alive]) close(child)
@@ -130,7 +130,9 @@ for (const [how, close] of Object.entries({
   })
 }
 
-test('P4: a Process that is collected as garbage is still reaped, and what waits for it resolves', async () => {
+test('a Process that is collected as garbage is still reaped, and what waits for it resolves', {
+  contract: 'P4',
+}, async () => {
   const execArgv = ['--expose-gc']
   const ways = { deno: ['run', '-A', '--v8-flags=--expose-gc'], bun: [] }
   const [way] = Object.keys(ways).filter((name) => name in process.versions)
@@ -142,7 +144,7 @@ test('P4: a Process that is collected as garbage is still reaped, and what waits
 
 // ── openProcess() ──
 
-test('W3: openProcess() of a stranger: its end is told, and taken away from nobody', async (t) => {
+test('openProcess() of a stranger: its end is told, and taken away from nobody', { contract: 'W3' }, async (t) => {
   const child = await grandchild(t, 'exit 5', 'wait $!; echo $?')
   const { pid } = child
   const stranger = openProcess(pid)
@@ -157,7 +159,9 @@ test('W3: openProcess() of a stranger: its end is told, and taken away from nobo
   stranger.close()
 })
 
-test('W3: openProcess() of a child of ours: its wait() observes, and close() leaves the zombie', async (t) => {
+test('openProcess() of a child of ours: its wait() observes, and close() leaves the zombie', {
+  contract: 'W3',
+}, async (t) => {
   const { pid } = shell(t, 'exit 13')
   const opened = openProcess(pid)
   assert.deepEqual(told(await opened.wait()), exited(pid, 13))
@@ -167,7 +171,7 @@ test('W3: openProcess() of a child of ours: its wait() observes, and close() lea
   assert.deepEqual(told(waitpid(pid)), exited(pid, 13))
 })
 
-test('W3: openProcess() of no process is ESRCH, of a thread ENOENT or EINVAL', async () => {
+test('openProcess() of no process is ESRCH, of a thread ENOENT or EINVAL', { contract: 'W3' }, async () => {
   assert.throws(() => openProcess(NOBODY), { code: 'ESRCH', errno: -3, syscall: 'pidfd_open' })
   const thread = fs
     .readdirSync('/proc/self/task')
@@ -179,7 +183,7 @@ test('W3: openProcess() of no process is ESRCH, of a thread ENOENT or EINVAL', a
   await assert.rejects(wait(thread), expected)
 })
 
-test('W3: an opened process owns one descriptor, until it is closed', (t) => {
+test('an opened process owns one descriptor, until it is closed', { contract: 'W3' }, (t) => {
   const { pid } = sleeper(t)
   const count = () => Object.values(descriptors()).filter((what) => what.includes('pidfd')).length
   const before = count()

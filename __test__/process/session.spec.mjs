@@ -26,7 +26,9 @@ const place = (pid) => {
   return { pgrp, session, tty }
 }
 
-test("E1: a failed system call throws an Error shaped like Node's own: code, negative errno, syscall, message", () => {
+test("a failed system call throws an Error shaped like Node's own: code, negative errno, syscall, message", {
+  contract: 'E1',
+}, () => {
   const error = (() => {
     try {
       return getsid(NOBODY)
@@ -41,7 +43,10 @@ test("E1: a failed system call throws an Error shaped like Node's own: code, neg
   assert.match(error.stack, /^Error: ESRCH: no such process, getsid\n {4}at .*session\.spec\.mjs/s)
 })
 
-test('E1: the error of a call that is about a path has it', needs('strace', hasProgram('strace')), async (context) => {
+test('the error of a call that is about a path has it', {
+  contract: 'E1',
+  ...needs('strace', hasProgram('strace')),
+}, async (context) => {
   const office = await callers(context)
   const prefix = ['strace', '-f', '-P', '/proc/self/stat', '-e', 'inject=openat:error=EMFILE']
   const caller = await office.start('caller', { prefix })
@@ -55,7 +60,9 @@ test('E1: the error of a call that is about a path has it', needs('strace', hasP
   })
 })
 
-test('S1: setsid() throws EPERM and changes nothing where the process leads its group', async (context) => {
+test('setsid() throws EPERM and changes nothing where the process leads its group', {
+  contract: 'S1',
+}, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   await caller.call('setpgid', 0, 0)
@@ -68,7 +75,9 @@ test('S1: setsid() throws EPERM and changes nothing where the process leads its 
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('S1: setsid() throws EPERM and changes nothing where the process leads its session', async (context) => {
+test('setsid() throws EPERM and changes nothing where the process leads its session', {
+  contract: 'S1',
+}, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller', { detached: true })
   const before = place(caller.pid)
@@ -79,7 +88,9 @@ test('S1: setsid() throws EPERM and changes nothing where the process leads its 
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('S1: setsid() in a child that leads nothing returns the new sid: sid == pgid == pid', async (context) => {
+test('setsid() in a child that leads nothing returns the new sid: sid == pgid == pid', {
+  contract: 'S1',
+}, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   const { pgrp, session } = place(caller.pid)
@@ -89,7 +100,9 @@ test('S1: setsid() in a child that leads nothing returns the new sid: sid == pgi
   assert.deepEqual(place(caller.pid), { pgrp: caller.pid, session: caller.pid, tty: 0 })
 })
 
-test("S1: getsid() and getpgid() tell this process's session and group, and those of another", async (context) => {
+test("getsid() and getpgid() tell this process's session and group, and those of another", {
+  contract: 'S1',
+}, async (context) => {
   const office = await callers(context)
   const leader = await office.start('leader', { detached: true })
   const member = await office.startFrom(leader, 'member')
@@ -103,12 +116,12 @@ test("S1: getsid() and getpgid() tell this process's session and group, and thos
 })
 
 for (const [name, call] of Object.entries({ getsid, getpgid })) {
-  test(`S2: ${name}() of no process is ESRCH`, () => {
+  test(`${name}() of no process is ESRCH`, { contract: 'S2' }, () => {
     assert.throws(() => call(NOBODY), { ...ESRCH, message: `ESRCH: no such process, ${name}`, syscall: name })
   })
 }
 
-test('S2: setpgid() makes a group, and joins one of the session', async (context) => {
+test('setpgid() makes a group, and joins one of the session', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const first = await office.start('first')
   const second = await office.start('second')
@@ -120,7 +133,7 @@ test('S2: setpgid() makes a group, and joins one of the session', async (context
   assert.equal(stat(second.pid).pgrp, first.pid)
 })
 
-test('S2: setpgid() of a child that has run exec is EACCES', async (context) => {
+test('setpgid() of a child that has run exec is EACCES', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   const before = place(caller.pid)
@@ -129,14 +142,14 @@ test('S2: setpgid() of a child that has run exec is EACCES', async (context) => 
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('S2: setpgid() of the leader of a session is EPERM', async (context) => {
+test('setpgid() of the leader of a session is EPERM', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const leader = await office.start('leader', { detached: true })
   const message = 'EPERM: operation not permitted, setpgid'
   await assert.rejects(leader.call('setpgid', 0, 0), { ...EPERM, message, syscall: 'setpgid' })
 })
 
-test('S2: setpgid() into a group of another session is EPERM', async (context) => {
+test('setpgid() into a group of another session is EPERM', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const elsewhere = await office.start('elsewhere', { detached: true })
   const caller = await office.start('caller')
@@ -146,7 +159,7 @@ test('S2: setpgid() into a group of another session is EPERM', async (context) =
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('S2: setpgid() of what is no child is ESRCH', () => {
+test('setpgid() of what is no child is ESRCH', { contract: 'S2' }, () => {
   const expected = { ...ESRCH, message: 'ESRCH: no such process, setpgid', syscall: 'setpgid' }
   for (const pid of [NOBODY, process.ppid]) assert.throws(() => setpgid(pid, 0), expected)
 })
@@ -163,7 +176,9 @@ async function killed(parent) {
   assert.equal((await parent.ended).signal, 'SIGKILL')
 }
 
-test('S3: a process gets the signal of setParentDeathSignal() when its parent is killed', async (context) => {
+test('a process gets the signal of setParentDeathSignal() when its parent is killed', {
+  contract: 'S3',
+}, async (context) => {
   const { parent, child } = await family(await callers(context))
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTERM']) await child.call('catch', signal)
   await child.call('setParentDeathSignal', 'SIGUSR2')
@@ -174,14 +189,16 @@ test('S3: a process gets the signal of setParentDeathSignal() when its parent is
   assert.ok(child.events.every(({ caught }) => caught === 'SIGUSR2'))
 })
 
-test('S3: a process without a handler dies of the signal when its parent is killed', async (context) => {
+test('a process without a handler dies of the signal when its parent is killed', {
+  contract: 'S3',
+}, async (context) => {
   const { parent, child } = await family(await callers(context))
   await child.call('setParentDeathSignal', 'SIGTERM')
   await killed(parent)
   await until(() => !isAlive(child.pid), 'the child has died')
 })
 
-test('S3: setParentDeathSignal(null) clears it', async (context) => {
+test('setParentDeathSignal(null) clears it', { contract: 'S3' }, async (context) => {
   const { parent, child } = await family(await callers(context))
   for (const signal of ['SIGUSR1', 'SIGUSR2']) await child.call('catch', signal)
   await child.call('setParentDeathSignal', 'SIGUSR1')
@@ -194,7 +211,7 @@ test('S3: setParentDeathSignal(null) clears it', async (context) => {
   assert.deepEqual(child.events, [{ caught: 'SIGUSR2' }])
 })
 
-test('S3: setParentDeathSignal() throws ERR_PROCNATIVE_WORKER_THREAD off the main thread', async () => {
+test('setParentDeathSignal() throws ERR_PROCNATIVE_WORKER_THREAD off the main thread', { contract: 'S3' }, async () => {
   const worker = new Worker(fixture('process/session-worker.mjs'))
   const [[codes]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   assert.deepEqual(codes, ['ERR_PROCNATIVE_WORKER_THREAD', 'ERR_PROCNATIVE_WORKER_THREAD'])
@@ -203,34 +220,35 @@ test('S3: setParentDeathSignal() throws ERR_PROCNATIVE_WORKER_THREAD off the mai
 // Who asks for its parent at its start would be held there.
 const asksAtStart = 'deno' in process.versions
 
-test(
-  'S3: where the parent dies while setParentDeathSignal() asks, the signal is delivered',
-  needs('strace, and not Deno', hasProgram('strace') && !asksAtStart),
-  async (context) => {
-    // Whoever asks for its parent's pid is stopped when it has got it: between the first look at it and prctl(2).
-    const log = path.join(temporary(context), 'log')
-    const hold = ['-e', 'trace=getppid,prctl', '-e', 'inject=getppid:signal=SIGSTOP:when=1']
-    const prefix = ['strace', '-f', '-o', log, ...hold]
-    const { parent, child } = await family(await callers(context), { prefix })
-    await child.call('catch', 'SIGUSR1')
+test('where the parent dies while setParentDeathSignal() asks, the signal is delivered', {
+  contract: 'S3',
+  ...needs('strace, and not Deno', hasProgram('strace') && !asksAtStart),
+}, async (context) => {
+  // Whoever asks for its parent's pid is stopped when it has got it: between the first look at it and prctl(2).
+  const log = path.join(temporary(context), 'log')
+  const hold = ['-e', 'trace=getppid,prctl', '-e', 'inject=getppid:signal=SIGSTOP:when=1']
+  const prefix = ['strace', '-f', '-o', log, ...hold]
+  const { parent, child } = await family(await callers(context), { prefix })
+  await child.call('catch', 'SIGUSR1')
 
-    const asked = child.call('setParentDeathSignal', 'SIGUSR1')
-    const line = (what) => new RegExp(`^${child.pid} +${what}`, 'm').test(fs.readFileSync(log, 'utf8'))
-    await until(() => line('--- stopped by SIGSTOP'), 'the child is held')
-    process.kill(parent.pid, 'SIGKILL')
-    await until(() => stat(child.pid).ppid !== parent.pid, 'the child has another parent')
-    assert.ok(!line('prctl\\(PR_SET_PDEATHSIG'))
-    assert.deepEqual(child.events, [])
+  const asked = child.call('setParentDeathSignal', 'SIGUSR1')
+  const line = (what) => new RegExp(`^${child.pid} +${what}`, 'm').test(fs.readFileSync(log, 'utf8'))
+  await until(() => line('--- stopped by SIGSTOP'), 'the child is held')
+  process.kill(parent.pid, 'SIGKILL')
+  await until(() => stat(child.pid).ppid !== parent.pid, 'the child has another parent')
+  assert.ok(!line('prctl\\(PR_SET_PDEATHSIG'))
+  assert.deepEqual(child.events, [])
 
-    process.kill(child.pid, 'SIGCONT')
-    await child.told({ caught: 'SIGUSR1' })
-    await asked
-    // It is strace that writes it.
-    await until(() => line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'), 'prctl(2) was called')
-  },
-)
+  process.kill(child.pid, 'SIGCONT')
+  await child.told({ caught: 'SIGUSR1' })
+  await asked
+  // It is strace that writes it.
+  await until(() => line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'), 'prctl(2) was called')
+})
 
-test('S3: setChildSubreaper(true) makes an orphan among the descendants a child of the caller', async (context) => {
+test('setChildSubreaper(true) makes an orphan among the descendants a child of the caller', {
+  contract: 'S3',
+}, async (context) => {
   const office = await callers(context)
   const reaper = await office.start('reaper')
   await reaper.call('setChildSubreaper', true)
@@ -243,7 +261,7 @@ test('S3: setChildSubreaper(true) makes an orphan among the descendants a child 
   assert.equal(stat(orphan.pid).ppid, reaper.pid)
 })
 
-test('S3: setChildSubreaper(false) leaves orphans to others', async (context) => {
+test('setChildSubreaper(false) leaves orphans to others', { contract: 'S3' }, async (context) => {
   const office = await callers(context)
   const reaper = await office.start('reaper')
   await reaper.call('setChildSubreaper', true)
@@ -257,7 +275,9 @@ test('S3: setChildSubreaper(false) leaves orphans to others', async (context) =>
   assert.ok(ppid !== middle.pid && ppid !== reaper.pid)
 })
 
-test('S3: isChildSubreaper() tells what setChildSubreaper() has set, false at first', async (context) => {
+test('isChildSubreaper() tells what setChildSubreaper() has set, false at first', {
+  contract: 'S3',
+}, async (context) => {
   const caller = await (await callers(context)).start('caller')
   const answers = [await caller.call('isChildSubreaper')]
   for (const enabled of [true, false]) {

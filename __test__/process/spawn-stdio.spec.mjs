@@ -63,7 +63,9 @@ function* numbers(seed) {
   }
 }
 
-test('P3: any mapping of descriptors is done: swaps, cycles, one to many, and what is ignored', async (t) => {
+test('any mapping of descriptors is done: swaps, cycles, one to many, and what is ignored', {
+  contract: 'P3',
+}, async (t) => {
   const open = files(t, 8)
   const highest = Math.max(...open.map(({ fd }) => fd))
   const random = numbers(1)
@@ -79,7 +81,9 @@ test('P3: any mapping of descriptors is done: swaps, cycles, one to many, and wh
   }
 })
 
-test('P3: descriptors that keep their numbers, and those that change places, are open in the child', async (t) => {
+test('descriptors that keep their numbers, and those that change places, are open in the child', {
+  contract: 'P3',
+}, async (t) => {
   const open = files(t, 3)
   const stdio = Array(Math.max(...open.map(({ fd }) => fd)) + 1).fill('ignore')
   const expected = indexed(stdio.map(() => NULL))
@@ -100,31 +104,30 @@ test('P3: descriptors that keep their numbers, and those that change places, are
   }
 })
 
-test(
-  'P3: what is null, undefined or missing in stdio is a pipe for 0, 1 and 2, and nothing above',
-  onlyNode,
-  async (t) => {
-    for (const stdio of [[null, undefined, null, null, undefined], Array(5)]) {
-      const child = started(t, 'sh', ['-c', 'cat; readlink /proc/$$/fd/3 /proc/$$/fd/4'], { stdio })
-      assert.deepEqual(child.stdio.map(Boolean), [true, true, true, false, false])
-      child.stdio[0].end('through\n')
-      assert.equal(await text(child.stdio[1]), 'through\n/dev/null\n/dev/null\n')
-      await ended(child)
-    }
-  },
-)
+test('what is null, undefined or missing in stdio is a pipe for 0, 1 and 2, and nothing above', {
+  contract: 'P3',
+  ...onlyNode,
+}, async (t) => {
+  for (const stdio of [[null, undefined, null, null, undefined], Array(5)]) {
+    const child = started(t, 'sh', ['-c', 'cat; readlink /proc/$$/fd/3 /proc/$$/fd/4'], { stdio })
+    assert.deepEqual(child.stdio.map(Boolean), [true, true, true, false, false])
+    child.stdio[0].end('through\n')
+    assert.equal(await text(child.stdio[1]), 'through\n/dev/null\n/dev/null\n')
+    await ended(child)
+  }
+})
 
-test('P3: stdio: [0, 2, 1] swaps output and errors', async () => {
+test('stdio: [0, 2, 1] swaps output and errors', { contract: 'P3' }, async () => {
   const { stdout, stderr, code } = await runScript(fixture('process/spawn-crossed.mjs'))
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'to 2\n', stderr: 'to 1\n', code: 0 })
 })
 
-test('P3: a descriptor goes to a number far above 10', async (t) => {
+test('a descriptor goes to a number far above 10', { contract: 'P3' }, async (t) => {
   const [{ fd, file }] = files(t, 1)
   await hasOpen(sleeping(t, [...Array(300).fill('ignore'), fd]).pid, { ...indexed(Array(300).fill(NULL)), 300: file })
 })
 
-test('P3: one source at several numbers is one open file, which stays the caller’s', async (t) => {
+test('one source at several numbers is one open file, which stays the caller’s', { contract: 'P3' }, async (t) => {
   const [{ fd, file }] = files(t, 1)
   const script = 'echo one; echo two >&2; echo three >&5; echo four'
   await ended(started(t, 'sh', ['-c', script], { stdio: ['ignore', fd, fd, 'ignore', 'ignore', fd] }))
@@ -132,7 +135,9 @@ test('P3: one source at several numbers is one open file, which stays the caller
   assert.equal(fs.readFileSync(file, 'utf8'), 'one\ntwo\nthree\nfour\nfive\n')
 })
 
-test("P3: 'ignore' is /dev/null, which can be read and written; 'inherit' is the caller's descriptor", async (t) => {
+test("'ignore' is /dev/null, which can be read and written; 'inherit' is the caller's descriptor", {
+  contract: 'P3',
+}, async (t) => {
   await hasOpen(sleeping(t, 'ignore').pid, indexed([NULL, NULL, NULL]))
   const own = descriptors()
   await hasOpen(sleeping(t, 'inherit').pid, { 0: own[0], 1: own[1], 2: own[2] })
@@ -143,7 +148,9 @@ test("P3: 'ignore' is /dev/null, which can be read and written; 'inherit' is the
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`P3: all other descriptors are closed, where the caller had ${count} open without close-on-exec`, async () => {
+  test(`all other descriptors are closed, where the caller had ${count} open without close-on-exec`, {
+    contract: 'P3',
+  }, async () => {
     const call = ['ls', ['/proc/self/fd'], { stdio: 'inherit' }]
     const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify([call]))
     const args = [fixture('open-many.py'), count, process.execPath, ...script]
@@ -154,7 +161,9 @@ for (const count of [7, 200, 5000]) {
   })
 }
 
-test('P2: a source that is closed is EBADF of fcntl, by its number and by `inherit`; nothing is started', (t) => {
+test('a source that is closed is EBADF of fcntl, by its number and by `inherit`; nothing is started', {
+  contract: 'P2',
+}, (t) => {
   const [{ fd }] = files(t, 1)
   const closed = 900
   assert.equal(descriptors()[closed], undefined)
@@ -167,7 +176,7 @@ test('P2: a source that is closed is EBADF of fcntl, by its number and by `inher
 
 // ── What has a descriptor ──
 
-test('P3: a Handle in stdio is a listening socket in the child, and stays open here', async (t) => {
+test('a Handle in stdio is a listening socket in the child, and stays open here', { contract: 'P3' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   t.after(() => handle.close())
@@ -178,7 +187,7 @@ test('P3: a Handle in stdio is a listening socket in the child, and stays open h
   assert.match(fs.readlinkSync(`/proc/self/fd/${handle.fd}`), /^socket:/)
 })
 
-test('P3: a FileHandle and any object with an `fd` in stdio are their files', async (t) => {
+test('a FileHandle and any object with an `fd` in stdio are their files', { contract: 'P3' }, async (t) => {
   const [{ fd, file }, { file: another }] = files(t, 2)
   const opened = await fs.promises.open(another, 'a')
   t.after(() => opened.close())
@@ -203,7 +212,7 @@ async function connection(t) {
   return { server, near, far }
 }
 
-test('P3: a net.Socket in stdio is its connection, and goes on here', onlyNode, async (t) => {
+test('a net.Socket in stdio is its connection, and goes on here', { contract: 'P3', ...onlyNode }, async (t) => {
   const { near, far } = await connection(t)
   const arrived = []
   near.on('data', (data) => arrived.push(data))
@@ -215,7 +224,7 @@ test('P3: a net.Socket in stdio is its connection, and goes on here', onlyNode, 
   assert.equal(String(await once(far, 'data')), 'back\n')
 })
 
-test('P3: a net.Server in stdio listens in the child', onlyNode, async (t) => {
+test('a net.Server in stdio listens in the child', { contract: 'P3', ...onlyNode }, async (t) => {
   const { server } = await connection(t)
   const { port } = server.address()
   server.unref()
@@ -227,7 +236,10 @@ test('P3: a net.Server in stdio listens in the child', onlyNode, async (t) => {
   await ended(child)
 })
 
-test('P3: what is closed in stdio is refused by a code of its own, and nothing is started', onlyNode, async (t) => {
+test('what is closed in stdio is refused by a code of its own, and nothing is started', {
+  contract: 'P3',
+  ...onlyNode,
+}, async (t) => {
   const handle = listenUnix(path.join(temporary(t), 'socket'))
   handle.close()
   const { near } = await connection(t)
@@ -236,7 +248,9 @@ test('P3: what is closed in stdio is refused by a code of its own, and nothing i
   assert.deepEqual(codes, ['ERR_PROCNATIVE_HANDLE_CLOSED', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_VALUE'])
 })
 
-test("P3: 'inherit' of standard streams that are non-blocking: they are blocking in the child", async (t) => {
+test("'inherit' of standard streams that are non-blocking: they are blocking in the child", {
+  contract: 'P3',
+}, async (t) => {
   const [{ file }] = files(t, 1)
   const args = [
     fixture('process/spawn-nonblocking.py'),
@@ -255,7 +269,9 @@ const isNonBlocking = (fd) => {
   return (Number.parseInt(flags, 8) & fs.constants.O_NONBLOCK) !== 0
 }
 
-test('P3: any descriptor that becomes a standard stream is blocking then; a start that fails leaves it be', async (t) => {
+test('any descriptor that becomes a standard stream is blocking then; a start that fails leaves it be', {
+  contract: 'P3',
+}, async (t) => {
   const fifo = path.join(temporary(t), 'fifo')
   execFileSync('mkfifo', [fifo])
   const fd = fs.openSync(fifo, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
@@ -269,7 +285,10 @@ test('P3: any descriptor that becomes a standard stream is blocking then; a star
   assert.equal(isNonBlocking(fd), false)
 })
 
-test('P3: a socket that is passed on above 2 stays non-blocking: it is one with the caller’s', onlyNode, async (t) => {
+test('a socket that is passed on above 2 stays non-blocking: it is one with the caller’s', {
+  contract: 'P3',
+  ...onlyNode,
+}, async (t) => {
   const { far } = await connection(t)
   const seen = await seenInChild(t, ['ignore', 'ignore', 'ignore', far])
   assert.deepEqual(seen[3], { kind: 'socket', nonBlocking: true })
@@ -294,7 +313,10 @@ for (const [what, stdio] of [
   ["with 'pipe'", 'pipe'],
   ['for what is missing of the first three', []],
 ]) {
-  test(`P3: the standard streams are pipes ${what}: net.Sockets that go their one way`, onlyNode, (t) => {
+  test(`the standard streams are pipes ${what}: net.Sockets that go their one way`, {
+    contract: 'P3',
+    ...onlyNode,
+  }, (t) => {
     const child = piped(t, 'sleep', ['1000'], stdio)
     assert.ok(child.stdio.every((socket) => socket instanceof net.Socket))
     assert.deepEqual(
@@ -309,7 +331,10 @@ for (const [what, stdio] of [
   })
 }
 
-test('P3: `stdio` of the Process has the other ends at their indices, null for the rest', onlyNode, (t) => {
+test('`stdio` of the Process has the other ends at their indices, null for the rest', {
+  contract: 'P3',
+  ...onlyNode,
+}, (t) => {
   const { stdio } = piped(t, 'sleep', ['1000'], ['ignore', 'pipe', 'inherit', 'ignore', 'pipe'])
   assert.deepEqual(
     stdio.map((socket) => socket instanceof net.Socket),
@@ -320,14 +345,20 @@ test('P3: `stdio` of the Process has the other ends at their indices, null for t
   assert.deepEqual(started(t, 'true', [], { stdio: 'ignore' }).stdio, [null, null, null])
 })
 
-test('P3: in the child they are pipe(7) and, above 2, sockets; all of them block', onlyNode, async (t) => {
+test('in the child they are pipe(7) and, above 2, sockets; all of them block', {
+  contract: 'P3',
+  ...onlyNode,
+}, async (t) => {
   const [fifo, socket] = ['fifo', 'socket'].map((kind) => ({ kind, nonBlocking: false }))
   assert.deepEqual(await seenInChild(t, Array(5).fill('pipe')), [fifo, fifo, fifo, socket, socket])
 })
 
 const megabytes = (count) => Buffer.alloc(count * 2 ** 20, Buffer.from(Array.from({ length: 251 }, (_, byte) => byte)))
 
-test('P3: megabytes go through the pipes both ways, and the end of stdin is the end of input', onlyNode, async (t) => {
+test('megabytes go through the pipes both ways, and the end of stdin is the end of input', {
+  contract: 'P3',
+  ...onlyNode,
+}, async (t) => {
   const sent = megabytes(20)
   const child = piped(t, 'sh', ['-c', 'tee /dev/stderr'])
   const [stdin, stdout, stderr] = child.stdio
@@ -337,7 +368,7 @@ test('P3: megabytes go through the pipes both ways, and the end of stdin is the 
   await ended(child)
 })
 
-test('P3: without the end of stdin the child goes on reading', onlyNode, async (t) => {
+test('without the end of stdin the child goes on reading', { contract: 'P3', ...onlyNode }, async (t) => {
   const child = piped(t, 'cat', [])
   for (const line of ['one\n', 'two\n']) {
     child.stdio[0].write(line)
@@ -347,13 +378,13 @@ test('P3: without the end of stdin the child goes on reading', onlyNode, async (
   await ended(child)
 })
 
-test('P3: what a child has written before its end is read after it', onlyNode, async (t) => {
+test('what a child has written before its end is read after it', { contract: 'P3', ...onlyNode }, async (t) => {
   const child = piped(t, 'sh', ['-c', 'echo out; echo err >&2'])
   await ended(child)
   assert.deepEqual(await Promise.all(child.stdio.slice(1).map((socket) => text(socket))), ['out\n', 'err\n'])
 })
 
-test('P3: a pipe above 2 goes both ways, also after its one half was ended', onlyNode, async (t) => {
+test('a pipe above 2 goes both ways, also after its one half was ended', { contract: 'P3', ...onlyNode }, async (t) => {
   const sent = megabytes(4)
   const child = piped(
     t,
@@ -375,7 +406,7 @@ test('P3: a pipe above 2 goes both ways, also after its one half was ended', onl
   await ended(child)
 })
 
-test('P2: a start that fails leaves nothing of its pipes', onlyNode, () => {
+test('a start that fails leaves nothing of its pipes', { contract: 'P2', ...onlyNode }, () => {
   for (let round = 0; round < 100; round++) {
     assert.equal(refusal('/no such', [], { stdio: Array(6).fill('pipe') }).code, 'ENOENT')
   }
@@ -425,22 +456,21 @@ test("spawn stdio: /dev/stdout can be opened with 'pipe', and not with 'socket'"
   }
 })
 
-test(
-  "P3: in Bun and Deno a 'pipe' is ERR_PROCNATIVE_RUNTIME, and nothing is started",
-  needs('Bun or Deno', !isNode),
-  () => {
-    for (const stdio of [undefined, 'pipe', 'socket', [], ['ignore', 'ignore', 'ignore', 'pipe']]) {
-      assert.equal(refusal('true', [], { stdio }).code, 'ERR_PROCNATIVE_RUNTIME')
-    }
-  },
-)
+test("in Bun and Deno a 'pipe' is ERR_PROCNATIVE_RUNTIME, and nothing is started", {
+  contract: 'P3',
+  ...needs('Bun or Deno', !isNode),
+}, () => {
+  for (const stdio of [undefined, 'pipe', 'socket', [], ['ignore', 'ignore', 'ignore', 'pipe']]) {
+    assert.equal(refusal('true', [], { stdio }).code, 'ERR_PROCNATIVE_RUNTIME')
+  }
+})
 
 // ── Signals ──
 
 const SIGNALS = ['SigBlk', 'SigIgn', 'SigCgt']
 const none = SIGNALS.map((field) => `${field}:\t${'0'.repeat(16)}\n`)
 
-test('P3: signals that are blocked or ignored in the caller are not so in the child', async () => {
+test('signals that are blocked or ignored in the caller are not so in the child', { contract: 'P3' }, async () => {
   const call = ['cat', ['/proc/self/status'], { stdio: 'inherit' }]
   const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify([call]))
   const { stdout, stderr } = await run(PYTHON, [fixture('block-signals.py'), process.execPath, ...script]).ended
@@ -448,7 +478,7 @@ test('P3: signals that are blocked or ignored in the caller are not so in the ch
   assert.match(stdout, /"exitCode":0/)
 })
 
-test('P3: the caller’s own signals are blocked, ignored and handled as before', (t) => {
+test('the caller’s own signals are blocked, ignored and handled as before', { contract: 'P3' }, (t) => {
   const own = () => SIGNALS.map((field) => status('self', field))
   const before = own()
   assert.notEqual(before[2], '0'.repeat(16))

@@ -45,7 +45,7 @@ async function elsewhere(prefix, calls, ...more) {
 
 // ── The program ──
 
-test('P1: spawn() returns when the program has begun, and gives a Process with its pid', (t) => {
+test('spawn() returns when the program has begun, and gives a Process with its pid', { contract: 'P1' }, (t) => {
   const child = sleeper(t)
   assert.equal(exe(child.pid), fs.realpathSync('/bin/sleep'))
   assert.ok(child instanceof Process)
@@ -53,30 +53,32 @@ test('P1: spawn() returns when the program has begun, and gives a Process with i
   assert.deepEqual(children(), [child.pid])
 })
 
-test('P3: the program gets its arguments as they are given', async (t) => {
+test('the program gets its arguments as they are given', { contract: 'P3' }, async (t) => {
   const args = ['', ' a  b ', "it's", '$HOME *', 'zwölf €', 'line\nbreak', '-']
   assert.equal(await said(t, 'printf', ['[%s]', ...args]), args.map((one) => `[${one}]`).join(''))
 })
 
-test('P3: without `args`, the program has none', async (t) => {
+test('without `args`, the program has none', { contract: 'P3' }, async (t) => {
   assert.equal(await said(t, 'env', undefined, { env: { A: 'b' } }), 'A=b\n')
 })
 
-test('P3: `argv0` is what the program sees as its own name; by default it is `file`', async (t) => {
+test('`argv0` is what the program sees as its own name; by default it is `file`', { contract: 'P3' }, async (t) => {
   const named = async (file, options) => (await said(t, file, ['/proc/self/cmdline'], options)).split('\0')[0]
   assert.equal(await named('cat'), 'cat')
   assert.equal(await named('/bin/cat'), '/bin/cat')
   for (const argv0 of ['another name', '']) assert.equal(await named('cat', { argv0 }), argv0)
 })
 
-test('P3: `cwd` is the working directory; by default it is the caller’s', async (t) => {
+test('`cwd` is the working directory; by default it is the caller’s', { contract: 'P3' }, async (t) => {
   const directory = fs.realpathSync(temporary(t))
   assert.equal(cwdOf(sleeper(t, { cwd: directory }).pid), directory)
   assert.equal(cwdOf(sleeper(t, { cwd: path.relative(process.cwd(), directory) }).pid), directory)
   assert.equal(cwdOf(sleeper(t).pid), process.cwd())
 })
 
-test('P3: `env` is the whole environment, undefined values absent; by default it is process.env', async (t) => {
+test('`env` is the whole environment, undefined values absent; by default it is process.env', {
+  contract: 'P3',
+}, async (t) => {
   const env = { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '', ABSENT: undefined }
   assert.deepEqual(await environmentOf(sleeper(t, { env }).pid), { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '' })
   process.env.SET_BEFORE_THE_CALL = 'yes'
@@ -86,7 +88,7 @@ test('P3: `env` is the whole environment, undefined values absent; by default it
   assert.equal(await said(t, 'env', [], { env: {} }), '')
 })
 
-test('P3: `umask` is the file mode creation mask; by default it is the caller’s', (t) => {
+test('`umask` is the file mode creation mask; by default it is the caller’s', { contract: 'P3' }, (t) => {
   const before = process.umask(0o027)
   t.after(() => process.umask(before))
   assert.equal(status(sleeper(t).pid, 'Umask'), '0027')
@@ -94,13 +96,15 @@ test('P3: `umask` is the file mode creation mask; by default it is the caller’
   assert.equal(status(sleeper(t, { umask: 0 }).pid, 'Umask'), '0000')
 })
 
-test('P3: `session` makes the child lead a session of its own, without a terminal', (t) => {
+test('`session` makes the child lead a session of its own, without a terminal', { contract: 'P3' }, (t) => {
   const { pid } = sleeper(t, { session: true })
   const { session, pgrp, tty } = stat(pid)
   assert.deepEqual({ session, pgrp, tty }, { session: pid, pgrp: pid, tty: 0 })
 })
 
-test('P3: `processGroup` makes the child lead a group, or join one; by default it stays in the caller’s', (t) => {
+test('`processGroup` makes the child lead a group, or join one; by default it stays in the caller’s', {
+  contract: 'P3',
+}, (t) => {
   const own = stat('self')
   const leader = sleeper(t, { processGroup: 0 })
   const member = sleeper(t, { processGroup: leader.pid })
@@ -115,12 +119,12 @@ test('P3: `processGroup` makes the child lead a group, or join one; by default i
   )
 })
 
-test('P3: `processGroup` is refused where the child leads a session, which leads its group', () => {
+test('`processGroup` is refused where the child leads a session, which leads its group', { contract: 'P3' }, () => {
   const error = refusal('true', [], { session: true, processGroup: 0 })
   assert.equal(error.code, 'ERR_INVALID_ARG_VALUE')
 })
 
-test('P3: what is done for the child is not done to the caller', (t) => {
+test('what is done for the child is not done to the caller', { contract: 'P3' }, (t) => {
   // Opened once.
   sleeper(t)
   const before = state()
@@ -140,7 +144,7 @@ test('P3: what is done for the child is not done to the caller', (t) => {
   assert.equal(fs.statSync('/proc/self/stat').uid, process.getuid())
 })
 
-test('P3, W5: spawn() works in a worker thread', async (t) => {
+test('spawn() works in a worker thread', { contract: 'P3 W5' }, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('spawn', 'sh', ['-c', 'exit 7'], { stdio: 'ignore', cwd: '/', processGroup: 0 })
   assert.deepEqual(told(await worker.call('wait', pid)), exited(pid, 7))
@@ -148,22 +152,28 @@ test('P3, W5: spawn() works in a worker thread', async (t) => {
 
 // ── The user ──
 
-test('P3: `user` by name: its ids and supplementary groups', needs('root', isRoot), (t) => {
+test('`user` by name: its ids and supplementary groups', { contract: 'P3', ...needs('root', isRoot) }, (t) => {
   const nobody = Array(4).fill(NOBODY)
   assert.deepEqual(idsOf(sleeper(t, { user: 'nobody' }).pid), [nobody, nobody, [NOBODY]])
 })
 
-test('P3: `user` and `group` by number', needs('root', isRoot), (t) => {
+test('`user` and `group` by number', { contract: 'P3', ...needs('root', isRoot) }, (t) => {
   const { pid } = sleeper(t, { user: 12345, group: 23456 })
   assert.deepEqual(idsOf(pid), [Array(4).fill(12345), Array(4).fill(23456), [23456]])
 })
 
-test('P3: `group` alone changes neither the user nor the supplementary groups', needs('root', isRoot), (t) => {
+test('`group` alone changes neither the user nor the supplementary groups', {
+  contract: 'P3',
+  ...needs('root', isRoot),
+}, (t) => {
   const [uid, , groups] = idsOf('self')
   assert.deepEqual(idsOf(sleeper(t, { group: 'nogroup' }).pid), [uid, Array(4).fill(NOBODY), groups])
 })
 
-test('P3: a child that was given another user does not regain root', needs('root', isRoot), async (t) => {
+test('a child that was given another user does not regain root', {
+  contract: 'P3',
+  ...needs('root', isRoot),
+}, async (t) => {
   const script = [
     'import os',
     'for regain in (os.setuid, os.seteuid, os.setgid, os.setegid):',
@@ -173,7 +183,7 @@ test('P3: a child that was given another user does not regain root', needs('root
   assert.equal(await said(t, 'python3', ['-c', script], { user: 'nobody' }), 'refused\n'.repeat(4))
 })
 
-test('P3: a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', () => {
+test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'P3' }, () => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     assert.equal(refusal('true', [], { stdio: 'ignore', ...options }).code, 'ERR_UNKNOWN_CREDENTIAL')
   }
@@ -189,7 +199,10 @@ for (const [what, prefix, options, syscall] of [
   ['another user, with a right to groups only', withCapabilities('+setgid'), { user: 'daemon' }, 'setuid'],
   ['a user who could regain root', withCapabilities('+setuid,+setgid'), { user: 'daemon' }, 'setuid'],
 ]) {
-  test(`P2: ${what} is EPERM of ${syscall}`, needs('root and setpriv', isRoot && hasProgram('setpriv')), async () => {
+  test(`${what} is EPERM of ${syscall}`, {
+    contract: 'P2',
+    ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
+  }, async () => {
     const refused = ['true', [], { ...options, stdio: 'ignore' }]
     const [error, after] = await elsewhere(prefix, [refused, ['true', [], { stdio: 'ignore' }]])
     assert.deepEqual(error, { ...EPERM, syscall })
@@ -213,14 +226,14 @@ function programs(t, modes) {
 
 const missing = (code, errno) => ({ code, errno, syscall: 'execve', path: 'wanted' })
 
-test('P3: the program is looked for in the PATH of `env`, directory by directory', async (t) => {
+test('the program is looked for in the PATH of `env`, directory by directory', { contract: 'P3' }, async (t) => {
   const { directory, search } = programs(t, { 'b/wanted': 0o755, 'c/wanted': 0o755 })
   const found = (PATH) => said(t, 'wanted', [], { env: { PATH } })
   assert.equal(await found(search('a', 'b', 'c')), `${directory}/b/wanted\n`)
   assert.equal(await found(search('c', 'b')), `${directory}/c/wanted\n`)
 })
 
-test('P3: the caller’s PATH does not count where `env` has one, or is given without', async (t) => {
+test('the caller’s PATH does not count where `env` has one, or is given without', { contract: 'P3' }, async (t) => {
   const { search } = programs(t, { 'a/wanted': 0o755 })
   const before = process.env.PATH
   t.after(() => Object.assign(process.env, { PATH: before }))
@@ -233,13 +246,15 @@ test('P3: the caller’s PATH does not count where `env` has one, or is given wi
   assert.equal(await said(t, 'printf', ['found'], { env: {} }), 'found')
 })
 
-test('P3: a directory of PATH that is none, or not there, is passed over', async (t) => {
+test('a directory of PATH that is none, or not there, is passed over', { contract: 'P3' }, async (t) => {
   const { directory, search } = programs(t, { 'a/wanted': 0o755 })
   const PATH = `/no such:/dev/null:${search('a')}`
   assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
 })
 
-test('P3: a file of PATH that may not be run is passed over, and EACCES where there is no other', async (t) => {
+test('a file of PATH that may not be run is passed over, and EACCES where there is no other', {
+  contract: 'P3',
+}, async (t) => {
   const { directory, search } = programs(t, { 'denied/wanted': 0o644, 'a/wanted': 0o755 })
   const PATH = search('empty', 'denied', 'empty', 'a')
   assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
@@ -249,14 +264,16 @@ test('P3: a file of PATH that may not be run is passed over, and EACCES where th
   }
 })
 
-test('P3: a text without #! is ENOEXEC, is not run by a shell, and ends the search', (t) => {
+test('a text without #! is ENOEXEC, is not run by a shell, and ends the search', { contract: 'P3' }, (t) => {
   const { directory, search } = programs(t, { 'text/wanted': 0o755, 'a/wanted': 0o755 })
   fs.writeFileSync(path.join(directory, 'text/wanted'), 'exit 0\n')
   const error = refusal('wanted', [], { stdio: 'ignore', env: { PATH: search('text', 'a') } })
   assert.deepEqual(facts(error), missing('ENOEXEC', -8))
 })
 
-test('P3: an empty element of PATH is the child’s working directory, and relative ones go by that', async (t) => {
+test('an empty element of PATH is the child’s working directory, and relative ones go by that', {
+  contract: 'P3',
+}, async (t) => {
   const { directory } = programs(t, { wanted: 0o755, 'in/only': 0o755 })
   for (const PATH of ['/nowhere::/bin', ':/bin', '/bin:', '']) {
     const found = await said(t, 'wanted', [], { env: { PATH }, cwd: directory })
@@ -265,7 +282,7 @@ test('P3: an empty element of PATH is the child’s working directory, and relat
   assert.equal(await said(t, 'only', [], { env: { PATH: '/bin:in' }, cwd: directory }), 'in/only\n')
 })
 
-test('P3: a file with a slash is not looked for in PATH, and goes by `cwd`', async (t) => {
+test('a file with a slash is not looked for in PATH, and goes by `cwd`', { contract: 'P3' }, async (t) => {
   const { directory } = programs(t, { 'in/wanted': 0o755 })
   const env = { PATH: `${directory}:/bin` }
   assert.deepEqual(facts(refusal('in/wanted', [], { stdio: 'ignore', env })), {
@@ -294,7 +311,7 @@ for (const [what, call, expected] of [
   ],
   ['no such group', ['true', [], { processGroup: NONE }], { code: 'EPERM', errno: -1, syscall: 'setpgid' }],
 ]) {
-  test(`P2: ${what} throws that step’s error; no child, zombie or descriptor is left`, async () => {
+  test(`${what} throws that step’s error; no child, zombie or descriptor is left`, { contract: 'P2' }, async () => {
     const [file, args, options] = call
     const error = refusal(file, args, { stdio: 'ignore', ...options })
     assert.deepEqual(facts(error), expected)
@@ -304,39 +321,37 @@ for (const [what, call, expected] of [
   })
 }
 
-test(
-  'P2: where the user may have no more processes, it is EAGAIN of clone',
-  needs('root, setpriv, prlimit and Node.js', isRoot && isNode && hasProgram('setpriv') && hasProgram('prlimit')),
-  async () => {
-    // Somebody who has nothing else.
-    const prefix = ['setpriv', '--reuid=54321', `--regid=${NOBODY}`, '--clear-groups']
-    const [error] = await elsewhere(prefix, [['true', [], { stdio: 'ignore' }]], 1)
-    assert.deepEqual(error, { code: 'EAGAIN', errno: -11, syscall: 'clone', changed: {} })
-  },
-)
+test('where the user may have no more processes, it is EAGAIN of clone', {
+  contract: 'P2',
+  ...needs('root, setpriv, prlimit and Node.js', isRoot && isNode && hasProgram('setpriv') && hasProgram('prlimit')),
+}, async () => {
+  // Somebody who has nothing else.
+  const prefix = ['setpriv', '--reuid=54321', `--regid=${NOBODY}`, '--clear-groups']
+  const [error] = await elsewhere(prefix, [['true', [], { stdio: 'ignore' }]], 1)
+  assert.deepEqual(error, { code: 'EAGAIN', errno: -11, syscall: 'clone', changed: {} })
+})
 
 for (const [what, stdio, options] of [
   ['of /dev/null', 'ignore', {}],
   ['of pipes', ['pipe', 'pipe', 'pipe', 'pipe'], needs('Node.js', isNode)],
 ]) {
-  test(
-    `P2: where descriptors run out, for that of the child or ${what}, it is EMFILE, and none is lost`,
-    options,
-    async () => {
-      const most = 16
-      const script = scriptCommand(fixture('process/spawn-exhausted.mjs'), JSON.stringify(stdio), most)
-      const { stdout, stderr } = await run('env', [...limitedTo(64), process.execPath, ...script]).ended
-      const rounds = reports(stdout)
-      assert.equal(rounds.length, most + 1, stderr)
-      const enough = rounds.findIndex(({ code }) => code === undefined)
-      assert.ok(enough > 0 && enough < most, stdout)
-      for (const { free, code, syscall, ...left } of rounds) {
-        assert.equal(code, free < enough ? 'EMFILE' : undefined, stdout)
-        assert.equal(typeof syscall, free < enough ? 'string' : 'undefined')
-        assert.deepEqual(left, { leaked: 0, children: 0 }, stdout)
-      }
-    },
-  )
+  test(`where descriptors run out, for that of the child or ${what}, it is EMFILE, and none is lost`, {
+    contract: 'P2',
+    ...options,
+  }, async () => {
+    const most = 16
+    const script = scriptCommand(fixture('process/spawn-exhausted.mjs'), JSON.stringify(stdio), most)
+    const { stdout, stderr } = await run('env', [...limitedTo(64), process.execPath, ...script]).ended
+    const rounds = reports(stdout)
+    assert.equal(rounds.length, most + 1, stderr)
+    const enough = rounds.findIndex(({ code }) => code === undefined)
+    assert.ok(enough > 0 && enough < most, stdout)
+    for (const { free, code, syscall, ...left } of rounds) {
+      assert.equal(code, free < enough ? 'EMFILE' : undefined, stdout)
+      assert.equal(typeof syscall, free < enough ? 'string' : 'undefined')
+      assert.deepEqual(left, { leaked: 0, children: 0 }, stdout)
+    }
+  })
 }
 
 for (const [what, code, ...call] of [
@@ -365,7 +380,7 @@ for (const [what, code, ...call] of [
   ['what `stdio` does not know', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: 'pipes' }],
   ['a file’s name in `stdio`', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: ['ignore', '/dev/null'] }],
 ]) {
-  test(`E2: ${what} is ${code}, and nothing is started`, () => {
+  test(`${what} is ${code}, and nothing is started`, { contract: 'E2' }, () => {
     assert.equal(refusal(...call).code, code)
   })
 }

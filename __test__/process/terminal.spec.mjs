@@ -39,7 +39,9 @@ async function background(context) {
   return { ...tty, job, fd }
 }
 
-test('S1: after setsid() there is no controlling terminal: controllingTerminal() is null', async (context) => {
+test('after setsid() there is no controlling terminal: controllingTerminal() is null', {
+  contract: 'S1',
+}, async (context) => {
   const { name, leader, loner, sibling } = await siblings(context)
   assert.match(name, /^\/dev\/pts\/\d+$/)
   assert.deepEqual(await Promise.all([leader, sibling, loner].map((caller) => caller.call('controllingTerminal'))), [
@@ -50,13 +52,13 @@ test('S1: after setsid() there is no controlling terminal: controllingTerminal()
   assert.deepEqual([stat(loner.pid).session, stat(loner.pid).pgrp, stat(loner.pid).tty], [loner.pid, loner.pid, 0])
 })
 
-test('S1: after setsid(), /dev/tty gives ENXIO', async (context) => {
+test('after setsid(), /dev/tty gives ENXIO', { contract: 'S1' }, async (context) => {
   const { loner, sibling } = await siblings(context)
   assert.equal(typeof (await sibling.call('open', '/dev/tty')), 'number')
   await assert.rejects(loner.call('open', '/dev/tty'), { code: 'ENXIO' })
 })
 
-test('S1: where setsid() throws EPERM, the controlling terminal stays', async (context) => {
+test('where setsid() throws EPERM, the controlling terminal stays', { contract: 'S1' }, async (context) => {
   const { name, leader, job } = await background(context)
   for (const caller of [leader, job]) {
     const before = stat(caller.pid)
@@ -67,7 +69,9 @@ test('S1: where setsid() throws EPERM, the controlling terminal stays', async (c
   }
 })
 
-test('S1: Ctrl-C in the old terminal does not reach it; a sibling without setsid() dies of it', async (context) => {
+test('Ctrl-C in the old terminal does not reach it; a sibling without setsid() dies of it', {
+  contract: 'S1',
+}, async (context) => {
   const { leader, loner, sibling, type } = await siblings(context)
   await leader.call('catch', 'SIGINT')
   type('\x03')
@@ -76,7 +80,9 @@ test('S1: Ctrl-C in the old terminal does not reach it; a sibling without setsid
   assert.equal(await loner.call('getsid'), loner.pid)
 })
 
-test('S1: the end of the old terminal does not reach it; a sibling without setsid() dies of it', async (context) => {
+test('the end of the old terminal does not reach it; a sibling without setsid() dies of it', {
+  contract: 'S1',
+}, async (context) => {
   const { leader, loner, sibling, keeper, hangUp, endOf } = await siblings(context)
   hangUp()
   assert.equal((await endOf(leader.pid)).signal, SIGHUP)
@@ -85,7 +91,9 @@ test('S1: the end of the old terminal does not reach it; a sibling without setsi
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test("S1: the end of the parent, the session's leader, does not reach it; a sibling dies of it", async (context) => {
+test("the end of the parent, the session's leader, does not reach it; a sibling dies of it", {
+  contract: 'S1',
+}, async (context) => {
   const { leader, loner, sibling, keeper, endOf } = await siblings(context)
   process.kill(leader.pid, 'SIGKILL')
   assert.equal((await endOf(leader.pid)).signal, os.constants.signals.SIGKILL)
@@ -94,38 +102,41 @@ test("S1: the end of the parent, the session's leader, does not reach it; a sibl
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test("S1: controllingTerminal() finds the terminal behind any program's name", async (context) => {
+test("controllingTerminal() finds the terminal behind any program's name", { contract: 'S1' }, async (context) => {
   const { name, leader } = await terminal(await callers(context))
   await leader.call('rename', ') R 1 1 1 9 9')
   assert.equal(await leader.call('controllingTerminal'), name)
 })
 
-test("S1: controllingTerminal() finds the terminal where the program's name is no UTF-8", async (context) => {
+test("controllingTerminal() finds the terminal where the program's name is no UTF-8", {
+  contract: 'S1',
+}, async (context) => {
   const { name, leader } = await terminal(await callers(context))
   // The kernel keeps 15 bytes of it: the last one is the first half of a letter.
   await leader.call('rename', 'é'.repeat(20))
   assert.equal(await leader.call('controllingTerminal'), name)
 })
 
-test(
-  "S1: controllingTerminal() is '/dev/tty', which opens it, where the terminal has no name",
-  needs('root and unshare', isRoot && hasProgram('unshare')),
-  async (context) => {
-    const prefix = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /dev/pts && exec "$@"', 'sh']
-    const { leader } = await terminal(await callers(context), { prefix })
-    assert.equal(await leader.call('controllingTerminal'), '/dev/tty')
-    assert.equal(await leader.call('tcgetsid', await leader.call('open', '/dev/tty')), leader.pid)
-  },
-)
+test("controllingTerminal() is '/dev/tty', which opens it, where the terminal has no name", {
+  contract: 'S1',
+  ...needs('root and unshare', isRoot && hasProgram('unshare')),
+}, async (context) => {
+  const prefix = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /dev/pts && exec "$@"', 'sh']
+  const { leader } = await terminal(await callers(context), { prefix })
+  assert.equal(await leader.call('controllingTerminal'), '/dev/tty')
+  assert.equal(await leader.call('tcgetsid', await leader.call('open', '/dev/tty')), leader.pid)
+})
 
-test('S2: tcsetpgrp() by Python, from the background, stops the process by SIGTTOU', async (context) => {
+test('tcsetpgrp() by Python, from the background, stops the process by SIGTTOU', {
+  contract: 'S2',
+}, async (context) => {
   const { leader } = await terminal(await callers(context))
   const pid = await leader.call('start', 'python3', [fixture('process/session-background.py')])
   const { code } = await leader.told({ ended: pid })
   assert.equal(code, os.constants.signals.SIGTTOU)
 })
 
-test('S2: tcsetpgrp() from the background succeeds and does not stop the process', async (context) => {
+test('tcsetpgrp() from the background succeeds and does not stop the process', { contract: 'S2' }, async (context) => {
   const { leader, job, fd, type } = await background(context)
   await job.call('tcsetpgrp', fd, job.pid)
   assert.equal(await job.call('tcgetpgrp', fd), job.pid)
@@ -137,7 +148,9 @@ test('S2: tcsetpgrp() from the background succeeds and does not stop the process
   assert.deepEqual(leader.events, [])
 })
 
-test('S2: tcsetpgrp() from the background does not spin where SIGTTOU has a handler, nor call it', async (context) => {
+test('tcsetpgrp() from the background does not spin where SIGTTOU has a handler, nor call it', {
+  contract: 'S2',
+}, async (context) => {
   const { job, fd } = await background(context)
   for (const signal of ['SIGTTOU', 'SIGWINCH']) await job.call('catch', signal)
   await job.call('tcsetpgrp', fd, job.pid)
@@ -149,7 +162,7 @@ test('S2: tcsetpgrp() from the background does not spin where SIGTTOU has a hand
   assert.deepEqual(job.events, [{ caught: 'SIGWINCH' }])
 })
 
-test('S2: tcsetpgrp() leaves the signal mask as it was', async (context) => {
+test('tcsetpgrp() leaves the signal mask as it was', { contract: 'S2' }, async (context) => {
   const { job, fd } = await background(context)
   const before = status(job.pid, 'SigBlk')
   await job.call('tcsetpgrp', fd, job.pid)
@@ -158,7 +171,9 @@ test('S2: tcsetpgrp() leaves the signal mask as it was', async (context) => {
   assert.equal(status(job.pid, 'SigBlk'), before)
 })
 
-test('S2: tcsetpgrp() works in a group whose members have no parent in the session', async (context) => {
+test('tcsetpgrp() works in a group whose members have no parent in the session', {
+  contract: 'S2',
+}, async (context) => {
   const { leader, job, fd } = await background(context)
   await job.call('tcsetpgrp', fd, job.pid)
   const own = await leader.call('open', '/dev/tty')
@@ -166,12 +181,12 @@ test('S2: tcsetpgrp() works in a group whose members have no parent in the sessi
   assert.equal(await leader.call('tcgetpgrp', own), leader.pid)
 })
 
-test('S2: tcgetsid() tells the session of the terminal', async (context) => {
+test('tcgetsid() tells the session of the terminal', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   assert.equal(await job.call('tcgetsid', fd), leader.pid)
 })
 
-test('S2: tcsetpgrp() with a group of another session is EPERM', async (context) => {
+test('tcsetpgrp() with a group of another session is EPERM', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   const elsewhere = await (await callers(context)).start('elsewhere', { detached: true })
   await assert.rejects(job.call('tcsetpgrp', fd, elsewhere.pid), {
@@ -184,7 +199,7 @@ test('S2: tcsetpgrp() with a group of another session is EPERM', async (context)
   assert.equal(await job.call('tcgetpgrp', fd), leader.pid)
 })
 
-test('S2: tcsetpgrp() with a group that there is none of is ESRCH', async (context) => {
+test('tcsetpgrp() with a group that there is none of is ESRCH', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   await assert.rejects(job.call('tcsetpgrp', fd, NONE), {
     name: 'Error',
@@ -209,7 +224,7 @@ for (const [name, call] of Object.entries({
     syscall: name,
   }
 
-  test(`S2: ${name}() of a pipe is ENOTTY`, (context) => {
+  test(`${name}() of a pipe is ENOTTY`, { contract: 'S2' }, (context) => {
     const pipe = path.join(temporary(context), 'pipe')
     execFileSync('mkfifo', [pipe])
     const fd = fs.openSync(pipe, 'r+')
@@ -220,7 +235,7 @@ for (const [name, call] of Object.entries({
     }
   })
 
-  test(`S2: ${name}() of a terminal which is not the controlling one is ENOTTY`, async (context) => {
+  test(`${name}() of a terminal which is not the controlling one is ENOTTY`, { contract: 'S2' }, async (context) => {
     const tty = await terminal(await callers(context))
     const fd = fs.openSync(tty.name, fs.constants.O_RDWR | fs.constants.O_NOCTTY)
     try {
@@ -230,7 +245,7 @@ for (const [name, call] of Object.entries({
     }
   })
 
-  test(`S2: ${name}() of no descriptor is EBADF`, () => {
+  test(`${name}() of no descriptor is EBADF`, { contract: 'S2' }, () => {
     assert.throws(() => call(NONE), {
       name: 'Error',
       message: `EBADF: bad file descriptor, ${name}`,

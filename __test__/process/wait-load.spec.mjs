@@ -29,7 +29,10 @@ const manyDescriptors = needs('12,000 descriptors', limit === 'unlimited' || Num
 
 // ── Many ──
 
-test(`W4: ${WAITS} children that end in a burst: ${WAITS} right statuses`, manyDescriptors, async () => {
+test(`${WAITS} children that end in a burst: ${WAITS} right statuses`, {
+  contract: 'W4',
+  ...manyDescriptors,
+}, async () => {
   const [{ before, pending, whileReading, right, left }] = await limited(12_000, 'process/wait-burst.mjs', WAITS)
   assert.equal(right, WAITS)
   assert.equal(left.children, 0)
@@ -45,12 +48,16 @@ test(`W4: ${WAITS} children that end in a burst: ${WAITS} right statuses`, manyD
   }
 })
 
-test(`W4, W7: ${WAITS} children that end at any time, while others are started: ${WAITS} right statuses`, async () => {
+test(`${WAITS} children that end at any time, while others are started: ${WAITS} right statuses`, {
+  contract: 'W4 W7',
+}, async () => {
   const [said] = await limited(2_000, 'process/wait-spread.mjs', WAITS)
   assert.deepEqual(said, { right: WAITS, wrong: [], exits: WAITS / 10, busy: true, children: 0, open: 0 })
 })
 
-test('W4: 100,000 waits one after the other: as many descriptors and as much memory as before', async () => {
+test('100,000 waits one after the other: as many descriptors and as much memory as before', {
+  contract: 'W4',
+}, async () => {
   const count = 100_000
   const said = await limited(1_000, 'process/wait-serial.mjs', count)
   assert.deepEqual(
@@ -66,7 +73,7 @@ test('W4: 100,000 waits one after the other: as many descriptors and as much mem
   }
 })
 
-test('W3: three waits at once on one child resolve with one status, 300 times', async (t) => {
+test('three waits at once on one child resolve with one status, 300 times', { contract: 'W3' }, async (t) => {
   for (let round = 0; round < 300; round++) {
     const child = shell(t, `exit ${round % 256}`)
     const waits = [wait(child.pid), wait(child.pid, { observe: true }), child.wait()]
@@ -87,7 +94,8 @@ for (const [who, title] of [
   ['child_process', ', and wait() is called for the first time'],
 ]) {
   for (const free of [0, 1, 2, 3, 4, 5]) {
-    test(`W4: with ${free} descriptors left${title}, what needs more is EMFILE, and then all works again`, {
+    test(`with ${free} descriptors left${title}, what needs more is EMFILE, and then all works again`, {
+      contract: 'W4',
       ...needs('Node.js, which starts with 32 descriptors', isNode),
     }, async () => {
       const said = await limited(32, 'process/wait-full.mjs', free, who)
@@ -106,7 +114,7 @@ for (const [who, title] of [
 // ── Threads ──
 
 // What wakes the event loop is not to be lost on its way to its own end: that happens once in twenty, if it does.
-test('W5: nothing keeps the event loop alive after the last wait, 100 times', async () => {
+test('nothing keeps the event loop alive after the last wait, 100 times', { contract: 'W5' }, async () => {
   const program = () =>
     run(process.execPath, scriptCommand(fixture('process/wait-ends.mjs')), { timeout: 15_000 }).ended
   for (let round = 0; round < 25; round++) {
@@ -115,7 +123,7 @@ test('W5: nothing keeps the event loop alive after the last wait, 100 times', as
   }
 })
 
-test('W5: wait() works in a worker thread', async (t) => {
+test('wait() works in a worker thread', { contract: 'W5' }, async (t) => {
   const worker = await caller(t)
   const sh = (script) => worker.call('spawn', 'sh', ['-c', script], { stdio: 'ignore' })
   const [one, other] = [await sh('exit 3'), await sh('exec sleep 1000')]
@@ -126,7 +134,9 @@ test('W5: wait() works in a worker thread', async (t) => {
   assert.equal(stat(other), null)
 })
 
-test('W5: a worker thread waits for a child of the main thread, while that waits for it, too', async (t) => {
+test('a worker thread waits for a child of the main thread, while that waits for it, too', {
+  contract: 'W5',
+}, async (t) => {
   const worker = await caller(t)
   const { pid } = shell(t, 'exec sleep 1000')
   const waits = [worker.call('wait', pid, { observe: true }), worker.call('wait', pid), wait(pid)]
@@ -136,7 +146,9 @@ test('W5: a worker thread waits for a child of the main thread, while that waits
   for (const status of await Promise.all(waits)) assert.deepEqual(told(status), killed(pid, 'SIGUSR1'))
 })
 
-test('W5: a child that a worker thread has given up is reaped, also when that thread has ended', async (t) => {
+test('a child that a worker thread has given up is reaped, also when that thread has ended', {
+  contract: 'W5',
+}, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('giveUp', 'exec sleep 1000')
   await worker.worker.terminate()
@@ -149,7 +161,7 @@ for (const [how, title, codes] of [
   ['exit', 'process.exit() of a worker with 50 waits pending', [5]],
   ['unref', 'the end of a worker whose 50 pending waits are unref()ed', [0]],
 ]) {
-  test(`W5: ${title} is safe and leaves nothing, 20 times`, async () => {
+  test(`${title} is safe and leaves nothing, 20 times`, { contract: 'W5' }, async () => {
     const [said] = await limited(4_000, 'process/wait-abandoned.mjs', how, 20)
     const { before, after, ...rest } = said
     assert.deepEqual(rest, { codes, reapers: 1, left: [], signal: 'SIGHUP' })
@@ -157,7 +169,7 @@ for (const [how, title, codes] of [
   })
 }
 
-test('W5: process.exit() with 50 waits pending is safe, 20 times', async (t) => {
+test('process.exit() with 50 waits pending is safe, 20 times', { contract: 'W5' }, async (t) => {
   for (let round = 0; round < 20; round++) {
     const { code, signal, stdout, stderr } = await run(
       process.execPath,

@@ -50,17 +50,16 @@ function endOf(pid) {
 
 // ── A child of child_process ──
 
-test(
-  "W2: a consuming wait for a child of child_process is refused, and its 'exit' event comes",
-  knowsOwners,
-  async (t) => {
-    const { exit, pid } = owned(t, 'exit 12')
-    await isRefused(pid)
-    assert.deepEqual(await exit, [12, null])
-  },
-)
+test("a consuming wait for a child of child_process is refused, and its 'exit' event comes", {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
+  const { exit, pid } = owned(t, 'exit 12')
+  await isRefused(pid)
+  assert.deepEqual(await exit, [12, null])
+})
 
-test('W2: also once it has ended, until the runtime has waited for it', knowsOwners, async (t) => {
+test('also once it has ended, until the runtime has waited for it', { contract: 'W2', ...knowsOwners }, async (t) => {
   const { exit, pid } = owned(t, 'kill -TERM $$')
   endOf(pid)
   assert.throws(() => waitpid(pid), { code: CODE, pid })
@@ -74,14 +73,14 @@ for (const [what, start] of Object.entries({
   execFile: () => execFile('sleep', ['1000']),
   fork: () => fork(fixture('process/wait-alone.mjs'), ['1000'], { stdio: 'ignore' }),
 })) {
-  test(`W2: a child of ${what}() is refused, too`, knowsOwners, async (t) => {
+  test(`a child of ${what}() is refused, too`, { contract: 'W2', ...knowsOwners }, async (t) => {
     const { pid } = watched(t, start())
     await isRefused(pid)
   })
 }
 
 for (const call of ['waitpid', 'wait']) {
-  test(`W2: ${call}() with \`force\` takes it`, async () => {
+  test(`${call}() with \`force\` takes it`, { contract: 'W2' }, async () => {
     const { code, stdout, stderr } = await runScript(fixture('process/wait-forces.mjs'), [call])
     assert.equal(code, 0, stderr)
     const [refused, { child, ...status }] = reports(stdout)
@@ -90,7 +89,7 @@ for (const call of ['waitpid', 'wait']) {
   })
 }
 
-test('W2: `nowait` looks at it and takes nothing away', async (t) => {
+test('`nowait` looks at it and takes nothing away', { contract: 'W2' }, async (t) => {
   const { exit, pid } = owned(t, 'exit 13')
   assert.deepEqual(told(waitpid(pid, { nowait: true })), exited(pid, 13))
   assert.deepEqual(await exit, [13, null])
@@ -100,7 +99,7 @@ for (const [what, observe] of Object.entries({
   'wait() with `observe`': (pid) => wait(pid, { observe: true }),
   'openProcess().wait()': (pid) => openProcess(pid).wait(),
 })) {
-  test(`W2: ${what} tells its end and takes nothing away`, async (t) => {
+  test(`${what} tells its end and takes nothing away`, { contract: 'W2' }, async (t) => {
     const { child, exit, pid } = owned(t, 'exec sleep 1000')
     const observed = observe(pid)
     child.kill('SIGHUP')
@@ -109,7 +108,7 @@ for (const [what, observe] of Object.entries({
   })
 }
 
-test("W2: after its 'exit' event it is nobody's", knowsOwners, async (t) => {
+test("after its 'exit' event it is nobody's", { contract: 'W2', ...knowsOwners }, async (t) => {
   const { exit, pid } = owned(t, 'exit 0')
   await exit
   assert.throws(() => waitpid(pid), ECHILD)
@@ -117,7 +116,7 @@ test("W2: after its 'exit' event it is nobody's", knowsOwners, async (t) => {
   await assert.rejects(wait(pid), { code: 'ESRCH', errno: -3 })
 })
 
-test("W2: also where the user has removed all listeners for 'exit'", knowsOwners, async (t) => {
+test("also where the user has removed all listeners for 'exit'", { contract: 'W2', ...knowsOwners }, async (t) => {
   const child = spawn('sh', ['-c', 'exit 0'], { stdio: 'ignore' })
   child.removeAllListeners('exit')
   assert.throws(() => waitpid(child.pid), { code: CODE, pid: child.pid })
@@ -130,12 +129,15 @@ test("W2: also where the user has removed all listeners for 'exit'", knowsOwners
   assert.equal(waitpid(-1).exitCode, 14)
 })
 
-test('W2: one that nobody has an object of any more is refused while it runs', knowsOwners, async () => {
+test('one that nobody has an object of any more is refused while it runs', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async () => {
   const { stdout, stderr } = await runScript(fixture('process/wait-forgotten.mjs'), [], { execArgv: ['--expose-gc'] })
   assert.deepEqual(reports(stdout), [{ code: 'ERR_PROCNATIVE_CHILD_OWNED' }], stderr)
 })
 
-test('W2: a spawn of child_process that failed leaves nothing owned', knowsOwners, async (t) => {
+test('a spawn of child_process that failed leaves nothing owned', { contract: 'W2', ...knowsOwners }, async (t) => {
   for (let i = 0; i < 20; i++) {
     const child = spawn('/no such program')
     const failed = once(child, 'error')
@@ -153,7 +155,10 @@ test('W2: a spawn of child_process that failed leaves nothing owned', knowsOwner
 
 // ── Any child, and groups ──
 
-test('W2: waitpid(-1) is refused while there is one, unless `nowait` or `force`', knowsOwners, async (t) => {
+test('waitpid(-1) is refused while there is one, unless `nowait` or `force`', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const { child, exit, pid } = owned(t, 'exec sleep 1000')
   const ours = shell(t, 'exit 16')
   assert.throws(() => waitpid(-1), { code: CODE, pid })
@@ -166,7 +171,10 @@ test('W2: waitpid(-1) is refused while there is one, unless `nowait` or `force`'
   assert.throws(() => waitpid(-1), ECHILD)
 })
 
-test('W2: waitpid(0) is refused while there is one in the group of the caller', knowsOwners, async (t) => {
+test('waitpid(0) is refused while there is one in the group of the caller', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const { exit, child, pid } = owned(t, 'exec sleep 1000')
   const ours = shell(t, 'exit 17')
   assert.throws(() => waitpid(0), { code: CODE, pid })
@@ -177,7 +185,10 @@ test('W2: waitpid(0) is refused while there is one in the group of the caller', 
   assert.throws(() => waitpid(0), ECHILD)
 })
 
-test('W2: waitpid(-pgid) is refused while there is one in that group, and no other', knowsOwners, async (t) => {
+test('waitpid(-pgid) is refused while there is one in that group, and no other', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const { pid } = owned(t, 'exec sleep 1000', { detached: true })
   const ours = sleeper(t, { processGroup: 0 })
   await until(() => stat(pid).pgrp === pid, 'it has a group of its own')
@@ -192,32 +203,33 @@ test('W2: waitpid(-pgid) is refused while there is one in that group, and no oth
 
 const readsSyscalls = fs.existsSync('/proc/self/syscall') && process.arch === 'x64'
 
-test(
-  'W2: and where one comes into that group while waitpid(-pgid) waits',
-  needs('Node.js, python3 and /proc/PID/syscall', isNode && hasProgram('python3') && readsSyscalls),
-  async () => {
-    const { stdout, stderr } = await runScript(fixture('process/wait-joins.mjs'))
-    assert.deepEqual(reports(stdout), [{ code: CODE, isIts: true }, { exit: [23, null] }], stderr)
-  },
-)
+test('and where one comes into that group while waitpid(-pgid) waits', {
+  contract: 'W2',
+  ...needs('Node.js, python3 and /proc/PID/syscall', isNode && hasProgram('python3') && readsSyscalls),
+}, async () => {
+  const { stdout, stderr } = await runScript(fixture('process/wait-joins.mjs'))
+  assert.deepEqual(reports(stdout), [{ code: CODE, isIts: true }, { exit: [23, null] }], stderr)
+})
 
 // ── Threads ──
 
-test(
-  "W2: a child_process child of another thread is refused, and its 'exit' event comes there",
-  knowsOwners,
-  async (t) => {
-    const worker = await caller(t)
-    const pid = await worker.call('start', 'exec sleep 1000')
-    await isRefused(pid)
-    const observed = wait(pid, { observe: true })
-    process.kill(pid, 'SIGUSR1')
-    assert.deepEqual(await worker.exitOf(pid), { pid, code: null, signal: 'SIGUSR1' })
-    isStatus(await observed, killed(pid, 'SIGUSR1'))
-  },
-)
+test("a child_process child of another thread is refused, and its 'exit' event comes there", {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
+  const worker = await caller(t)
+  const pid = await worker.call('start', 'exec sleep 1000')
+  await isRefused(pid)
+  const observed = wait(pid, { observe: true })
+  process.kill(pid, 'SIGUSR1')
+  assert.deepEqual(await worker.exitOf(pid), { pid, code: null, signal: 'SIGUSR1' })
+  isStatus(await observed, killed(pid, 'SIGUSR1'))
+})
 
-test('W2: in a worker thread, one of its own and one of the main thread are refused', knowsOwners, async (t) => {
+test('in a worker thread, one of its own and one of the main thread are refused', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const worker = await caller(t)
   const { pid } = owned(t, 'exec sleep 1000')
   const own = await worker.call('start', 'exec sleep 1000')
@@ -230,7 +242,7 @@ test('W2: in a worker thread, one of its own and one of the main thread are refu
   assert.deepEqual(await worker.exitOf(own), { pid: own, code: null, signal: 'SIGKILL' })
 })
 
-test('W2: what procnative has spawned in another thread can be waited for', async (t) => {
+test('what procnative has spawned in another thread can be waited for', { contract: 'W2' }, async (t) => {
   const worker = await caller(t)
   for (const [code, ended] of [
     [18, async (pid) => waitpid(pid)],
@@ -242,24 +254,24 @@ test('W2: what procnative has spawned in another thread can be waited for', asyn
   }
 })
 
-test(
-  'W2: -1 and 0 look at the children of the calling thread only, unless `nowait` or `force`',
-  knowsOwners,
-  async (t) => {
-    const worker = await caller(t)
-    const pid = await worker.call('spawn', 'sh', ['-c', 'exit 20'], { stdio: 'ignore' })
-    await until(() => stat(pid).state === 'Z', 'it has ended')
-    for (const any of [-1, 0]) {
-      assert.throws(() => waitpid(any, { nohang: true }), ECHILD)
-      assert.deepEqual(told(waitpid(any, { nowait: true })), exited(pid, 20))
-    }
-    assert.deepEqual(told(waitpid(-1, { force: true })), exited(pid, 20))
-  },
-)
+test('-1 and 0 look at the children of the calling thread only, unless `nowait` or `force`', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
+  const worker = await caller(t)
+  const pid = await worker.call('spawn', 'sh', ['-c', 'exit 20'], { stdio: 'ignore' })
+  await until(() => stat(pid).state === 'Z', 'it has ended')
+  for (const any of [-1, 0]) {
+    assert.throws(() => waitpid(any, { nohang: true }), ECHILD)
+    assert.deepEqual(told(waitpid(any, { nowait: true })), exited(pid, 20))
+  }
+  assert.deepEqual(told(waitpid(-1, { force: true })), exited(pid, 20))
+})
 
 // ── Bun and Deno ──
 
-test('W2: where a runtime does not tell of its children, all that procnative has not spawned is refused', {
+test('where a runtime does not tell of its children, all that procnative has not spawned is refused', {
+  contract: 'W2',
   ...needs('Bun or Deno', !isNode),
 }, async (t) => {
   const { exit, pid } = owned(t, 'exit 21')
@@ -305,24 +317,25 @@ function observed(context, count, before) {
   }
 }
 
-test("W2: 500 children of child_process, observed: 500 'exit' events and 500 right statuses", async (t) => {
+test("500 children of child_process, observed: 500 'exit' events and 500 right statuses", {
+  contract: 'W2',
+}, async (t) => {
   await observed(t, 500, '').areTold()
 })
 
-test(
-  'W2: 500 that end all at once, while the event loop is held up',
-  needs('mkfifo', hasProgram('mkfifo')),
-  async (t) => {
-    const directory = temporary(t)
-    const [gate, log] = ['gate', 'log'].map((name) => path.join(directory, name))
-    execFileSync('mkfifo', [gate])
-    fs.writeFileSync(log, '')
-    const open = fs.openSync(gate, 'r+')
-    const { pids, areTold } = observed(t, 500, `exec 3<'${gate}'; echo >>'${log}'; read line <&3; `)
-    await until(() => fs.statSync(log).size === 500, 'all of them are at the gate')
-    fs.closeSync(open)
-    // A runtime that has a thread for it reaps them meanwhile.
-    while (!pids.every((pid) => ['Z', undefined].includes(stat(pid)?.state)));
-    await areTold()
-  },
-)
+test('500 that end all at once, while the event loop is held up', {
+  contract: 'W2',
+  ...needs('mkfifo', hasProgram('mkfifo')),
+}, async (t) => {
+  const directory = temporary(t)
+  const [gate, log] = ['gate', 'log'].map((name) => path.join(directory, name))
+  execFileSync('mkfifo', [gate])
+  fs.writeFileSync(log, '')
+  const open = fs.openSync(gate, 'r+')
+  const { pids, areTold } = observed(t, 500, `exec 3<'${gate}'; echo >>'${log}'; read line <&3; `)
+  await until(() => fs.statSync(log).size === 500, 'all of them are at the gate')
+  fs.closeSync(open)
+  // A runtime that has a thread for it reaps them meanwhile.
+  while (!pids.every((pid) => ['Z', undefined].includes(stat(pid)?.state)));
+  await areTold()
+})

@@ -25,7 +25,7 @@ const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zom
 
 // ── A child ──
 
-test('W3: wait() resolves when a child has ended, and reaps it', async (t) => {
+test('wait() resolves when a child has ended, and reaps it', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 3')
   const { usage, ...rest } = await wait(pid)
   assert.deepEqual(rest, exited(pid, 3))
@@ -35,14 +35,16 @@ test('W3: wait() resolves when a child has ended, and reaps it', async (t) => {
   assert.throws(() => waitpid(pid), ECHILD)
 })
 
-test('W3: also one that ended before', async (t) => {
+test('also one that ended before', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'kill -KILL $$')
   await isZombie(pid)
   assert.deepEqual(told(await wait(pid)), killed(pid, 'SIGKILL'))
   assert.equal(stat(pid), null)
 })
 
-test('W3: it is pending for as long as the child runs; to stop and to go on is not to end', async (t) => {
+test('it is pending for as long as the child runs; to stop and to go on is not to end', {
+  contract: 'W3',
+}, async (t) => {
   const { pid } = sleeper(t)
   let settled = false
   const waiting = wait(pid).finally(() => {
@@ -59,7 +61,7 @@ test('W3: it is pending for as long as the child runs; to stop and to go on is n
   assert.deepEqual(told(await waiting), killed(pid, 'SIGUSR1'))
 })
 
-test('W3: with `observe` it stays a zombie for whoever waits for it', async (t) => {
+test('with `observe` it stays a zombie for whoever waits for it', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 4')
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(told(await wait(pid, { observe: true })), exited(pid, 4))
@@ -68,13 +70,13 @@ test('W3: with `observe` it stays a zombie for whoever waits for it', async (t) 
   assert.deepEqual(told(waitpid(pid)), exited(pid, 4))
 })
 
-test("W3: real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', …", async (t) => {
+test("real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', …", { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'kill -36 $$')
   assert.equal((await wait(pid, { observe: true })).signal, 'SIGRTMIN+2')
   assert.equal((await wait(pid)).signal, 'SIGRTMIN+2')
 })
 
-test('W3: no such process is ESRCH, and so is a child that was waited for', async (t) => {
+test('no such process is ESRCH, and so is a child that was waited for', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 0')
   waitpid(pid)
   for (const nobody of [pid, NOBODY]) {
@@ -84,29 +86,28 @@ test('W3: no such process is ESRCH, and so is a child that was waited for', asyn
   }
 })
 
-test(
-  'W3: a child that is traced is told of when its tracer lets go of it, and wakes nobody till then',
-  TRACER,
-  async (t) => {
-    const { pid } = sleeper(t)
-    const tracer = spawn('python3', [fixture('process/wait-traces.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const gone = once(tracer, 'close')
-    await once(tracer.stdout, 'data')
-    const turns = countedTurns(t)
-    let isTold = false
-    const waiting = wait(pid).finally(() => {
-      isTold = true
-    })
-    process.kill(pid, 'SIGKILL')
-    await isZombie(pid)
-    for (let i = 0; i < 1000; i++) await new Promise(setImmediate)
-    assert.equal(isTold, false)
-    assert.ok(turns() < 10, `${turns()} turns`)
-    tracer.stdin.end('\n')
-    assert.deepEqual(told(await waiting), killed(pid, 'SIGKILL'))
-    await gone
-  },
-)
+test('a child that is traced is told of when its tracer lets go of it, and wakes nobody till then', {
+  contract: 'W3',
+  ...TRACER,
+}, async (t) => {
+  const { pid } = sleeper(t)
+  const tracer = spawn('python3', [fixture('process/wait-traces.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(tracer, 'close')
+  await once(tracer.stdout, 'data')
+  const turns = countedTurns(t)
+  let isTold = false
+  const waiting = wait(pid).finally(() => {
+    isTold = true
+  })
+  process.kill(pid, 'SIGKILL')
+  await isZombie(pid)
+  for (let i = 0; i < 1000; i++) await new Promise(setImmediate)
+  assert.equal(isTold, false)
+  assert.ok(turns() < 10, `${turns()} turns`)
+  tracer.stdin.end('\n')
+  assert.deepEqual(told(await waiting), killed(pid, 'SIGKILL'))
+  await gone
+})
 
 // ── No child ──
 
@@ -115,8 +116,8 @@ for (const [how, script, expected] of [
   ['is killed', 'kill -HUP $$', (pid) => killed(pid, 'SIGHUP')],
 ]) {
   for (const options of isNode ? [{}, { observe: true }] : [{ observe: true }]) {
-    const title = `W3: a process that is no child and ${how}, with ${JSON.stringify(options)}`
-    test(`${title}: resolves at its death with the right status or 'unknown'`, async (t) => {
+    const title = `a process that is no child and ${how}, with ${JSON.stringify(options)}`
+    test(`${title}: resolves at its death with the right status or 'unknown'`, { contract: 'W3' }, async (t) => {
       const { pid, end, status } = await grandchild(t, script, 'wait $!; echo $?')
       const waiting = wait(pid, options)
       end()
@@ -129,7 +130,9 @@ for (const [how, script, expected] of [
   }
 }
 
-test('W3: a process that is no child resolves at its death, also while its parent leaves it a zombie', async (t) => {
+test('a process that is no child resolves at its death, also while its parent leaves it a zombie', {
+  contract: 'W3',
+}, async (t) => {
   const { pid, end } = await grandchild(t, 'exit 6', 'exec sleep 1000')
   const waiting = wait(pid, { observe: true })
   end()
@@ -162,7 +165,7 @@ for (const names of [
   [OPENED, CONSUMING],
   [ITS_OWN, OPENED, OBSERVING, CONSUMING],
 ]) {
-  test(`W3: ${names.join(', ')} at once on one pid all resolve with the same status`, async (t) => {
+  test(`${names.join(', ')} at once on one pid all resolve with the same status`, { contract: 'W3' }, async (t) => {
     for (const [script, state] of [
       ['exit 7', 'Z'],
       ['kill -STOP $$; exit 7', 'T'],
@@ -181,7 +184,7 @@ for (const names of [
   })
 }
 
-test('W3: what waitpid() has taken meanwhile, is told to those that wait', async (t) => {
+test('what waitpid() has taken meanwhile, is told to those that wait', { contract: 'W3' }, async (t) => {
   const child = shell(t, 'exit 8')
   const waits = Object.values(WAITS).map((start) => start(child))
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 8))
@@ -193,7 +196,9 @@ test('W3: what waitpid() has taken meanwhile, is told to those that wait', async
 
 const ABORTED = { name: 'TheReason' }
 
-test('W3: a signal that is aborted already rejects with its reason; the child stays as it is', async (t) => {
+test('a signal that is aborted already rejects with its reason; the child stays as it is', {
+  contract: 'W3',
+}, async (t) => {
   const child = shell(t, 'exit 9')
   await isZombie(child.pid)
   const signal = AbortSignal.abort(ABORTED)
@@ -202,7 +207,9 @@ test('W3: a signal that is aborted already rejects with its reason; the child st
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 9))
 })
 
-test('W3: a signal that is aborted while a wait is pending rejects with its reason; the child stays waitable', async (t) => {
+test('a signal that is aborted while a wait is pending rejects with its reason; the child stays waitable', {
+  contract: 'W3',
+}, async (t) => {
   const child = sleeper(t)
   const controller = new AbortController()
   const { signal } = controller
@@ -216,7 +223,7 @@ test('W3: a signal that is aborted while a wait is pending rejects with its reas
   for (const status of await Promise.all(others)) assert.deepEqual(told(status), killed(child.pid, 'SIGTERM'))
 })
 
-test('W3: after a wait was aborted, the next one hears of the end', async (t) => {
+test('after a wait was aborted, the next one hears of the end', { contract: 'W3' }, async (t) => {
   const { pid } = sleeper(t)
   const waiting = wait(pid, { signal: AbortSignal.timeout(1) })
   await assert.rejects(waiting, { name: 'TimeoutError' })
@@ -224,7 +231,9 @@ test('W3: after a wait was aborted, the next one hears of the end', async (t) =>
   assert.deepEqual(told(await wait(pid)), killed(pid, 'SIGTERM'))
 })
 
-test('W3: aborted as the child ends, a wait has either rejected or taken the status, 200 times', async (t) => {
+test('aborted as the child ends, a wait has either rejected or taken the status, 200 times', {
+  contract: 'W3',
+}, async (t) => {
   for (let i = 0; i < 200; i++) {
     const child = shell(t, 'exit 10')
     const controller = new AbortController()
@@ -241,7 +250,7 @@ test('W3: aborted as the child ends, a wait has either rejected or taken the sta
   }
 })
 
-test('E3: a signal that is not what it seems harms its own wait only', async (t) => {
+test('a signal that is not what it seems harms its own wait only', { contract: 'E3' }, async (t) => {
   const noListeners = { aborted: false, addEventListener: () => {} }
   const { pid } = sleeper(t)
   for (const signal of [{ aborted: false }, noListeners]) {
@@ -264,7 +273,7 @@ test('E3: a signal that is not what it seems harms its own wait only', async (t)
   for (const { reason } of await odd) assert.equal(reason, thrown)
 })
 
-test('W3: a wait that is over listens to its signal no more', async (t) => {
+test('a wait that is over listens to its signal no more', { contract: 'W3' }, async (t) => {
   const controller = new AbortController()
   const { signal } = controller
   for (let i = 0; i < 20; i++) {
@@ -291,7 +300,9 @@ for (const [how, keepsAlive] of Object.entries({
   'wait, close': true,
   close: false,
 })) {
-  test(`W5: ${how}: the event loop is ${keepsAlive ? '' : 'not '}kept alive, and by nothing after it`, async (t) => {
+  test(`${how}: the event loop is ${keepsAlive ? '' : 'not '}kept alive, and by nothing after it`, {
+    contract: 'W5',
+  }, async (t) => {
     const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-alive.mjs'), how))
     const [line] = await once(createInterface({ input: child.stdout }), 'line')
     const { pid } = JSON.parse(line)

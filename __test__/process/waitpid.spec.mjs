@@ -29,7 +29,7 @@ const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zom
 // ── How a child ends ──
 
 for (const code of [0, 1, 3, 127, 255]) {
-  test(`W1: a child that exits with ${code} has exitCode ${code}`, (t) => {
+  test(`a child that exits with ${code} has exitCode ${code}`, { contract: 'W1' }, (t) => {
     const { pid } = shell(t, `exit ${code}`)
     const { usage, ...rest } = waitpid(pid)
     assert.deepEqual(rest, exited(pid, code))
@@ -44,7 +44,7 @@ for (const [signal, number] of [
   ['SIGINT', 2],
   ['SIGQUIT', 3],
 ]) {
-  test(`W1: a child that is ended by \`kill -${number} pid\` was killed by '${signal}'`, (t) => {
+  test(`a child that is ended by \`kill -${number} pid\` was killed by '${signal}'`, { contract: 'W1' }, (t) => {
     const { pid } = sleeper(t)
     execFileSync('sh', ['-c', `kill -${number} ${pid}`])
     const { usage, ...rest } = waitpid(pid)
@@ -58,14 +58,14 @@ const FATAL =
   `SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM
   SIGTERM SIGSTKFLT SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGIO SIGPWR SIGSYS`.split(/\s+/)
 
-test('W1: every signal that ends a process is told by the name that child_process has for it', (t) => {
+test('every signal that ends a process is told by the name that child_process has for it', { contract: 'W1' }, (t) => {
   for (const signal of FATAL) {
     const { pid } = shell(t, `ulimit -c 0; kill -${os.constants.signals[signal]} $$`)
     assert.deepEqual(told(waitpid(pid)), killed(pid, signal))
   }
 })
 
-test("W1: real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", (t) => {
+test("real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", { contract: 'W1' }, (t) => {
   for (const [number, signal] of [
     [34, 'SIGRTMIN'],
     [35, 'SIGRTMIN+1'],
@@ -77,7 +77,9 @@ test("W1: real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", (t
   }
 })
 
-test('W1: the two real-time signals below, which are the C library’s own, have an end told too', (t) => {
+test('the two real-time signals below, which are the C library’s own, have an end told too', {
+  contract: 'W1',
+}, (t) => {
   for (const number of [32, 33]) {
     const { pid } = shell(t, `kill -${number} $$`)
     const { state, signal, exitCode } = waitpid(pid)
@@ -93,7 +95,10 @@ function canDump() {
   return /^[^|/]+$/.test(pattern) && limit === 'unlimited'
 }
 
-test('W1: coreDumped is true where SIGQUIT had a core written', needs('cores in files', canDump()), (t) => {
+test('coreDumped is true where SIGQUIT had a core written', {
+  contract: 'W1',
+  ...needs('cores in files', canDump()),
+}, (t) => {
   const cwd = temporary(t)
   const { pid } = shell(t, 'ulimit -c unlimited; kill -QUIT $$', { cwd })
   assert.deepEqual(told(waitpid(pid)), killed(pid, 'SIGQUIT', true))
@@ -101,7 +106,7 @@ test('W1: coreDumped is true where SIGQUIT had a core written', needs('cores in 
   assert.equal(fs.readFileSync(path.join(cwd, core)).subarray(0, 4).toString('latin1'), '\x7fELF')
 })
 
-test('W1: coreDumped is false where none was written', (t) => {
+test('coreDumped is false where none was written', { contract: 'W1' }, (t) => {
   const cwd = temporary(t)
   const { pid } = shell(t, 'ulimit -c 0; kill -QUIT $$', { cwd })
   assert.deepEqual(told(waitpid(pid)), killed(pid, 'SIGQUIT', false))
@@ -110,7 +115,7 @@ test('W1: coreDumped is false where none was written', (t) => {
 
 // ── Stopped and continued ──
 
-test('W1: with `untraced`, a child that stops is told with the signal', (t) => {
+test('with `untraced`, a child that stops is told with the signal', { contract: 'W1' }, (t) => {
   // Not in this process's group, which may be orphaned: in one that is, only SIGSTOP stops.
   for (const signal of ['STOP', 'TSTP', 'TTIN', 'TTOU']) {
     const { pid } = shell(t, `kill -${signal} $$; exec sleep 1000`, { processGroup: 0 })
@@ -122,7 +127,7 @@ test('W1: with `untraced`, a child that stops is told with the signal', (t) => {
   }
 })
 
-test('W1: with `continued`, a child that goes on is told, once', (t) => {
+test('with `continued`, a child that goes on is told, once', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$; exec sleep 1000')
   waitpid(pid, { untraced: true })
   assert.equal(waitpid(pid, { continued: true, nohang: true }), null)
@@ -132,7 +137,7 @@ test('W1: with `continued`, a child that goes on is told, once', (t) => {
   assert.equal(waitpid(pid, { continued: true, untraced: true, nohang: true }), null)
 })
 
-test('W1: without these, only the end is told', async (t) => {
+test('without these, only the end is told', { contract: 'W1' }, async (t) => {
   const { pid } = shell(t, 'kill -STOP $$; exit 5')
   await until(() => stat(pid).state === 'T', 'it is stopped')
   assert.equal(waitpid(pid, { nohang: true }), null)
@@ -141,7 +146,7 @@ test('W1: without these, only the end is told', async (t) => {
   assert.deepEqual(told(waitpid(pid)), exited(pid, 5))
 })
 
-test('W1: with both, a child that was stopped and is killed is told as killed', (t) => {
+test('with both, a child that was stopped and is killed is told as killed', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$')
   assert.deepEqual(told(waitpid(pid, { untraced: true, continued: true })), stopped(pid, 'SIGSTOP'))
   process.kill(pid, 'SIGKILL')
@@ -163,7 +168,7 @@ for (const [who, file, args] of [
   ['the child', 'python3', [fixture('process/wait-burns.py')]],
   ['a child of the child', 'sh', ['-c', `python3 '${fixture('process/wait-burns.py')}'; exit 0`]],
 ]) {
-  test(`W1: usage is what ${who} has used: microseconds, microseconds, KiB`, (t) => {
+  test(`usage is what ${who} has used: microseconds, microseconds, KiB`, { contract: 'W1' }, (t) => {
     const { says, itself } = burnt(t, file, args)
     for (const field of ['userCPUTime', 'systemCPUTime', 'maxRSS']) {
       assert.ok(Number.isInteger(says[field]), field)
@@ -176,7 +181,7 @@ for (const [who, file, args] of [
   })
 }
 
-test('W1: usage of a child that did nothing is not that of another one', (t) => {
+test('usage of a child that did nothing is not that of another one', { contract: 'W1' }, (t) => {
   burnt(t, 'python3', [fixture('process/wait-burns.py')])
   const { userCPUTime, systemCPUTime } = waitpid(shell(t, 'exit 0').pid).usage
   assert.ok(userCPUTime + systemCPUTime < 200_000)
@@ -184,7 +189,7 @@ test('W1: usage of a child that did nothing is not that of another one', (t) => 
 
 // ── nohang, nowait ──
 
-test('W1: with `nohang`, nothing to tell is null, and then there is something', async (t) => {
+test('with `nohang`, nothing to tell is null, and then there is something', { contract: 'W1' }, async (t) => {
   const { pid } = sleeper(t)
   for (let i = 0; i < 3; i++) assert.equal(waitpid(pid, { nohang: true }), null)
   assert.equal(isAlive(pid), true)
@@ -193,7 +198,7 @@ test('W1: with `nohang`, nothing to tell is null, and then there is something', 
   assert.deepEqual(told(ended), killed(pid, 'SIGTERM'))
 })
 
-test('W1: with `nowait`, what has ended is left to be waited for again', (t) => {
+test('with `nowait`, what has ended is left to be waited for again', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'exit 6')
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(told(waitpid(pid, { nowait: true })), exited(pid, 6))
@@ -204,7 +209,7 @@ test('W1: with `nowait`, what has ended is left to be waited for again', (t) => 
   assert.throws(() => waitpid(pid, { nowait: true }), ECHILD)
 })
 
-test('W1: with `nowait`, a stop is left to be waited for again', (t) => {
+test('with `nowait`, a stop is left to be waited for again', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$')
   const flags = { untraced: true, nohang: true }
   waitpid(pid, { untraced: true, nowait: true })
@@ -232,7 +237,10 @@ async function blocked(context, prefix = []) {
 
 const readsSyscalls = fs.existsSync('/proc/self/syscall') && process.arch === 'x64'
 
-test('W1: signals that come meanwhile do not interrupt it', needs('/proc/PID/syscall', readsSyscalls), async (t) => {
+test('signals that come meanwhile do not interrupt it', {
+  contract: 'W1',
+  ...needs('/proc/PID/syscall', readsSyscalls),
+}, async (t) => {
   const { pid, waiter, isBlocked, afterwards } = await blocked(t)
   // Node.js catches SIGUSR1 without SA_RESTART.
   const signals = isNode ? ['SIGUSR1', 'SIGUSR2'] : ['SIGUSR2']
@@ -251,7 +259,7 @@ test('W1: signals that come meanwhile do not interrupt it', needs('/proc/PID/sys
   assert.deepEqual((await afterwards()).map(told), [killed(pid, 'SIGTERM')])
 })
 
-test('W1: EINTR never reaches the caller', needs('strace', hasProgram('strace')), async (t) => {
+test('EINTR never reaches the caller', { contract: 'W1', ...needs('strace', hasProgram('strace')) }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const inject = ['-e', 'trace=waitid,wait4', '-e', 'inject=waitid,wait4:error=EINTR:when=1..5']
   const { pid, afterwards } = await blocked(t, ['strace', '-f', '-o', log, ...inject])
@@ -263,7 +271,7 @@ test('W1: EINTR never reaches the caller', needs('strace', hasProgram('strace'))
 
 // ── Errors ──
 
-test('W1: a child that was waited for already is ECHILD', (t) => {
+test('a child that was waited for already is ECHILD', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'exit 7')
   assert.deepEqual(told(waitpid(pid)), exited(pid, 7))
   for (const options of [{}, { nohang: true }, { nowait: true }, { force: true }]) {
@@ -271,19 +279,21 @@ test('W1: a child that was waited for already is ECHILD', (t) => {
   }
 })
 
-test('W1: a process that is no child is ECHILD, and so is none at all', () => {
+test('a process that is no child is ECHILD, and so is none at all', { contract: 'W1' }, () => {
   for (const pid of [process.ppid, process.pid, 1, NOBODY]) {
     assert.throws(() => waitpid(pid, { nohang: true }), ECHILD, String(pid))
   }
 })
 
-test('W1: without any child, -1, 0 and groups are ECHILD', () => {
+test('without any child, -1, 0 and groups are ECHILD', { contract: 'W1' }, () => {
   for (const pid of [-1, 0, -process.pid, -NOBODY]) assert.throws(() => waitpid(pid, any), ECHILD, String(pid))
 })
 
 // ── Zombies ──
 
-test('W1: a child that has ended is a zombie, state Z in /proc, until waitpid() reaps it; then it is gone', async (t) => {
+test('a child that has ended is a zombie, state Z in /proc, until waitpid() reaps it; then it is gone', {
+  contract: 'W1',
+}, async (t) => {
   const child = shell(t, 'exit 8')
   const { pid } = child
   await isZombie(pid)
@@ -302,7 +312,7 @@ test('W1: a child that has ended is a zombie, state Z in /proc, until waitpid() 
 
 // ── Groups ──
 
-test('W1: pid 0 is any child in the group of the caller', async (t) => {
+test('pid 0 is any child in the group of the caller', { contract: 'W1' }, async (t) => {
   const elsewhere = shell(t, 'exit 1', { processGroup: 0 })
   await isZombie(elsewhere.pid)
   const here = shell(t, 'exit 9')
@@ -311,7 +321,7 @@ test('W1: pid 0 is any child in the group of the caller', async (t) => {
   assert.deepEqual(told(waitpid(elsewhere.pid)), exited(elsewhere.pid, 1))
 })
 
-test('W1: less than -1 is any child in the group of that number', async (t) => {
+test('less than -1 is any child in the group of that number', { contract: 'W1' }, async (t) => {
   const here = shell(t, 'exit 1')
   await isZombie(here.pid)
   const leader = sleeper(t, { processGroup: 0 })
@@ -324,7 +334,7 @@ test('W1: less than -1 is any child in the group of that number', async (t) => {
   assert.deepEqual(told(waitpid(here.pid)), exited(here.pid, 1))
 })
 
-test('W1: -1 is any child, each once', (t) => {
+test('-1 is any child, each once', { contract: 'W1' }, (t) => {
   const pids = [shell(t, 'exit 0'), shell(t, 'exit 0', { processGroup: 0 }), shell(t, 'exit 0')].map(({ pid }) => pid)
   const waited = pids.map(() => waitpid(-1, any))
   assert.deepEqual(waited.map(({ pid }) => pid).toSorted(), pids.toSorted())

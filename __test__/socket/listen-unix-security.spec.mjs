@@ -14,36 +14,38 @@ const ROUNDS = 300
 // By when both have had their turn, also on a machine that has others to run.
 const PATIENCE = 15_000
 
-test(
-  'H9: where a path is a dead socket and a link to a live one by turns, the live one stays',
-  anotherUser,
-  async (t) => {
-    const live = path.join(temporary(t), 'live')
-    const listening = listenUnix(live)
-    t.after(() => listening.close())
-    const before = fs.statSync(live)
-    const at = path.join(temporary(t), 'socket')
-    const { told } = hostile(t, 'security-swaps.py', [at, live, 'socket'])
-    await told('begun')
-    const seen = { listened: 0, EADDRINUSE: 0 }
-    const isEnough = () => seen.listened > 0 && seen.EADDRINUSE > 0
-    const deadline = Date.now() + PATIENCE
-    for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
-      try {
-        listenUnix(at).close()
-        seen.listened++
-      } catch ({ code }) {
-        // ENOENT: it was gone when it was to be looked at, or removed.
-        assert.match(code, /^(EADDRINUSE|ENOENT)$/)
-        seen[code]++
-      }
-      assert.equal(fs.statSync(live).ino, before.ino)
+test('where a path is a dead socket and a link to a live one by turns, the live one stays', {
+  contract: 'H9',
+  ...anotherUser,
+}, async (t) => {
+  const live = path.join(temporary(t), 'live')
+  const listening = listenUnix(live)
+  t.after(() => listening.close())
+  const before = fs.statSync(live)
+  const at = path.join(temporary(t), 'socket')
+  const { told } = hostile(t, 'security-swaps.py', [at, live, 'socket'])
+  await told('begun')
+  const seen = { listened: 0, EADDRINUSE: 0 }
+  const isEnough = () => seen.listened > 0 && seen.EADDRINUSE > 0
+  const deadline = Date.now() + PATIENCE
+  for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
+    try {
+      listenUnix(at).close()
+      seen.listened++
+    } catch ({ code }) {
+      // ENOENT: it was gone when it was to be looked at, or removed.
+      assert.match(code, /^(EADDRINUSE|ENOENT)$/)
+      seen[code]++
     }
-    assert.ok(isEnough(), JSON.stringify(seen))
-  },
-)
+    assert.equal(fs.statSync(live).ino, before.ino)
+  }
+  assert.ok(isEnough(), JSON.stringify(seen))
+})
 
-test('H9: a socket that is bound in the place of another user’s is the caller’s own', anotherUser, (t) => {
+test('a socket that is bound in the place of another user’s is the caller’s own', {
+  contract: 'H9',
+  ...anotherUser,
+}, (t) => {
   const at = path.join(temporary(t), 'socket')
   const bind = 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])'
   execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', PYTHON, '-c', bind, at])

@@ -42,7 +42,7 @@ async function deadSocket(file) {
   await end()
 }
 
-test('H9: a server on the handle serves', async (t) => {
+test('a server on the handle serves', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await serve(t, listenUnix(file), 'served')
   assert.equal(await talk(file), 'served')
@@ -54,7 +54,9 @@ for (const [mode, umask] of [
   [0o777, 0o777],
   [0o020, 0o022],
 ]) {
-  test(`H9: the file has mode 0${mode.toString(8)} whatever the umask (0${umask.toString(8)}), which stays`, (t) => {
+  test(`the file has mode 0${mode.toString(8)} whatever the umask (0${umask.toString(8)}), which stays`, {
+    contract: 'H9',
+  }, (t) => {
     const file = path.join(temporary(t), 'socket')
     const before = process.umask(umask)
     t.after(() => process.umask(before))
@@ -65,48 +67,47 @@ for (const [mode, umask] of [
   })
 }
 
-test('H9: the mode is 0600 unless given', (t) => {
+test('the mode is 0600 unless given', { contract: 'H9' }, (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   t.after(() => handle.close())
   assert.equal(modeOf(file), 0o600)
 })
 
-test(
-  'H9: the file has its mode from the first moment: fchmod, then bind, and no chmod after it',
-  needs('strace', hasProgram('strace')),
-  async (t) => {
-    const directory = temporary(t)
-    const trace = path.join(directory, 'trace')
-    const script = `require(${JSON.stringify(library)}).listenUnix('socket', { mode: 0o640 }).close()`
-    const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat,umask']
-    const program = [process.execPath, '-e', script]
-    const { code, stderr } = await run('strace', [...traced, ...program], { cwd: directory }).ended
-    assert.equal(code, 0, stderr)
-    const calls = fs
-      .readFileSync(trace, 'utf8')
-      .split('\n')
-      .map((line) => line.match(/^\d+ +(?:<\.\.\. )?(\w+)[( ].*= 0/)?.[1] ?? line.match(/^\d+ +(umask)\(/)?.[1])
-      .filter(Boolean)
-    assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'umask', 'bind', 'listen'])
-  },
-)
+test('the file has its mode from the first moment: fchmod, then bind, and no chmod after it', {
+  contract: 'H9',
+  ...needs('strace', hasProgram('strace')),
+}, async (t) => {
+  const directory = temporary(t)
+  const trace = path.join(directory, 'trace')
+  const script = `require(${JSON.stringify(library)}).listenUnix('socket', { mode: 0o640 }).close()`
+  const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat,umask']
+  const program = [process.execPath, '-e', script]
+  const { code, stderr } = await run('strace', [...traced, ...program], { cwd: directory }).ended
+  assert.equal(code, 0, stderr)
+  const calls = fs
+    .readFileSync(trace, 'utf8')
+    .split('\n')
+    .map((line) => line.match(/^\d+ +(?:<\.\.\. )?(\w+)[( ].*= 0/)?.[1] ?? line.match(/^\d+ +(umask)\(/)?.[1])
+    .filter(Boolean)
+  assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'umask', 'bind', 'listen'])
+})
 
-test('H9: a dead socket is replaced', async (t) => {
+test('a dead socket is replaced', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await deadSocket(file)
   await serve(t, listenUnix(file), 'the new one')
   assert.equal(await talk(file), 'the new one')
 })
 
-test('H9: a live one never is', async (t) => {
+test('a live one never is', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await serve(t, listenUnix(file), 'the old one')
   assert.throws(() => listenUnix(file), { code: 'EADDRINUSE', syscall: 'bind', path: file })
   assert.equal(await talk(file), 'the old one')
 })
 
-test('H9: nor one whose queue is full', async (t) => {
+test('nor one whose queue is full', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file, { backlog: 1 })
   t.after(() => handle.close())
@@ -116,7 +117,7 @@ test('H9: nor one whose queue is full', async (t) => {
   assert.throws(() => listenUnix(file), { code: 'EADDRINUSE' })
 })
 
-test('H9: nor a file, a directory or a symbolic link', (t) => {
+test('nor a file, a directory or a symbolic link', { contract: 'H9' }, (t) => {
   const directory = temporary(t)
   const [file, inner, link] = ['file', 'inner', 'link'].map((name) => path.join(directory, name))
   fs.writeFileSync(file, 'kept')
@@ -127,7 +128,9 @@ test('H9: nor a file, a directory or a symbolic link', (t) => {
   assert.equal(fs.readFileSync(file, 'utf8'), 'kept')
 })
 
-test('H9: of 20 that find a dead socket at once, one replaces it and none is replaced, 10 times', async (t) => {
+test('of 20 that find a dead socket at once, one replaces it and none is replaced, 10 times', {
+  contract: 'H9',
+}, async (t) => {
   const file = path.join(temporary(t), 'socket')
   for (let round = 0; round < 10; round++) {
     await deadSocket(file)
@@ -138,7 +141,9 @@ test('H9: of 20 that find a dead socket at once, one replaces it and none is rep
   }
 })
 
-test('H9: where somebody keeps the directory locked, nothing is replaced, and a free path is bound', async (t) => {
+test('where somebody keeps the directory locked, nothing is replaced, and a free path is bound', {
+  contract: 'H9',
+}, async (t) => {
   const directory = temporary(t)
   const file = path.join(directory, 'socket')
   await deadSocket(file)
@@ -153,7 +158,7 @@ for (const [prefix, convention] of [
   ['\0', 'a NUL, as in Node.js'],
   ['@', 'an @, as in systemd'],
 ]) {
-  test(`H9: after ${convention}, a name is abstract`, async (t) => {
+  test(`after ${convention}, a name is abstract`, { contract: 'H9' }, async (t) => {
     const name = `procnative-test-${process.pid}`
     const before = fs.readdirSync('.')
     await serve(t, listenUnix(prefix + name), 'abstract')
@@ -163,12 +168,12 @@ for (const [prefix, convention] of [
   })
 }
 
-test('H9: an abstract name has no mode, and no NUL in it', () => {
+test('an abstract name has no mode, and no NUL in it', { contract: 'H9' }, () => {
   assert.throws(() => listenUnix('@name', { mode: 0o600 }), { code: 'ERR_INVALID_ARG_VALUE' })
   assert.throws(() => listenUnix('\0na\0me'), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-test('H9: closing the server that has it leaves the path alone', async (t) => {
+test('closing the server that has it leaves the path alone', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const server = await serve(t, listenUnix(file), 'first')
   const { ino } = fs.lstatSync(file)
@@ -176,7 +181,7 @@ test('H9: closing the server that has it leaves the path alone', async (t) => {
   assert.equal(fs.lstatSync(file).ino, ino)
 })
 
-test('H9: backlog is how many may wait', async (t) => {
+test('backlog is how many may wait', { contract: 'H9' }, async (t) => {
   const waiting = async (backlog) => {
     const file = path.join(temporary(t), 'socket')
     const handle = listenUnix(file, { backlog })
@@ -191,7 +196,7 @@ test('H9: backlog is how many may wait', async (t) => {
   assert.equal(await waiting(2 ** 31 - 1), 200)
 })
 
-test('H9: what can’t be bound says why, and leaves nothing', (t) => {
+test('what can’t be bound says why, and leaves nothing', { contract: 'H9' }, (t) => {
   const directory = temporary(t)
   const long = path.join(directory, 'x'.repeat(108))
   assert.throws(() => listenUnix(long), { code: 'ENAMETOOLONG', syscall: 'bind', path: long })
@@ -203,7 +208,7 @@ test('H9: what can’t be bound says why, and leaves nothing', (t) => {
   assert.deepEqual(fs.readdirSync(directory), ['file'])
 })
 
-test('H9: it works in a worker thread', async (t) => {
+test('it works in a worker thread', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const script = `require(${JSON.stringify(library)}).listenUnix(${JSON.stringify(file)}, { mode: 0o640 }).close()`
   const worker = new Worker(script, { eval: true })
@@ -212,7 +217,7 @@ test('H9: it works in a worker thread', async (t) => {
   assert.equal(modeOf(file), 0o640)
 })
 
-test('E5: the handle is close-on-exec', async (t) => {
+test('the handle is close-on-exec', { contract: 'E5' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   t.after(() => handle.close())

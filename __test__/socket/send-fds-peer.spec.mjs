@@ -53,7 +53,9 @@ function files(context, count) {
 }
 
 for (const type of TYPES) {
-  test(`H12: ${type}: what Python sends with send_fds() is received, nothing taken for a header`, async (t) => {
+  test(`${type}: what Python sends with send_fds() is received, nothing taken for a header`, {
+    contract: 'H12',
+  }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     for (const count of [0, 1, 3, 253]) {
@@ -67,7 +69,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`H12: ${type}: Python receives with recv_fds() what is sent, and nothing else`, async (t) => {
+  test(`${type}: Python receives with recv_fds() what is sent, and nothing else`, { contract: 'H12' }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     const fds = files(t, 253).map((file) => fs.openSync(file, 'r'))
@@ -79,7 +81,9 @@ for (const type of TYPES) {
     }
   })
 
-  test(`H12: ${type}: where the other has made it non-blocking, or blocking, it stays so, and nothing waits`, async (t) => {
+  test(`${type}: where the other has made it non-blocking, or blocking, it stays so, and nothing waits`, {
+    contract: 'H12',
+  }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     for (const blocking of [false, true]) {
@@ -93,7 +97,9 @@ for (const type of TYPES) {
     }
   })
 
-  test(`H12: ${type}: with SO_PASSCRED there are credentials, of whoever sent each; all descriptors come, too`, async (t) => {
+  test(`${type}: with SO_PASSCRED there are credentials, of whoever sent each; all descriptors come, too`, {
+    contract: 'H12',
+  }, async (t) => {
     const [a, b] = pair(t, type)
     const receiver = peer(t, b)
     await receiver.order('pass credentials')
@@ -117,19 +123,18 @@ for (const type of TYPES) {
   })
 }
 
-test(
-  'H12: credentials are those of another user, where one has sent it',
-  needs('root and setpriv', isRoot && hasProgram('setpriv')),
-  async (t) => {
-    const [a, b] = pair(t, 'seqpacket')
-    await peer(t, b).order('pass credentials')
-    const nobody = peer(t, a, ['setpriv', '--reuid=65534', '--regid=65533', '--clear-groups'])
-    await nobody.order('send', 'hello')
-    assert.deepEqual(recvFds(b).credentials, { pid: nobody.pid, uid: 65_534, gid: 65_533 })
-  },
-)
+test('credentials are those of another user, where one has sent it', {
+  contract: 'H12',
+  ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
+}, async (t) => {
+  const [a, b] = pair(t, 'seqpacket')
+  await peer(t, b).order('pass credentials')
+  const nobody = peer(t, a, ['setpriv', '--reuid=65534', '--regid=65533', '--clear-groups'])
+  await nobody.order('send', 'hello')
+  assert.deepEqual(recvFds(b).credentials, { pid: nobody.pid, uid: 65_534, gid: 65_533 })
+})
 
-test('H12: a pidfd that the kernel adds where it is told to is not left open', async (t) => {
+test('a pidfd that the kernel adds where it is told to is not left open', { contract: 'H12' }, async (t) => {
   const [a, b] = pair(t, 'seqpacket')
   const python = peer(t, b)
   if (!(await python.order('pass pidfd'))) return t.skip('SKIPPED, NOT SHOWN HERE: needs SO_PASSPIDFD, of Linux 6.5')
@@ -151,19 +156,18 @@ test('H12: a pidfd that the kernel adds where it is told to is not left open', a
   }
 })
 
-test(
-  'H12: where an unprivileged user has too many in flight, it is ETOOMANYREFS, and goes on when some have arrived',
-  needs('root and setpriv', isRoot && hasProgram('setpriv')),
-  async () => {
-    // Of its own: what else a user has in flight counts, too.
-    const user = 100_000 + process.pid
-    const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
-    const program = [process.execPath, ...scriptCommand(fixture('socket/send-fds-flight.mjs'))]
-    const limited = [...limitedTo(64), ...program]
-    const { code, stdout, stderr } = await run(asUser[0], [...asUser.slice(1), ...limited]).ended
-    assert.equal(code, 0, stderr)
-    const [{ error, arrived, again }] = reports(stdout)
-    assert.deepEqual(error, { code: 'ETOOMANYREFS', syscall: 'sendmsg' })
-    assert.deepEqual([arrived, again], [1, 1])
-  },
-)
+test('where an unprivileged user has too many in flight, it is ETOOMANYREFS, and goes on when some have arrived', {
+  contract: 'H12',
+  ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
+}, async () => {
+  // Of its own: what else a user has in flight counts, too.
+  const user = 100_000 + process.pid
+  const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
+  const program = [process.execPath, ...scriptCommand(fixture('socket/send-fds-flight.mjs'))]
+  const limited = [...limitedTo(64), ...program]
+  const { code, stdout, stderr } = await run(asUser[0], [...asUser.slice(1), ...limited]).ended
+  assert.equal(code, 0, stderr)
+  const [{ error, arrived, again }] = reports(stdout)
+  assert.deepEqual(error, { code: 'ETOOMANYREFS', syscall: 'sendmsg' })
+  assert.deepEqual([arrived, again], [1, 1])
+})

@@ -21,13 +21,13 @@ const byte = Buffer.from('.')
 
 // ── What is no argument ──
 
-test('E2: what is only of the class of Uint8Array is no `data`', (t) => {
+test('what is only of the class of Uint8Array is no `data`', { contract: 'E2' }, (t) => {
   const [a] = pair(t)
   for (const data of [new Proxy(byte, {}), Object.create(Uint8Array.prototype)])
     assert.throws(() => sendFds(a, data), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('E2: 2**32-1 holes are no descriptors, and no memory is taken for them', async (t) => {
+test('2**32-1 holes are no descriptors, and no memory is taken for them', { contract: 'E2' }, async (t) => {
   const [a, b] = pair(t)
   const holes = Array(2 ** 32 - 1)
   const end = channel(b)
@@ -40,7 +40,7 @@ test('E2: 2**32-1 holes are no descriptors, and no memory is taken for them', as
 
 // ── What is no socket, or not connected ──
 
-test('H12: a socket that is closed is EBADF, and what is none is ENOTSOCK', (t) => {
+test('a socket that is closed is EBADF, and what is none is ENOTSOCK', { contract: 'H12' }, (t) => {
   const [file, closed] = [...files(t, 1), closedNumber()]
   for (const [fd, code] of [
     [closed, 'EBADF'],
@@ -54,7 +54,9 @@ test('H12: a socket that is closed is EBADF, and what is none is ENOTSOCK', (t) 
   }
 })
 
-test('H12: a handle that is closed or taken is refused, as the socket and among the descriptors', (t) => {
+test('a handle that is closed or taken is refused, as the socket and among the descriptors', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t)
   const CLOSED = { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
   const [closed, taken] = pair(t)
@@ -69,14 +71,14 @@ test('H12: a handle that is closed or taken is refused, as the socket and among 
   isEmpty(b)
 })
 
-test('H12: one that is not connected is ENOTCONN', (t) => {
+test('one that is not connected is ENOTCONN', { contract: 'H12' }, (t) => {
   for (const name of ['unix-stream', 'unix-seqpacket', 'unix-dgram']) {
     const [alone] = made(t, name)
     assert.throws(() => sendFds(alone, byte, [alone]), { code: 'ENOTCONN', syscall: 'sendmsg' })
   }
 })
 
-test('H12: at least one byte is asked for, and no fewer than no descriptors', (t) => {
+test('at least one byte is asked for, and no fewer than no descriptors', { contract: 'H12' }, (t) => {
   const [, b] = pair(t)
   for (const options of [{ maxLength: 0 }, { maxLength: -1 }, { maxFds: -1 }]) {
     assert.throws(() => recvFds(b, options), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
@@ -85,7 +87,9 @@ test('H12: at least one byte is asked for, and no fewer than no descriptors', (t
 
 // ── What has a descriptor ──
 
-test('H12: a handle, a number, what has an fd, and files of Node’s are sent, and stay their owner’s', async (t) => {
+test('a handle, a number, what has an fd, and files of Node’s are sent, and stay their owner’s', {
+  contract: 'H12',
+}, async (t) => {
   const [a, b] = pair(t)
   const [fd] = files(t, 1)
   const [handle] = pair(t)
@@ -98,7 +102,7 @@ test('H12: a handle, a number, what has an fd, and files of Node’s are sent, a
   )
 })
 
-test('H12: so are servers, connections and datagram sockets', NODE, async (t) => {
+test('so are servers, connections and datagram sockets', { contract: 'H12', ...NODE }, async (t) => {
   const [a, b] = pair(t)
   const server = net.createServer().listen(0, '127.0.0.1')
   t.after(() => server.close())
@@ -125,7 +129,7 @@ test('H12: so are servers, connections and datagram sockets', NODE, async (t) =>
   assert.deepEqual((await accepted.setEncoding('utf8').toArray()).join(''), 'still here')
 })
 
-test('H12: what has none is refused before anything is sent', async (t) => {
+test('what has none is refused before anything is sent', { contract: 'H12' }, async (t) => {
   const [a, b] = pair(t)
   const file = await fs.promises.open('/dev/zero')
   await file.close()
@@ -135,52 +139,52 @@ test('H12: what has none is refused before anything is sent', async (t) => {
   isEmpty(b)
 })
 
-test(
-  'H4: nor is anything sent of a socket that has been read from here, or has something left to write',
-  NODE,
-  async (t) => {
-    const [a, b] = pair(t)
-    const [one, other] = made(t, 'tcp4')
-      .slice(1)
-      .map((handle) => adopted(t, handle))
-    one.write('read there, and not taken')
-    await once(other, 'readable')
-    one.cork()
-    one.write('not written yet')
-    for (const socket of [one, other]) {
-      assert.throws(() => sendFds(a, byte, [0, socket]), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
-    }
-    isEmpty(b)
-    // Once it is taken and written, they can be sent.
-    assert.equal(other.read().toString(), 'read there, and not taken')
-    one.uncork()
-    await once(other, 'readable')
-    other.read()
-    sendFds(a, byte, [one, other])
-    assert.equal(received(t, b).handles.length, 2)
-  },
-)
+test('nor is anything sent of a socket that has been read from here, or has something left to write', {
+  contract: 'H4',
+  ...NODE,
+}, async (t) => {
+  const [a, b] = pair(t)
+  const [one, other] = made(t, 'tcp4')
+    .slice(1)
+    .map((handle) => adopted(t, handle))
+  one.write('read there, and not taken')
+  await once(other, 'readable')
+  one.cork()
+  one.write('not written yet')
+  for (const socket of [one, other]) {
+    assert.throws(() => sendFds(a, byte, [0, socket]), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
+  }
+  isEmpty(b)
+  // Once it is taken and written, they can be sent.
+  assert.equal(other.read().toString(), 'read there, and not taken')
+  one.uncork()
+  await once(other, 'readable')
+  other.read()
+  sendFds(a, byte, [one, other])
+  assert.equal(received(t, b).handles.length, 2)
+})
 
-test(
-  'H9: nor a Unix server of Node’s, whose file its close() removes; one that adopted the socket is sent',
-  NODE,
-  async (t) => {
-    const [a, b] = pair(t)
-    const directory = temporary(t)
-    const server = net.createServer().listen(path.join(directory, 'bound'))
-    t.after(() => server.close())
-    await once(server, 'listening')
-    assert.throws(() => sendFds(a, byte, [server]), { code: 'ERR_PROCNATIVE_UNIX_SERVER', message: /listenUnix/ })
-    isEmpty(b)
-    sendFds(a, byte, [adopted(t, listenUnix(path.join(directory, 'socket')))])
-    assert.equal(received(t, b).handles[0].kind, 'unix-server')
-  },
-)
+test('nor a Unix server of Node’s, whose file its close() removes; one that adopted the socket is sent', {
+  contract: 'H9',
+  ...NODE,
+}, async (t) => {
+  const [a, b] = pair(t)
+  const directory = temporary(t)
+  const server = net.createServer().listen(path.join(directory, 'bound'))
+  t.after(() => server.close())
+  await once(server, 'listening')
+  assert.throws(() => sendFds(a, byte, [server]), { code: 'ERR_PROCNATIVE_UNIX_SERVER', message: /listenUnix/ })
+  isEmpty(b)
+  sendFds(a, byte, [adopted(t, listenUnix(path.join(directory, 'socket')))])
+  assert.equal(received(t, b).handles[0].kind, 'unix-server')
+})
 
 // ── Limits ──
 
 for (const type of TYPES) {
-  test(`H12: ${type}: what this process has no descriptors left for is closed, and \`truncated\` says so`, async () => {
+  test(`${type}: what this process has no descriptors left for is closed, and \`truncated\` says so`, {
+    contract: 'H12',
+  }, async () => {
     const program = [process.execPath, ...scriptCommand(fixture('socket/send-fds-limit.mjs'), type)]
     const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
     assert.deepEqual([code, stderr], [0, ''])
@@ -199,32 +203,31 @@ for (const type of TYPES) {
 
 // ── The calls ──
 
-test(
-  'H12: one sendmsg and one recvmsg, which never wait, raise no signal and peek at nothing',
-  needs('strace', hasProgram('strace')),
-  async (t) => {
-    const trace = path.join(temporary(t), 'trace')
-    const traced = [
-      '-f',
-      '-o',
-      trace,
-      '-e',
-      'trace=socketpair,sendmsg,recvmsg,sendto,recvfrom,fcntl,getsockopt,setsockopt',
-    ]
-    const args = [...traced, process.execPath, ...scriptCommand(fixture('socket/send-fds-once.mjs'))]
-    const { code, stdout, stderr } = await run('strace', args).ended
-    assert.equal(code, 0, stderr)
-    const [{ sender, receiver }] = reports(stdout)
-    const all = fs.readFileSync(trace, 'utf8').split('\n')
-    // Without what is asked when they are closed.
-    const calls = all
-      .slice(all.findLastIndex((line) => line.includes('socketpair(')))
-      .filter((line) => !line.includes('SO_LINGER'))
-    const of = (fd) => calls.filter((line) => new RegExp(`^\\d+ +\\w+\\(${fd},`).test(line))
-    const [sent, ...moreSent] = of(sender)
-    assert.match(sent, /sendmsg\(.*, MSG_DONTWAIT\|MSG_NOSIGNAL\) = 4$/)
-    const [got, ...moreGot] = of(receiver)
-    assert.match(got, /recvmsg\(.*, MSG_DONTWAIT\|MSG_CMSG_CLOEXEC\) = 4$/)
-    assert.deepEqual([...moreSent, ...moreGot], [])
-  },
-)
+test('one sendmsg and one recvmsg, which never wait, raise no signal and peek at nothing', {
+  contract: 'H12',
+  ...needs('strace', hasProgram('strace')),
+}, async (t) => {
+  const trace = path.join(temporary(t), 'trace')
+  const traced = [
+    '-f',
+    '-o',
+    trace,
+    '-e',
+    'trace=socketpair,sendmsg,recvmsg,sendto,recvfrom,fcntl,getsockopt,setsockopt',
+  ]
+  const args = [...traced, process.execPath, ...scriptCommand(fixture('socket/send-fds-once.mjs'))]
+  const { code, stdout, stderr } = await run('strace', args).ended
+  assert.equal(code, 0, stderr)
+  const [{ sender, receiver }] = reports(stdout)
+  const all = fs.readFileSync(trace, 'utf8').split('\n')
+  // Without what is asked when they are closed.
+  const calls = all
+    .slice(all.findLastIndex((line) => line.includes('socketpair(')))
+    .filter((line) => !line.includes('SO_LINGER'))
+  const of = (fd) => calls.filter((line) => new RegExp(`^\\d+ +\\w+\\(${fd},`).test(line))
+  const [sent, ...moreSent] = of(sender)
+  assert.match(sent, /sendmsg\(.*, MSG_DONTWAIT\|MSG_NOSIGNAL\) = 4$/)
+  const [got, ...moreGot] = of(receiver)
+  assert.match(got, /recvmsg\(.*, MSG_DONTWAIT\|MSG_CMSG_CLOEXEC\) = 4$/)
+  assert.deepEqual([...moreSent, ...moreGot], [])
+})

@@ -27,7 +27,9 @@ const byte = Buffer.from('.')
 
 for (const type of TYPES) {
   for (const count of [0, 1, 253]) {
-    test(`H12: ${type}: data and ${count} descriptors arrive, in order, close-on-exec, and are the same`, (t) => {
+    test(`${type}: data and ${count} descriptors arrive, in order, close-on-exec, and are the same`, {
+      contract: 'H12',
+    }, (t) => {
       const [a, b] = pair(t, type)
       const fds = files(t, count)
       assert.equal(sendFds(a, Buffer.from('some data'), fds), 9)
@@ -43,7 +45,7 @@ for (const type of TYPES) {
     })
   }
 
-  test(`H12: ${type}: 254 are EINVAL, as of the kernel, and nothing is sent`, (t) => {
+  test(`${type}: 254 are EINVAL, as of the kernel, and nothing is sent`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [fd] = files(t, 1)
     const tooMany = Array(254).fill(fd)
@@ -51,14 +53,16 @@ for (const type of TYPES) {
     isEmpty(b)
   })
 
-  test(`H12: ${type}: a descriptor that is closed is EBADF, and nothing is sent, of the others neither`, (t) => {
+  test(`${type}: a descriptor that is closed is EBADF, and nothing is sent, of the others neither`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     const fds = [...files(t, 2), closedNumber()]
     assert.throws(() => sendFds(a, byte, fds), { name: 'Error', code: 'EBADF', errno: -9, syscall: 'sendmsg' })
     isEmpty(b)
   })
 
-  test(`H12: ${type}: EAGAIN is thrown as such, both ways, and O_NONBLOCK stays as it is`, (t) => {
+  test(`${type}: EAGAIN is thrown as such, both ways, and O_NONBLOCK stays as it is`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [fd] = files(t, 1)
     const before = [a, b].map((one) => flagsOf(one.fd))
@@ -86,7 +90,9 @@ for (const type of TYPES) {
     assert.equal(received(t, b).handles.length, 1)
   })
 
-  test(`H12: ${type}: of more descriptors than maxFds the others are closed, and \`truncated\` says so`, (t) => {
+  test(`${type}: of more descriptors than maxFds the others are closed, and \`truncated\` says so`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 5)
     for (const [maxFds, truncated] of [
@@ -112,7 +118,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`H12: ${type}: of what was received, none changes with what is received later`, (t) => {
+  test(`${type}: of what was received, none changes with what is received later`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('first'))
     const { data } = recvFds(b)
@@ -121,14 +127,14 @@ for (const type of TYPES) {
     assert.equal(data.toString(), 'first')
   })
 
-  test(`H12: ${type}: a part of a buffer is sent, and not what is around it`, (t) => {
+  test(`${type}: a part of a buffer is sent, and not what is around it`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const whole = Uint8Array.from(Buffer.from('0123456789'))
     assert.equal(sendFds(a, whole.subarray(3, 7)), 4)
     assert.equal(recvFds(b).data.toString(), '3456')
   })
 
-  test(`H12: ${type}: a socket is named by its number, too`, (t) => {
+  test(`${type}: a socket is named by its number, too`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     assert.equal(sendFds(a.fd, byte), 1)
     assert.equal(recvFds(b.fd).data.toString(), '.')
@@ -137,7 +143,9 @@ for (const type of TYPES) {
 
 // ── Streams ──
 
-test('H12: stream: of more than maxLength the rest remains; descriptors come with their first byte', (t) => {
+test('stream: of more than maxLength the rest remains; descriptors come with their first byte', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t)
   sendFds(a, Buffer.from('0123456789'), files(t, 2))
   const parts = []
@@ -153,7 +161,7 @@ test('H12: stream: of more than maxLength the rest remains; descriptors come wit
   isEmpty(b)
 })
 
-test('H12: stream: unless said otherwise 65,536 bytes are received at most', (t) => {
+test('stream: unless said otherwise 65,536 bytes are received at most', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   let sent = 0
   for (let i = 0; i < 3; i++) sent += sendFds(a, Buffer.alloc(30_000, 'x'))
@@ -162,7 +170,9 @@ test('H12: stream: unless said otherwise 65,536 bytes are received at most', (t)
   assert.equal(recvFds(b).data.length, 90_000 - 65_536)
 })
 
-test('H12: stream: what there is room for is sent, and its number returned; descriptors go with the first byte', (t) => {
+test('stream: what there is room for is sent, and its number returned; descriptors go with the first byte', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t)
   const much = Buffer.from(Array.from({ length: 2 ** 21 }, (_, index) => index % 251))
   const sent = sendFds(a, much, files(t, 1))
@@ -179,7 +189,9 @@ test('H12: stream: what there is room for is sent, and its number returned; desc
   isEmpty(b)
 })
 
-test('H12: stream: no bytes with descriptors are refused before anything is sent: the kernel would drop them', (t) => {
+test('stream: no bytes with descriptors are refused before anything is sent: the kernel would drop them', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t)
   const fds = files(t, 1)
   for (const socket of [a, a.fd]) {
@@ -195,7 +207,9 @@ test('H12: stream: no bytes with descriptors are refused before anything is sent
 // ── Messages ──
 
 for (const type of MESSAGES) {
-  test(`H12: ${type}: of a message longer than maxLength the rest is lost, and \`truncated\` says so`, (t) => {
+  test(`${type}: of a message longer than maxLength the rest is lost, and \`truncated\` says so`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 1)
     for (const [maxLength, text, truncated] of [
@@ -212,7 +226,7 @@ for (const type of MESSAGES) {
     }
   })
 
-  test(`H12: ${type}: unless said otherwise 65,536 bytes are received at most`, (t) => {
+  test(`${type}: unless said otherwise 65,536 bytes are received at most`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     for (const [length, truncated] of [
       [65_536, false],
@@ -224,7 +238,7 @@ for (const type of MESSAGES) {
     }
   })
 
-  test(`H12: ${type}: messages keep their bounds and their descriptors`, (t) => {
+  test(`${type}: messages keep their bounds and their descriptors`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [one, two] = files(t, 2)
     const messages = [
@@ -241,7 +255,7 @@ for (const type of MESSAGES) {
     isEmpty(b)
   })
 
-  test(`H12: ${type}: no bytes, with descriptors or without, are a message and not the end`, (t) => {
+  test(`${type}: no bytes, with descriptors or without, are a message and not the end`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 1)
     for (const count of [0, 1]) {
@@ -254,7 +268,7 @@ for (const type of MESSAGES) {
     assert.equal(recvFds(b).data.toString(), '.')
   })
 
-  test(`H12: ${type}: a message that there is no room for at all is EMSGSIZE`, (t) => {
+  test(`${type}: a message that there is no room for at all is EMSGSIZE`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const much = Buffer.alloc(2 ** 22)
     assert.throws(() => sendFds(a, much, files(t, 1)), { name: 'Error', code: 'EMSGSIZE', syscall: 'sendmsg' })
@@ -265,7 +279,9 @@ for (const type of MESSAGES) {
 // ── The end ──
 
 for (const type of ['stream', 'seqpacket']) {
-  test(`H12: ${type}: at the end comes null, as often as one asks, and all that was sent before it`, (t) => {
+  test(`${type}: at the end comes null, as often as one asks, and all that was sent before it`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('last words'), files(t, 1))
     a.close()
@@ -274,7 +290,9 @@ for (const type of ['stream', 'seqpacket']) {
     for (let i = 0; i < 3; i++) assert.equal(recvFds(b), null)
   })
 
-  test(`H12: ${type}: of who goes without reading, the other hears ECONNRESET, and then the end`, (t) => {
+  test(`${type}: of who goes without reading, the other hears ECONNRESET, and then the end`, {
+    contract: 'H12',
+  }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, byte, files(t, 1))
     b.close()
@@ -283,7 +301,9 @@ for (const type of ['stream', 'seqpacket']) {
   })
 }
 
-test('H12: seqpacket: no bytes with descriptors are a message also where the end comes after it', (t) => {
+test('seqpacket: no bytes with descriptors are a message also where the end comes after it', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   sendFds(a, NOTHING, files(t, 1))
   a.close()
@@ -291,7 +311,9 @@ test('H12: seqpacket: no bytes with descriptors are a message also where the end
   assert.equal(recvFds(b), null)
 })
 
-test('H12: seqpacket: no bytes are not the end where more comes after them, though the other has gone', (t) => {
+test('seqpacket: no bytes are not the end where more comes after them, though the other has gone', {
+  contract: 'H12',
+}, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   for (const text of ['first', '', '', 'last']) sendFds(a, Buffer.from(text))
   a.close()
@@ -300,14 +322,14 @@ test('H12: seqpacket: no bytes are not the end where more comes after them, thou
   assert.deepEqual(texts, ['first', '', '', 'last'])
 })
 
-test('H12: dgram: there is no end: EAGAIN to who receives, ECONNREFUSED to who sends', (t) => {
+test('dgram: there is no end: EAGAIN to who receives, ECONNREFUSED to who sends', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t, 'dgram')
   a.close()
   isEmpty(b)
   assert.throws(() => sendFds(b, byte), { code: 'ECONNREFUSED', syscall: 'sendmsg' })
 })
 
-test('H12: EPIPE comes without SIGPIPE', async () => {
+test('EPIPE comes without SIGPIPE', { contract: 'H12' }, async () => {
   const { code, signal, stdout, stderr } = await runScript(fixture('socket/send-fds-broken.mjs'))
   assert.deepEqual([code, signal, stderr], [0, null, ''])
   const [told] = reports(stdout)

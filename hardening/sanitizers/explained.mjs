@@ -4,12 +4,12 @@ const CLEANED = 'the environment that it gives has no LD_PRELOAD, and so the run
 
 /** By title. */
 export const EXPLAINED = {
-  'D17: a daemon that cleans its environment before it loads procnative is one daemon': CLEANED,
-  'D17: a daemon that cleans its environment after it loads procnative is one daemon': CLEANED,
-  'H11: the variables that are given are the child’s, and its channel is another one': CLEANED,
-  'D9: and so where node has a capability, which undoes the death signal':
+  'a daemon that cleans its environment before it loads procnative is one daemon': CLEANED,
+  'a daemon that cleans its environment after it loads procnative is one daemon': CLEANED,
+  'the variables that are given are the child’s, and its channel is another one': CLEANED,
+  'and so where node has a capability, which undoes the death signal':
     'a program with capabilities is run without LD_PRELOAD',
-  'W4: 5000 children that end in a burst: 5000 right statuses':
+  '5000 children that end in a burst: 5000 right statuses':
     'it has a limit of memory, of which the runtime has its part',
 }
 
