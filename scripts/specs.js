@@ -11,6 +11,9 @@ const tests = '__test__'
 // A line in the head of a spec that runs on more than Node.js.
 const RUNTIMES = /^\/\/ runtimes: (.+)$/m
 
+// The tag of a test.
+const CONTRACT = /\bcontract: '([^']+)'/g
+
 const OF_THEIR_OWN = ['install', 'runners']
 
 const specsOf = (subject) =>
@@ -29,10 +32,18 @@ const subjects = () =>
 /** Returns the paths of all specs, relative to the project. */
 const specs = () => subjects().flatMap(specsOf)
 
+const read = (spec) => fs.readFileSync(path.join(root, spec), 'utf8')
+
+/** Returns the lines of docs/contract.md that tests of a spec show. */
+function linesOf(spec) {
+  const lines = Array.from(read(spec).matchAll(CONTRACT), ([, list]) => list.split(' ')).flat()
+  return [...new Set(lines)]
+}
+
 /** Returns true if a spec runs on a runtime: 'node', 'bun' or 'deno'. */
 function runsOn(spec, runtime) {
-  const [, listed = 'node'] = fs.readFileSync(path.join(root, spec), 'utf8').match(RUNTIMES) ?? []
+  const [, listed = 'node'] = read(spec).match(RUNTIMES) ?? []
   return listed.split(', ').includes(runtime)
 }
 
-module.exports = { root, runsOn, specs, specsOf, subjects }
+module.exports = { linesOf, root, runsOn, specs, specsOf, subjects }

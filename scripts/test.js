@@ -1,14 +1,69 @@
 'use strict'
 
-// Runs the tests: `npm test [-- SUBJECT…]`.
+// Runs the tests:
+//
+//   npm test [-- SUBJECT… [PATTERN]]   the specs of some subjects (a folder of __test__), the tests whose title matches
+//   npm test -- --contract LINE        the tests that show a line of docs/contract.md
+//   npm test -- --changed              the specs of the subjects that `git status` names
+//   npm run test:watch -- SUBJECT…     again after each change
 
-const { spawnSync } = require('node:child_process')
-const { root, specs, specsOf } = require('./specs.js')
+const { execFileSync, spawnSync } = require('node:child_process')
+const path = require('node:path')
+const { parseArgs } = require('node:util')
+const { linesOf, root, specs, specsOf, subjects } = require('./specs.js')
 
-const wanted = process.argv.slice(2)
-const chosen = wanted.length > 0 ? wanted.flatMap(specsOf) : specs()
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...chosen], {
-  cwd: root,
-  stdio: 'inherit',
+// Spec files at once. Most of a test's time is waiting: two files for each of two processors take half the time of one.
+const FILES_AT_ONCE = 4
+
+const { values, positionals } = parseArgs({
+  options: { contract: { type: 'string' }, changed: { type: 'boolean' }, watch: { type: 'boolean' } },
+  allowPositionals: true,
 })
-process.exitCode = status ?? 1
+
+const known = subjects()
+const wanted = positionals.filter((one) => known.includes(one))
+const patterns = positionals.filter((one) => !known.includes(one))
+
+const chosen = chooseSpecs()
+if (chosen.length === 0) {
+  console.log('Nothing to test.')
+} else {
+  const env = values.contract === undefined ? process.env : { ...process.env, PROCNATIVE_CONTRACT: values.contract }
+  const { status } = spawnSync(process.execPath, nodeArguments(), { cwd: root, env, stdio: 'inherit' })
+  process.exitCode = status ?? 1
+}
+
+function chooseSpecs() {
+  if (values.changed) return changedSubjects().flatMap(specsOf)
+  const all = wanted.length > 0 ? wanted.flatMap(specsOf) : specs()
+  return values.contract === undefined ? all : all.filter((spec) => linesOf(spec).includes(values.contract))
+}
+
+// Returns the subjects of changed files. A file that belongs to no subject, as those in lib/core do, can change them all.
+function changedSubjects() {
+  const status = execFileSync('git', ['status', '--porcelain', '--untracked-files=all'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  const files = status
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.slice(3).split(' -> ').at(-1))
+  const code = files.filter((file) => /^(lib|src|__test__|index\.)/.test(file))
+  const changed = new Set(code.map((file) => file.split(path.sep)[1]))
+  return Array.from(changed).every((one) => known.includes(one)) ? Array.from(changed) : known
+}
+
+function nodeArguments() {
+  const reporters = [
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=./scripts/slowest-tests.mjs', '--test-reporter-destination=stdout'],
+  ]
+  return [
+    '--test',
+    ...(values.watch ? ['--watch'] : reporters),
+    `--test-concurrency=${FILES_AT_ONCE}`,
+    ...patterns.map((pattern) => `--test-name-pattern=${pattern}`),
+    ...chosen,
+  ]
+}

@@ -1,0 +1,17 @@
+// A reporter of node:test: the ten slowest tests, at the end of a run.
+
+const COUNT = 10
+
+export default async function* slowestTests(events) {
+  const tests = []
+  for await (const { type, data } of events) {
+    const isTest = (type === 'test:pass' || type === 'test:fail') && data.details.type !== 'suite'
+    if (isTest) tests.push({ ms: data.details.duration_ms, name: data.name })
+  }
+  // A few tests need no ranking.
+  if (tests.length <= COUNT) return
+  yield `\nThe ${COUNT} slowest of ${tests.length} tests:\n`
+  for (const { ms, name } of tests.toSorted((a, b) => b.ms - a.ms).slice(0, COUNT)) {
+    yield `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}\n`
+  }
+}
