@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import { children, descriptors, threads } from '../../__test__/helpers/proc.mjs'
-import { eventually } from './eventually.mjs'
+import { eventually } from '../../__test__/helpers/until.mjs'
 import { tellEnd, tellError, tellLeft } from './told.mjs'
 
 const [name, directory] = process.argv.slice(2)
@@ -51,5 +51,5 @@ for (const cleanup of cleanups) {
     tellError(error)
   }
 }
-if (!(await eventually(() => isNothing(leftovers(before))))) tellLeft(leftovers(before))
+if (!(await eventually(() => isNothing(leftovers(before)), 3000))) tellLeft(leftovers(before))
 tellEnd()

@@ -6,8 +6,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { children, isAlive } from '../../__test__/helpers/proc.mjs'
+import { eventually } from '../../__test__/helpers/until.mjs'
 import { setChildSubreaper, waitpid } from '../../index.js'
-import { eventually } from './eventually.mjs'
 
 const LONGEST = 30_000
 const SCRIPT = fileURLToPath(new URL('case.mjs', import.meta.url))

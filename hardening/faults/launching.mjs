@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isAlive } from '../../__test__/helpers/proc.mjs'
-import { eventually } from './eventually.mjs'
+import { eventually } from '../../__test__/helpers/until.mjs'
 import { Consequence } from './told.mjs'
 
 const program = fileURLToPath(new URL('programs/daemon.mjs', import.meta.url))

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import { until } from '../../__test__/helpers/until.mjs'
 import { output, run } from './run.mjs'
-import { until } from './until.mjs'
 
 /** Configures podman without raised resource limits and cgroup controllers, which a virtual machine may lack. */
 const CONFIGURATION = `[containers]
@@ -89,17 +89,17 @@ class Container {
   /** Waits until the server of the container answers; returns the answer. */
   async answer() {
     let said
-    await until('the server answers', async () => {
+    await until(async () => {
       const { status } = await this.status()
       assert.equal(status, 'running', await this.logs())
       said = await this.podman.run('exec', this.id, 'curl', '--silent', 'http://127.0.0.1:8080/')
       return said.code === 0
-    })
+    }, 'the server answers')
     return said.stdout.trim()
   }
 
   async says(word) {
-    await until(`the container says ${word}`, async () => (await this.logs()).includes(word))
+    await until(async () => (await this.logs()).includes(word), `the container says ${word}`)
   }
 
   /** Stops the container. Its program must end by itself and with 0. */
@@ -112,7 +112,7 @@ class Container {
   }
 
   async hasEnded() {
-    await until('the container ends', async () => (await this.status()).status === 'exited')
+    await until(async () => (await this.status()).status === 'exited', 'the container ends')
     return (await this.status()).code
   }
 }

@@ -1,7 +1,7 @@
 // A daemon in the booted machine, started by another program.
 
 import assert from 'node:assert/strict'
-import { until } from './until.mjs'
+import { until } from '../../__test__/helpers/until.mjs'
 
 /** Checks that the pid file names a real daemon and that it answers; returns its pid. */
 export async function checkDaemon(machine, pidFile = '/run/app.pid', port = 8080) {
@@ -21,6 +21,6 @@ export async function checkDaemon(machine, pidFile = '/run/app.pid', port = 8080
 /** Ends a daemon by SIGTERM. The daemon must remove its pid file. */
 export async function endDaemon(machine, pid, pidFile = '/run/app.pid') {
   await machine.output('kill', [pid])
-  await until('the daemon has ended', () => !machine.isAlive(pid))
+  await until(() => !machine.isAlive(pid), 'the daemon has ended')
   assert.ok(!machine.exists(pidFile), `${pidFile} is left`)
 }

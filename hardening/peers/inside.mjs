@@ -2,7 +2,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import { eventually } from '../faults/eventually.mjs'
+import { eventually } from '../../__test__/helpers/until.mjs'
 import { GROUPS, needsMachine } from './groups.mjs'
 import { Machine } from './machine.mjs'
 import { Missing } from './missing.mjs'

@@ -1,8 +1,8 @@
 // Programs that start daemons on servers, other than service managers. Each must return, and leave a real daemon.
 
 import assert from 'node:assert/strict'
+import { until } from '../../__test__/helpers/until.mjs'
 import { checkDaemon, endDaemon } from './daemons.mjs'
-import { until } from './until.mjs'
 
 const PID_FILE = '/run/app.pid'
 const START = 'node daemon.js'
@@ -69,27 +69,27 @@ export async function launchers({ machine, scenario }) {
   })
   await launches('start-stop-daemon --background', async () => {
     await sh(startBy('--background'))
-    await until('the daemon serves', isServing)
+    await until(isServing, 'the daemon serves')
     await endLaunched()
   })
 
   await launches('tmux: the server is killed when the daemon serves', async () => {
     await sh(`tmux -L peers new-session -d '${START}; sleep 1000'`)
-    await until('the daemon serves', isServing)
+    await until(isServing, 'the daemon serves')
     await sh('tmux -L peers kill-server')
-    await until('the session is gone', () => machine.pidsOf(/^(tmux|sleep 1000)/).length === 0)
+    await until(() => machine.pidsOf(/^(tmux|sleep 1000)/).length === 0, 'the session is gone')
     await endLaunched()
   })
   await launches('screen', async () => {
     await sh(`screen -dmS peers sh -c '${START}'`)
-    await until('the daemon serves', isServing)
-    await until('the screen is gone', () => machine.pidsOf(/SCREEN/).length === 0)
+    await until(isServing, 'the daemon serves')
+    await until(() => machine.pidsOf(/SCREEN/).length === 0, 'the screen is gone')
     await endLaunched()
   })
   await launches('at', async () => {
     await sh(`systemctl start atd; echo '${START}' | at now 2>&1`)
-    await until('the daemon serves', isServing)
-    await until('the queue is empty', async () => (await sh('atq')) === '')
+    await until(isServing, 'the daemon serves')
+    await until(async () => (await sh('atq')) === '', 'the queue is empty')
     await endLaunched()
   })
   await launches('cron, which is restarted', async () => {
@@ -99,7 +99,7 @@ export async function launchers({ machine, scenario }) {
     try {
       await sh('systemctl start cron')
       // cron looks once a minute.
-      await until('the daemon serves', isServing, 90_000)
+      await until(isServing, 'the daemon serves', 90_000)
     } finally {
       machine.remove('/etc/cron.d/peers')
     }
@@ -115,10 +115,10 @@ export async function launchers({ machine, scenario }) {
     )
     try {
       await sh('systemctl start supervisor')
-      await until('supervisord answers', async () => (await machine.run('supervisorctl', ['update'])).code === 0)
+      await until(async () => (await machine.run('supervisorctl', ['update'])).code === 0, 'supervisord answers')
       const serves = async (before) => {
         const isServing = async () => (await machine.answer()) === `Hello from ${machine.pidIn(PID_FILE)}`
-        await until('it serves', async () => machine.pidIn(PID_FILE) !== before && (await isServing()))
+        await until(async () => machine.pidIn(PID_FILE) !== before && (await isServing()), 'it serves')
         return machine.pidIn(PID_FILE)
       }
       const first = await serves()

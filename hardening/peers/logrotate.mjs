@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { until } from '../../__test__/helpers/until.mjs'
 import { printed } from './guide.mjs'
-import { until } from './until.mjs'
 
 const STANZA = '/etc/logrotate.d/app'
 const LOGS = ['app.log', 'app.err']
@@ -27,15 +27,15 @@ export async function logrotate({ machine, scenario }) {
       const pid = machine.pidIn('/run/app.pid')
       try {
         for (let round = 0; round < rotations; round++) {
-          await until('the logs have lines', () => LOGS.every(has))
+          await until(() => LOGS.every(has), 'the logs have lines')
           await machine.output('logrotate', ['--force', STANZA])
-          if (isReopened) await until('the new logs have lines', () => LOGS.every(has))
+          if (isReopened) await until(() => LOGS.every(has), 'the new logs have lines')
           assert.ok(machine.isAlive(pid), `the daemon has ended after ${round + 1} rotations`)
         }
         await check?.(pid)
       } finally {
         await machine.run('kill', [pid])
-        await until('the daemon has ended', () => !machine.isAlive(pid))
+        await until(() => !machine.isAlive(pid), 'the daemon has ended')
         // Only root can remove it there.
         if (options.user) machine.remove('/run/app.pid')
       }
@@ -76,10 +76,10 @@ export async function logrotate({ machine, scenario }) {
 }
 
 const saysSo = (machine) =>
-  until('the old logs go on and have the reason', () => {
+  until(() => {
     const text = machine.read('/var/log/app.err.1')
     return text.includes('EACCES') && /line \d+\n$/.test(text.slice(text.indexOf('EACCES')))
-  })
+  }, 'the old logs go on and have the reason')
 
 /** Checks that the files of a log have each line exactly once. */
 function assertWhole(machine, name) {

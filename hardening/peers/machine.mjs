@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
+import { until } from '../../__test__/helpers/until.mjs'
 import { Missing } from './missing.mjs'
 import { output, run } from './run.mjs'
-import { until } from './until.mjs'
 
 const ENVIRONMENT = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'TERM=dumb']
 const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup']
@@ -30,15 +30,15 @@ export class Machine {
         stdio: ['ignore', fs.openSync(`${tree}.console`, 'w'), 'inherit'],
       },
     )
-    await until('the machine has a PID 1', () => {
+    await until(() => {
       if (this.#nspawn.exitCode !== null) throw new Missing("systemd-nspawn can't boot a tree here: above is why")
       this.#init = childrenOf(this.#nspawn.pid).find((pid) => namedBy(pid) === 'systemd')
       return this.#init !== undefined
-    })
-    await until('the machine is up', async () => {
+    }, 'the machine has a PID 1')
+    await until(async () => {
       const { stdout } = await this.run('systemctl', ['is-system-running', '--wait'])
       return /running|degraded/.test(stdout)
-    })
+    }, 'the machine is up')
   }
 
   async powerOff() {
@@ -160,7 +160,7 @@ export class Machine {
       left.push(`${pid} ${this.#commandOf(pid)}`)
       await this.run('kill', ['-KILL', pid])
     }
-    await until('the programs that were left have ended', () => this.pidsOf(isNode).length === 0)
+    await until(() => this.pidsOf(isNode).length === 0, 'the programs that were left have ended')
     for (const file of FILES) {
       if (!this.exists(file)) continue
       left.push(file)

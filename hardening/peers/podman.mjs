@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { root } from '../../__test__/helpers/run.mjs'
+import { until } from '../../__test__/helpers/until.mjs'
 import { Podman } from './containers.mjs'
 import { printed } from './guide.mjs'
 import { Missing } from './missing.mjs'
 import { output } from './run.mjs'
-import { until } from './until.mjs'
 
 const GUIDE = 'docs/guides/containers.md'
 /** The base image of the guide's Dockerfile. */
@@ -108,8 +108,8 @@ async function scenarios(podman, runtime, image, scenario) {
     for (let round = 0; round < 20; round++)
       await container.exec(container.id, 'sh', '-c', '(exit 3) & sleep 0.1 & exit 0')
     await until(
-      'there is no zombie',
       async () => !(await container.exec(container.id, 'ps', '-eo', 'stat')).includes('Z'),
+      'there is no zombie',
     )
     await container.stop()
   })

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
+import { until } from '../../__test__/helpers/until.mjs'
 import { checkDaemon, endDaemon } from './daemons.mjs'
 import { printed } from './guide.mjs'
-import { until } from './until.mjs'
 
 const PID_FILE = '/run/app.pid'
 const START = 'cd /srv/app && node app.js'
@@ -31,7 +31,7 @@ export async function sshd({ machine, scenario }) {
         assert.equal(code, 0, stdout + stderr)
         const pid = await checkDaemon(machine)
         await machine.output('kill', [pid])
-        await until('the daemon has ended', () => !machine.isAlive(pid))
+        await until(() => !machine.isAlive(pid), 'the daemon has ended')
         machine.remove(PID_FILE)
       }
     })
@@ -41,17 +41,17 @@ export async function sshd({ machine, scenario }) {
     await scenario(`the connection is cut, with ${name}, ${2 * ROUNDS} times: a whole daemon or none`, async () => {
       for (let round = 0; round < 2 * ROUNDS; round++) {
         machine.start('ssh', ssh('root', how, 'cd /srv/app && exec node daemon.js'))
-        await until('the session has begun', () => machine.pidsOf(/^node daemon\.js/).length > 0)
+        await until(() => machine.pidsOf(/^node daemon\.js/).length > 0, 'the session has begun')
         // Cut at a later point of the start in each round: a whole start takes about 200 ms.
         await pass(round * 10)
         const clients = machine.pidsOf(/^ssh /)
         if (clients.length > 0) await machine.run('kill', ['-KILL', ...clients])
-        await until('the session has ended', () => machine.pidsOf(/^(ssh |sshd: root)/).length === 0)
-        await until('there is a whole daemon or none', async () => {
+        await until(() => machine.pidsOf(/^(ssh |sshd: root)/).length === 0, 'the session has ended')
+        await until(async () => {
           const pids = machine.pidsOf(/node .*daemon\.js/)
           if (pids.length === 0) return true
           return pids.length === 1 && (await machine.answer()) === `Hello from ${machine.pidIn(PID_FILE)}`
-        })
+        }, 'there is a whole daemon or none')
         if (machine.pidsOf(/node .*daemon\.js/).length > 0) await endDaemon(machine, await checkDaemon(machine))
         // The file of a daemon that SIGHUP has ended remains, without a lock.
         else machine.remove(PID_FILE)
@@ -69,15 +69,15 @@ export async function sshd({ machine, scenario }) {
         const [linger, start] = printed('docs/guides/systemd.md', 'linger.sh').trim().split('\n')
         await machine.sh(linger.replace('sudo ', '').replace('$USER', 'user'))
         await until(
-          'the user manager runs',
           async () => (await machine.run('systemctl', ['is-active', 'user@1000'])).code === 0,
+          'the user manager runs',
         )
 
         const environment = 'export DIRECTORY=$HOME'
         const pidFile = '/home/user/app.pid'
         await machine.output('ssh', ssh('user', '-tt', `${environment}; node app.js`))
         const ended = machine.pidIn(pidFile)
-        await until('the daemon of the session has ended', () => !machine.isAlive(ended))
+        await until(() => !machine.isAlive(ended), 'the daemon of the session has ended')
         machine.remove(pidFile)
 
         await machine.output(
@@ -85,8 +85,8 @@ export async function sshd({ machine, scenario }) {
           ssh('user', '-tt', start.replace('--user', '--user --quiet --setenv=DIRECTORY="$HOME"')),
         )
         await until(
-          'the session has ended',
           async () => (await machine.output('loginctl', ['--no-legend', 'list-sessions'])) === '',
+          'the session has ended',
         )
         await endDaemon(machine, await checkDaemon(machine, pidFile), pidFile)
       } finally {

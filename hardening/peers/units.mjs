@@ -1,8 +1,8 @@
 // Units of systemd in the booted machine.
 
 import assert from 'node:assert/strict'
+import { until } from '../../__test__/helpers/until.mjs'
 import { printed } from './guide.mjs'
-import { until } from './until.mjs'
 
 /** A setting without a start limit: scenarios restart services more often than systemd allows. */
 const NO_START_LIMIT = '[Unit]\nStartLimitIntervalSec=0\n'
@@ -185,7 +185,7 @@ class Service {
 
   /** Waits until systemd shows that status of the service. */
   tells(status) {
-    return until(`the status is ${status}`, async () => (await this.show('StatusText')).StatusText === status, 3000)
+    return until(async () => (await this.show('StatusText')).StatusText === status, `the status is ${status}`, 3000)
   }
 
   /** Stops the service, which must end by itself and leave no process and no pid file. */
@@ -203,9 +203,9 @@ class Service {
   async reload() {
     const before = await this.mainPid()
     await this.systemctl('reload')
-    await until('the successor is the main process', async () => {
+    await until(async () => {
       const after = await this.mainPid()
       return after !== 0 && after !== before && !this.machine.isAlive(before)
-    })
+    }, 'the successor is the main process')
   }
 }

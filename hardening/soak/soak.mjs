@@ -7,15 +7,17 @@ import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { children } from '../../__test__/helpers/proc.mjs'
+import { inTime } from '../../__test__/helpers/until.mjs'
 import procnative from '../../index.js'
 import { Fosters } from './fosters.mjs'
-import { inTime } from './in-time.mjs'
 import { jobs } from './jobs.mjs'
 import { atRest, settle, snapshot } from './samples.mjs'
 import { Tally } from './tally.mjs'
 import { complaints, HEAD, row, summary } from './verdict.mjs'
 
 const INTERVAL = 10_000
+// A job that takes longer hangs.
+const PATIENCE_MS = 120_000
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } })
 const length = Number(values.minutes) * 60_000
@@ -49,7 +51,7 @@ while (Date.now() - began < length) {
   console.log(row(samples.at(-1), tally))
 }
 
-for (const job of running) if (job.stop) await inTime(`the end of ${job.name}`, job.stop())
+for (const job of running) if (job.stop) await inTime(job.stop(), `the end of ${job.name}`, PATIENCE_MS)
 reaping.stop()
 procnative.setChildSubreaper(false)
 const end = await atRest(start)
@@ -60,6 +62,6 @@ for (const one of wrong) console.log(`FAILED: ${one}`)
 process.exitCode = wrong.length > 0 ? 1 : 0
 
 async function rounds(job, until) {
-  do await inTime(`a round of ${job.name}`, job.round())
+  do await inTime(job.round(), `a round of ${job.name}`, PATIENCE_MS)
   while (Date.now() < until)
 }

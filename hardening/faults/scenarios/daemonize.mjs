@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import { eventually } from '../../../__test__/helpers/until.mjs'
 import { daemonStatus, stopDaemon } from '../../../index.js'
-import { eventually } from '../eventually.mjs'
 import { end, launched, named, removeLogs } from '../launching.mjs'
 import { Refusal } from '../told.mjs'
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { eventually } from '../eventually.mjs'
+import { eventually } from '../../../__test__/helpers/until.mjs'
 import { Consequence } from '../told.mjs'
 
 const program = fileURLToPath(new URL('../programs/daemon.mjs', import.meta.url))

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { children, descriptors, stat } from '../../../__test__/helpers/proc.mjs'
+import { eventually } from '../../../__test__/helpers/until.mjs'
 import { isChildSubreaper, protect, reapOrphans, setChildSubreaper, waitpid } from '../../../index.js'
-import { eventually } from '../eventually.mjs'
 
 export default async function orphans({ after }) {
   // Whatever becomes of the scenario, none is to be left.

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { isAlive } from '../../../__test__/helpers/proc.mjs'
+import { eventually } from '../../../__test__/helpers/until.mjs'
 import { waitpid } from '../../../index.js'
-import { eventually } from '../eventually.mjs'
 
 const program = fileURLToPath(new URL('../programs/thread.mjs', import.meta.url))
 

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { setTimeout as pass } from 'node:timers/promises'
+import { until } from '../../../__test__/helpers/until.mjs'
 import { underLoad } from '../load.mjs'
-import { until } from '../until.mjs'
 
 export async function guide({ machine, manager, printed }) {
   await printed('app.service: start, restart and stop', ['app.service'], async (service) => {
@@ -57,7 +57,7 @@ export async function guide({ machine, manager, printed }) {
 
   await printed('forking.service: started again after SIGKILL', ['forking.service'], async (service) => {
     await machine.output('kill', ['-KILL', await service.start()])
-    await until('systemd sees its end', async () => (await service.show('SubState')).SubState === 'failed')
+    await until(async () => (await service.show('SubState')).SubState === 'failed', 'systemd sees its end')
     await service.start()
     await service.hasPidFile()
     await service.stop()
@@ -89,7 +89,7 @@ async function restarts(service, signal) {
   const { machine } = service
   const before = await service.mainPid()
   await machine.output('kill', [`-${signal}`, before])
-  await until('systemd has started another', async () => ![0, before].includes(await service.mainPid()))
-  await until('the other serves', async () => (await machine.answer()) !== '')
+  await until(async () => ![0, before].includes(await service.mainPid()), 'systemd has started another')
+  await until(async () => (await machine.answer()) !== '', 'the other serves')
   await service.serves()
 }

@@ -1,8 +1,8 @@
 // Services with few rights: hardened.service of the guide as printed, and services with a dynamic user.
 
 import assert from 'node:assert/strict'
+import { until } from '../../../__test__/helpers/until.mjs'
 import { service } from '../units.mjs'
-import { until } from '../until.mjs'
 
 export async function hardened({ machine, manager, printed, own }) {
   await printed('hardened.service: start, restart and stop', ['hardened.service'], async (service) => {
@@ -22,7 +22,7 @@ export async function hardened({ machine, manager, printed, own }) {
       const once = 'Type=oneshot\nRemainAfterExit=yes\nRestart=no\nExecStart='
       await manager.change('hardened.service', `[Service]\n${once}\n${command}\n${settings}\n`)
       await manager.systemctl('start', '--no-block', 'hardened.service')
-      await until('it has ended', async () => /exited|failed/.test((await service.show('SubState')).SubState))
+      await until(async () => /exited|failed/.test((await service.show('SubState')).SubState), 'it has ended')
       assert.match(await service.journal(), /^all passed$/m)
     })
   }

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
+import { until } from '../../../__test__/helpers/until.mjs'
 import { underLoad } from '../load.mjs'
 import { service } from '../units.mjs'
-import { until } from '../until.mjs'
 
 const ROUNDS = 20
 
@@ -26,7 +26,7 @@ export async function reloads({ machine, manager, printed, own }) {
       machine.write('/srv/app/server.js', 'this is no program\n')
       await service.systemctl('reload')
       const log = () => machine.read('/var/log/app.log')
-      await until('the log has the failure', () => log().includes('ERR_PROCNATIVE_DAEMON_EXITED'))
+      await until(() => log().includes('ERR_PROCNATIVE_DAEMON_EXITED'), 'the log has the failure')
       assert.equal(await service.serves(), pid)
     } finally {
       machine.write('/srv/app/server.js', program)

@@ -1,8 +1,8 @@
 // A .socket unit with a socket of each type, for a service in the foreground and for daemons.
 
 import assert from 'node:assert/strict'
+import { until } from '../../../__test__/helpers/until.mjs'
 import { PID_FILE, service } from '../units.mjs'
-import { until } from '../until.mjs'
 
 const SOCKETS = `[Socket]
 ListenStream=8080
@@ -25,7 +25,7 @@ export async function sockets({ machine, manager, own }) {
     const units = { 'app.service': text, 'app.socket': SOCKETS }
     await own(`${title}: sockets of each type, with a name`, units, async (service) => {
       await manager.systemctl('start', 'app.socket')
-      await until('the TCP socket answers', async () => (await machine.answer()) !== '')
+      await until(async () => (await machine.answer()) !== '', 'the TCP socket answers')
       const pid = await service.serves()
       const unix = ['--silent', '--unix-socket', '/run/app.sock', 'http://localhost/']
       assert.equal(await machine.output('curl', unix), `Hello from ${pid}\n`)

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'
+import { until } from '../../../__test__/helpers/until.mjs'
 import { PID_FILE, service } from '../units.mjs'
-import { until } from '../until.mjs'
 
 const LOG = '/var/log/app.log'
 const ROUNDS = 10
@@ -24,7 +24,7 @@ export async function stops({ machine, own }) {
           await service.systemctl('start')
           const client = machine.start('curl', ['--silent', 'http://127.0.0.1:8080/'])
           const answer = text(client.stdout)
-          await until('it was asked', () => machine.read(LOG).includes('asked'))
+          await until(() => machine.read(LOG).includes('asked'), 'it was asked')
           await service.stop()
           assert.match(await answer, /^Hello from \d+\n$/)
           assert.match(machine.read(LOG), /orderly/)

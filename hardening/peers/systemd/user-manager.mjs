@@ -1,14 +1,14 @@
 // The service manager of a user, which runs without a login.
 
+import { until } from '../../../__test__/helpers/until.mjs'
 import { Manager, service } from '../units.mjs'
-import { until } from '../until.mjs'
 
 const UID = 1000
 
 export async function userManager({ machine, own }) {
   const manager = Manager.user(machine, UID)
   await machine.output('loginctl', ['enable-linger', UID])
-  await until('the manager runs', () => machine.exists(`/run/user/${UID}/systemd/private`))
+  await until(() => machine.exists(`/run/user/${UID}/systemd/private`), 'the manager runs')
 
   const runtime = 'RuntimeDirectory=app'
   for (const [title, text] of [
