@@ -14,7 +14,7 @@ const RUNTIMES = /^\/\/ runtimes: (.+)$/m
 // The tag of a test.
 const CONTRACT = /\bcontract: '([^']+)'/g
 
-const OF_THEIR_OWN = ['install', 'runners']
+const OF_THEIR_OWN = ['install']
 
 const specsOf = (subject) =>
   fs
@@ -29,8 +29,11 @@ const subjects = () =>
     .filter((name) => !OF_THEIR_OWN.includes(name) && fs.statSync(path.join(root, tests, name)).isDirectory())
     .filter((name) => specsOf(name).length > 0)
 
-/** Returns the paths of all specs, relative to the project. */
+/** Returns the paths of the specs of `npm test`, relative to the project. */
 const specs = () => subjects().flatMap(specsOf)
+
+/** Returns these, and the specs that need packages. */
+const allSpecs = () => [...specs(), ...specsOf('install')]
 
 const read = (spec) => fs.readFileSync(path.join(root, spec), 'utf8')
 
@@ -46,4 +49,4 @@ function runsOn(spec, runtime) {
   return listed.split(', ').includes(runtime)
 }
 
-module.exports = { linesOf, root, runsOn, specs, specsOf, subjects }
+module.exports = { allSpecs, linesOf, root, runsOn, specs, specsOf, subjects }

@@ -1,0 +1,28 @@
+// docs/contract.md and the tags of the tests agree.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import { generate, lines, page } from '../../scripts/contract.js'
+import { allSpecs, linesOf } from '../../scripts/specs.js'
+import { test } from '../helpers/harness.mjs'
+
+const shown = new Set(allSpecs().flatMap(linesOf))
+
+test('docs/contract.md: each line has a test', () => {
+  assert.ok(lines().length > 50, `${lines().length} lines`)
+  assert.deepEqual(
+    lines().filter((line) => !shown.has(line)),
+    [],
+  )
+})
+
+test('docs/contract.md: each tag of a test is a line', () => {
+  assert.deepEqual(
+    [...shown].filter((line) => !lines().includes(line)),
+    [],
+  )
+})
+
+test('docs/contract.md: lists the specs, as `npm run generate:contract` writes them', () => {
+  assert.equal(fs.readFileSync(page, 'utf8'), generate())
+})
