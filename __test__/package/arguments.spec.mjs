@@ -83,13 +83,8 @@ test('every hostile value is tried where a number, a string, a boolean or an obj
 for (const [name, signature] of Object.entries(callables(file))) {
   const calls = [...refusals(name, signature, file)]
   if (calls.length === 0) continue
-<<<<<<< HEAD
-  test(`E2: ${name}() refuses ${calls.length} wrong calls and changes nothing`, async () => {
-    const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true, env: oneArena() })
-=======
   test(`${name}() refuses ${calls.length} wrong calls and changes nothing`, { contract: 'E2' }, async () => {
-    const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true })
->>>>>>> aab6707 (Tag tests with the contract's lines instead of naming those in the titles)
+    const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true, env: oneArena() })
     const told = reports(ended.stdout).filter(({ threw }) => threw !== undefined)
     const complaints = calls
       .map((call) =>

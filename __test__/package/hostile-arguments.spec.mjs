@@ -97,13 +97,8 @@ const TITLES = {
 }
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
-<<<<<<< HEAD
-  test(`E3: ${TITLES[group]}: an error, and nothing has changed`, async () => {
-    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
-=======
   test(`${TITLES[group]}: an error, and nothing has changed`, { contract: 'E3' }, async () => {
-    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true })
->>>>>>> aab6707 (Tag tests with the contract's lines instead of naming those in the titles)
+    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], lines.at(-1)?.label)
     const told = lines.filter(({ threw }) => threw !== undefined)
