@@ -243,3 +243,21 @@ for (const launchesNext of [false, true]) {
     assert.ok(messages.every(({ mainIsChild }) => mainIsChild !== false))
   })
 }
+
+test('daemonize(): the pid file names a successor that reports to the manager', async (t) => {
+  const directory = temporary(t)
+  const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+  const next = [process.execPath, command({ pidFile, log, launched: true }), { ready: 'exec' }]
+  const service = [process.execPath, ...command({ pidFile, log, failing: [next] })]
+  fs.writeFileSync(log, '')
+  const { ended } = run(PYTHON, [fixture('service-manager.py'), ...service])
+  const began = () => reports(content(log)).filter(({ began }) => began)
+  t.after(async () => {
+    for (const { pid } of began()) await end(pid)
+  })
+  // Each one begins when the pid file names it.
+  const [old, successor] = await until(() => began().length === 2 && began().map(({ pid }) => pid), 'both have begun')
+  await end(old, 'SIGTERM')
+  assert.equal((await ended).code, 0)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
+})
