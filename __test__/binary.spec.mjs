@@ -150,6 +150,15 @@ test('loading: works with the permission model and addons', needs('Node.js', isN
   assert.equal(outcome.session, session, outcome.message)
 })
 
+test('loading: works in a directory that is not UTF-8, without /proc', needs('Node.js', isNode), async (t) => {
+  const parent = temporary(t)
+  fs.mkdirSync(Buffer.concat([Buffer.from(`${parent}/`), Buffer.from([0xe9])]))
+  // The permission model hides /proc.
+  const node = [process.execPath, permission, '--allow-addons', `--allow-fs-read=${root}*`, fixture('load.cjs'), root]
+  const { stdout, stderr } = await run('sh', ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, ...node]).ended
+  assert.equal(JSON.parse(stdout).session, session, stdout + stderr)
+})
+
 test('PROCNATIVE_BINARY: loads that file, whatever its name', async (t) => {
   const binary = path.join(temporary(t), 'asset')
   fs.copyFileSync(built, binary)
