@@ -332,7 +332,7 @@ test(
   async () => {
     const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
     const program = [process.execPath, '-e', service, root]
-    const { stdout, stderr } = await run(PYTHON, [fixture('notify-interrupted.py'), ...program]).ended
+    const { stdout, stderr } = await run(PYTHON, ['-B', fixture('notify-interrupted.py'), ...program]).ended
     assert.equal(stderr, '')
     assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
   },
@@ -346,7 +346,7 @@ test(
     const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))
     const call = `require(${JSON.stringify(root)}).daemonize(${JSON.stringify({ pidFile })})`
     fs.writeFileSync(script, `${call}\nsetInterval(() => {}, 2 ** 30)`)
-    const { stdout, stderr } = await run(PYTHON, [fixture('notify-slow.py'), process.execPath, script]).ended
+    const { stdout, stderr } = await run(PYTHON, ['-B', fixture('notify-slow.py'), process.execPath, script]).ended
     const { pid } = daemonStatus(pidFile)
     t.after(() => end(pid))
     assert.match(stderr, /the service manager could not be told/)
