@@ -10,7 +10,7 @@ import { end } from './helpers/daemon.mjs'
 import { release } from './helpers/fifo.mjs'
 import { temporary, test } from './helpers/harness.mjs'
 import { isAlive } from './helpers/proc.mjs'
-import { reports } from './helpers/report.mjs'
+import { reports, reportsSoFar } from './helpers/report.mjs'
 import { fixture, run } from './helpers/run.mjs'
 import { PYTHON } from './helpers/spawned.mjs'
 import { until } from './helpers/until.mjs'
@@ -32,7 +32,7 @@ function row(context, settings, way = 'the foreground') {
   const directory = temporary(context)
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
   fs.writeFileSync(log, '')
-  const said = () => reports(content(log).slice(0, content(log).lastIndexOf('\n') + 1))
+  const said = () => reportsSoFar(content(log))
   const { ended } = WAYS[way]({ pidFile, log, ...settings })
   context.after(async () => {
     // One after the other: each may have started one more.
