@@ -8,9 +8,11 @@ import { end } from './helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from './helpers/harness.mjs'
 import { start, startForeground } from './helpers/pid-file.mjs'
 import { descriptors, status } from './helpers/proc.mjs'
+import { fixture, run } from './helpers/run.mjs'
 import { until } from './helpers/until.mjs'
 
 const root = needs('root', isRoot)
+const strace = needs('root and strace', isRoot && hasProgram('strace'))
 const setpriv = needs('root and setpriv', isRoot && hasProgram('setpriv'))
 const ROTATIONS = 25
 
@@ -233,6 +235,25 @@ test('spawnDaemon(): gives new logs to the user', root, async (t) => {
   t.after(() => end(pid))
   assert.deepEqual(credentials(log), [65534, 65534])
 })
+
+for (const [whose, uid, syscall] of [
+  ['the log of its user', 65534, 'chdir'],
+  ['no log of another user', 1, 'open'],
+]) {
+  test(`daemonize(): opens ${whose}, O_CREAT refused`, strace, async (t) => {
+    const directory = temporary(t)
+    const stdout = path.join(directory, 'out')
+    fs.writeFileSync(stdout, '')
+    fs.chownSync(stdout, uid, 0)
+    // As fs.protected_regular does in a sticky directory: the first call has O_EXCL, the second one O_CREAT only.
+    const refusal = ['-P', stdout, '-e', 'inject=openat:error=EACCES:when=2']
+    const options = JSON.stringify({ stdout, user: 'nobody', cwd: '/no such directory' })
+    const program = [process.execPath, fixture('attempt.cjs'), options]
+    const traced = ['-f', '-qq', '-o', path.join(directory, 'trace'), ...refusal]
+    const { stdout: text, stderr } = await run('strace', [...traced, ...program]).ended
+    assert.equal(JSON.parse(text).syscall, syscall, stderr)
+  })
+}
 
 test('Daemon reopenLogs(): uses the file that logrotate creates, as another user', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
