@@ -550,10 +550,11 @@ export interface SpawnOptions {
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
    *   in the next one Node.js begins to read from it. A pipe holds 64 KiB. If a Node.js child calls `process.exit()`, the data
-   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket'.
-   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. It has room for at least 208 KiB,
-   *   and up to 1 MiB if net.core.wmem_max allows. In return, the child can't open /dev/stdin, /dev/stdout and
-   *   /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
+   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket' for large pieces.
+   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. The kernel counts its own overhead
+   *   of each write. With the usual net.core.wmem_max of 208 KiB, there is room for 300 KiB in pieces of 4 KiB, but only for
+   *   50 KiB in lines of 100 bytes. From 1 MiB on, there is five times the room. The child can't open /dev/stdin, /dev/stdout
+   *   and /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
@@ -778,7 +779,8 @@ export function protect(pid: number): void
 /**
  * The sockets that this process was handed by systemd or by {@link spawnDaemon}: LISTEN_FDS, from descriptor 3 on. Each
  * `Handle` owns its own, close-on-exec, with its name of LISTEN_FDNAMES. The variables are removed, so that this gives
- * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned.
+ * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned. Returns an empty array in a
+ * worker thread, too, because the sockets belong to the main thread.
  *
  * @throws `EBADF` if a descriptor is not open
  * @see sd_listen_fds(3)
