@@ -89,7 +89,7 @@ export interface DaemonExitedError extends Error {
   signal: Signal | null
   /** The last 64 KiB that the daemon wrote to standard error, or empty. */
   stderr: string
-  /** The error that ended the daemon of {@link daemonize}, if one reached the top of the program. */
+  /** The last error that reached the top of the program after the daemon's own call of {@link daemonize}. */
   cause?: Error
 }
 
@@ -383,7 +383,7 @@ export interface Daemon {
  *
  * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
  * `stderr` (the last 64 KiB that it wrote there; empty unless that is a regular file, or 'ignore') and, as `cause`,
- * the last error that reached the top of the program, which as a rule is the one that ended it
+ * the last error that reached the top of the program after the daemon's own call, as a rule the one that ended it
  * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
  * @throws `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
  * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
