@@ -278,6 +278,8 @@ test('Daemon reopenLogs(): the daemon lives, may not create its log', root, asyn
   await until(() => read(`${stdout}.1`).endsWith(reason), 'the reason')
   process.kill(pid, 'SIGUSR1')
   await until(() => read(`${stdout}.1`).endsWith(`${reason}a line\n`), 'a line')
+  // Both streams write to this file.
+  assert.equal(read(`${stdout}.1`).split(reason).length, 2, 'the reason, once')
 })
 
 for (const [umask, mode] of [
