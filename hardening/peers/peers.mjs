@@ -87,5 +87,5 @@ function lacking() {
   for (const program of ['apt-get', 'unshare', 'nsenter', 'npm']) {
     if (spawnSync(program, ['--version']).error) return program
   }
-  if (!hasCgroups()) return 'a mounted cgroup2'
+  if (!hasCgroups()) return 'a mounted cgroup2 that is not read-only'
 }
