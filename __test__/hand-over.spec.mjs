@@ -11,7 +11,7 @@ import { release } from './helpers/fifo.mjs'
 import { temporary, test } from './helpers/harness.mjs'
 import { isAlive } from './helpers/proc.mjs'
 import { reports, reportsSoFar } from './helpers/report.mjs'
-import { fixture, run } from './helpers/run.mjs'
+import { fixture, root, run } from './helpers/run.mjs'
 import { PYTHON } from './helpers/spawned.mjs'
 import { until } from './helpers/until.mjs'
 
@@ -199,6 +199,24 @@ test("D25: with ready: 'exec', the successor has the pid file as soon as its pro
   // Its lock outlives the predecessor.
   await end(old, 'SIGTERM')
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
+})
+
+test('daemonize(): a successor keeps the pid file, and can try again', async (t) => {
+  const script = `
+    const { daemonize } = require(${JSON.stringify(root)})
+    const options = { foreground: true, pidFile: process.argv[1] }
+    try {
+      daemonize({ ...options, cwd: '/no such directory' })
+    } catch {
+      daemonize(options)
+      setInterval(() => {}, 2 ** 30)
+    }`
+  const next = [process.execPath, ['-e', script, '@pidFile'], { ready: 'notify' }]
+  const { said } = row(t, { failing: [next] })
+  const { failed, content, status } = await until(() => said().find(({ failed }) => failed !== undefined))
+  t.after(() => end(status.pid))
+  assert.equal(failed, null)
+  assert.equal(content, `${status.pid}\n`)
 })
 
 test('stopDaemon(): also ends a successor that is starting', async (t) => {
