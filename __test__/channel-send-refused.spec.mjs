@@ -245,6 +245,21 @@ test(
   },
 )
 
+test(
+  'Channel send(): rejects the refused message, later ones in its turn',
+  needs('io_uring, which can’t be sent', hasRing),
+  async (t) => {
+    const prefix = [PYTHON, fixture('channel-ring.py')]
+    const { code, said } = await program(t, 'channel-unsendable-turn.mjs', [], { prefix }).ended()
+    assert.equal(code, 0)
+    const refused = 'EINVAL sendmsg'
+    assert.deepEqual(said, [
+      { outcomes: [null, null, null, refused, null], came: ['first', 'second', 'third', 'last'] },
+      { outcomes: [refused, null, null, null], came: ['then', 'later', 'last'], filled: true },
+    ])
+  },
+)
+
 // ── Nobody is there ──
 
 test('H4: the peer is gone: EPIPE, and no SIGPIPE', async (t) => {
