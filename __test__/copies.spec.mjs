@@ -49,6 +49,7 @@ test("copies: errors, arrays and objects are of the copy's own context", NODE, a
     errors: [
       [true, 'ESRCH', 'getsid', -3],
       [true, 'ENOENT', 'connect', -2],
+      [true, 'ENOENT', 'execve', -2],
     ],
     stack: true,
     array: true,
