@@ -1047,7 +1047,8 @@ export interface ConnectChannelOptions extends ChannelOptions {
 /**
  * Connects to {@link listenChannel}. If the server's queue of waiting connections (its backlog) is full, this one waits until
  * there is room or `signal` aborts. It takes no thread. It tries again every 1 to 64 ms, because the kernel sends no event
- * when there is room. Connections to one address are made in the order of their calls.
+ * when there is room. Connections to one address are made in the order of their calls. Each try resolves a relative path anew:
+ * use an absolute path if the process may call `process.chdir()` meanwhile.
  *
  * @param path a path, or an abstract name after a NUL or an @
  * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`
