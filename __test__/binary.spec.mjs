@@ -145,6 +145,11 @@ test('loading: the error names the permission model', needs('Node.js', isNode), 
   await refused(root, { execArgv: [permission, '--allow-fs-read=*'] }, /permission model\. Add --allow-addons\.$/)
 })
 
+test('loading: the error names --no-addons, with --allow-addons', needs('Node.js', isNode), async () => {
+  const execArgv = [permission, '--allow-fs-read=*', '--allow-addons', '--no-addons']
+  await refused(root, { execArgv }, /runs with --no-addons\. Remove that option\.$/)
+})
+
 test('loading: works with the permission model and addons', needs('Node.js', isNode), async () => {
   const outcome = await load(root, { execArgv: [permission, '--allow-fs-read=*', '--allow-addons'] })
   assert.equal(outcome.session, session, outcome.message)
