@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
-import { listenUnix } from '../index.js'
+import { listenUnix, spawn } from '../index.js'
 import { facts, refusal } from './fixtures/spawn-refusals.mjs'
 import { started } from './helpers/children.mjs'
 import { isNode, needs, temporary, test } from './helpers/harness.mjs'
@@ -447,4 +447,25 @@ test('P3: the caller’s own signals are blocked, ignored and handled as before'
   sleeping(t, 'ignore')
   refusal('/no such', [], { stdio: 'ignore' })
   assert.deepEqual(own(), before)
+})
+
+test('spawn(): ends the child, closes its pipes if a socket fails', onlyNode, async (t) => {
+  const { Socket } = net
+  const made = []
+  t.after(() => {
+    net.Socket = Socket
+  })
+  net.Socket = class extends Socket {
+    constructor(options) {
+      if (made.length === 2) throw new Error('refused')
+      super(options)
+      made.push(this)
+    }
+  }
+  // The harness finds a child or a descriptor that is left behind.
+  assert.throws(() => spawn('sleep', ['1000']), { message: 'refused' })
+  assert.equal(
+    made.every(({ destroyed }) => destroyed),
+    true,
+  )
 })
