@@ -993,6 +993,9 @@ export interface ChannelEvents {
  * The channel of a connected Unix stream socket: one for each, however often it is asked for. It owns the descriptor
  * from here on, and makes it close-on-exec; of a `net.Socket` it takes a duplicate, and destroys the socket.
  *
+ * Don't close the descriptor by its number. If another file gets the number, the channel takes that file for its socket, and
+ * closes it in the end. Until then, `channel()` returns the old channel for that number.
+ *
  * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
  * @throws `ENOTCONN` for a socket that was never connected; `EBADF`, `EMFILE`
  */
