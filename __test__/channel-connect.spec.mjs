@@ -101,7 +101,12 @@ test('connectChannel(): a process goes on while it waits, until an abort', onlyN
   assert.deepEqual(said, [{ waits: true }, { rejected: 'TimeoutError' }])
 })
 
-test('listenChannel(): a failed peer lookup costs only its own connection', onlyNode, async (t) => {
-  const { code, said } = await program(t, 'channel-peer-unknown.mjs').ended()
-  assert.deepEqual([code, said], [0, [{ error: 'ENOMEM' }, { connected: 2 }]])
-})
+for (const [purpose, call] of [
+  ['authorize', 3],
+  ['the channel', 4],
+]) {
+  test(`listenChannel(): a failed peer lookup for ${purpose} costs only its connection`, onlyNode, async (t) => {
+    const { code, said } = await program(t, 'channel-peer-unknown.mjs', [call]).ended()
+    assert.deepEqual([code, said], [0, [{ error: 'ENOMEM' }, { connected: 2 }]])
+  })
+}
