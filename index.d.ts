@@ -943,7 +943,8 @@ export class Channel extends EventEmitter {
    * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, but the channel goes on;
    * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
    * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. If you drop the
-   * promise, neither is an unhandled rejection, except after {@link close} or {@link destroy} of this end
+   * promise, neither is an unhandled rejection, and nor is any other error once the peer has ended the channel. After
+   * {@link close} or {@link destroy} of this end, each is one
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
