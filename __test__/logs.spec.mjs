@@ -134,6 +134,30 @@ test('D22: after a rename, new lines go to the new files, and no descriptor is l
   }
 })
 
+/** The file offsets of both output streams. A write to one moves both only if they share an open file. */
+const offsets = (pid) => [1, 2].map((fd) => Number(read(`/proc/${pid}/fdinfo/${fd}`).match(/^pos:\s*(\d+)/)[1]))
+
+// Opened twice, a path can lead to two files: a rotation can rename the first file in between.
+test('daemonize(), reopenLogs(): both streams share one open log', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { pid, hangUp } = await reopening(t, { stdout: log })
+  const length = JSON.stringify({ pid }).length + 1
+  assert.deepEqual(offsets(pid), [length, length])
+  fs.renameSync(log, `${log}.1`)
+  assert.deepEqual(await hangUp(log), { reopened: true })
+  await until(() => lines(log).length === 2, 'both lines are there')
+  assert.deepEqual(offsets(pid), [read(log).length, read(log).length])
+})
+
+test('spawnDaemon(): streams with one path share one open log', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const script = 'echo one >&2; exec sleep 1000'
+  const { pid } = await spawnDaemon('sh', ['-c', script], { stdio: ['ignore', log, log] })
+  t.after(() => end(pid))
+  await until(() => read(log) === 'one\n', 'it has written')
+  assert.deepEqual(offsets(pid), [4, 4])
+})
+
 test('D22: without a rename, what is written goes on where it went', async (t) => {
   const directory = temporary(t)
   const stdout = path.join(directory, 'out')
