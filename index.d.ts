@@ -89,7 +89,7 @@ export interface DaemonExitedError extends Error {
   signal: Signal | null
   /** The last 64 KiB that the daemon wrote to standard error, or empty. */
   stderr: string
-  /** The error that ended the daemon of {@link daemonize}, if one reached the top of the program. */
+  /** The last error that reached the top of the program after the daemon's own call of {@link daemonize}. */
   cause?: Error
 }
 
@@ -383,7 +383,7 @@ export interface Daemon {
  *
  * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
  * `stderr` (the last 64 KiB that it wrote there; empty unless that is a regular file, or 'ignore') and, as `cause`,
- * the last error that reached the top of the program, which as a rule is the one that ended it
+ * the last error that reached the top of the program after the daemon's own call, as a rule the one that ended it
  * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
  * @throws `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
  * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
@@ -550,10 +550,11 @@ export interface SpawnOptions {
    * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
    *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
    *   in the next one Node.js begins to read from it. A pipe holds 64 KiB. If a Node.js child calls `process.exit()`, the data
-   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket'.
-   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. It has room for at least 208 KiB,
-   *   and up to 1 MiB if net.core.wmem_max allows. In return, the child can't open /dev/stdin, /dev/stdout and
-   *   /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
+   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket' for large pieces.
+   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. The kernel counts its own overhead
+   *   of each write. With the usual net.core.wmem_max of 208 KiB, there is room for 300 KiB in pieces of 4 KiB, but only for
+   *   50 KiB in lines of 100 bytes. From 1 MiB on, there is five times the room. The child can't open /dev/stdin, /dev/stdout
+   *   and /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of that number
    * - anything that has a descriptor, which stays yours
@@ -778,7 +779,8 @@ export function protect(pid: number): void
 /**
  * The sockets that this process was handed by systemd or by {@link spawnDaemon}: LISTEN_FDS, from descriptor 3 on. Each
  * `Handle` owns its own, close-on-exec, with its name of LISTEN_FDNAMES. The variables are removed, so that this gives
- * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned.
+ * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned. Returns an empty array in a
+ * worker thread, too, because the sockets belong to the main thread.
  *
  * @throws `EBADF` if a descriptor is not open
  * @see sd_listen_fds(3)
@@ -941,7 +943,8 @@ export class Channel extends EventEmitter {
    * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, but the channel goes on;
    * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
    * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. If you drop the
-   * promise, neither is an unhandled rejection, except after {@link close} or {@link destroy} of this end
+   * promise, neither is an unhandled rejection, and nor is any other error once the peer has ended the channel. After
+   * {@link close} or {@link destroy} of this end, each is one
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
@@ -990,6 +993,9 @@ export interface ChannelEvents {
 /**
  * The channel of a connected Unix stream socket: one for each, however often it is asked for. It owns the descriptor
  * from here on, and makes it close-on-exec; of a `net.Socket` it takes a duplicate, and destroys the socket.
+ *
+ * Don't close the descriptor by its number. If another file gets the number, the channel takes that file for its socket, and
+ * closes it in the end. Until then, `channel()` returns the old channel for that number.
  *
  * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
  * @throws `ENOTCONN` for a socket that was never connected; `EBADF`, `EMFILE`
@@ -1045,7 +1051,8 @@ export interface ConnectChannelOptions extends ChannelOptions {
 /**
  * Connects to {@link listenChannel}. If the server's queue of waiting connections (its backlog) is full, this one waits until
  * there is room or `signal` aborts. It takes no thread. It tries again every 1 to 64 ms, because the kernel sends no event
- * when there is room. Connections to one address are made in the order of their calls.
+ * when there is room. Connections to one address are made in the order of their calls. Each try resolves a relative path anew:
+ * use an absolute path if the process may call `process.chdir()` meanwhile.
  *
  * @param path a path, or an abstract name after a NUL or an @
  * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`

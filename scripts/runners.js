@@ -3,7 +3,7 @@
 // Runs the specs of __test__/documents, unchanged, in every test runner of __test__/helpers/runner.mjs. Each runner is
 // installed from its npm package outside this project:
 //
-//   npm run test:runners [-- jest ava …] [-- spec files]
+//   npm run test:runners [-- jest ava … spec files]
 
 const { spawnSync } = require('node:child_process')
 const { randomUUID } = require('node:crypto')

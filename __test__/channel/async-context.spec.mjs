@@ -61,7 +61,7 @@ test('Channel iteration and send(): go on in the context of their caller', async
   })
 })
 
-test("listenChannel(): 'connection' and 'message' run in the context of its call", async (t) => {
+test('listenChannel(): all listeners run in the context of its call', async (t) => {
   const found = []
   const note = (what) => found.push([what, where()])
   const authorize = () => {
@@ -71,6 +71,7 @@ test("listenChannel(): 'connection' and 'message' run in the context of its call
   const server = await storage.run('listen', () => listenChannel(address('server'), { authorize }))
   t.after(() => server.close())
   storage.run('listener', () => {
+    server.on('close', () => note('server closed'))
     server.on('connection', (client) => {
       note('connection')
       client.on('message', note).on('close', () => note('close'))
@@ -79,9 +80,11 @@ test("listenChannel(): 'connection' and 'message' run in the context of its call
   const client = await storage.run('client', () => connectChannel(address('server')))
   await client.send('message')
   await client.close()
-  await until(() => found.length === 4, 'all that is heard')
+  await until(() => found.length === 4, 'the end of the connection')
+  await storage.run('closer', () => server.close())
+  await until(() => found.length === 5, 'the end of the server')
   assert.deepEqual(
     found,
-    ['authorize', 'connection', 'message', 'close'].map((what) => [what, 'listen']),
+    ['authorize', 'connection', 'message', 'close', 'server closed'].map((what) => [what, 'listen']),
   )
 })

@@ -31,13 +31,19 @@ for (const how of [
   })
 }
 
+/** Starts the fixture, and checks that its event loop waits instead of ending. */
+async function waiting(t, how) {
+  const { end, child, told, ended } = peer(t, 'channel/alive.mjs', [how])
+  await told('how')
+  await until(() => stat(child.pid).state === 'S', 'it waits')
+  await turns()
+  assert.ok(isAlive(child.pid))
+  return { end, ended }
+}
+
 for (const how of ['listens', 'listens, unref, ref', 'unref, ref, listens', 'iterates', 'once', 'pauses, resumes']) {
   test(`'${how}': the event loop goes on until the peer closes`, { contract: 'H14' }, async (t) => {
-    const { end, child, told, ended } = peer(t, 'channel/alive.mjs', [how])
-    await told('how')
-    await until(() => stat(child.pid).state === 'S', 'it waits')
-    await turns()
-    assert.ok(isAlive(child.pid))
+    const { end, ended } = await waiting(t, how)
     await end.send('a message')
     if (how === 'once') return assert.deepEqual(await ended(), { code: 0, said: [{ how }, { message: 'a message' }] })
     await end.close()
@@ -47,11 +53,7 @@ for (const how of ['listens', 'listens, unref, ref', 'unref, ref, listens', 'ite
 
 for (const how of ['sends', 'sends, unref']) {
   test(`Channel: '${how}': the event loop goes on until it is sent`, async (t) => {
-    const { end, child, told, ended } = peer(t, 'channel/alive.mjs', [how])
-    await told('how')
-    await until(() => stat(child.pid).state === 'S', 'it waits')
-    await turns()
-    assert.ok(isAlive(child.pid))
+    const { end, ended } = await waiting(t, how)
     const [long, short] = await words(t, end, 2)
     assert.deepEqual([long.length, short], [1 << 20, 'short'])
     assert.deepEqual(await ended(), { code: 0, said: [{ how }, { sent: true }] })
@@ -61,11 +63,7 @@ for (const how of ['sends', 'sends, unref']) {
 test("'closes': close() can be awaited until the peer has closed its end, though nothing else is to be done", {
   contract: 'H14',
 }, async (t) => {
-  const { end, child, told, ended } = peer(t, 'channel/alive.mjs', ['closes'])
-  await told('how')
-  await until(() => stat(child.pid).state === 'S', 'it waits')
-  await turns()
-  assert.ok(isAlive(child.pid))
+  const { end, ended } = await waiting(t, 'closes')
   assert.deepEqual(await words(t, end, 1), ['the last'])
   end.on('message', () => {})
   assert.deepEqual(await ended(), { code: 0, said: [{ how: 'closes' }, { closed: true }] })

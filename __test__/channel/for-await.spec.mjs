@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { sendFds } from '../../index.js'
-import { bare, events, files, openCount, pair, program, turns } from '../helpers/channels.mjs'
+import { bare, events, files, openCount, pair, program, turns, watch } from '../helpers/channels.mjs'
 import { test } from '../helpers/harness.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -33,6 +33,20 @@ test('it gives the messages and their handles until the peer closes', { contract
   }
   assert.equal(index, 200)
   await closed
+})
+
+test('Channel pause(): holds back from a loop what has been read', async (t) => {
+  const [one, other] = pair(t)
+  for (const number of numbers(3)) one.send(number)
+  const messages = other[Symbol.asyncIterator]()
+  assert.equal((await messages.next()).value.message, 0)
+  other.pause()
+  const next = messages.next()
+  const state = watch(next)
+  await turns()
+  assert.equal(state.settled, false)
+  other.resume()
+  assert.equal((await next).value.message, 1)
 })
 
 test('to leave the loop leaves the channel open, and to iterate again goes on', { contract: 'H14' }, async (t) => {

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:buffer'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import os from 'node:os'
-import { peer, program } from '../helpers/channels.mjs'
+import { files, pair, peer, program } from '../helpers/channels.mjs'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 
 const GiB = 2 ** 30
@@ -29,6 +30,22 @@ test('Channel: refuses a text longer than a string, delivers earlier ones', room
     code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
     message: `The peer has sent a message longer than a string can be (${LONGEST} UTF-16 units)`,
   })
+})
+
+test('Channel: refuses a text longer than a string, with many handles', async (t) => {
+  const { json } = createRequire(import.meta.url)('../../lib/channel/serialization.js')
+  const { longestText } = json
+  t.after(() => {
+    json.longestText = longestText
+  })
+  json.longestText = 100
+  const [one, other] = pair(t)
+  const found = heard(other)
+  const [file] = files(t, 1)
+  // So many descriptors that the channel looks for more at once.
+  one.send('x'.repeat(200), Array(200).fill(file))
+  await once(other, 'close').catch(() => {})
+  assert.deepEqual([found.messages, found.code], [[], 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'])
 })
 
 test('Channel: the longest text arrives with others behind it', roomy, async (t) => {

@@ -251,6 +251,21 @@ test('what the kernel does not send is an error of that message only, alone and 
   ])
 })
 
+test(
+  'Channel send(): rejects the refused message, later ones in its turn',
+  needs('io_uring, which can’t be sent', hasRing),
+  async (t) => {
+    const prefix = [PYTHON, fixture('channel/ring.py')]
+    const { code, said } = await program(t, 'channel/unsendable-turn.mjs', [], { prefix }).ended()
+    assert.equal(code, 0)
+    const refused = 'EINVAL sendmsg'
+    assert.deepEqual(said, [
+      { outcomes: [null, null, null, refused, null], came: ['first', 'second', 'third', 'last'] },
+      { outcomes: [refused, null, null, null], came: ['then', 'later', 'last'], filled: true },
+    ])
+  },
+)
+
 // ── Nobody is there ──
 
 test('the peer is gone: EPIPE, and no SIGPIPE', { contract: 'H4' }, async (t) => {

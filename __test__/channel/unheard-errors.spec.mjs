@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
 import { connectChannel, fork } from '../../index.js'
-import { bare, program, words } from '../helpers/channels.mjs'
+import { bare, program, turns, words } from '../helpers/channels.mjs'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { fixture } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
@@ -51,6 +51,25 @@ test('Channel send(): the end of the peer is no unhandled rejection', async (t) 
 test('Channel send(): is an unhandled rejection after close() of the same end', async (t) => {
   assert.deepEqual(await after(t, json('close')), [{ unhandled: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }])
 })
+
+for (const [how, end] of [
+  ['destroy()', (one) => one.destroy()],
+  ['the end of the peer', (_, theirs) => theirs.close()],
+]) {
+  test(`Channel send(): queued before ${how} is no unhandled rejection`, async (t) => {
+    const [one, theirs] = bare(t)
+    const unhandled = []
+    const note = ({ code }) => unhandled.push(code)
+    process.on('unhandledRejection', note)
+    t.after(() => process.off('unhandledRejection', note))
+    one.send('x'.repeat(1 << 20))
+    await turns()
+    end(one, theirs)
+    await until(() => one.closed, 'its end')
+    await turns()
+    assert.deepEqual(unhandled, [])
+  })
+}
 
 test('Channel send(): rejects for a waiting caller, peer gone', async (t) => {
   const [one, theirs] = bare(t)

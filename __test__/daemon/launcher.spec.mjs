@@ -267,6 +267,11 @@ test('daemon.ready(): returns when the manager knows the daemon', async (t) => {
   assert.deepEqual(texts, ['STATUS=begun', `MAINPID=${pid}\nREADY=1`, 'BARRIER=1', 'STATUS=ready'])
 })
 
+test('daemonize(): an empty NOTIFY_SOCKET counts as absent', async (t) => {
+  const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '' } })
+  assert.deepEqual([code, stderr], [0, ''])
+})
+
 test('a service manager that is gone does not make a daemon fail', { contract: 'D13' }, async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)

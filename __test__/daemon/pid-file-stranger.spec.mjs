@@ -9,6 +9,7 @@ import { end } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { AS_NOBODY, askElsewhere, locker, newPidFile, read, start, startForeground } from '../helpers/pid-file.mjs'
 import { isAlive, status } from '../helpers/proc.mjs'
+import { reportsSoFar } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
@@ -34,25 +35,20 @@ async function otherUsers(context) {
   return pid
 }
 
-test('stopDaemon(): signals no older process that it may not look at', root, async (t) => {
-  const pidFile = newPidFile(t)
-  const stranger = await otherUsers(t)
-  await locker(t).lock(pidFile, 'write')
-  fs.writeFileSync(pidFile, `${stranger}\n`)
-  assert.deepEqual(await askElsewhere(AS_CONTAINER_ROOT, 'daemonStatus', pidFile), { value: UNKNOWN })
-  assert.equal(codeOf(await askElsewhere(AS_CONTAINER_ROOT, 'stopDaemon', pidFile)), HOLDER_UNKNOWN)
-  assert.equal(isAlive(stranger), true)
-})
-
-test('stopDaemon(): signals no stranger named by a forged pid file', root, async (t) => {
-  const pidFile = newPidFile(t)
-  const stranger = await otherUsers(t)
-  await start(t, { pidFile, user: 'nobody' })
-  fs.writeFileSync(pidFile, `${stranger}\n`)
-  assert.deepEqual(await askElsewhere(AS_CONTAINER_ROOT, 'daemonStatus', pidFile), { value: UNKNOWN })
-  assert.equal(codeOf(await askElsewhere(AS_CONTAINER_ROOT, 'stopDaemon', pidFile)), HOLDER_UNKNOWN)
-  assert.equal(isAlive(stranger), true)
-})
+for (const [what, hold] of [
+  ['older process that it may not look at', (context, pidFile) => locker(context).lock(pidFile, 'write')],
+  ['stranger named by a forged pid file', (context, pidFile) => start(context, { pidFile, user: 'nobody' })],
+]) {
+  test(`stopDaemon(): signals no ${what}`, root, async (t) => {
+    const pidFile = newPidFile(t)
+    const stranger = await otherUsers(t)
+    await hold(t, pidFile)
+    fs.writeFileSync(pidFile, `${stranger}\n`)
+    assert.deepEqual(await askElsewhere(AS_CONTAINER_ROOT, 'daemonStatus', pidFile), { value: UNKNOWN })
+    assert.equal(codeOf(await askElsewhere(AS_CONTAINER_ROOT, 'stopDaemon', pidFile)), HOLDER_UNKNOWN)
+    assert.equal(isAlive(stranger), true)
+  })
+}
 
 test('stopDaemon(): stops another user’s daemon that it may not look at', root, async (t) => {
   const pidFile = newPidFile(t)
@@ -78,12 +74,7 @@ test('daemonStatus(): names a successor that it may not look at', root, async (t
     fixture('daemon/hands-over.mjs'),
     JSON.stringify({ pidFile, log, remaining: 1 }),
   ])
-  const said = () =>
-    read(log)
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line))
-  const { successor } = await until(() => said().find((one) => one.successor), 'a successor')
+  const { successor } = await until(() => reportsSoFar(read(log)).find((one) => one.successor), 'a successor')
   t.after(() => end(successor))
   await ended
   fs.chmodSync(pidFile, 0o644)

@@ -159,13 +159,25 @@ test('daemonize(): names process.exit(), called before readiness', async (t) => 
   assert.doesNotMatch(message, /ready\(\)/)
 })
 
+test('daemonize(): names itself where the daemon does not call it', async (t) => {
+  const script = `
+    const fs = require('node:fs')
+    const { daemonize } = require(${JSON.stringify(root)})
+    const [, flag] = process.argv
+    if (fs.existsSync(flag)) return
+    fs.writeFileSync(flag, '')
+    daemonize()`
+  const { stderr } = await runScript('-e', [`(() => {${script}})()`, path.join(temporary(t), 'flag')])
+  assert.match(stderr, /ended with exit code 0 .*, or daemonize\(\) was not called/)
+})
+
 test('daemonize(): says that the launcher listens, address in use', async () => {
   const script = (early) => `
     const { daemonize } = require(${JSON.stringify(root)})
     const net = require('node:net')
     const port = Number(process.argv[1])
     if (${early}) net.createServer().listen(port)
-    daemonize()
+    daemonize({ stderr: 'inherit' })
     net.createServer().listen(port)`
   const taken = net.createServer().listen(0)
   const { port } = taken.address()
@@ -177,6 +189,26 @@ test('daemonize(): says that the launcher listens, address in use', async () => 
   assert.match(stderr, /EADDRINUSE/)
   assert.match(stderr, /the launcher itself listens/)
 })
+
+for (const [what, socket] of [
+  ['a TCP port', 'net.createServer().listen(port)'],
+  ['a UDP port', "dgram.createSocket('udp4').bind(port)"],
+]) {
+  test(`daemonize(): says that the launcher listens before it, on ${what}`, async () => {
+    const server = net.createServer().listen(0)
+    const { port } = server.address()
+    await new Promise((resolve) => server.close(resolve))
+    const script = `
+      const { daemonize } = require(${JSON.stringify(root)})
+      const dgram = require('node:dgram')
+      const net = require('node:net')
+      const port = Number(process.argv[1])
+      ${socket}.on('listening', () => daemonize())`
+    const { stderr } = await runScript('-e', [script, port])
+    assert.match(stderr, /EADDRINUSE/)
+    assert.match(stderr, /the launcher itself listens/)
+  })
+}
 
 test('a loop that ran empty says that ready() was never called', { contract: 'D7' }, async (t) => {
   const { exitCode, message } = await failure(t, { ready: 'manual' }, 'end')

@@ -8,9 +8,11 @@ import { end } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { start, startForeground } from '../helpers/pid-file.mjs'
 import { descriptors, status } from '../helpers/proc.mjs'
+import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const root = needs('root', isRoot)
+const strace = needs('root and strace', isRoot && hasProgram('strace'))
 const setpriv = needs('root and setpriv', isRoot && hasProgram('setpriv'))
 const ROTATIONS = 25
 
@@ -136,6 +138,30 @@ test('after a rename, new lines go to the new files, and no descriptor is left o
   }
 })
 
+/** The file offsets of both output streams. A write to one moves both only if they share an open file. */
+const offsets = (pid) => [1, 2].map((fd) => Number(read(`/proc/${pid}/fdinfo/${fd}`).match(/^pos:\s*(\d+)/)[1]))
+
+// Opened twice, a path can lead to two files: a rotation can rename the first file in between.
+test('daemonize(), reopenLogs(): both streams share one open log', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const { pid, hangUp } = await reopening(t, { stdout: log })
+  const length = JSON.stringify({ pid }).length + 1
+  assert.deepEqual(offsets(pid), [length, length])
+  fs.renameSync(log, `${log}.1`)
+  assert.deepEqual(await hangUp(log), { reopened: true })
+  await until(() => lines(log).length === 2, 'both lines are there')
+  assert.deepEqual(offsets(pid), [read(log).length, read(log).length])
+})
+
+test('spawnDaemon(): streams with one path share one open log', async (t) => {
+  const log = path.join(temporary(t), 'log')
+  const script = 'echo one >&2; exec sleep 1000'
+  const { pid } = await spawnDaemon('sh', ['-c', script], { stdio: ['ignore', log, log] })
+  t.after(() => end(pid))
+  await until(() => read(log) === 'one\n', 'it has written')
+  assert.deepEqual(offsets(pid), [4, 4])
+})
+
 test('without a rename, what is written goes on where it went', { contract: 'D22' }, async (t) => {
   const directory = temporary(t)
   const stdout = path.join(directory, 'out')
@@ -242,6 +268,25 @@ test('spawnDaemon(): gives new logs to the user', root, async (t) => {
   assert.deepEqual(credentials(log), [65534, 65534])
 })
 
+for (const [whose, uid, syscall] of [
+  ['the log of its user', 65534, 'chdir'],
+  ['no log of another user', 1, 'open'],
+]) {
+  test(`daemonize(): opens ${whose}, O_CREAT refused`, strace, async (t) => {
+    const directory = temporary(t)
+    const stdout = path.join(directory, 'out')
+    fs.writeFileSync(stdout, '')
+    fs.chownSync(stdout, uid, 0)
+    // As fs.protected_regular does in a sticky directory: the first call has O_EXCL, the second one O_CREAT only.
+    const refusal = ['-P', stdout, '-e', 'inject=openat:error=EACCES:when=2']
+    const options = JSON.stringify({ stdout, user: 'nobody', cwd: '/no such directory' })
+    const program = [process.execPath, fixture('attempt.cjs'), options]
+    const traced = ['-f', '-qq', '-o', path.join(directory, 'trace'), ...refusal]
+    const { stdout: text, stderr } = await run('strace', [...traced, ...program]).ended
+    assert.equal(JSON.parse(text).syscall, syscall, stderr)
+  })
+}
+
 test('Daemon reopenLogs(): uses the file that logrotate creates, as another user', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
   const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
@@ -265,6 +310,8 @@ test('Daemon reopenLogs(): the daemon lives, may not create its log', root, asyn
   await until(() => read(`${stdout}.1`).endsWith(reason), 'the reason')
   process.kill(pid, 'SIGUSR1')
   await until(() => read(`${stdout}.1`).endsWith(`${reason}a line\n`), 'a line')
+  // Both streams write to this file.
+  assert.equal(read(`${stdout}.1`).split(reason).length, 2, 'the reason, once')
 })
 
 for (const [umask, mode] of [

@@ -17,7 +17,7 @@ import {
   stranger,
 } from '../helpers/pid-file.mjs'
 import { isAlive } from '../helpers/proc.mjs'
-import { reports } from '../helpers/report.mjs'
+import { reportsSoFar } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -240,8 +240,7 @@ async function standby(context, pidFile) {
   child.stdout.on('data', (chunk) => {
     text += chunk
   })
-  const has = (what) =>
-    until(() => reports(text.slice(0, text.lastIndexOf('\n') + 1)).some((one) => what in one), `it is ${what}`)
+  const has = (what) => until(() => reportsSoFar(text).some((one) => what in one), `it is ${what}`)
   await has('refused')
   return { pid: child.pid, has }
 }

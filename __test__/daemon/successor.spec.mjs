@@ -10,8 +10,8 @@ import { end } from '../helpers/daemon.mjs'
 import { release } from '../helpers/fifo.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
-import { reports } from '../helpers/report.mjs'
-import { fixture, run } from '../helpers/run.mjs'
+import { reports, reportsSoFar } from '../helpers/report.mjs'
+import { fixture, root, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -32,7 +32,7 @@ function row(context, settings, way = 'the foreground') {
   const directory = temporary(context)
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
   fs.writeFileSync(log, '')
-  const said = () => reports(content(log).slice(0, content(log).lastIndexOf('\n') + 1))
+  const said = () => reportsSoFar(content(log))
   const { ended } = WAYS[way]({ pidFile, log, ...settings })
   context.after(async () => {
     // One after the other: each may have started one more.
@@ -209,6 +209,24 @@ test("with ready: 'exec', the successor has the pid file as soon as its program 
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
 })
 
+test('daemonize(): a successor keeps the pid file, and can try again', async (t) => {
+  const script = `
+    const { daemonize } = require(${JSON.stringify(root)})
+    const options = { foreground: true, pidFile: process.argv[1] }
+    try {
+      daemonize({ ...options, cwd: '/no such directory' })
+    } catch {
+      daemonize(options)
+      setInterval(() => {}, 2 ** 30)
+    }`
+  const next = [process.execPath, ['-e', script, '@pidFile'], { ready: 'notify' }]
+  const { said } = row(t, { failing: [next] })
+  const { failed, content, status } = await until(() => said().find(({ failed }) => failed !== undefined))
+  t.after(() => end(status.pid))
+  assert.equal(failed, null)
+  assert.equal(content, `${status.pid}\n`)
+})
+
 test('stopDaemon(): also ends a successor that is starting', async (t) => {
   const { pidFile, began } = row(t, {
     failing: [
@@ -251,7 +269,26 @@ for (const launchesNext of [false, true]) {
         { text: 'STATUS=ready', sender: successor, descriptors: 0 },
       ],
     )
-    assert.ok(messages.every(({ launcherAlive }) => launcherAlive))
+    // BARRIER=1 proves that the manager has read these. The manager may read the last message later.
+    assert.ok(messages.filter(({ sender }) => sender === launcher).every(({ launcherAlive }) => launcherAlive))
     assert.ok(messages.every(({ mainIsChild }) => mainIsChild !== false))
   })
 }
+
+test('daemonize(): the pid file names a successor that reports to the manager', async (t) => {
+  const directory = temporary(t)
+  const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
+  const next = [process.execPath, command({ pidFile, log, launched: true }), { ready: 'exec' }]
+  const service = [process.execPath, ...command({ pidFile, log, failing: [next] })]
+  fs.writeFileSync(log, '')
+  const { ended } = run(PYTHON, [fixture('service-manager.py'), ...service])
+  const began = () => reports(content(log)).filter(({ began }) => began)
+  t.after(async () => {
+    for (const { pid } of began()) await end(pid)
+  })
+  // Each one begins when the pid file names it.
+  const [old, successor] = await until(() => began().length === 2 && began().map(({ pid }) => pid), 'both have begun')
+  await end(old, 'SIGTERM')
+  assert.equal((await ended).code, 0)
+  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
+})

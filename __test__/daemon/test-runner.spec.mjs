@@ -55,12 +55,17 @@ for (const [what, args, text] of [
 
 const hasIsolation = process.allowedNodeEnvironmentFlags.has('--test-isolation')
 const isolation = needs('node --test-isolation', hasIsolation)
-test('daemonize(): throws in node --test without isolation, which fails', isolation, async (t) => {
-  const file = script(t, 'naive.test.cjs', `const test = require('node:test')\n${NAIVE}`)
-  const { code, stdout, stderr } = await node('--test', '--test-isolation=none', file)
-  assert.equal(code, 1, stdout + stderr)
-  assert.match(stdout + stderr, new RegExp(CODE))
-})
+for (const [what, text] of [
+  ['without isolation', `const test = require('node:test')\n${NAIVE}`],
+  ['without isolation or node:test', `require(${JSON.stringify(root)}).daemonize()`],
+]) {
+  test(`daemonize(): throws in node --test ${what}, which fails`, isolation, async (t) => {
+    const file = script(t, 'naive.test.cjs', text)
+    const { code, stdout, stderr } = await node('--test', '--test-isolation=none', file)
+    assert.equal(code, 1, stdout + stderr)
+    assert.match(stdout + stderr, new RegExp(CODE))
+  })
+}
 
 for (const [what, name] of [
   ['a known runner', 'node_modules/mocha/bin/mocha.js'],

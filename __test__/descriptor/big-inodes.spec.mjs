@@ -8,6 +8,7 @@ import { daemonStatus } from '../../index.js'
 import { end } from '../helpers/daemon.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { newPidFile, start } from '../helpers/pid-file.mjs'
+import { reports } from '../helpers/report.mjs'
 import { fixture, library, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -32,12 +33,7 @@ test('spawnDaemon(): hands its pid file over, 58-bit inodes', compiler, async (t
   const { ended } = run(process.execPath, [fixture('daemon/hands-over.mjs'), settings], { env: bigInodes(t) })
   const { stderr } = await ended
   assert.equal(stderr, '')
-  const said = fs
-    .readFileSync(log, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line))
-  const { successor } = said.find((one) => one.successor)
+  const { successor } = reports(fs.readFileSync(log, 'utf8')).find((one) => one.successor)
   t.after(() => end(successor))
   await until(() => daemonStatus(pidFile).pid === successor, 'the successor is named')
 })

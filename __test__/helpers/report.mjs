@@ -20,3 +20,6 @@ export const reports = (stdout) =>
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line))
+
+/** Returns the reports that are complete in a text that still grows. */
+export const reportsSoFar = (text) => reports(text.slice(0, text.lastIndexOf('\n') + 1))

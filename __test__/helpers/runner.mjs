@@ -1,5 +1,5 @@
 // The runner of this process: node:test, jest or ava. Each registers a title, options and a body. The body gets `skip` and
-// `signal`, which is aborted when the time is over.
+// `signal`, which is aborted when the test ends or its time is over.
 
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -7,10 +7,22 @@ import { createRequire } from 'node:module'
 // ava runs each test file by this script.
 const AVA_WORKER = /\/ava\/lib\/worker\//
 
+// node:test aborts the signal in the same way. A timer that outlived its test would abort it during another test.
+async function limited(body, timeout, skip) {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), timeout)
+  try {
+    await body({ signal: controller.signal, skip })
+  } finally {
+    clearTimeout(timer)
+    controller.abort()
+  }
+}
+
 function jest({ test }) {
   return (title, { timeout, skip }, body) => {
     if (skip) return test.skip(`${title} # ${skip}`, () => {})
-    test(title, () => body({ signal: AbortSignal.timeout(timeout), skip: console.warn }), timeout)
+    test(title, () => limited(body, timeout, console.warn), timeout)
   }
 }
 
@@ -19,7 +31,7 @@ function ava({ serial: test }) {
     if (skip) return test.skip(`${title} # ${skip}`, () => {})
     test(title, async (t) => {
       t.timeout(timeout)
-      await body({ signal: AbortSignal.timeout(timeout), skip: t.log })
+      await limited(body, timeout, t.log)
       // ava wants an assertion of its own.
       t.pass()
     })

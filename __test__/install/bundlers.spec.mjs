@@ -162,6 +162,7 @@ for (const node of nodes) {
         env: environment('', { PATH, PROCNATIVE_PAGES_PACKAGES: path.join(tools, 'node-loader') }),
       })
       assert.equal(status, 0, stdout + stderr)
+      assert.match(stdout, /^ok \d+ - docs\/guides\/bundlers\.md:\d+: \S+$/m)
       const skipped = [...stdout.matchAll(/# SKIP SKIPPED.*$/gm)].map(([text]) => text)
       const expected = skipped.filter((text) => text.endsWith('needs Node.js 26'))
       assert.deepEqual(skipped, node.name === 'node@26' ? [] : expected)

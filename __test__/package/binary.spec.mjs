@@ -145,9 +145,30 @@ test('loading: the error names the permission model', needs('Node.js', isNode), 
   await refused(root, { execArgv: [permission, '--allow-fs-read=*'] }, /permission model\. Add --allow-addons\.$/)
 })
 
+test('loading: the error names --no-addons, with --allow-addons', needs('Node.js', isNode), async () => {
+  const execArgv = [permission, '--allow-fs-read=*', '--allow-addons', '--no-addons']
+  await refused(root, { execArgv }, /runs with --no-addons\. Remove that option\.$/)
+})
+
 test('loading: works with the permission model and addons', needs('Node.js', isNode), async () => {
   const outcome = await load(root, { execArgv: [permission, '--allow-fs-read=*', '--allow-addons'] })
   assert.equal(outcome.session, session, outcome.message)
+})
+
+test('loading: works in a directory that is not UTF-8, without /proc', needs('Node.js', isNode), async (t) => {
+  const parent = temporary(t)
+  fs.mkdirSync(Buffer.concat([Buffer.from(`${parent}/`), Buffer.from([0xe9])]))
+  // The permission model hides /proc.
+  const node = [
+    process.execPath,
+    permission,
+    '--allow-addons',
+    `--allow-fs-read=${root}*`,
+    fixture('package/load.cjs'),
+    root,
+  ]
+  const { stdout, stderr } = await run('sh', ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, ...node]).ended
+  assert.equal(JSON.parse(stdout).session, session, stdout + stderr)
 })
 
 test('PROCNATIVE_BINARY: loads that file, whatever its name', async (t) => {

@@ -27,6 +27,10 @@ test('copies: a channel goes on after a later copy was collected', NODE, async (
   assert.deepEqual(await play('dispatch'), { messages: ['before', 'after'] })
 })
 
+test('copies: unref() in one leaves the channel of another alive', NODE, async () => {
+  assert.deepEqual(await play('unref'), { message: 'later' })
+})
+
 test('copies: a child is reaped after its copy was collected', NODE, async () => {
   assert.deepEqual(await play('orphaned'), { reaped: true })
 })
@@ -45,6 +49,7 @@ test("copies: errors, arrays and objects are of the copy's own context", NODE, a
     errors: [
       [true, 'ESRCH', 'getsid', -3],
       [true, 'ENOENT', 'connect', -2],
+      [true, 'ENOENT', 'execve', -2],
     ],
     stack: true,
     array: true,

@@ -33,11 +33,15 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
     const { code, stderr } = await runScript(path.join(root, 'examples/zero-downtime/server.js'), [], { env })
     assert.equal(code, 0, stderr)
     const { pid } = daemonStatus(pidFile)
-    process.kill(pid, 'SIGHUP')
+    const receives = async (signal) => {
+      process.kill(pid, signal)
+      await until(() => fs.existsSync(`${hold}.${signal}`), `the predecessor has received ${signal}`)
+      fs.rmSync(`${hold}.${signal}`)
+    }
+    // Two threads of the predecessor can receive two signals in either order, so wait for the first one.
+    await receives('SIGHUP')
     const held = await before()
-    process.kill(pid, 'SIGTERM')
-    await until(() => fs.existsSync(`${hold}.told`), 'the predecessor has the signal')
-    fs.rmSync(`${hold}.told`)
+    await receives('SIGTERM')
     if (held === undefined) await release(hold)
     else fs.closeSync(held)
     await until(() => !isAlive(pid), 'the predecessor has ended')

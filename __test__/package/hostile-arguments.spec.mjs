@@ -98,7 +98,10 @@ const TITLES = {
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
   test(`${TITLES[group]}: an error, and nothing has changed`, { contract: 'E3' }, async () => {
-    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], { detached: true, env: oneArena() })
+    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], {
+      detached: true,
+      env: oneArena(),
+    })
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], lines.at(-1)?.label)
     const told = lines.filter(({ threw }) => threw !== undefined)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { printed } from '../../hardening/peers/guide.mjs'
-import { test } from '../helpers/harness.mjs'
+import { isNode, needs, test } from '../helpers/harness.mjs'
 import { root, runScript } from '../helpers/run.mjs'
 
 test('peers: an unknown group is refused with the names of all groups', async () => {
@@ -19,4 +19,10 @@ test('peers: takes a block as printed, a missing block is an error', () => {
   )
   assert.match(printed('docs/guides/systemd.md', 'main.js'), /^const http = [\s\S]+\n}\)\n$/)
   assert.throws(() => printed('docs/guides/systemd.md', 'none.service'), /has no block none\.service/)
+})
+
+test('peers: the program that makes every call passes here', needs('Node.js', isNode), async () => {
+  const { code, stdout } = await runScript(path.join(root, 'hardening/peers/programs/everything.js'))
+  assert.equal(code, 0, stdout)
+  assert.match(stdout, /^all passed$/m)
 })

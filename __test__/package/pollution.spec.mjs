@@ -17,3 +17,9 @@ test('all functions: take nothing from Object.prototype', needs('Node.js', isNod
   assert.deepEqual(uncalled, [], 'fixtures/polluted.mjs calls all that is exported')
   for (const option of ['authorize', 'mode', 'user', 'force', 'channel', 'identity']) assert.ok(known.includes(option))
 })
+
+test('connectChannel(), channel(): pass Node.js options that inherit nothing', needs('Node.js', isNode), async () => {
+  const { stdout, stderr, code } = await runScript(fixture('package/polluted-values.mjs'))
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.deepEqual(reports(stdout), [{ last: 'aborted' }])
+})

@@ -18,6 +18,17 @@ test('ProcnativeError: has each code of docs/errors.md, and no other', () => {
   assert.deepEqual(codesIn(types.slice(start, end)), codesIn(documented.join('\n')))
 })
 
+test('listenChannel(): refuses a listener in the place of options', async () => {
+  await assert.rejects(
+    listenChannel(
+      '@procnative-types',
+      () => {},
+      () => {},
+    ),
+    { code: 'ERR_INVALID_ARG_TYPE', message: /"options"/ },
+  )
+})
+
 test('Channel, ChannelServer: await using closes them', async (context) => {
   const [one, other] = socketpair().map((handle) => channel(handle))
   for (const end of [one, other]) end.on('message', () => {})

@@ -42,12 +42,20 @@ for (const [what, ...args] of [
   ['an env without a prototype', 'env', { env: Object.assign(Object.create(null), { A: 'b' }) }],
   ['an empty cwd', 'pwd', { cwd: '' }],
   ['a file: URL as cwd', 'pwd', { cwd: new URL('file:///tmp') }],
-  ['a hole in stdio', 'pwd', { stdio: Array.from({ length: 4, 2: 'ignore' }) }],
+  ['null and undefined in stdio', 'pwd', { stdio: [null, undefined, 'ignore', null] }],
 ]) {
   test(`spawn: takes ${what}, as child_process does`, node, async () => {
     assert.equal(await text(...args), await model(...args))
   })
 }
+
+test('spawn: takes a hole in stdio for the default of that descriptor', node, async () => {
+  // child_process moves the later entries forward.
+  const child = spawn('true', { stdio: Object.assign(Array(4), { 2: 'ignore' }) })
+  assert.deepEqual(child.stdio.map(Boolean), [true, true, false, false])
+  for (const pipe of child.stdio) pipe?.destroy()
+  await child.wait()
+})
 
 test('spawn: inherits variables of process.env, but none of Object.prototype', node, async () => {
   Object.prototype.POLLUTED = 'yes'
@@ -67,7 +75,7 @@ const type = (message) => ({ code: 'ERR_INVALID_ARG_TYPE', message })
 for (const [what, args, expected] of [
   ['null as a variable', ['true', { env: { A: null } }], type(/"options\.env\.A".*null/)],
   ['null in args', ['true', [null]], type(/"args\[0\]".*null/)],
-  ['a hole in args', ['true', Array.from({ length: 1 })], type(/"args\[0\]".*undefined/)],
+  ['a hole in args', ['true', Array(1)], type(/"args\[0\]".*undefined/)],
   ['NaN in args', ['true', [Number.NaN]], { code: 'ERR_OUT_OF_RANGE', message: /"args\[0\]".*finite.*NaN/ }],
   ['options twice', ['true', {}, {}], type(/"args".*array/)],
   ['a URL of the web as cwd', ['true', { cwd: new URL('http://localhost') }], value(/"options\.cwd".*file: URL/)],

@@ -8,11 +8,12 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
-import { listenUnix } from '../../index.js'
+import { Worker } from 'node:worker_threads'
+import { listenUnix, spawn } from '../../index.js'
 import { started } from '../helpers/children.mjs'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { descriptors, status } from '../helpers/proc.mjs'
-import { fixture, run, runScript, scriptCommand } from '../helpers/run.mjs'
+import { fixture, root, run, runScript, scriptCommand } from '../helpers/run.mjs'
 import { hasOpen } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
 import { facts, refusal } from './fixtures/spawn-refusals.mjs'
@@ -485,4 +486,51 @@ test('the caller’s own signals are blocked, ignored and handled as before', { 
   sleeping(t, 'ignore')
   refusal('/no such', [], { stdio: 'ignore' })
   assert.deepEqual(own(), before)
+})
+
+test('spawn(): ends the child, closes its pipes if a socket fails', onlyNode, async (t) => {
+  const { Socket } = net
+  const made = []
+  t.after(() => {
+    net.Socket = Socket
+  })
+  net.Socket = class extends Socket {
+    constructor(options) {
+      if (made.length === 2) throw new Error('refused')
+      super(options)
+      made.push(this)
+    }
+  }
+  // The harness finds a child or a descriptor that is left behind.
+  assert.throws(() => spawn('sleep', ['1000']), { message: 'refused' })
+  assert.equal(
+    made.every(({ destroyed }) => destroyed),
+    true,
+  )
+})
+
+test('spawn(): the end of a worker closes no number of a closed pipe', onlyNode, async (t) => {
+  const source = `
+    const { once } = require('node:events')
+    const { parentPort } = require('node:worker_threads')
+    const { spawn } = require(${JSON.stringify(root)})
+    const child = spawn('true', [])
+    const numbers = child.stdio.map((pipe) => pipe._handle.fd)
+    const closed = child.stdio.map((pipe) => once(pipe.destroy(), 'close'))
+    Promise.all([child.wait(), ...closed]).then(() => parentPort.postMessage(numbers))
+    parentPort.on('message', () => parentPort.close())`
+  const worker = new Worker(source, { eval: true })
+  const [numbers] = await once(worker, 'message')
+  const files = []
+  t.after(() => {
+    for (const fd of files) fs.closeSync(fd)
+  })
+  while (!numbers.every((number) => files.includes(number)) && files.length < 100) files.push(fs.openSync(NULL))
+  worker.postMessage('end')
+  await once(worker, 'exit')
+  const open = descriptors(process.pid)
+  assert.deepEqual(
+    numbers.map((number) => open[number]),
+    [NULL, NULL, NULL],
+  )
 })

@@ -5,7 +5,18 @@ import path from 'node:path'
 
 const mounted = () => fs.readFileSync('/proc/self/mountinfo', 'utf8').match(/^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m)?.[1]
 
-export const hasCgroups = () => mounted() !== undefined
+/** Returns true if this process can make cgroups. In most containers, they are read-only. */
+export function hasCgroups() {
+  const directory = mounted()
+  if (directory === undefined) return false
+  try {
+    fs.accessSync(directory, fs.constants.W_OK)
+    return true
+  } catch (error) {
+    if (error.code !== 'EROFS') throw error
+    return false
+  }
+}
 
 export function makeCgroup() {
   const directory = path.join(mounted(), `procnative-peers-${process.pid}`)

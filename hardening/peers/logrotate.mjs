@@ -13,7 +13,14 @@ const LOGS = ['app.log', 'app.err']
 const ROTATIONS = 8
 
 const printedStanza = () => printed('README.md', 'logrotate.conf')
-const withLine = (line) => printedStanza().replace(/^ {2}create$/m, `  ${line}`)
+
+/** Returns the stanza with its matches of a pattern replaced; there must be one. */
+function changedStanza(pattern, replacement) {
+  assert.match(printedStanza(), pattern)
+  return printedStanza().replace(pattern, replacement)
+}
+
+const withLine = (line) => changedStanza(/^ {2}create$/m, `  ${line}`)
 
 export async function logrotate({ machine, scenario }) {
   const log = (name) => `/var/log/${name}`
@@ -51,7 +58,7 @@ export async function logrotate({ machine, scenario }) {
     clean()
   }
   await rotates('create, without compression: no line is lost', {
-    stanza: printedStanza().replace(/^.*compress\n/gm, ''),
+    stanza: changedStanza(/^.*compress\n/gm, ''),
   })
   clean()
 
@@ -61,16 +68,15 @@ export async function logrotate({ machine, scenario }) {
     options: user,
   })
   clean()
+  const refused = { options: user, rotations: 1, isReopened: false, check: () => saysSo(machine) }
   await rotates('`user`, create with another owner: the daemon goes on in the old logs and says so', {
     stanza: withLine('create 0600 root root'),
-    options: user,
-    ...{ rotations: 1, isReopened: false, check: () => saysSo(machine) },
+    ...refused,
   })
   clean()
   await rotates("`user`, nocreate in a directory of root's: the daemon goes on in the old logs and says so", {
     stanza: withLine('nocreate'),
-    options: user,
-    ...{ rotations: 1, isReopened: false, check: () => saysSo(machine) },
+    ...refused,
   })
   clean()
 }

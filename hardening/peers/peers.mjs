@@ -4,7 +4,7 @@
 //
 // Needs root, and Debian or a relative of it: it installs PACKAGES with apt-get, and makes two Debian trees from the same archive.
 // One tree boots with systemd as PID 1, the other becomes the image of the containers. All scenarios run in namespaces of their
-// own (inside.sh), where only a temporary directory is writable. That directory and a cgroup are removed at the end.
+// own (inside.sh) with a read-only root file system. The directory of a run and its cgroup are removed at the end.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -87,5 +87,5 @@ function lacking() {
   for (const program of ['apt-get', 'unshare', 'nsenter', 'npm']) {
     if (spawnSync(program, ['--version']).error) return program
   }
-  if (!hasCgroups()) return 'a mounted cgroup2'
+  if (!hasCgroups()) return 'a mounted cgroup2 that is not read-only'
 }

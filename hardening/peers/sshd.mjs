@@ -74,7 +74,7 @@ export async function sshd({ machine, scenario }) {
         )
 
         const environment = 'export DIRECTORY=$HOME'
-        const pidFile = '/home/user/app.pid'
+        const pidFile = (await machine.sh('echo ~user/app.pid')).trim()
         await machine.output('ssh', ssh('user', '-tt', `${environment}; node app.js`))
         const ended = machine.pidIn(pidFile)
         await until(() => !machine.isAlive(ended), 'the daemon of the session has ended')
@@ -101,12 +101,12 @@ export async function sshd({ machine, scenario }) {
 /** Makes a key of root that lets root and user in, and puts a program into the home of the user. */
 async function prepare(machine) {
   await machine.sh(`
-    mkdir -p /root/.ssh /home/user/.ssh /home/user/node_modules
-    [ -e /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-    cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
-    cp /root/.ssh/id_ed25519.pub /home/user/.ssh/authorized_keys
-    cp /srv/app/daemon.js /home/user/app.js
-    cp -r /srv/app/node_modules/procnative /home/user/node_modules/
-    chown -R user: /home/user
+    mkdir -p ~root/.ssh ~user/.ssh ~user/node_modules
+    [ -e ~root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f ~root/.ssh/id_ed25519
+    cp ~root/.ssh/id_ed25519.pub ~root/.ssh/authorized_keys
+    cp ~root/.ssh/id_ed25519.pub ~user/.ssh/authorized_keys
+    cp /srv/app/daemon.js ~user/app.js
+    cp -r /srv/app/node_modules/procnative ~user/node_modules/
+    chown -R user: ~user
     systemctl start ssh`)
 }

@@ -4,12 +4,14 @@
 
 const { AsyncResource } = require('node:async_hooks')
 
+const OPTIONS = { __proto__: null, requireManualDestroy: true }
+
 // An asynchronous resource. `isRef` returns whether the resource keeps the event loop alive; hasRef() reports that, as in Node.
 class Resource extends AsyncResource {
   #isRef
 
   constructor(type, isRef) {
-    super(type, { requireManualDestroy: true })
+    super(type, OPTIONS)
     this.#isRef = isRef
   }
 
@@ -20,7 +22,7 @@ class Resource extends AsyncResource {
 
 // Returns the result of a promise. A resource exists while the promise is pending.
 async function whilePending(type, promise) {
-  const resource = new AsyncResource(type, { requireManualDestroy: true })
+  const resource = new AsyncResource(type, OPTIONS)
   try {
     return await promise
   } finally {

@@ -300,14 +300,14 @@ function startFailure(code, what, { stderr, cause }, properties) {
 
 // What a daemon has to do to be ready.
 const READINESS = {
-  auto: 'the main script has not come to its end',
+  auto: 'the main script has not come to its end, or has not called daemonize()',
   manual: 'ready() was not called',
   notify: 'it has not said READY=1',
 }
 
 // Why a daemon that ended with 0 was not ready, by its `ready` option.
 const ENDED = {
-  auto: 'process.exit() was called before the main script had ended',
+  auto: 'process.exit() was called before the main script had ended, or daemonize() was not called',
   manual: 'ready() was never called',
   notify: 'it never sent READY=1',
 }

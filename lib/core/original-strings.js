@@ -11,12 +11,12 @@ const REPLACEMENT = '\uFFFD'
 const isLossy = (text) => text.includes(REPLACEMENT)
 
 // Returns the strings of a /proc file, as bytes.
-function read(file) {
+function stringsOf(file) {
   let content
   try {
     content = fs.readFileSync(file)
   } catch {
-    // A process that is not dumpable may not read this file. Only the strings in JavaScript are left then.
+    // The process has ended or is not dumpable, or /proc is not mounted. Only the strings in JavaScript are left then.
     return []
   }
   const strings = []
@@ -44,7 +44,7 @@ function bytesByText(strings) {
 function originalArguments(given) {
   const texts = given.map(String)
   if (!texts.some(isLossy)) return texts
-  const byText = bytesByText(read('/proc/self/cmdline'))
+  const byText = bytesByText(stringsOf('/proc/self/cmdline'))
   return texts.map((text) => byText.get(text)?.shift() ?? text)
 }
 
@@ -52,7 +52,7 @@ let variables
 
 // Read only when a variable may not be valid UTF-8: most programs never have one.
 function originalVariables() {
-  variables ??= bytesByText(read('/proc/self/environ'))
+  variables ??= bytesByText(stringsOf('/proc/self/environ'))
   return variables
 }
 
@@ -67,6 +67,9 @@ function hiddenVariables() {
 }
 
 // Returns the variables that this process was started with, as strings.
-const originalEnvironment = () => read('/proc/self/environ').map(String)
+const originalEnvironment = () => stringsOf('/proc/self/environ').map(String)
 
-module.exports = { hiddenVariables, isLossy, originalArguments, originalEnvironment, originalVariable }
+// Returns the arguments of execve(2) as strings. A new process.title overwrites them.
+const commandLineOf = (pid) => stringsOf(`/proc/${pid}/cmdline`).map(String)
+
+module.exports = { commandLineOf, hiddenVariables, isLossy, originalArguments, originalEnvironment, originalVariable }

@@ -50,7 +50,13 @@ function currentDirectory() {
 // Returns bytes if the path is not valid UTF-8. The kernel has the bytes, libuv doesn't.
 function currentDirectoryBytes() {
   const directory = currentDirectory()
-  return directory !== undefined && isLossy(directory) ? fs.readlinkSync('/proc/self/cwd', 'buffer') : directory
+  if (directory === undefined || !isLossy(directory)) return directory
+  try {
+    return fs.readlinkSync('/proc/self/cwd', 'buffer')
+  } catch {
+    // Without /proc, or without the right to read it, only the string is left.
+    return directory
+  }
 }
 
 // 'bun', 'deno', or undefined in Node.

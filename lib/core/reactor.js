@@ -44,8 +44,9 @@ function rethrow(error) {
 
 function hold(change) {
   const after = holding + change
-  // Call this first: a stack overflow here must leave both states unchanged.
-  if (holding === 0 || after === 0) native.keepAlive(after > 0)
+  // Call this first: a stack overflow here must leave both states unchanged. Call it for changes only: the native half counts
+  // the copies.
+  if (holding > 0 !== after > 0) native.keepAlive(after > 0)
   holding = after
 }
 

@@ -37,8 +37,9 @@ function launch(options) {
     throw error
   }
   systemd.reportUnheard(outcome)
-  // A predecessor that hears of the daemon makes its pid file name it.
-  if (outcome.handedOver && !outcome.heard) native.writePidFile(outcome.pid)
+  // A predecessor that waits for READY=1 makes the pid file name the daemon. A service manager doesn't.
+  const isPredecessor = variable(systemd.MANAGER_VARIABLE) !== undefined
+  if (outcome.handedOver && !(outcome.heard && isPredecessor)) native.writePidFile(outcome.pid)
   native.exitNow(0)
 }
 

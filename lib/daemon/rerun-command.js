@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
 const errors = require('../core/errors.js')
 const { block } = require('../process/exec-options.js')
-const { originalArguments } = require('../core/original-strings.js')
+const { commandLineOf, originalArguments } = require('../core/original-strings.js')
 const start = require('../core/process-start.js')
 
 // The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
@@ -26,22 +26,12 @@ const isSingleExecutable = () => isBuiltin('node:sea') && require('node:sea').is
 // those options from the application's configuration, or from `--node-options=…`, which process.argv lacks.
 function typedArguments() {
   const given = start.argv.slice(2)
-  const typed = commandLine().slice(1)
+  const typed = commandLineOf('self').slice(1)
   const rest = typed.filter((arg) => !arg.startsWith('--node-options='))
   const isIntact = [typed, rest].some(
     (args) => args.length === given.length && args.every((arg, i) => arg === given[i]),
   )
   return isIntact ? typed : given
-}
-
-// Returns the arguments of execve(2), argv0 included. A new process.title overwrites them.
-function commandLine() {
-  try {
-    return fs.readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
-  } catch {
-    // Without /proc, only process.argv is left.
-    return []
-  }
 }
 
 // Returns argv0, Node's options, the script and its arguments. Throws if there is no script to run again.

@@ -11,7 +11,8 @@ function failure(outcome, { pidFile, readyTimeout: timeout, ready, listens = fal
   if (outcome.alreadyRunning) return errors.alreadyRunning({ pid, pidFile })
   const told = { stderr, cause: cause(outcome.trouble) }
   if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed })
-  const isAddressTaken = listens && told.cause?.code === 'EADDRINUSE'
+  // A daemon that fails before its own daemonize() reports the error on standard error only.
+  const isAddressTaken = listens && (told.cause?.code === 'EADDRINUSE' || stderr.includes('EADDRINUSE'))
   const ended = { exitCode, signal: signal === null ? null : signalName(signal) }
   return errors.daemonExited({ ...told, ready, isAddressTaken, ...ended })
 }

@@ -6,6 +6,7 @@
 // prove nothing: this process itself must be a runner.
 
 const fs = require('node:fs')
+const { commandLineOf } = require('../core/original-strings.js')
 const { variable } = require('../core/own-property.js')
 const start = require('../core/process-start.js')
 
@@ -39,16 +40,7 @@ function testRunner() {
 function isNodeTest() {
   if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
   // A test file may not load node:test, but it is then a child of the runner itself.
-  return variable('NODE_TEST_CONTEXT') !== undefined && argumentsOf(process.ppid).includes('--test')
-}
-
-function argumentsOf(pid) {
-  try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
-  } catch {
-    // The process has ended, or /proc is not mounted.
-    return []
-  }
+  return variable('NODE_TEST_CONTEXT') !== undefined && commandLineOf(process.ppid).includes('--test')
 }
 
 // Returns the package that a script belongs to, or undefined.

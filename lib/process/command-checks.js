@@ -7,6 +7,7 @@ const { fileURLToPath } = require('node:url')
 const { isUint8Array } = require('node:util/types')
 const { isProcessEnvironment } = require('./environment.js')
 const errors = require('../core/errors.js')
+const { has } = require('../core/own-property.js')
 const validate = require('../core/validate.js')
 
 const TEXT = 'of type string or number, or an instance of Uint8Array'
@@ -50,7 +51,9 @@ function directory(value, name) {
 }
 
 // Checks properties, because another realm has its own class URL.
-const isUrl = (value) => typeof value?.href === 'string' && typeof value.protocol === 'string'
+const isUrl = (value) =>
+  typeof value === 'object' && value !== null && isText(value, 'href') && isText(value, 'protocol')
+const isText = (object, name) => has(object, name) && typeof object[name] === 'string'
 
 // Splits `args` and `options`. The caller may leave out either.
 function splitArguments(args, options) {

@@ -50,7 +50,7 @@ function wait(key, { name, isAbstract, signal }) {
       resolve,
       reject: (error) => reject(at(error)),
     }
-    signal?.addEventListener('abort', abort, { once: true })
+    signal?.addEventListener('abort', abort, { __proto__: null, once: true })
     queue.waiters.add(waiter)
     queues.set(key, queue)
     timer ??= setTimeout(retry, pauseMs)

@@ -119,7 +119,9 @@ impl Outbox {
         if self.state == State::Broken {
             return Ok(Err(Error { syscall: "sendmsg", errno: Errno::EPIPE, path: None }));
         }
-        let was_idle = self.frames.is_empty() && self.done == 0;
+        // Don't look at the frames: after a failure there may be none left, but the caller must learn of it first.
+        let is_idle = self.state == State::Sent;
+        let was_idle = is_idle && self.done == 0;
         let mark = self.bytes.len();
         let carriers = descriptors.len().saturating_sub(1) / MAX_FDS;
         if let Err(errno) = memory::reserve(&mut self.bytes, (carriers + 1) * HEADER) {
@@ -143,7 +145,7 @@ impl Outbox {
         let header = Header { length: payload, handles: descriptors.len() as u32, ..Header::default() };
         self.bytes[frame..frame + HEADER].copy_from_slice(&header.encode());
         let is_big = descriptors.len() >= BIG_DESCRIPTORS || length >= BIG_BYTES;
-        let result = if carriers == 0 && (now || is_big) && self.frames.is_empty() {
+        let result = if carriers == 0 && (now || is_big) && is_idle {
             self.send_alone(socket, descriptors)
         } else {
             self.queue(descriptors, carriers, length).map(|()| self.state)
@@ -225,9 +227,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends what there is room for.
+    /// Sends what there is room for. Does nothing until the caller has taken the last failure: it belongs to the message after
+    /// those that [`Outbox::done`] counts.
     pub fn flush(&mut self, socket: BorrowedFd<'_>) -> State {
-        if self.state != State::Broken {
+        if self.state != State::Broken && self.failure.is_none() {
             self.state = self.send_queue(socket);
         }
         self.state

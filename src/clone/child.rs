@@ -6,6 +6,8 @@
 //! before only, no allocation, no lock, no panic, no JavaScript. A failed step is written into the shared
 //! [`Report`]; the parent words the error.
 //!
+//! The exception is [`keep`]: the keeper stays in the parent's memory after the daemon's exec, and the parent's thread goes on.
+//!
 //! Credentials are changed by raw system calls: glibc's wrappers signal every thread they know of, and the
 //! threads they know of here are the parent's. `tests/child_object.rs` compiles this file alone and fails if
 //! its object code names a panic or an allocator.

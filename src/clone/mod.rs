@@ -2,6 +2,7 @@
 //!
 //! clone(CLONE_VM | CLONE_VFORK) copies no page table, so the cost does not grow with the parent's memory. The
 //! child borrows the parent's memory until it has exec'd or died; the parent's thread stands still until then.
+//! A keeper borrows it for longer, beside the parent's thread.
 #![allow(unsafe_code)]
 
 mod bind;

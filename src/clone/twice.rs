@@ -34,7 +34,7 @@ pub enum Kinship {
 /// A process that was started as a daemon. Unless it is released or reaped, it is killed when this is dropped.
 pub struct Daemon {
     pid: i32,
-    /// The session and the process group that it was born into, named after the middle process that is gone.
+    /// The session and the process group that it was born into. Their number is the pid of the middle process.
     group: i32,
     pidfd: OwnedFd,
     /// None for an orphan.

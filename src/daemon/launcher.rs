@@ -75,7 +75,10 @@ pub fn launch(orders: &Orders) -> Result<Outcome> {
 fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
     let owner = orders.identity.as_ref();
     let mut stdout = orders.stdout.open(orders.umask, owner)?;
-    let mut stderr = Stderr::open(&orders.stderr, orders.umask, owner)?;
+    let mut stderr = match orders.stderr.shared([(&orders.stdout, &stdout)]) {
+        Some(opened) => Stderr::of(opened),
+        None => Stderr::open(&orders.stderr, orders.umask, owner)?,
+    };
     let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
     let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {

@@ -1,5 +1,6 @@
 //! Opens a daemon's log, and creates it for the user that the daemon becomes.
 
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -19,7 +20,7 @@ pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd,
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
     let mode = Mode::from_bits_truncate(mode);
     let (fd, created) = match fd::open(&path, flags | OFlag::O_EXCL, mode) {
-        Err(Error { errno: Errno::EEXIST, .. }) => (fd::open(&path, flags, mode)?, false),
+        Err(Error { errno: Errno::EEXIST, .. }) => (open_old(&path, flags, mode, owner)?, false),
         result => (result?, true),
     };
     let prepared = match created {
@@ -35,6 +36,19 @@ pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd,
         }
     })?;
     Ok((fd, created))
+}
+
+/// Opens a log that exists. In a directory like /tmp, the kernel refuses O_CREAT on the file of another user, even to root
+/// (fs.protected_regular). A log that an earlier start gave to `owner` is such a file, so it is opened without O_CREAT.
+fn open_old(path: &CString, flags: OFlag, mode: Mode, owner: Option<&Identity>) -> Result<OwnedFd> {
+    let refused = match fd::open(path, flags, mode) {
+        Err(error) if error.errno == Errno::EACCES => error,
+        result => return result,
+    };
+    let Some(uid) = owner.and_then(|owner| owner.uid) else { return Err(refused) };
+    let log = fd::open(path, flags - OFlag::O_CREAT, mode)?;
+    let is_owners = stat::fstat(&log).during_path("fstat", path)?.st_uid == uid;
+    if is_owners { Ok(log) } else { Err(refused) }
 }
 
 fn prepare_new_log(fd: &OwnedFd, mode: Mode, owner: Option<&Identity>) -> Result<()> {

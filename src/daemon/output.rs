@@ -76,6 +76,24 @@ impl Output {
             }
         }
     }
+
+    /// Returns the open file of an earlier output with the same path. A second open(2) could open another file: a rotation can
+    /// rename the first file in between.
+    pub fn shared<'a>(&self, earlier: impl IntoIterator<Item = (&'a Self, &'a Opened)>) -> Option<Opened> {
+        let Self::File(path) = self else { return None };
+        let mut same =
+            earlier.into_iter().filter(|(output, _)| matches!(output, Self::File(one) if one == path));
+        same.next().map(|(_, opened)| Opened::Borrowed(opened.number()))
+    }
+}
+
+/// Opens outputs in their order, each path once.
+pub fn open_all(outputs: &[Output], open: impl Fn(&Output) -> Result<Opened>) -> Result<Vec<Opened>> {
+    let mut opened = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        opened.push(output.shared(outputs.iter().zip(&opened)).map_or_else(|| open(output), Ok)?);
+    }
+    Ok(opened)
 }
 
 /// A daemon's standard error until it is ready. What it would throw away is kept in memory; the daemon turns to
@@ -137,11 +155,9 @@ pub fn discard_stderr() -> Result<()> {
 /// Opens log files anew and puts them in the place of the descriptors that had them. All are opened before any is
 /// replaced; what is written meanwhile goes to the one file or the other, because dup2(2) leaves no gap.
 pub fn reopen(logs: &[(RawFd, String)], umask: u32) -> Result<()> {
-    let mut opened = Vec::with_capacity(logs.len());
-    for (descriptor, path) in logs {
-        opened.push((*descriptor, Output::File(path.clone()).open(umask, None)?));
-    }
-    for (descriptor, log) in &mut opened {
+    let outputs: Vec<_> = logs.iter().map(|(_, path)| Output::File(path.clone())).collect();
+    let mut opened = open_all(&outputs, |output| output.open(umask, None))?;
+    for ((descriptor, _), log) in logs.iter().zip(&mut opened) {
         sys::fd::replace(*descriptor, log.number()).during("dup2")?;
         log.keep();
     }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, RawFd};
 use std::time::{Duration, Instant};
 
-use super::output::{Opened, Output, Stderr};
+use super::output::{Opened, Output, Stderr, open_all};
 use super::{FIRST_FREE, Outcome, Said, died, introduce, late};
 use crate::clone::credentials::Identity;
 use crate::clone::plan::Plan;
@@ -133,13 +133,10 @@ fn running(path: &str) -> Result<Option<i32>> {
 }
 
 fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
-    let mut opened = Vec::with_capacity(orders.stdio.len());
-    for output in &orders.stdio {
-        opened.push(match output {
-            Output::Descriptor(number) => Opened::Owned(fd::duplicate(*number)?),
-            output => output.open(orders.umask, orders.identity.as_ref())?,
-        });
-    }
+    let mut opened = open_all(&orders.stdio, |output| match output {
+        Output::Descriptor(number) => fd::duplicate(*number).map(Opened::Owned),
+        output => output.open(orders.umask, orders.identity.as_ref()),
+    })?;
     let stderr = Stderr::of(opened.remove(2));
     let receiver = orders.notifies.then(Receiver::bind).transpose()?;
     let mut plan = Plan::new(&orders.program, orders.argv.clone(), orders.environment.clone())?;

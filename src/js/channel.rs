@@ -148,7 +148,7 @@ pub fn receive_messages(env: &Env, reactor: u32, token: f64, longest_text: u32) 
 }
 
 fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batch) -> Result<Incoming<'env>> {
-    let Batch { mut messages, mut descriptors, is_cut, end } = batch;
+    let Batch { mut messages, mut descriptors, mut is_cut, end } = batch;
     let mut end = end.map(name_of);
     let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
     let is_text = longest_text > 0;
@@ -156,7 +156,7 @@ fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batc
         messages.truncate(at);
         let claimed = messages.iter().map(|one| one.handles as usize).sum();
         descriptors.split_off(claimed).into_iter().for_each(fd::discard);
-        end = Some("textTooLong");
+        (is_cut, end) = (false, Some("textTooLong"));
     }
     let between = unknowable();
     let (content, places) = match messages.last() {

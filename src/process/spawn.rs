@@ -85,8 +85,8 @@ pub fn spawn(orders: Orders) -> Result<Spawned> {
     Ok(Spawned { child, pipes })
 }
 
-/// Bytes that a child may send before they are read, if net.core.wmem_max allows that many. The usual limit is 208 KiB, and
-/// the kernel doubles the requested number.
+/// Memory in bytes for what a child has sent and nothing has read, if net.core.wmem_max allows that much. The usual limit is
+/// 208 KiB. The kernel doubles the requested number, and counts its own memory for each write.
 const SEND_BUFFER: usize = 1 << 20;
 
 /// Returns the child's end and ours, both two-way.

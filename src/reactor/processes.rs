@@ -127,7 +127,7 @@ impl Processes {
                 last += 1;
                 self.insert(last, entry);
                 // Unwatched, it would never be reaped, and its claim would keep others from reaping it.
-                self.watch(last).inspect_err(|_| drop(self.remove(last)))?;
+                self.watch(last).inspect_err(|_| self.remove(last).iter().for_each(Entry::disown))?;
             }
         }
         Ok(())
@@ -223,5 +223,30 @@ impl Drop for Processes {
     /// Children that are left are orphans now.
     fn drop(&mut self) {
         self.entries.values().for_each(Entry::disown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    use nix::sys::epoll::EpollCreateFlags;
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_cannot_be_taken_over_is_left_to_others() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id() as i32;
+        let mut children = Processes::new(Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap()));
+        children.adopt(1, Child { pid, pidfd: pidfd::open(pid).unwrap() });
+        let no_set = Epoll(File::open("/dev/null").unwrap().into());
+        let mut others = Processes::new(Arc::new(no_set));
+        assert_eq!(others.take_over(children).unwrap_err().errno, Errno::EINVAL);
+        assert!(others.is_empty());
+        assert!(!own_children::is_ours(pid));
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
     }
 }

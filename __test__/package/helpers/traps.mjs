@@ -63,6 +63,8 @@ const OTHERS = [
   'NODE_TEST_CONTEXT',
   '_handle',
   'addMembership',
+  'href',
+  'protocol',
 ]
 
 /** Returns the members that index.d.ts and binding.d.ts declare: options, and values of the native half. */

@@ -31,24 +31,47 @@ async function nextOf(channel) {
 }
 
 const calls = {
+  async 'a call below names each function'() {
+    const named = Object.keys(calls).join(' ').split(/\W+/)
+    const functions = Object.keys(procnative).filter((name) => /^[a-z]/.test(name))
+    assert.deepEqual(
+      functions.filter((name) => !named.includes(name)),
+      [],
+    )
+  },
   async 'getsid, getpgid, controllingTerminal'() {
     assert.equal(procnative.getsid(process.pid), procnative.getsid())
     assert.equal(procnative.getpgid(process.pid), procnative.getpgid())
     procnative.controllingTerminal()
   },
-  async 'setsid, by session'() {
+  async 'tcgetpgrp, tcsetpgrp, tcgetsid'() {
+    const none = fs.openSync('/dev/null', 'r+')
+    assert.throws(() => procnative.tcgetpgrp(none), { code: 'ENOTTY' })
+    assert.throws(() => procnative.tcsetpgrp(none, procnative.getpgid()), { code: 'ENOTTY' })
+    assert.throws(() => procnative.tcgetsid(none), { code: 'ENOTTY' })
+    fs.closeSync(none)
+  },
+  async 'setpgid, setsid'() {
+    const program = `const { getpgid, setpgid, setsid } = require('${modulePath}')
+      setpgid(process.pid, getpgid())
+      process.exit(setsid() === process.pid ? 0 : 1)`
+    const stdio = ['ignore', 'ignore', 'inherit']
+    const child = procnative.spawn(process.execPath, [...process.execArgv, '-e', program], { stdio })
+    assert.equal((await child.wait()).exitCode, 0)
+  },
+  async 'spawn, session'() {
     const child = procnative.spawn('sleep', ['100'], { ...quietly, session: true })
     assert.equal(procnative.getsid(child.pid), child.pid)
     child.kill('SIGKILL')
     await child.wait()
   },
-  async 'setpgid, by processGroup'() {
+  async 'spawn, processGroup'() {
     const child = procnative.spawn('sleep', ['100'], { ...quietly, processGroup: 0 })
     assert.equal(procnative.getpgid(child.pid), child.pid)
     child.kill('SIGKILL')
     assert.equal((await child.wait()).signal, 'SIGKILL')
   },
-  async 'setChildSubreaper, reapOrphans'() {
+  async 'setChildSubreaper, isChildSubreaper, reapOrphans'() {
     procnative.setChildSubreaper(true)
     assert.equal(procnative.isChildSubreaper(), true)
     const orphan = new Promise((resolve) => {
@@ -61,6 +84,11 @@ const calls = {
     await shell('(exit 42) & exit 0').wait()
     await orphan
     procnative.setChildSubreaper(false)
+  },
+  async protect() {
+    const child = shell('exit 5')
+    procnative.protect(child.pid)
+    assert.equal((await child.wait()).exitCode, 5)
   },
   async setParentDeathSignal() {
     procnative.setParentDeathSignal('SIGTERM')
@@ -122,6 +150,17 @@ const calls = {
       await server.close()
     }
   },
+  async 'channel, sendHandle'() {
+    const [left, right] = procnative.socketpair().map((end) => procnative.channel(end))
+    const received = once(right, 'message')
+    const root = fs.openSync('/', 'r')
+    await procnative.sendHandle(left, 'hello', root)
+    fs.closeSync(root)
+    const [message, [handle]] = await received
+    assert.deepEqual([message, handle.kind], ['hello', 'directory'])
+    handle.close()
+    await Promise.all([left.close(), right.close()])
+  },
   async 'fork, parentChannel'() {
     const program =
       "parentChannel().on('message', (message, [handle]) => { parentChannel().send(handle.kind); handle.close() })"
@@ -136,18 +175,23 @@ const calls = {
     child.kill()
     await exit
   },
-  async 'sendFds, recvFds, socketpair, dup, openFds'() {
+  async 'sendFds, recvFds, socketpair, dup, dup2, setCloseOnExec, openFds'() {
     const [left, right] = procnative.socketpair('seqpacket')
     const copy = procnative.dup(1)
+    procnative.dup2(left.fd, copy)
     procnative.setCloseOnExec(copy, false)
     procnative.sendFds(left, Buffer.from('x'), [copy])
     const { handles } = procnative.recvFds(right)
-    assert.equal(handles.length, 1)
+    assert.deepEqual(
+      handles.map(({ kind }) => kind),
+      ['unix-seqpacket'],
+    )
     for (const handle of [left, right, ...handles]) handle.close()
     assert.ok(procnative.openFds().includes(copy))
     fs.closeSync(copy)
   },
-  async notify() {
+  async 'listenFds, notify'() {
+    assert.deepEqual(procnative.listenFds(), [])
     procnative.notify('STATUS=everything')
   },
   async 'spawnDaemon, daemonStatus, stopDaemon'() {

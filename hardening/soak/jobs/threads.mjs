@@ -23,7 +23,7 @@ export function threads({ tally }) {
     if (how === 'terminate') worker.terminate()
     assert.deepEqual(await exit, [exitCode])
     if (left === null) return
-    // procnative reaps the child that the worker has left. That no zombie stays, the look at what is there shows.
+    // procnative reaps the child that the worker has left: the samples at rest would show a zombie.
     const child = openProcess(left)
     child.kill('SIGKILL')
     await child.wait()
