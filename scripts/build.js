@@ -1,6 +1,7 @@
 'use strict'
 
-// Builds the addon with cargo alone, and puts it into place only once a process has loaded it.
+// build.js [--debug]: builds the addon with cargo, and replaces the old addon only after a process has loaded the new one.
+// A debug build takes a quarter of the time; it has overflow checks and line numbers, and no optimization.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -37,14 +38,16 @@ const remap = [[root, '.'], [cargoHome, 'cargo'], ...(sysroot ? [[sysroot, 'rust
   ([from, to]) => `--remap-path-prefix=${from}=${to}`,
 )
 
-const built = spawnSync(cargo, ['build', '--release', '--locked'], {
+const isDebug = process.argv.includes('--debug')
+const built = spawnSync(cargo, ['build', '--locked', ...(isDebug ? [] : ['--release'])], {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, CARGO_ENCODED_RUSTFLAGS: remap.join('\x1f') },
 })
 if (built.status !== 0) fail('cargo could not build the addon; what it says stands above.')
 
-const library = path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), 'release', 'libprocnative.so')
+const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
+const library = path.join(target, isDebug ? 'debug' : 'release', 'libprocnative.so')
 const addon = path.join(root, `procnative.${platform}.node`)
 // Ends in .node, or it could not be loaded; renamed at the end, so that a running process keeps its own.
 const temporary = path.join(root, `procnative.build-${process.pid}.node`)
