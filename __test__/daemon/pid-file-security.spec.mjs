@@ -42,7 +42,7 @@ test(`where a path is a file and a symbolic link by turns, what that leads to is
   const pidFile = newPidFile(t)
   const target = path.join(temporary(t), 'target')
   fs.writeFileSync(target, 'precious', { mode: 0o644 })
-  const { told } = hostile(t, 'security-swaps.py', [pidFile, target, 'file'])
+  const { told } = hostile(t, 'swap-with-symlink.py', [pidFile, target, 'file'])
   await told('begun')
   const seen = { started: 0, refused: 0 }
   const isEnough = () => seen.started > 0 && seen.refused > 0

@@ -379,7 +379,7 @@ for (const ready of ['exec', 'notify']) {
 test('of 50 concurrent starts with one pid file, in 10 processes, one lives', { contract: 'D23' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const calls = Array(5).fill([...sleep, { pidFile }])
-  const starters = Array.from({ length: 10 }, () => runScript(fixture('starts.mjs'), [JSON.stringify(calls)]))
+  const starters = Array.from({ length: 10 }, () => runScript(fixture('spawn-daemons.mjs'), [JSON.stringify(calls)]))
   const outcomes = (await Promise.all(starters)).flatMap(({ stdout }) => reports(stdout))
   const lives = outcomes.filter(({ code }) => code === undefined)
   for (const { pid } of lives) t.after(() => end(pid))

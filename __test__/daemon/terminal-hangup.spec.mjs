@@ -53,7 +53,7 @@ test('100 of 100 daemons survive a session leader on a terminal of script(1) tha
 test('100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', {
   contract: 'D1',
 }, async (t) => {
-  assert.equal(await survivors(t, (command) => ['python3', fixture('on-terminal.py'), ...command]), 100)
+  assert.equal(await survivors(t, (command) => ['python3', fixture('hang-up-after.py'), ...command]), 100)
 })
 
 test('opening a terminal without O_NOCTTY does not gain one', { contract: 'D1' }, async (t) => {

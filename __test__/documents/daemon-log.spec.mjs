@@ -24,7 +24,7 @@ async function command(t, name, directory, { prefix, DIRECTORY = '.' } = {}) {
 /** Started from a terminal, which hangs up as soon as the launcher has ended; killed with the test. */
 async function start(t) {
   const directory = fs.realpathSync(temporary(t))
-  const { code, stderr } = await command(t, 'start', directory, { prefix: ['python3', fixture('on-terminal.py')] })
+  const { code, stderr } = await command(t, 'start', directory, { prefix: ['python3', fixture('hang-up-after.py')] })
   assert.equal(code, 0, stderr)
   const { pid } = daemonStatus(path.join(directory, 'pid'))
   t.after(() => end(pid))

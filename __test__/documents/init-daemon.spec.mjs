@@ -60,12 +60,12 @@ test(
   '000: init_daemon in one call: of a file, a pipe and a socket that the launcher has, none is open',
   PYTHON,
   async (t) => {
-    const prefix = ['python3', fixture('leaky.py')]
+    const prefix = ['python3', fixture('leak-descriptors.py')]
     const links =
       "for (const fd of fs.readdirSync('/proc/self/fd')) try { console.log(fs.readlinkSync('/proc/self/fd/' + fd)) } catch {}"
     // A program that is no daemon has them all.
     const [leaks, ...had] = (
-      await run('python3', [fixture('leaky.py'), process.execPath, '-e', links]).ended
+      await run('python3', [fixture('leak-descriptors.py'), process.execPath, '-e', links]).ended
     ).stdout.split('\n')
     assert.equal(leaks.split(' ').filter((leak) => had.includes(leak)).length, 4)
 

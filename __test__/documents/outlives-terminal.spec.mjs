@@ -15,7 +15,7 @@ const TERMINAL = needs('Node.js, python3', isNode && hasProgram('python3'))
 /** The example, on a terminal of its own; `keeper` is the nearest subreaper, which has init's part here. */
 async function onTerminal(t, args) {
   const directory = temporary(t)
-  const prefix = ['python3', fixture('at-terminal.py')]
+  const prefix = ['python3', fixture('run-at-terminal.py')]
   const env = { ...process.env, DIRECTORY: directory }
   const { child: keeper, output, says } = example(t, 'outlives-terminal', args, { prefix, env })
   const [parent, child] = (await says(/I am (\d+), and my child is (\d+)/)).slice(1).map(Number)

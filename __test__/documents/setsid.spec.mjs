@@ -27,7 +27,7 @@ const TERMINAL = needs('Node.js, python3', isNode && hasProgram('python3'))
 const effects = 'a session of its own, a group of its own, and no controlling terminal, where there was one'
 
 test(`000, 004: setsid() gives ${effects}; for the leader of a group it is EPERM`, TERMINAL, async (t) => {
-  const it = example(t, 'setsid', [], { prefix: ['python3', fixture('at-terminal.py')] })
+  const it = example(t, 'setsid', [], { prefix: ['python3', fixture('run-at-terminal.py')] })
   const enter = () => it.child.stdin.write('\n')
 
   const { parent, child, answers: before } = await shown(it, 1)

@@ -79,9 +79,9 @@ export function isStatus(status, expected) {
   assert.deepEqual(told(status), isUnknown ? unknown(expected.pid) : expected)
 }
 
-/** A worker thread that makes calls: see wait-worker.mjs. */
+/** A worker thread that makes calls: see make-calls-worker.mjs. */
 export async function caller(context) {
-  const worker = new Worker(new URL('../fixtures/wait-worker.mjs', import.meta.url))
+  const worker = new Worker(new URL('../fixtures/make-calls-worker.mjs', import.meta.url))
   const answers = new Map()
   const events = []
   worker.on('message', ({ number, event, ...answer }) => (event ? events.push(event) : answers.set(number, answer)))

@@ -7,7 +7,7 @@ import { fixture } from './run.mjs'
 
 /** A terminal that is nobody's: open here as `fd`. */
 export async function pty(context) {
-  const keeper = spawn('python3', [fixture('job-pty.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const keeper = spawn('python3', [fixture('hold-terminal.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(keeper, 'close')
   const name = String((await once(keeper.stdout, 'data'))[0]).trim()
   const fd = fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NOCTTY)

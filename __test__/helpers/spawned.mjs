@@ -86,7 +86,7 @@ function commandIncludes(pid, args) {
 
 /** Calls spawnDaemon() in another process, which ends; returns what it reported. */
 export async function startElsewhere(context, calls, { prefix = [], ...options } = {}) {
-  const [program, ...args] = [...prefix, process.execPath, fixture('starts.mjs'), JSON.stringify(calls)]
+  const [program, ...args] = [...prefix, process.execPath, fixture('spawn-daemons.mjs'), JSON.stringify(calls)]
   const { stdout, stderr, code } = await run(program, args, options).ended
   const outcomes = reports(stdout)
   for (const { pid } of outcomes) if (pid) context.after(() => end(pid))

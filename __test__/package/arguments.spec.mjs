@@ -84,7 +84,10 @@ for (const [name, signature] of Object.entries(callables(file))) {
   const calls = [...refusals(name, signature, file)]
   if (calls.length === 0) continue
   test(`${name}() refuses ${calls.length} wrong calls and changes nothing`, { contract: 'E2' }, async () => {
-    const ended = await runScript(fixture('package/arguments-refused.mjs'), [name], { detached: true, env: oneArena() })
+    const ended = await runScript(fixture('package/make-refused-calls.mjs'), [name], {
+      detached: true,
+      env: oneArena(),
+    })
     const told = reports(ended.stdout).filter(({ threw }) => threw !== undefined)
     const complaints = calls
       .map((call) =>

@@ -53,7 +53,7 @@ function project(context, { binary, packaged, packageVersion = version } = {}) {
 }
 
 async function load(directory, { env, execArgv } = {}) {
-  const { stdout, stderr } = await runScript(fixture('package/load.cjs'), [directory], {
+  const { stdout, stderr } = await runScript(fixture('package/load-package.cjs'), [directory], {
     execArgv,
     env: { ...process.env, ...env },
   })
@@ -164,7 +164,7 @@ test('loading: works in a directory that is not UTF-8, without /proc', needs('No
     permission,
     '--allow-addons',
     `--allow-fs-read=${root}*`,
-    fixture('package/load.cjs'),
+    fixture('package/load-package.cjs'),
     root,
   ]
   const { stdout, stderr } = await run('sh', ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, ...node]).ended
@@ -207,7 +207,7 @@ test('PROCNATIVE_BINARY: a set-user-ID Node.js ignores it', canBecomeAnother, as
   const installed = project(t, { binary: fs.readFileSync(built) })
   execFileSync('chmod', ['-R', 'a+rX', path.dirname(path.dirname(installed))])
   const script = path.join(directory, 'load.cjs')
-  fs.copyFileSync(fixture('package/load.cjs'), script)
+  fs.copyFileSync(fixture('package/load-package.cjs'), script)
   const as = (id) => ['--reuid', id, '--regid', id, '--clear-groups', node, script, installed]
   const env = { ...process.env, PROCNATIVE_BINARY: '/nowhere/binary' }
   const { stdout, stderr } = await run('setpriv', as('65534'), { env }).ended

@@ -10,9 +10,9 @@ import { fixture, root, runScript } from '../helpers/run.mjs'
 
 const NODE = needs('Node.js', isNode)
 
-/** Plays one scene of fixtures/copies.cjs; returns its report. */
+/** Plays one scene of fixtures/load-copies.cjs; returns its report. */
 async function play(scene) {
-  const ended = await runScript(fixture('package/copies.cjs'), [scene], { execArgv: ['--expose-gc'] })
+  const ended = await runScript(fixture('package/load-copies.cjs'), [scene], { execArgv: ['--expose-gc'] })
   assert.equal(ended.code, 0, ended.stderr)
   const [told, ...more] = reports(ended.stdout)
   assert.deepEqual(more, [])

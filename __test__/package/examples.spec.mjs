@@ -26,7 +26,7 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
   const pidFile = path.join(directory, 'pid')
   const hold = path.join(directory, 'hold')
   await run('mkfifo', [hold]).ended
-  const preload = `--require ${fixture('package/held-successor.cjs')}`
+  const preload = `--require ${fixture('package/hold-successor.cjs')}`
   const env = { ...process.env, DIRECTORY: directory, PORT: '0', HOLD: hold, NODE_OPTIONS: preload }
   // The signal comes before there is a successor, or while that one starts.
   for (const before of [async () => undefined, () => opened(hold)]) {

@@ -98,7 +98,7 @@ const TITLES = {
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
   test(`${TITLES[group]}: an error, and nothing has changed`, { contract: 'E3' }, async () => {
-    const ended = await runScript(fixture('package/arguments-hostile.mjs'), [group], {
+    const ended = await runScript(fixture('package/daemonize-with-hostile-values.mjs'), [group], {
       detached: true,
       env: oneArena(),
     })
@@ -120,7 +120,10 @@ for (const name of functions) {
   test(`the native ${name}() takes anything that JavaScript can pass without ending the process`, {
     contract: 'E3',
   }, async () => {
-    const ended = await runScript(fixture('package/arguments-binding.mjs'), [name], { detached: true, timeout: 60_000 })
+    const ended = await runScript(fixture('package/call-native-with-anything.mjs'), [name], {
+      detached: true,
+      timeout: 60_000,
+    })
     const lines = reports(ended.stdout)
     assert.deepEqual([ended.code, ended.signal], [0, null], `${lines.at(-1)?.call} ${ended.stderr}`)
     const { calls, reached, odd } = lines.at(-1)
@@ -132,8 +135,8 @@ for (const name of functions) {
 }
 
 test('a link to a launcher is released once, whatever it is told', { contract: 'E3' }, async () => {
-  const program = [process.execPath, ...scriptCommand(fixture('package/arguments-link.mjs'))]
-  const ended = await run('python3', [fixture('package/arguments-link.py'), ...program]).ended
+  const program = [process.execPath, ...scriptCommand(fixture('package/misuse-launcher-link.mjs'))]
+  const ended = await run('python3', [fixture('package/run-with-launcher-link.py'), ...program]).ended
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   assert.deepEqual(reports(ended.stdout), [
     { settings: 'settings' },
@@ -143,7 +146,7 @@ test('a link to a launcher is released once, whatever it is told', { contract: '
 })
 
 test('a system call that fails at the end of the stack is an error', { contract: 'E3' }, async () => {
-  const ended = await runScript(fixture('package/hostile-depth.mjs'))
+  const ended = await runScript(fixture('package/fail-at-stack-end.mjs'))
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const [{ outcomes, ...rest }] = reports(ended.stdout)
   assert.deepEqual([outcomes, rest], [Array(3).fill('RangeError'), { after: 'EBADF', isDeep: true }])

@@ -44,7 +44,7 @@ test('no code is used or declared that lib/core/errors.js does not have', { cont
 test('loading the package starts no thread, opens no descriptor and installs no signal handler', {
   contract: 'E5',
 }, async () => {
-  const { stdout, stderr, code } = await runScript(fixture('package/arguments-require.cjs'))
+  const { stdout, stderr, code } = await runScript(fixture('package/report-load-effects.cjs'))
   assert.equal(code, 0, stderr)
   const { before, after } = JSON.parse(stdout)
   assert.ok(before.threads.length > 0 && before.descriptors.length > 2 && /^[0-9a-f]{16}$/.test(before.caught))
@@ -60,7 +60,7 @@ test('every name can be imported, and is what require() gives', { contract: 'E5'
 })
 
 test('every function works without its module, on any `this`', { contract: 'E5' }, async () => {
-  const ended = await runScript(fixture('package/arguments-this.mjs'), ['functions'], { detached: true })
+  const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['functions'], { detached: true })
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
   assert.equal(new Set(told.map(({ label }) => label.split(' ')[0])).size, Object.keys(file.functions).length)
@@ -68,7 +68,7 @@ test('every function works without its module, on any `this`', { contract: 'E5' 
 })
 
 test('no member of a class can be called on what is none of it', { contract: 'E5' }, async () => {
-  const ended = await runScript(fixture('package/arguments-this.mjs'), ['classes'])
+  const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['classes'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
   assert.ok(told.length >= 4 * 14, `${told.length} calls`)
@@ -96,7 +96,7 @@ test('classes have the members that index.d.ts declares, and nobody else makes i
 })
 
 test('a handle under a proxy is no handle; one that was taken closes nothing', { contract: 'E5' }, async () => {
-  const ended = await runScript(fixture('package/arguments-this.mjs'), ['handle'])
+  const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['handle'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = Object.fromEntries(
     reports(ended.stdout).map(({ label, outcome }) => [label, outcome.code ?? outcome.threw ?? outcome.returned]),

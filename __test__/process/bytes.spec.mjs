@@ -11,7 +11,7 @@ import { reports } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
-import { refusal } from './fixtures/spawn-refusals.mjs'
+import { refusal } from './helpers/refusals.mjs'
 
 const latin1 = (bytes) => Buffer.from(bytes).toString('latin1')
 const TEXT = latin1('é\ufffd')
@@ -20,11 +20,11 @@ const ALL = [...VALUES, 'NAME\xe9=1']
 
 /** Runs a fixture with Node.js, with arguments and variables that are not valid UTF-8. */
 const runBytes = (args, options) =>
-  run(PYTHON, [fixture('process/bytes-runs.py'), process.execPath, ...args], options).ended
+  run(PYTHON, [fixture('process/run-with-invalid-utf8.py'), process.execPath, ...args], options).ended
 
 async function daemon(context, nodeOptions) {
   const log = path.join(temporary(context), 'log')
-  const script = fixture('process/bytes-daemon.cjs')
+  const script = fixture('process/daemonize-and-report-bytes.cjs')
   const { code, stderr } = await runBytes([...nodeOptions, script, log])
   assert.equal(code, 0, stderr)
   const told = firstLine(log)
@@ -56,7 +56,7 @@ test(
     for (const byte of [0xe8, 0xe9]) fs.mkdirSync(Buffer.concat([Buffer.from(`${parent}/`), Buffer.from([byte])]))
     const log = path.join(parent, 'log')
     const inside = ['-c', 'cd "$0"/$(printf "\\351") && exec "$@"', parent, process.execPath]
-    const { code, stderr } = await run('sh', [...inside, fixture('process/bytes-daemon.cjs'), log]).ended
+    const { code, stderr } = await run('sh', [...inside, fixture('process/daemonize-and-report-bytes.cjs'), log]).ended
     assert.equal(code, 0, stderr)
     const { pid, directory } = firstLine(log)
     t.after(() => end(pid))
@@ -76,7 +76,7 @@ test(
   'spawn: variables keep their bytes, by default and where process.env is given',
   needs('Node.js', isNode),
   async () => {
-    areThere(await runBytes([fixture('process/bytes-spawns.mjs')]), {
+    areThere(await runBytes([fixture('process/report-child-variables.mjs')]), {
       byDefault: ALL,
       copied: VALUES,
       named: ALL,
@@ -90,7 +90,10 @@ test(
 
 test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', isNode), async () => {
   const env = { ...process.env, WORKER: '1' }
-  areThere(await runBytes([fixture('process/bytes-spawns.mjs')], { env }), { byDefault: VALUES, copied: VALUES })
+  areThere(await runBytes([fixture('process/report-child-variables.mjs')], { env }), {
+    byDefault: VALUES,
+    copied: VALUES,
+  })
 })
 
 /** A directory with a program and a text, each with a name that is not valid UTF-8. */

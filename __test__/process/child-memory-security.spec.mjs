@@ -30,7 +30,7 @@ test('the user that a child becomes can’t look into the memory that it shares 
     ...[process.execPath, fixture('daemon.cjs'), options, 'stay'],
   ])
   t.after(() => ended)
-  const look = async (pid) => (await hostile(t, 'process/security-looks.py', [pid]).told('looked')).looked
+  const look = async (pid) => (await hostile(t, 'process/read-process-memory.py', [pid]).told('looked')).looked
   // strace's child is the launcher, whose child is the middle process, whose child is held.
   const launcherOf = (pid) => stat(stat(pid)?.ppid)?.ppid
   const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid

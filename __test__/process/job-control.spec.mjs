@@ -11,8 +11,8 @@ import { temporary, test } from '../helpers/harness.mjs'
 import { stat } from '../helpers/proc.mjs'
 import { pty } from '../helpers/pty.mjs'
 import { fixture } from '../helpers/run.mjs'
-import { facts, refusal } from './fixtures/spawn-refusals.mjs'
 import { callers, terminal } from './helpers/caller.mjs'
+import { facts, refusal } from './helpers/refusals.mjs'
 
 const [CTRL_C, CTRL_D, CTRL_Z] = ['\x03', '\x04', '\x1a']
 
@@ -22,7 +22,7 @@ async function shellOnTerminal(context) {
   const shellCommand = (name) =>
     office
       .command(name)
-      .map((one) => (one === fixture('process/session-caller.mjs') ? fixture('process/job-shell.mjs') : one))
+      .map((one) => (one === fixture('process/make-calls.mjs') ? fixture('process/job-shell.mjs') : one))
   const { leader: shell, ...tty } = await terminal({ ...office, command: shellCommand })
   const fd = await shell.call('open', '/dev/tty')
 

@@ -12,7 +12,7 @@ import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
 import { fixture, library, run, scriptCommand } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
-import { refusal } from './fixtures/spawn-refusals.mjs'
+import { refusal } from './helpers/refusals.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 const MEGABYTE = 2 ** 20
@@ -169,7 +169,7 @@ test('spawn env: empty values, `=` in values and odd names arrive', async (t) =>
 
 test('spawn: a child of a child writes to an inherited stdout', async () => {
   const call = ['sh', ['-c', 'echo child; sh -c "echo grandchild"'], { stdio: 'inherit' }]
-  const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify([call]))
+  const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
   const { stdout, stderr } = await run(process.execPath, script).ended
   assert.match(stdout, /^child\ngrandchild\n/, stderr)
 })

@@ -391,7 +391,7 @@ test('it takes nothing by -1 or by a group, and never blocks', {
 // ── Where ownership can't be known ──
 
 test('off the main thread, both throw ERR_PROCNATIVE_WORKER_THREAD', { contract: 'W6', ...NODE }, async () => {
-  const { stdout, stderr } = await runScript(fixture('process/orphans-refused.mjs'), ['worker'])
+  const { stdout, stderr } = await runScript(fixture('process/report-reaping-refusals.mjs'), ['worker'])
   assert.deepEqual(reports(stdout), [Array(2).fill('ERR_PROCNATIVE_WORKER_THREAD')], stderr)
 })
 
@@ -404,8 +404,11 @@ test('in Bun and Deno, reapOrphans() throws ERR_PROCNATIVE_RUNTIME', {
 
 test('where the kernel lists no children, reapOrphans() throws ENOENT', { contract: 'W6', ...NAMESPACE }, async () => {
   const hide = ['--mount', 'sh', '-c', 'mount -t tmpfs none /proc/$$/task && exec "$@"', 'sh']
-  const { stdout, stderr } = await run('unshare', [...hide, process.execPath, fixture('process/orphans-refused.mjs')])
-    .ended
+  const { stdout, stderr } = await run('unshare', [
+    ...hide,
+    process.execPath,
+    fixture('process/report-reaping-refusals.mjs'),
+  ]).ended
   assert.deepEqual(
     reports(stdout).map(([code]) => code),
     ['ENOENT'],
@@ -423,7 +426,7 @@ for (const [where, prefix] of [
   const title = `${where} with 500 children, 660 orphans, worker threads and stalls hears of each once, and rightly`
   test(title, { contract: 'W6', ...(prefix.length > 0 ? NAMESPACE : NODE) }, async (t) => {
     const log = path.join(temporary(t), 'log')
-    const [program, ...args] = [...prefix, process.execPath, fixture('process/orphans-storm.mjs'), log]
+    const [program, ...args] = [...prefix, process.execPath, fixture('process/reap-storm.mjs'), log]
     const { code, stdout, stderr } = await run(program, args).ended
     assert.deepEqual([code, stderr], [0, ''])
     assertRight(reports(stdout)[0], log)

@@ -18,7 +18,7 @@ const NOBODY = 65534
 
 /** A process that calls spawn(), with what may stand before it; `told` is what it reports, `ended` how it ends. */
 function parentOf(context, call, { prefix = [], more = [] } = {}) {
-  const script = scriptCommand(fixture('process/spawn-parent.mjs'), JSON.stringify(call), ...more)
+  const script = scriptCommand(fixture('process/spawn-and-stay.mjs'), JSON.stringify(call), ...more)
   const [program, ...args] = [...prefix, process.execPath, ...script]
   const { child, ended } = run(program, args)
   let said = ''
@@ -141,7 +141,7 @@ test('where the parent dies before the signal is set, the child gets it all the 
 
 /** The code that spawn() is refused by in a worker thread; it is to have changed nothing. */
 async function refusalInWorker(call) {
-  const worker = new Worker(fixture('process/spawn-worker.mjs'), { workerData: call })
+  const worker = new Worker(fixture('process/report-refusal-worker.mjs'), { workerData: call })
   const [[code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   return code
 }

@@ -77,7 +77,7 @@ test('kill() never reaches a stranger who was given the number', {
   contract: 'P3',
   ...needs('root, unshare and ns_last_pid', choosesPids),
 }, async () => {
-  const script = [process.execPath, ...scriptCommand(fixture('process/kill-stranger.mjs'))]
+  const script = [process.execPath, ...scriptCommand(fixture('process/reuse-child-pid.mjs'))]
   const { stdout, stderr } = await run('unshare', ['-pf', '--mount-proc', ...script]).ended
   assert.deepEqual(reports(stdout), [{ isStrangers: true, killed: false, lives: true }], stderr)
 })
@@ -90,7 +90,7 @@ test('kill() of what may not be signalled is EPERM', {
   const args = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
   const { stdout, stderr } = await run('setpriv', [
     ...args,
-    ...scriptCommand(fixture('process/wait-forbidden.mjs'), pid),
+    ...scriptCommand(fixture('process/signal-process.mjs'), pid),
   ]).ended
   assert.deepEqual(reports(stdout), [{ code: 'EPERM', errno: -1, syscall: 'pidfd_send_signal' }], stderr)
 })
@@ -136,7 +136,7 @@ test('a Process that is collected as garbage is still reaped, and what waits for
   const execArgv = ['--expose-gc']
   const ways = { deno: ['run', '-A', '--v8-flags=--expose-gc'], bun: [] }
   const [way] = Object.keys(ways).filter((name) => name in process.versions)
-  const args = [...(ways[way] ?? execArgv), fixture('process/wait-collected.mjs')]
+  const args = [...(ways[way] ?? execArgv), fixture('process/collect-children.mjs')]
   const { code, stdout, stderr } = await run(process.execPath, args).ended
   assert.deepEqual(reports(stdout), [{ short: 0 }, { long: true }, { ended: 0 }, { waited: true }], stderr)
   assert.equal(code, 0, stderr)

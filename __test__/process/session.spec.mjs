@@ -212,7 +212,7 @@ test('setParentDeathSignal(null) clears it', { contract: 'S3' }, async (context)
 })
 
 test('setParentDeathSignal() throws ERR_PROCNATIVE_WORKER_THREAD off the main thread', { contract: 'S3' }, async () => {
-  const worker = new Worker(fixture('process/session-worker.mjs'))
+  const worker = new Worker(fixture('process/set-parent-death-signal-worker.mjs'))
   const [[codes]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   assert.deepEqual(codes, ['ERR_PROCNATIVE_WORKER_THREAD', 'ERR_PROCNATIVE_WORKER_THREAD'])
 })

@@ -16,7 +16,7 @@ import { descriptors, status } from '../helpers/proc.mjs'
 import { fixture, root, run, runScript, scriptCommand } from '../helpers/run.mjs'
 import { hasOpen } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
-import { facts, refusal } from './fixtures/spawn-refusals.mjs'
+import { facts, refusal } from './helpers/refusals.mjs'
 
 const PYTHON = 'python3'
 const NULL = '/dev/null'
@@ -46,7 +46,7 @@ async function ended(child) {
 /** What the descriptors are in a child that is given these, as it says itself; a 'pipe' is not read from. */
 async function seenInChild(t, stdio) {
   const [{ file }] = files(t, 1)
-  const child = started(t, PYTHON, [fixture('process/spawn-descriptors.py'), file, ...stdio.keys()].map(String), {
+  const child = started(t, PYTHON, [fixture('process/report-descriptors.py'), file, ...stdio.keys()].map(String), {
     stdio,
   })
   t.after(() => child.stdio.map((socket) => socket?.destroy()))
@@ -119,7 +119,7 @@ test('what is null, undefined or missing in stdio is a pipe for 0, 1 and 2, and 
 })
 
 test('stdio: [0, 2, 1] swaps output and errors', { contract: 'P3' }, async () => {
-  const { stdout, stderr, code } = await runScript(fixture('process/spawn-crossed.mjs'))
+  const { stdout, stderr, code } = await runScript(fixture('process/swap-output-and-errors.mjs'))
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'to 2\n', stderr: 'to 1\n', code: 0 })
 })
 
@@ -153,7 +153,7 @@ for (const count of [7, 200, 5000]) {
     contract: 'P3',
   }, async () => {
     const call = ['ls', ['/proc/self/fd'], { stdio: 'inherit' }]
-    const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify([call]))
+    const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
     const args = [fixture('open-many.py'), count, process.execPath, ...script]
     const { stdout, stderr } = await run(PYTHON, args).ended
     // The last one is what it reads them by.
@@ -256,7 +256,7 @@ test("'inherit' of standard streams that are non-blocking: they are blocking in 
   const args = [
     fixture('process/spawn-nonblocking.py'),
     process.execPath,
-    ...scriptCommand(fixture('process/spawn-inherits.mjs'), file),
+    ...scriptCommand(fixture('process/pass-on-standard-streams.mjs'), file),
   ]
   const { code, stderr } = await run(PYTHON, args).ended
   assert.equal(code, 0, stderr)
@@ -415,7 +415,7 @@ test('a start that fails leaves nothing of its pipes', { contract: 'P2', ...only
 
 for (const earlier of [1, 2, 5, 30, 1000]) {
   test(`spawn: leaves nothing where the stack ends, call ${earlier + 1}`, onlyNode, async () => {
-    const { stdout, stderr, code } = await runScript(fixture('process/spawn-deep.mjs'), [earlier])
+    const { stdout, stderr, code } = await runScript(fixture('process/spawn-at-stack-end.mjs'), [earlier])
     assert.equal(code, 0, stderr)
     const { threw, returned, lost } = JSON.parse(stdout)
     assert.ok(threw > 0 && returned > 0, stdout)
@@ -473,7 +473,7 @@ const none = SIGNALS.map((field) => `${field}:\t${'0'.repeat(16)}\n`)
 
 test('signals that are blocked or ignored in the caller are not so in the child', { contract: 'P3' }, async () => {
   const call = ['cat', ['/proc/self/status'], { stdio: 'inherit' }]
-  const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify([call]))
+  const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
   const { stdout, stderr } = await run(PYTHON, [fixture('block-signals.py'), process.execPath, ...script]).ended
   assert.deepEqual(stdout.match(/^Sig(Blk|Ign|Cgt):\t\w+\n/gm), none, stderr)
   assert.match(stdout, /"exitCode":0/)

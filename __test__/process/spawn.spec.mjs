@@ -13,8 +13,8 @@ import { reports } from '../helpers/report.mjs'
 import { fixture, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
 import { environmentOf } from '../helpers/spawned.mjs'
 import { state } from '../helpers/state.mjs'
-import { said } from './fixtures/spawn-programs.mjs'
-import { changedSince, facts, refusal } from './fixtures/spawn-refusals.mjs'
+import { said } from './helpers/output.mjs'
+import { changedSince, facts, refusal } from './helpers/refusals.mjs'
 
 // Debian's user without rights, and its group.
 const NOBODY = 65534
@@ -36,7 +36,7 @@ const idsOf = (pid) => {
 
 /** Calls spawn() in another process, with what may stand before that; returns what came of each call. */
 async function elsewhere(prefix, calls, ...more) {
-  const script = scriptCommand(fixture('process/spawn-attempts.mjs'), JSON.stringify(calls), ...more)
+  const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify(calls), ...more)
   const [program, ...args] = [...prefix, process.execPath, ...script]
   const { stdout, stderr, code } = await run(program, args).ended
   assert.equal(code, 0, stderr)
@@ -340,7 +340,7 @@ for (const [what, stdio, options] of [
     ...options,
   }, async () => {
     const most = 16
-    const script = scriptCommand(fixture('process/spawn-exhausted.mjs'), JSON.stringify(stdio), most)
+    const script = scriptCommand(fixture('process/spawn-without-descriptors.mjs'), JSON.stringify(stdio), most)
     const { stdout, stderr } = await run('env', [...limitedTo(64), process.execPath, ...script]).ended
     const rounds = reports(stdout)
     assert.equal(rounds.length, most + 1, stderr)

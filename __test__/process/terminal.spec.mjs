@@ -131,7 +131,7 @@ test('tcsetpgrp() by Python, from the background, stops the process by SIGTTOU',
   contract: 'S2',
 }, async (context) => {
   const { leader } = await terminal(await callers(context))
-  const pid = await leader.call('start', 'python3', [fixture('process/session-background.py')])
+  const pid = await leader.call('start', 'python3', [fixture('process/take-foreground.py')])
   const { code } = await leader.told({ ended: pid })
   assert.equal(code, os.constants.signals.SIGTTOU)
 })

@@ -33,7 +33,7 @@ test(`${WAITS} children that end in a burst: ${WAITS} right statuses`, {
   contract: 'W4',
   ...manyDescriptors,
 }, async () => {
-  const [{ before, pending, whileReading, right, left }] = await limited(12_000, 'process/wait-burst.mjs', WAITS)
+  const [{ before, pending, whileReading, right, left }] = await limited(12_000, 'process/wait-for-burst.mjs', WAITS)
   assert.equal(right, WAITS)
   assert.equal(left.children, 0)
   // One descriptor each, and files are read meanwhile: no wait is in the pool of threads that does that.
@@ -51,7 +51,7 @@ test(`${WAITS} children that end in a burst: ${WAITS} right statuses`, {
 test(`${WAITS} children that end at any time, while others are started: ${WAITS} right statuses`, {
   contract: 'W4 W7',
 }, async () => {
-  const [said] = await limited(2_000, 'process/wait-spread.mjs', WAITS)
+  const [said] = await limited(2_000, 'process/wait-while-starting.mjs', WAITS)
   assert.deepEqual(said, { right: WAITS, wrong: [], exits: WAITS / 10, busy: true, children: 0, open: 0 })
 })
 
@@ -59,7 +59,7 @@ test('100,000 waits one after the other: as many descriptors and as much memory 
   contract: 'W4',
 }, async () => {
   const count = 100_000
-  const said = await limited(1_000, 'process/wait-serial.mjs', count)
+  const said = await limited(1_000, 'process/wait-serially.mjs', count)
   assert.deepEqual(
     said.map(({ right }) => right),
     Array.from({ length: 10 }, (_, index) => ((index + 1) * count) / 10),
@@ -98,7 +98,7 @@ for (const [who, title] of [
       contract: 'W4',
       ...needs('Node.js, which starts with 32 descriptors', isNode),
     }, async () => {
-      const said = await limited(32, 'process/wait-full.mjs', free, who)
+      const said = await limited(32, 'process/wait-without-descriptors.mjs', free, who)
       for (const { outcomes, others, right } of said) {
         const refused = outcomes.filter(Boolean)
         assert.ok(refused.length >= outcomes.length - free, `${refused.length} were refused`)
@@ -116,7 +116,7 @@ for (const [who, title] of [
 // What wakes the event loop is not to be lost on its way to its own end: that happens once in twenty, if it does.
 test('nothing keeps the event loop alive after the last wait, 100 times', { contract: 'W5' }, async () => {
   const program = () =>
-    run(process.execPath, scriptCommand(fixture('process/wait-ends.mjs')), { timeout: 15_000 }).ended
+    run(process.execPath, scriptCommand(fixture('process/wait-and-end.mjs')), { timeout: 15_000 }).ended
   for (let round = 0; round < 25; round++) {
     for (const { code, signal, stderr } of await Promise.all(Array.from({ length: 4 }, program)))
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
@@ -162,7 +162,7 @@ for (const [how, title, codes] of [
   ['unref', 'the end of a worker whose 50 pending waits are unref()ed', [0]],
 ]) {
   test(`${title} is safe and leaves nothing, 20 times`, { contract: 'W5' }, async () => {
-    const [said] = await limited(4_000, 'process/wait-abandoned.mjs', how, 20)
+    const [said] = await limited(4_000, 'process/abandon-waits.mjs', how, 20)
     const { before, after, ...rest } = said
     assert.deepEqual(rest, { codes, reapers: 1, left: [], signal: 'SIGHUP' })
     if (isNode) assert.deepEqual(after, before)
@@ -173,7 +173,7 @@ test('process.exit() with 50 waits pending is safe, 20 times', { contract: 'W5' 
   for (let round = 0; round < 20; round++) {
     const { code, signal, stdout, stderr } = await run(
       process.execPath,
-      scriptCommand(fixture('process/wait-exits.mjs'), 50),
+      scriptCommand(fixture('process/exit-with-pending-waits.mjs'), 50),
     ).ended
     const [pids] = reports(stdout)
     t.after(() => until(() => !pids.some(isAlive), 'its children are gone'))

@@ -71,7 +71,7 @@ test('also once it has ended, until the runtime has waited for it', { contract: 
 for (const [what, start] of Object.entries({
   exec: () => exec('exec sleep 1000'),
   execFile: () => execFile('sleep', ['1000']),
-  fork: () => fork(fixture('process/wait-alone.mjs'), ['1000'], { stdio: 'ignore' }),
+  fork: () => fork(fixture('process/sleep.mjs'), ['1000'], { stdio: 'ignore' }),
 })) {
   test(`a child of ${what}() is refused, too`, { contract: 'W2', ...knowsOwners }, async (t) => {
     const { pid } = watched(t, start())
@@ -81,7 +81,7 @@ for (const [what, start] of Object.entries({
 
 for (const call of ['waitpid', 'wait']) {
   test(`${call}() with \`force\` takes it`, { contract: 'W2' }, async () => {
-    const { code, stdout, stderr } = await runScript(fixture('process/wait-forces.mjs'), [call])
+    const { code, stdout, stderr } = await runScript(fixture('process/take-owned-child.mjs'), [call])
     assert.equal(code, 0, stderr)
     const [refused, { child, ...status }] = reports(stdout)
     assert.deepEqual(refused, { refused: true, code: CODE, pid: child })
@@ -133,7 +133,9 @@ test('one that nobody has an object of any more is refused while it runs', {
   contract: 'W2',
   ...knowsOwners,
 }, async () => {
-  const { stdout, stderr } = await runScript(fixture('process/wait-forgotten.mjs'), [], { execArgv: ['--expose-gc'] })
+  const { stdout, stderr } = await runScript(fixture('process/wait-for-forgotten-child.mjs'), [], {
+    execArgv: ['--expose-gc'],
+  })
   assert.deepEqual(reports(stdout), [{ code: 'ERR_PROCNATIVE_CHILD_OWNED' }], stderr)
 })
 
@@ -207,7 +209,7 @@ test('and where one comes into that group while waitpid(-pgid) waits', {
   contract: 'W2',
   ...needs('Node.js, python3 and /proc/PID/syscall', isNode && hasProgram('python3') && readsSyscalls),
 }, async () => {
-  const { stdout, stderr } = await runScript(fixture('process/wait-joins.mjs'))
+  const { stdout, stderr } = await runScript(fixture('process/join-awaited-group.mjs'))
   assert.deepEqual(reports(stdout), [{ code: CODE, isIts: true }, { exit: [23, null] }], stderr)
 })
 

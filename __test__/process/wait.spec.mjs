@@ -91,7 +91,7 @@ test('a child that is traced is told of when its tracer lets go of it, and wakes
   ...TRACER,
 }, async (t) => {
   const { pid } = sleeper(t)
-  const tracer = spawn('python3', [fixture('process/wait-traces.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const tracer = spawn('python3', [fixture('process/trace-process.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(tracer, 'close')
   await once(tracer.stdout, 'data')
   const turns = countedTurns(t)
@@ -303,7 +303,7 @@ for (const [how, keepsAlive] of Object.entries({
   test(`${how}: the event loop is ${keepsAlive ? '' : 'not '}kept alive, and by nothing after it`, {
     contract: 'W5',
   }, async (t) => {
-    const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-alive.mjs'), how))
+    const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-then-idle.mjs'), how))
     const [line] = await once(createInterface({ input: child.stdout }), 'line')
     const { pid } = JSON.parse(line)
     t.after(() => end(pid))

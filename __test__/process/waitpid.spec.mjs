@@ -165,8 +165,8 @@ function burnt(context, file, args) {
 }
 
 for (const [who, file, args] of [
-  ['the child', 'python3', [fixture('process/wait-burns.py')]],
-  ['a child of the child', 'sh', ['-c', `python3 '${fixture('process/wait-burns.py')}'; exit 0`]],
+  ['the child', 'python3', [fixture('process/use-resources.py')]],
+  ['a child of the child', 'sh', ['-c', `python3 '${fixture('process/use-resources.py')}'; exit 0`]],
 ]) {
   test(`usage is what ${who} has used: microseconds, microseconds, KiB`, { contract: 'W1' }, (t) => {
     const { says, itself } = burnt(t, file, args)
@@ -182,7 +182,7 @@ for (const [who, file, args] of [
 }
 
 test('usage of a child that did nothing is not that of another one', { contract: 'W1' }, (t) => {
-  burnt(t, 'python3', [fixture('process/wait-burns.py')])
+  burnt(t, 'python3', [fixture('process/use-resources.py')])
   const { userCPUTime, systemCPUTime } = waitpid(shell(t, 'exit 0').pid).usage
   assert.ok(userCPUTime + systemCPUTime < 200_000)
 })
@@ -222,7 +222,7 @@ test('with `nowait`, a stop is left to be waited for again', { contract: 'W1' },
 
 /** A process that is in waitpid() for its child. */
 async function blocked(context, prefix = []) {
-  const [program, ...args] = [...prefix, process.execPath, ...scriptCommand(fixture('process/wait-blocked.mjs'))]
+  const [program, ...args] = [...prefix, process.execPath, ...scriptCommand(fixture('process/block-in-waitpid.mjs'))]
   // Should it start an inspector, let that take any port.
   const env = { ...process.env, NODE_OPTIONS: '--inspect-port=0' }
   const { child, ended } = run(program, args, isNode ? { env } : {})

@@ -23,7 +23,7 @@ test('where a path is a dead socket and a link to a live one by turns, the live 
   t.after(() => listening.close())
   const before = fs.statSync(live)
   const at = path.join(temporary(t), 'socket')
-  const { told } = hostile(t, 'security-swaps.py', [at, live, 'socket'])
+  const { told } = hostile(t, 'swap-with-symlink.py', [at, live, 'socket'])
   await told('begun')
   const seen = { listened: 0, EADDRINUSE: 0 }
   const isEnough = () => seen.listened > 0 && seen.EADDRINUSE > 0

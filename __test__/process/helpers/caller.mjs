@@ -1,4 +1,4 @@
-// Processes that make the calls they are told: the tests' side of fixtures/session-caller.mjs.
+// Processes that make the calls they are told: the tests' side of fixtures/make-calls.mjs.
 
 import { spawn } from 'node:child_process'
 import net from 'node:net'
@@ -28,7 +28,7 @@ export async function callers(context) {
     return new Promise((resolve) => server.close(resolve))
   })
 
-  const command = (name) => scriptCommand(fixture('process/session-caller.mjs'), address, name)
+  const command = (name) => scriptCommand(fixture('process/make-calls.mjs'), address, name)
   const named = (name) => until(() => present.get(name), `${name} is there`)
   return {
     named,
@@ -95,7 +95,7 @@ class Caller {
 
 /** A terminal that a caller leads the session of; tells how each of its processes ended that lost its parent. */
 export async function terminal(office, { prefix = [] } = {}) {
-  const args = [fixture('process/session-terminal.py'), ...prefix, ...office.command('leader')]
+  const args = [fixture('process/lead-session.py'), ...prefix, ...office.command('leader')]
   const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const said = []
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))

@@ -1,4 +1,4 @@
-// The tests' side of orphans-reaper.mjs.
+// The tests' side of reap-orphans.mjs.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ export class Reaper {
   events = []
 
   constructor(prefix) {
-    const [program, ...args] = [...prefix, process.execPath, fixture('process/orphans-reaper.mjs')]
+    const [program, ...args] = [...prefix, process.execPath, fixture('process/reap-orphans.mjs')]
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const { event, pid, number, ...answer } = JSON.parse(line)

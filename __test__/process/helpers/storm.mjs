@@ -1,4 +1,4 @@
-// The tests' side of orphans-storm.mjs: whether what it reports is what there was.
+// The tests' side of reap-storm.mjs: whether what it reports is what there was.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
