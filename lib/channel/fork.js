@@ -4,9 +4,9 @@
 
 const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./open.js')
-const { argument, namesOf, splitArguments } = require('../process/command-checks.js')
+const { checkArgument, splitArguments, variableNamesOf } = require('../process/command-checks.js')
 const errors = require('../core/errors.js')
-const { isInode } = require('../descriptor/inherited.js')
+const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
 const { own } = require('../core/own-property.js')
 const { requireStack } = require('../core/stack.js')
@@ -35,7 +35,8 @@ const THEIRS = [
   'windowsVerbatimArguments',
 ]
 // child_process would decode bytes, so bytes are refused.
-const textOrNumber = (value, name) => (typeof value === 'number' ? argument(value, name) : validate.text(value, name))
+const textOrNumber = (value, name) =>
+  typeof value === 'number' ? checkArgument(value, name) : validate.text(value, name)
 
 // Checks `serialization`, which is for child_process's own channel. A caller can easily mean it for the channel of procnative.
 function theirSerialization(value, name) {
@@ -89,7 +90,7 @@ function fork(modulePath, ...rest) {
 // Copies the variables, inherited ones included. child_process checks the values.
 function variables(env) {
   const copy = { __proto__: null }
-  for (const name of namesOf(env, 'options.env')) copy[name] = env[name]
+  for (const name of variableNamesOf(env, 'options.env')) copy[name] = env[name]
   return copy
 }
 
@@ -116,7 +117,7 @@ function parentChannel() {
 function joinParent() {
   const [descriptor, inode, serialization, maxMessageLength, maxHandles] = channelMark()?.split(':') ?? []
   const fd = Number(descriptor)
-  if (!isInode(fd, inode) || native.kindOf(fd) !== 'unix-socket') return null
+  if (!hasInode(fd, inode) || native.kindOf(fd) !== 'unix-socket') return null
   // Not for our children.
   native.setCloseOnExec(fd, true)
   const channel = open(fd, {

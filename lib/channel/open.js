@@ -10,7 +10,7 @@ const { Handle } = require('../descriptor/handle.js')
 const native = require('../core/native.js')
 const { has } = require('../core/own-property.js')
 const { whilePending } = require('../core/async-resource.js')
-const { descriptorOf, descriptorsToSend, isUntouched, sendable } = require('../descriptor/sendable.js')
+const { checkSendable, checkUntouched, descriptorOf, descriptorsToSend } = require('../descriptor/sendable.js')
 const { requireStack } = require('../core/stack.js')
 const { addressOf } = require('../socket/listen-unix.js')
 const validate = require('../core/validate.js')
@@ -30,7 +30,7 @@ const byObject = new WeakMap()
 function channel(socket, options) {
   requireStack()
   const wanted = options === undefined ? undefined : withDefaults(validate.options(options, 'options', CHECKS))
-  const known = byObject.get(sendable(socket, 'socket'))
+  const known = byObject.get(checkSendable(socket, 'socket'))
   if (known && !known.channel.closed) return sameAs(known, wanted)
   const fd = descriptorOf(socket, 'socket')
   // Whoever comes with its number; a Handle is not to close it any more.
@@ -54,7 +54,7 @@ const isNodes = (socket) => typeof socket === 'object' && has(socket, '_handle')
 
 // Of a duplicate, so that libuv reads no more of it.
 function fromNode(socket, fd, options) {
-  if (isUntouched(socket, 'socket').bytesRead > 0) {
+  if (checkUntouched(socket, 'socket').bytesRead > 0) {
     throw errors.invalidArgValue('socket', 'must not have read anything', socket)
   }
   const made = owned(native.duplicate(fd), options)

@@ -16,7 +16,7 @@ const ALIASES = {
 }
 
 // Returns undefined if no name is near.
-function nearest(name, known) {
+function nearestName(name, known) {
   const alias = ALIASES[name]
   if (alias !== undefined && known.includes(alias.split('.')[0])) return alias
   const [best] = known
@@ -39,4 +39,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { nearest }
+module.exports = { nearestName }

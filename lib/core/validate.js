@@ -4,7 +4,7 @@
 // arguments and options alike. napi would coerce numbers silently (NaN to pid 0), so they are looked at here.
 
 const errors = require('./errors.js')
-const { nearest } = require('./nearest-name.js')
+const { nearestName } = require('./nearest-name.js')
 const { own } = require('./own-property.js')
 
 const MAX_INT32 = 2 ** 31 - 1
@@ -87,7 +87,7 @@ function signal(value, name) {
 // Returns the signal to suggest: SIGTERM for 'TERM' and 'sigterm'.
 function meantSignal(value, known) {
   const word = value.toUpperCase().replace(/^SIG/, '')
-  const meant = nearest(
+  const meant = nearestName(
     word,
     known.map((one) => one.slice('SIG'.length)),
   )
@@ -119,7 +119,7 @@ function options(value, name, checks) {
   if (value === undefined) return checked
   object(value, name)
   for (const key of Object.keys(value)) {
-    if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearest(key, Object.keys(checks)))
+    if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearestName(key, Object.keys(checks)))
     // Read once: a getter may have another answer.
     const given = value[key]
     if (given !== undefined) checked[key] = checks[key](given, `${name}.${key}`)

@@ -2,6 +2,7 @@
 
 // daemonize(): which of the processes is this, and what a daemon can be asked for.
 
+const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const { otherRuntime } = require('../core/process-start.js')
 
@@ -48,7 +49,7 @@ function daemonize(given) {
   if (joined) return begin(joined)
   const options = daemonOptions(given)
   if (otherRuntime) throw errors().runtime('daemonize()', otherRuntime)
-  if (!native.isMainThread()) throw errors().workerThread('daemonize()')
+  requireMainThread('daemonize()')
   if (daemon) throw errors().alreadyDaemonized()
   return options.foreground ? begin(stayInForeground(options)) : launch(options)
 }

@@ -3,7 +3,7 @@
 // daemonize() under a service manager.
 
 const fs = require('node:fs')
-const { identity } = require('../process/credentials.js')
+const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
 const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
@@ -12,7 +12,7 @@ const systemd = require('./systemd.js')
 // Everything but the fork, the session and the redirection.
 function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
   const before = start.currentDirectory()
-  const credentials = identity(user, group)
+  const credentials = resolveCredentials(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const lock = pidFile === undefined ? undefined : require('./pid-file.js').lock(pidFile)
   const kept = []

@@ -4,12 +4,12 @@
 
 const path = require('node:path')
 const again = require('./rerun-command.js')
-const { environment, ownPidVariables } = require('../process/environment.js')
+const { encodeEnvironment, ownPidVariables } = require('../process/environment.js')
 const errors = require('../core/errors.js')
-const { identity } = require('../process/credentials.js')
+const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
 const { variable } = require('../core/own-property.js')
-const { block, output } = require('../process/exec-options.js')
+const { encodeStrings, resolveOutput } = require('../process/exec-options.js')
 const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
 const systemd = require('./systemd.js')
@@ -47,7 +47,7 @@ function ordersFor(options) {
   const listen = systemd.inheritedDescriptors()
   const keep = options.keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const cwd = path.resolve(options.cwd)
-  const [stdout, stderr] = [output(options.stdout, 1), output(options.stderr, 2)]
+  const [stdout, stderr] = [resolveOutput(options.stdout, 1), resolveOutput(options.stderr, 2)]
   // An empty variable counts as absent.
   const manager = variable('NOTIFY_SOCKET') || undefined
   return {
@@ -56,7 +56,7 @@ function ordersFor(options) {
     ...environmentOfDaemon(),
     cwd,
     umask: options.umask,
-    identity: identity(options.user, options.group),
+    identity: resolveCredentials(options.user, options.group),
     stdout,
     stderr,
     pidFile: options.pidFile,
@@ -84,7 +84,7 @@ function ordersFor(options) {
 function environmentOfDaemon() {
   const { without, added } = systemd.managerVariables()
   const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
-  return { environment: environment(process.env), without, ownPid, variables: block(added) }
+  return { environment: encodeEnvironment(process.env), without, ownPid, variables: encodeStrings(added) }
 }
 
 // Returns true if this process has bound a port, which its daemon then can't bind.

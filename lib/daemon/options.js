@@ -1,19 +1,19 @@
 'use strict'
 
 const path = require('node:path')
-const { directory } = require('../process/command-checks.js')
-const { sendable } = require('../descriptor/sendable.js')
+const { checkDirectory } = require('../process/command-checks.js')
+const { checkSendable } = require('../descriptor/sendable.js')
 const validate = require('../core/validate.js')
 
 const CHECKS = {
-  cwd: directory,
+  cwd: checkDirectory,
   umask: validate.fileMode,
   stdout: validate.output,
   stderr: validate.output,
   pidFile: validate.string,
   user: validate.credential,
   group: validate.credential,
-  keep: validate.arrayOf(sendable),
+  keep: validate.arrayOf(checkSendable),
   ready: validate.oneOf('auto', 'manual'),
   readyTimeout: validate.milliseconds,
   foreground: validate.boolean,

@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { callSite } = require('../core/call-site.js')
 const errors = require('../core/errors.js')
-const { isInode } = require('../descriptor/inherited.js')
+const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
 const { whilePending } = require('../core/async-resource.js')
 const start = require('../core/process-start.js')
@@ -56,7 +56,7 @@ function acceptHandedOver(file) {
   if (mark === undefined) return
   const { descriptor, inode } = mark
   const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false, bigint: true })
-  if (String(found?.ino) === inode && isInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
+  if (String(found?.ino) === inode && hasInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

@@ -5,7 +5,7 @@
 const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
 const errors = require('../core/errors.js')
-const { block } = require('../process/exec-options.js')
+const { encodeStrings } = require('../process/exec-options.js')
 const { commandLineOf, originalArguments } = require('../core/original-strings.js')
 const start = require('../core/process-start.js')
 
@@ -13,7 +13,7 @@ const start = require('../core/process-start.js')
 function command() {
   return {
     program: executable(),
-    argv: block(isSingleExecutable() ? originalArguments([start.argv0, ...typedArguments()]) : nodeArguments()),
+    argv: encodeStrings(isSingleExecutable() ? originalArguments([start.argv0, ...typedArguments()]) : nodeArguments()),
     directory: startDirectory(),
   }
 }

@@ -5,30 +5,30 @@
 const path = require('node:path')
 const { callSite } = require('../core/call-site.js')
 const {
-  argument,
-  directory,
-  environment: environmentCheck,
-  ownName,
-  program,
+  checkArgument,
+  checkDirectory,
+  checkEnvironment,
+  checkOwnName,
+  checkProgram,
   splitArguments,
 } = require('../process/command-checks.js')
-const { environment, ownPidVariables } = require('../process/environment.js')
+const { encodeEnvironment, ownPidVariables } = require('../process/environment.js')
 const errors = require('../core/errors.js')
-const { identity } = require('../process/credentials.js')
+const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
-const { block, output } = require('../process/exec-options.js')
+const { encodeStrings, resolveOutput } = require('../process/exec-options.js')
 const { failure } = require('./start-error.js')
 const { own, variable } = require('../core/own-property.js')
 const { acceptHandedOver } = require('./pid-file.js')
 const { whilePending } = require('../core/async-resource.js')
-const { descriptorOf, outlives, sendable } = require('../descriptor/sendable.js')
+const { checkNoUnixServer, checkSendable, descriptorOf } = require('../descriptor/sendable.js')
 const systemd = require('./systemd.js')
 const validate = require('../core/validate.js')
 
 const CHECKS = {
-  argv0: ownName,
-  cwd: directory,
-  env: environmentCheck,
+  argv0: checkOwnName,
+  cwd: checkDirectory,
+  env: checkEnvironment,
   umask: validate.fileMode,
   user: validate.credential,
   group: validate.credential,
@@ -40,9 +40,9 @@ const CHECKS = {
 }
 
 async function spawnDaemon(file, ...rest) {
-  const checkedFile = program(file, 'file')
+  const checkedFile = checkProgram(file, 'file')
   const [args, given] = splitArguments(...rest)
-  const checkedArgs = validate.arrayOf(argument)(args, 'args')
+  const checkedArgs = validate.arrayOf(checkArgument)(args, 'args')
   const options = {
     __proto__: null,
     argv0: checkedFile,
@@ -81,11 +81,11 @@ function ordersFor(file, args, options) {
   return {
     __proto__: null,
     program: file,
-    argv: block([options.argv0, ...args]),
+    argv: encodeStrings([options.argv0, ...args]),
     ...surroundings(options, sockets),
     cwd: path.resolve(options.cwd),
     umask: options.umask,
-    identity: identity(options.user, options.group),
+    identity: resolveCredentials(options.user, options.group),
     stdio,
     listen: sockets.map(({ value, name }) => descriptorOf(value, name)),
     pidFile,
@@ -110,12 +110,14 @@ function surroundings({ env, pidFile, ready }, sockets) {
     const labels = sockets.map(({ label }) => label)
     if (labels[0] !== undefined) variables.push(`LISTEN_FDNAMES=${labels.join(':')}`)
   }
-  return { environment: environment(env), without, ownPid, variables: block(variables) }
+  return { environment: encodeEnvironment(env), without, ownPid, variables: encodeStrings(variables) }
 }
 
 function outputs(stdio) {
   const given = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
-  return Array.from({ length: Math.max(3, given.length) }, (_, index) => output(own(given, index) ?? 'ignore', index))
+  return Array.from({ length: Math.max(3, given.length) }, (_, index) =>
+    resolveOutput(own(given, index) ?? 'ignore', index),
+  )
 }
 
 // A check of `stdio`.
@@ -143,7 +145,7 @@ function listen(value, name) {
     if (label !== undefined && !/^[^\p{Cc}:]{1,255}$/u.test(label)) {
       throw errors.invalidArgValue(name, 'must have names of 1 to 255 characters, without colons', label)
     }
-    return { label, name: place, value: outlives(sendable(one, place), place) }
+    return { label, name: place, value: checkNoUnixServer(checkSendable(one, place), place) }
   })
 }
 

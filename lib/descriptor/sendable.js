@@ -11,10 +11,10 @@ const { otherRuntime } = require('../core/process-start.js')
 const validate = require('../core/validate.js')
 
 // A check: anything that has, or could have, a descriptor.
-function sendable(value, name) {
+function checkSendable(value, name) {
   if (typeof value === 'number') return validate.descriptor(value, name)
   if (value instanceof Handle) return value
-  if (typeof value === 'object' && value !== null && carrier(value) !== undefined) return value
+  if (typeof value === 'object' && value !== null && carrierOf(value) !== undefined) return value
   throw errors.invalidArgType(name, 'a descriptor, or a handle, server, socket or file that has one', value)
 }
 
@@ -22,24 +22,24 @@ function sendable(value, name) {
 function descriptorOf(value, name) {
   if (typeof value === 'number') return value
   if (value instanceof Handle) return numberOf(value)
-  const fd = carrier(value).fd
+  const fd = carrierOf(value).fd
   // Node's own objects have -1 when they are closed, or -EBADF.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
   throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
 }
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
-function outlives(value, name) {
-  const path = otherRuntime ? whereBound(value) : value._pipeName
+function checkNoUnixServer(value, name) {
+  const path = otherRuntime ? boundAddress(value) : value._pipeName
   if (typeof path === 'string' && !path.startsWith('\0')) throw errors.unixServer(name, path)
   return value
 }
 
 // As the other runtimes tell it.
-const whereBound = (value) => (Object(value) === value && '_handle' in value ? value.address?.() : undefined)
+const boundAddress = (value) => (Object(value) === value && '_handle' in value ? value.address?.() : undefined)
 
 // A check: nothing of a stream is still in JavaScript, where others would not find it.
-function isUntouched(value, name) {
+function checkUntouched(value, name) {
   if (value.encrypted === true) throw errors.invalidArgValue(name, 'must not be TLS, whose keys stay here', value)
   if (value.readableLength > 0) throw errors.invalidArgValue(name, 'must not have read what nobody has taken', value)
   if (value.writableLength > 0) throw errors.invalidArgValue(name, 'must have nothing left to write', value)
@@ -48,7 +48,7 @@ function isUntouched(value, name) {
 
 // What bears the `fd` of a value: the value itself (Handle, FileHandle), or the libuv handle inside Node's own
 // servers and sockets, which is null before they are open and after they are closed.
-function carrier(value) {
+function carrierOf(value) {
   if (has(value, 'fd')) return value
   if (has(value, 'addMembership')) return datagramState(value)?.handle ?? {}
   return has(value, '_handle') ? (value._handle ?? {}) : undefined
@@ -80,12 +80,12 @@ function descriptorToSend(value, list, index) {
     if (fd >= 0) return fd
   }
   const name = index === undefined ? list : `${list}[${index}]`
-  sendable(value, name)
+  checkSendable(value, name)
   if (typeof value === 'object') {
-    outlives(value, name)
-    isUntouched(value, name)
+    checkNoUnixServer(value, name)
+    checkUntouched(value, name)
   }
   return descriptorOf(value, name)
 }
 
-module.exports = { descriptorOf, descriptorsToSend, listToSend, isUntouched, outlives, sendable }
+module.exports = { checkNoUnixServer, checkSendable, checkUntouched, descriptorOf, descriptorsToSend, listToSend }

@@ -14,37 +14,37 @@ const TEXT = 'of type string or number, or an instance of Uint8Array'
 const VALUE = 'of type string, number or boolean, or an instance of Uint8Array'
 
 // The program to run: a name or a path.
-function program(value, name) {
+function checkProgram(value, name) {
   if (!isUint8Array(value)) return validate.string(value, name)
   if (value.length === 0) throw errors.invalidArgValue(name, 'must not be empty', value)
-  return bytes(value, name)
+  return checkBytes(value, name)
 }
 
 // The name that the program sees as its own.
-const ownName = (value, name) => (isUint8Array(value) ? bytes(value, name) : validate.text(value, name))
+const checkOwnName = (value, name) => (isUint8Array(value) ? checkBytes(value, name) : validate.text(value, name))
 
 // Bytes that are not valid UTF-8. Returns a copy, because another thread may write to the original.
-function bytes(value, name) {
+function checkBytes(value, name) {
   const copy = Buffer.from(value)
   if (copy.includes(0)) throw errors.invalidArgValue(name, 'must be without null bytes', value)
   return copy
 }
 
-function argument(value, name) {
-  if (isUint8Array(value)) return bytes(value, name)
-  if (typeof value === 'number') return number(value, name)
+function checkArgument(value, name) {
+  if (isUint8Array(value)) return checkBytes(value, name)
+  if (typeof value === 'number') return checkNumber(value, name)
   if (typeof value !== 'string') throw errors.invalidArgType(name, TEXT, value)
   return validate.text(value, name)
 }
 
 // NaN and infinity usually result from an error.
-function number(value, name) {
+function checkNumber(value, name) {
   if (!Number.isFinite(value)) throw errors.outOfRange(name, 'a finite number', value)
   return String(value)
 }
 
 // A directory: a path or a file: URL.
-function directory(value, name) {
+function checkDirectory(value, name) {
   if (!isUrl(value)) return validate.string(value, name)
   if (value.protocol !== 'file:') throw errors.invalidArgValue(name, 'must be a file: URL', value.href)
   return validate.string(fileURLToPath(value.href), name)
@@ -63,32 +63,32 @@ function splitArguments(args, options) {
 }
 
 // Variables by name. An undefined variable is absent.
-function environment(value, name) {
+function checkEnvironment(value, name) {
   // Pass process.env on unchanged: the process may have variables that JavaScript can't see.
   if (isProcessEnvironment(value)) return value
   const variables = { __proto__: null }
-  for (const variable of namesOf(value, name)) {
+  for (const variable of variableNamesOf(value, name)) {
     const one = value[variable]
     if (one === undefined) continue
     // Uses no regular expression: V8 ends the process if the stack overflows while it compiles one.
     if (variable === '' || variable.includes('=') || variable.includes('\0')) {
       throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
     }
-    variables[variable] = variableValue(one, `${name}.${variable}`)
+    variables[variable] = checkVariable(one, `${name}.${variable}`)
   }
   return variables
 }
 
-function variableValue(value, name) {
+function checkVariable(value, name) {
   if (typeof value === 'boolean') return String(value)
   if (!isUint8Array(value) && !['string', 'number'].includes(typeof value))
     throw errors.invalidArgType(name, VALUE, value)
-  return argument(value, name)
+  return checkArgument(value, name)
 }
 
 // Returns the names of variables, inherited ones included, as in child_process. Leaves out names on Object.prototype.
-function namesOf(environment, name) {
-  const links = linksOf(environment, name)
+function variableNamesOf(environment, name) {
+  const links = prototypeChainOf(environment, name)
   const names = []
   for (const variable in environment) {
     if (links.some((link) => Object.hasOwn(link, variable))) names.push(variable)
@@ -97,7 +97,7 @@ function namesOf(environment, name) {
 }
 
 // Returns an object and its prototypes, except for Object.prototype. Refuses instances of classes.
-function linksOf(object, name) {
+function prototypeChainOf(object, name) {
   if (typeof object !== 'object' || object === null || Array.isArray(object)) {
     throw errors.invalidArgType(name, 'of type object', object)
   }
@@ -116,4 +116,12 @@ const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassProt
 
 const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false
 
-module.exports = { argument, directory, environment, namesOf, ownName, program, splitArguments }
+module.exports = {
+  checkArgument,
+  checkDirectory,
+  checkEnvironment,
+  checkOwnName,
+  checkProgram,
+  splitArguments,
+  variableNamesOf,
+}

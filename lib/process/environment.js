@@ -4,13 +4,13 @@
 
 const { isProxy, isUint8Array } = require('node:util/types')
 const native = require('../core/native.js')
-const { block } = require('./exec-options.js')
+const { encodeStrings } = require('./exec-options.js')
 const { hiddenVariables, isLossy, originalVariable } = require('../core/original-strings.js')
 const { own } = require('../core/own-property.js')
 const { otherRuntime } = require('../core/process-start.js')
 
 // Returns variables as NAME=value. Returns undefined for this process's own variables, which the native half reads itself.
-function environment(env) {
+function encodeEnvironment(env) {
   const isWhole = isProcessEnvironment(env)
   if (isWhole && !mayChangeMeanwhile()) return undefined
   const variables = []
@@ -18,14 +18,14 @@ function environment(env) {
   for (const name of Object.keys(env)) {
     const value = env[name]
     // An undefined variable is absent, as in child_process.
-    if (value !== undefined) variables.push(variable(name, value))
+    if (value !== undefined) variables.push(encodeVariable(name, value))
   }
   if (isWhole) variables.push(...hiddenVariables())
-  return block(variables)
+  return encodeStrings(variables)
 }
 
 // Returns NAME=value. A value with U+FFFD, as in `{ ...process.env }`, may stand for bytes that are not valid UTF-8.
-function variable(name, value) {
+function encodeVariable(name, value) {
   if (isUint8Array(value)) return Buffer.concat([Buffer.from(`${name}=`), value])
   const text = `${name}=${value}`
   return isLossy(text) ? (originalVariable(text) ?? text) : text
@@ -37,15 +37,15 @@ function ownPidVariables(env, names) {
 }
 
 const isMainThread = native.isMainThread()
-let probed
+let probedEnvironment
 let isProbedReal
 
 // Returns true if the object is process.env, and the variables of the process are behind it. A worker has a copy of them.
 // A test runner gives its tests another object, and a program may replace process.env.
 function isProcessEnvironment(env) {
   if (env !== process.env || otherRuntime || !isMainThread) return false
-  if (env !== probed) {
-    probed = env
+  if (env !== probedEnvironment) {
+    probedEnvironment = env
     isProbedReal = !isProxy(env) && refusesAccessors(env)
   }
   return isProbedReal
@@ -72,4 +72,4 @@ function mayChangeMeanwhile() {
   return mayHaveWorkers
 }
 
-module.exports = { environment, isProcessEnvironment, ownPidVariables }
+module.exports = { encodeEnvironment, isProcessEnvironment, ownPidVariables }

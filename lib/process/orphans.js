@@ -6,6 +6,7 @@
 const children = require('./runtime-children.js')
 const errors = require('../core/errors.js')
 const { handleOf } = require('../descriptor/handle.js')
+const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const { watchProcess } = require('./exit-watch.js')
 const { otherRuntime } = require('../core/process-start.js')
@@ -30,7 +31,7 @@ let laterLook
 
 function reapOrphans(listener) {
   if (listener !== undefined) validate.callback(listener, 'listener')
-  requireMainThread('reapOrphans()')
+  requireNodeMainThread('reapOrphans()')
   if (registrations.size === 0) {
     list = handleOf(native.openChildren())
     process.on('SIGCHLD', planLook)
@@ -51,14 +52,14 @@ function reapOrphans(listener) {
 
 function protect(pid) {
   validate.ownPid(pid, 'pid')
-  requireMainThread('protect()')
+  requireNodeMainThread('protect()')
   forgetWhatIsGone()
   if (!protectedOnes.has(pid)) protectedOnes.set(pid, watchProcess(pid, false))
 }
 
-function requireMainThread(what) {
-  if (otherRuntime) throw errors.runtime(what, otherRuntime)
-  if (!native.isMainThread()) throw errors.workerThread(what)
+function requireNodeMainThread(subject) {
+  if (otherRuntime) throw errors.runtime(subject, otherRuntime)
+  requireMainThread(subject)
 }
 
 // Two turns from now, the second of which has begun after whatever has woken this one.

@@ -1,13 +1,8 @@
 'use strict'
 
-const errors = require('../core/errors.js')
+const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const validate = require('../core/validate.js')
-
-// Refuses worker threads, as Node refuses calls that change the whole process, such as process.chdir().
-function requireMainThread(what) {
-  if (!native.isMainThread()) throw errors.workerThread(what)
-}
 
 function setsid() {
   requireMainThread('setsid()')

@@ -1,22 +1,23 @@
 'use strict'
 
 const {
-  argument,
-  directory,
-  environment: environmentCheck,
-  ownName,
-  program,
+  checkArgument,
+  checkDirectory,
+  checkEnvironment,
+  checkOwnName,
+  checkProgram,
   splitArguments,
 } = require('./command-checks.js')
-const { environment } = require('./environment.js')
+const { encodeEnvironment } = require('./environment.js')
 const errors = require('../core/errors.js')
-const { identity } = require('./credentials.js')
+const { resolveCredentials } = require('./resolve-credentials.js')
+const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
-const { block } = require('./exec-options.js')
+const { encodeStrings } = require('./exec-options.js')
 const { own } = require('../core/own-property.js')
 const { processOf } = require('./process.js')
 const watches = require('./exit-watch.js')
-const { descriptorOf, sendable } = require('../descriptor/sendable.js')
+const { checkSendable, descriptorOf } = require('../descriptor/sendable.js')
 const { otherRuntime } = require('../core/process-start.js')
 const { ALONE, requireStack, WITH_SOCKETS } = require('../core/stack.js')
 const validate = require('../core/validate.js')
@@ -24,10 +25,10 @@ const validate = require('../core/validate.js')
 const { SIGKILL } = require('node:os').constants.signals
 
 const CHECKS = {
-  argv0: ownName,
+  argv0: checkOwnName,
   // An empty path counts as absent, as in Node.js.
-  cwd: (value, name) => (value === '' ? undefined : directory(value, name)),
-  env: environmentCheck,
+  cwd: (value, name) => (value === '' ? undefined : checkDirectory(value, name)),
+  env: checkEnvironment,
   stdio,
   umask: validate.fileMode,
   user: validate.credential,
@@ -40,9 +41,9 @@ const CHECKS = {
 }
 
 function spawn(file, ...rest) {
-  const checkedFile = program(file, 'file')
+  const checkedFile = checkProgram(file, 'file')
   const [args, given] = splitArguments(...rest)
-  const checkedArgs = validate.arrayOf(argument)(args, 'args')
+  const checkedArgs = validate.arrayOf(checkArgument)(args, 'args')
   const options = {
     __proto__: null,
     argv0: checkedFile,
@@ -67,9 +68,7 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
   if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
     throw errors.invalidArgValue('options.processGroup', 'is not for the leader of a session', processGroup)
   }
-  if (parentDeathSignal !== undefined && !native.isMainThread()) {
-    throw errors.workerThread("spawn() with 'parentDeathSignal'")
-  }
+  if (parentDeathSignal !== undefined) requireMainThread("spawn() with 'parentDeathSignal'")
   const stream = stdio.find(isStream)
   if (stream && otherRuntime) throw errors.runtime(`The stdio '${stream}'`, otherRuntime)
 }
@@ -79,11 +78,11 @@ function ordersFor(file, args, options) {
   return {
     __proto__: null,
     program: file,
-    argv: block([argv0, ...args]),
-    environment: environment(env),
+    argv: encodeStrings([argv0, ...args]),
+    environment: encodeEnvironment(env),
     cwd,
     umask,
-    identity: identity(user, group),
+    identity: resolveCredentials(user, group),
     stdio: stdio.map(streamFor),
     session: session === true || controllingTerminal !== undefined,
     processGroup: options.processGroup,
@@ -106,7 +105,7 @@ function stdio(value, name) {
 
 function stream(value, name) {
   if (value === undefined || value === null) return undefined
-  return typeof value === 'string' ? KINDS(value, name) : sendable(value, name)
+  return typeof value === 'string' ? KINDS(value, name) : checkSendable(value, name)
 }
 
 // Each descriptor of the child's: the first three are there in any case.

@@ -5,11 +5,11 @@
 const native = require('../core/native.js')
 
 // The largest number that a descriptor can have.
-const MOST = 2 ** 31 - 1
+const MAX_DESCRIPTOR = 2 ** 31 - 1
 
 // `inode`: in decimal, as native.inodeOf() returns it.
-function isInode(fd, inode) {
-  if (!Number.isInteger(fd) || fd < 0 || fd > MOST) return false
+function hasInode(fd, inode) {
+  if (!Number.isInteger(fd) || fd < 0 || fd > MAX_DESCRIPTOR) return false
   try {
     return native.inodeOf(fd) === inode
   } catch (error) {
@@ -18,4 +18,4 @@ function isInode(fd, inode) {
   }
 }
 
-module.exports = { isInode }
+module.exports = { hasInode }

@@ -5,7 +5,7 @@ const native = require('../core/native.js')
 
 // The numbers behind a `user` and a `group`, names or numbers both; undefined where neither is given. A user's
 // supplementary groups are those of the group database; without a user they stay.
-function identity(user, group) {
+function resolveCredentials(user, group) {
   if (user === undefined && group === undefined) return undefined
   const gid = typeof group === 'string' ? native.findGroup(group) : group
   if (gid === null) throw errors.unknownCredential('Group', group)
@@ -17,4 +17,4 @@ function identity(user, group) {
   return { __proto__: null, uid: user, gid, groups: [gid] }
 }
 
-module.exports = { identity }
+module.exports = { resolveCredentials }
