@@ -2,6 +2,7 @@
 
 // The native reactor of this thread, shared by all copies of this file, and the dispatch of its events.
 
+const debug = require('./debug.js')
 const native = require('./native.js')
 
 let number
@@ -23,6 +24,7 @@ function open() {
 
 function onReadable() {
   const { ended, ready } = native.turn()
+  if (debug.isOn) debug.log('turn: %d processes ended, %d sockets are ready', ended.length, ready.length / 3)
   for (const { token, status } of ended) {
     const watch = registered.get(token)
     registered.delete(token)

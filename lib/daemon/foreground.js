@@ -4,6 +4,7 @@
 
 const fs = require('node:fs')
 const { resolveCredentials } = require('../process/resolve-credentials.js')
+const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
@@ -11,6 +12,7 @@ const systemd = require('./systemd.js')
 
 // Everything but the fork, the session and the redirection.
 function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
+  if (debug.isOn) debug.log('daemonize(): this process stays in the foreground, pid file %O', pidFile)
   const before = start.currentDirectory()
   const credentials = resolveCredentials(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))

@@ -3,6 +3,7 @@
 // The process that a launcher has started: the daemon. What a launcher needs is not loaded here.
 
 const { inspect } = require('node:util')
+const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const { isError } = require('../core/realm.js')
 const start = require('../core/process-start.js')
@@ -22,6 +23,7 @@ function joinLauncher() {
 function becomeDaemon({ link, next, cwd, execPath, isManaged, ready, pidFile, keeps, capturesStderr, logs, umask }) {
   const firstKept = pidFile === undefined ? next : next + 1
   if (pidFile !== undefined) require('./pid-file.js').inherit(next, pidFile)
+  if (debug.isOn) debug.log('daemonize(): this process is the daemon, pid file %O', pidFile)
   const tell = (error) => tellLauncher(link, error)
   process.on('uncaughtExceptionMonitor', tell)
   // A binary that was replaced has a path that says so, and nothing can be run by that.

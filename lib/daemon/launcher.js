@@ -5,6 +5,7 @@
 const path = require('node:path')
 const again = require('./rerun-command.js')
 const { encodeEnvironment, ownPidVariables } = require('../process/environment.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
@@ -26,6 +27,7 @@ function launch(options) {
   // Check the arguments first: a test may check that daemonize() refuses wrong arguments.
   const runner = testRunner()
   if (runner !== undefined) throw errors.testRunner(runner)
+  if (debug.isOn) debug.log('daemonize(): this process is the launcher, pid file %O', options.pidFile)
   const takeBackInspector = giveUpInspector()
   let outcome
   try {
@@ -37,6 +39,8 @@ function launch(options) {
     throw error
   }
   systemd.reportUnheard(outcome)
+  debug.spawned(outcome.pid, process.execPath, process.argv.slice(1))
+  if (debug.isOn) debug.log('daemonize(): daemon %d is ready, its launcher ends', outcome.pid)
   // A predecessor that waits for READY=1 makes the pid file name the daemon. A service manager doesn't.
   const isPredecessor = variable(systemd.MANAGER_VARIABLE) !== undefined
   if (outcome.handedOver && !(outcome.heard && isPredecessor)) native.writePidFile(outcome.pid)

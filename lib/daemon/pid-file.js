@@ -5,6 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { callSite } = require('../core/call-site.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
@@ -16,6 +17,12 @@ const STOP_CHECKS = { signal: validate.signal, timeout: validate.milliseconds, k
 
 function daemonStatus(pidFile) {
   const { running, pid } = native.daemonStatus(validate.string(pidFile, 'pidFile'))
+  if (debug.isOn)
+    debug.log(
+      'pid file %O: %s',
+      pidFile,
+      running ? `locked by ${pid ?? 'a process without a known pid'}` : 'not locked',
+    )
   return { running, pid }
 }
 
@@ -28,6 +35,7 @@ async function stopDaemon(pidFile, options) {
   const { pid, killed, late, unknown } = await stopped.catch((error) => {
     throw at(error)
   })
+  if (debug.isOn) debug.log('stopDaemon(): pid file %O, pid %O, killed %O, late %O', file, pid, killed, late)
   if (unknown) throw at(errors.holderUnknown(file))
   if (late) throw at(errors.stopTimeout({ pid, timeout, kill }))
   return pid === null ? null : { pid, killed }
@@ -37,6 +45,8 @@ async function stopDaemon(pidFile, options) {
 function lock(file) {
   acceptHandedOver(file)
   const { taken, held, pid } = native.lockPidFile(file)
+  if (debug.isOn)
+    debug.log('pid file %O: %s', file, taken ? 'locked now' : held ? 'already ours' : `locked by ${pid}, not ours`)
   if (!taken && !held) throw errors.alreadyRunning({ pid, pidFile: file })
   return {
     write: native.writePidFile,
@@ -56,7 +66,10 @@ function acceptHandedOver(file) {
   if (mark === undefined) return
   const { descriptor, inode } = mark
   const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false, bigint: true })
-  if (String(found?.ino) === inode && hasInode(descriptor, inode)) native.acceptPidFile(descriptor, inode, file)
+  const isSame = String(found?.ino) === inode && hasInode(descriptor, inode)
+  if (debug.isOn)
+    debug.log('pid file %O: %s by descriptor %d', file, isSame ? 'handed over' : 'not the one handed over', descriptor)
+  if (isSame) native.acceptPidFile(descriptor, inode, file)
 }
 
 module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }

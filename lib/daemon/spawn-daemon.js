@@ -13,6 +13,7 @@ const {
   splitArguments,
 } = require('../process/command-checks.js')
 const { encodeEnvironment, ownPidVariables } = require('../process/environment.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
@@ -61,6 +62,7 @@ async function spawnDaemon(file, ...rest) {
     throw at(error)
   })
   systemd.reportUnheard(outcome)
+  debug.spawned(outcome.pid, checkedFile, checkedArgs)
   return { pid: outcome.pid }
 }
 

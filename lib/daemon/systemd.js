@@ -3,6 +3,7 @@
 // What a service manager gives a process, and what it is told.
 
 const { handleOf } = require('../descriptor/handle.js')
+const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const { own, variable } = require('../core/own-property.js')
 const validate = require('../core/validate.js')
@@ -51,6 +52,7 @@ function tell(state, isPatient) {
   // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until then.
   const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
   const heard = waits ? native.notifyPredecessor(socket, state) : native.notify(socket, state, isPatient)
+  if (debug.isOn) debug.log('notify: %O to %O, %s', state, socket, heard ? 'heard' : 'not heard')
   if (isReady) turnToManager()
   return heard
 }

@@ -2,6 +2,7 @@
 
 // Processes whose end is waited for.
 
+const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const reactor = require('../core/reactor.js')
 const { Resource } = require('../core/async-resource.js')
@@ -66,6 +67,7 @@ class Watch {
     this.#status = status
     this.#endResource()
     if (this.#isHeld) reactor.hold(-this.#waiters.size)
+    if (debug.reportsExits()) debug.exited(waitStatus(status))
     for (const resolve of this.#waiters) resolve(waitStatus(status))
     this.#waiters.clear()
   }

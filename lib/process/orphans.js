@@ -4,6 +4,7 @@
 // when the runtime has had time to reap its own. It does so in the turn of the loop in which SIGCHLD comes.
 
 const children = require('./runtime-children.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { handleOf } = require('../descriptor/handle.js')
 const { requireMainThread } = require('../core/main-thread.js')
@@ -105,6 +106,8 @@ function forgetWhatIsGone() {
 function reap(pid) {
   const status = native.reapOrphan(pid)
   if (!status) return
+  if (debug.isOn) debug.log('reapOrphans(): reaped process %d', pid)
+  if (debug.reportsExits()) debug.exited(waitStatus(status))
   // One by one, so that one that throws does not keep the others from hearing.
   for (const { listener } of registrations) if (listener) process.nextTick(listener, waitStatus(status))
 }

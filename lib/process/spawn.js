@@ -9,6 +9,7 @@ const {
   splitArguments,
 } = require('./command-checks.js')
 const { encodeEnvironment } = require('./environment.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { resolveCredentials } = require('./resolve-credentials.js')
 const { requireMainThread } = require('../core/main-thread.js')
@@ -56,7 +57,9 @@ function spawn(file, ...rest) {
   requireStack(net ? WITH_SOCKETS : ALONE)
   const { pid, watch, pipes } = watches.spawn(ordersFor(checkedFile, checkedArgs, options))
   try {
-    return processOf(pid, watch, sockets(net, pipes, options.stdio))
+    const child = processOf(pid, watch, sockets(net, pipes, options.stdio))
+    debug.spawned(pid, checkedFile, checkedArgs)
+    return child
   } catch (error) {
     watch.signal(SIGKILL)
     watch.release()

@@ -1,6 +1,7 @@
 'use strict'
 
 const children = require('./runtime-children.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 const { watchProcess } = require('./exit-watch.js')
@@ -17,7 +18,10 @@ function waitpid(pid, options) {
   const { force = false, ...given } = validate.options(options, 'options', WAITPID_CHECKS)
   const answer = native.waitpid(pid, { ...flags, ...given }, force ? undefined : owned())
   if (answer.owned !== null) throw errors.childOwned(answer.owned)
-  return answer.status ? waitStatus(answer.status) : null
+  if (!answer.status) return null
+  const status = waitStatus(answer.status)
+  if (status.state !== 'stopped' && status.state !== 'continued' && debug.reportsExits()) debug.exited(status)
+  return status
 }
 
 async function wait(pid, options) {

@@ -1,0 +1,121 @@
+// NODE_DEBUG=procnative, and the events of node:diagnostics_channel.
+
+import assert from 'node:assert/strict'
+import diagnostics from 'node:diagnostics_channel'
+import fs from 'node:fs'
+import path from 'node:path'
+import { daemonStatus, spawn, spawnDaemon, wait, waitpid } from '../../index.js'
+import { end } from '../helpers/daemon.mjs'
+import { temporary, test } from '../helpers/harness.mjs'
+import { newPidFile } from '../helpers/pid-file.mjs'
+import { root, runScript } from '../helpers/run.mjs'
+
+/** Runs a program, and returns its standard error without the pids of the writers. */
+async function linesOf(script, args = [], env = { ...process.env, NODE_DEBUG: 'procnative' }) {
+  const { stderr, code } = await runScript(
+    '-e',
+    [`const procnative = require(${JSON.stringify(root)})\n${script}`, ...args],
+    {
+      env,
+    },
+  )
+  assert.equal(code, 0, stderr)
+  return stderr
+    .replaceAll(/^PROCNATIVE \d+: /gm, '')
+    .replaceAll(/\b\d+\b/g, '0')
+    .split('\n')
+    .slice(0, -1)
+}
+
+/** Collects the events of a name during a test. */
+function eventsOf(t, name) {
+  const events = []
+  const listener = (event) => events.push(event)
+  diagnostics.subscribe(`procnative:${name}`, listener)
+  t.after(() => diagnostics.unsubscribe(`procnative:${name}`, listener))
+  return events
+}
+
+const CHILD = "procnative.spawn('sh', ['-c', 'exit 3'], { stdio: 'ignore' }).wait()"
+
+test('NODE_DEBUG: prints spawns, turns and ends', async () => {
+  assert.deepEqual(await linesOf(CHILD), [
+    "spawn: process 0 runs 'sh'",
+    'turn: 0 processes ended, 0 sockets are ready',
+    'exit: process 0 exited with code 0',
+  ])
+})
+
+test('NODE_DEBUG: prints nothing, absent or for another module', async () => {
+  const { NODE_DEBUG: _, ...env } = process.env
+  assert.deepEqual(await linesOf(CHILD, [], env), [])
+  assert.deepEqual(await linesOf(CHILD, [], { ...env, NODE_DEBUG: 'other' }), [])
+})
+
+test('NODE_DEBUG: prints the owner of a pid file', async (t) => {
+  const pidFile = newPidFile(t)
+  const { pid } = await spawnDaemon('sleep', ['1000'], { pidFile })
+  t.after(() => end(pid))
+  const script = `
+    try {
+      procnative.daemonize({ foreground: true, pidFile: process.argv[1] })
+    } catch (error) {
+      if (error.code !== 'ERR_PROCNATIVE_ALREADY_RUNNING') throw error
+    }
+    procnative.daemonStatus(process.argv[1])`
+  assert.deepEqual(
+    await linesOf(script, [pidFile]),
+    [
+      `daemonize(): this process stays in the foreground, pid file '${pidFile}'`,
+      `pid file '${pidFile}': locked by 0, not ours`,
+      `pid file '${pidFile}': locked by 0`,
+    ].map((line) => line.replaceAll(/\b\d+\b/g, '0')),
+  )
+})
+
+test('NODE_DEBUG: a launcher and its daemon name themselves', async (t) => {
+  const directory = temporary(t)
+  const [pidFile, log, script] = ['pid', 'log', 'daemon.cjs'].map((name) => path.join(directory, name))
+  const options = JSON.stringify({ pidFile, stdout: log, stderr: log })
+  fs.writeFileSync(script, `require(${JSON.stringify(root)}).daemonize(${options})\nsetInterval(() => {}, 1000)`)
+  const { stderr } = await runScript(script, [], { env: { ...process.env, NODE_DEBUG: 'procnative' } })
+  const { pid } = daemonStatus(pidFile)
+  t.after(() => end(pid))
+  assert.match(stderr, /^PROCNATIVE \d+: daemonize\(\): this process is the launcher/)
+  assert.match(stderr, new RegExp(`daemonize\\(\\): daemon ${pid} is ready, its launcher ends\n$`))
+  assert.match(
+    fs.readFileSync(log, 'utf8'),
+    new RegExp(`^PROCNATIVE ${pid}: daemonize\\(\\): this process is the daemon`),
+  )
+})
+
+test('procnative:spawn, procnative:exit: report each new process and its end', async (t) => {
+  const [spawns, exits] = [eventsOf(t, 'spawn'), eventsOf(t, 'exit')]
+  const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'ignore' })
+  const status = await child.wait()
+  assert.deepEqual(spawns, [{ pid: child.pid, file: 'sh', args: ['-c', 'exit 3'] }])
+  assert.deepEqual(exits, [status])
+})
+
+test('procnative:spawn: reports a daemon of spawnDaemon()', async (t) => {
+  const spawns = eventsOf(t, 'spawn')
+  const { pid } = await spawnDaemon('sleep', ['1000'])
+  t.after(() => end(pid))
+  assert.deepEqual(spawns, [{ pid, file: 'sleep', args: ['1000'] }])
+})
+
+test('procnative:exit: reports an end that waitpid() returns', (t) => {
+  const exits = eventsOf(t, 'exit')
+  const child = spawn('true', [], { stdio: 'ignore' })
+  const status = waitpid(child.pid, { force: true })
+  child.close()
+  assert.deepEqual(exits, [status])
+})
+
+test('procnative:exit: reports an end that wait() observes', async (t) => {
+  const exits = eventsOf(t, 'exit')
+  const { pid } = await spawnDaemon('sleep', ['1000'])
+  const observed = wait(pid, { observe: true })
+  await end(pid)
+  assert.deepEqual(exits, [await observed])
+})
