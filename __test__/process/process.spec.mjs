@@ -1,4 +1,4 @@
-// P3, P4, W3: Process, and openProcess().
+// Process: wait(), kill(), close() and garbage collection; and openProcess().
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -15,7 +15,7 @@ const NOBODY = 2 ** 31 - 1
 
 const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
 
-test('child.wait() resolves as often as it is called, before and after the end', { contract: 'P4' }, async (t) => {
+test('Process wait(): each call resolves, before and after the end', { contract: 'P4' }, async (t) => {
   const child = shell(t, 'kill -STOP $$; exit 11')
   await until(() => stat(child.pid).state === 'T')
   const waits = Array.from({ length: 100 }, () => child.wait())
@@ -27,13 +27,13 @@ test('child.wait() resolves as often as it is called, before and after the end',
   for (let i = 0; i < 100; i++) assert.deepEqual(await child.wait(), first)
 })
 
-test('one that has ended long before, is waited for by child.wait()', { contract: 'P4' }, async (t) => {
+test('Process wait(): resolves for a zombie', { contract: 'P4' }, async (t) => {
   const child = shell(t, 'exit 12')
   await isZombie(child.pid)
   assert.deepEqual(told(await child.wait()), exited(child.pid, 12))
 })
 
-test('kill() sends SIGTERM, or a signal by name or number', { contract: 'P3' }, async (t) => {
+test('Process kill(): sends SIGTERM, or a signal by name or number', { contract: 'P3' }, async (t) => {
   for (const [args, signal] of [
     [[], 'SIGTERM'],
     [['SIGKILL'], 'SIGKILL'],
@@ -50,7 +50,7 @@ test('kill() sends SIGTERM, or a signal by name or number', { contract: 'P3' }, 
   }
 })
 
-test('kill(0) only asks; when the process is gone, kill() is false', { contract: 'P3' }, async (t) => {
+test('Process kill(): 0 sends nothing; returns false after the end', { contract: 'P3' }, async (t) => {
   for (const child of [sleeper(t), openProcess(sleeper(t).pid)]) {
     for (let i = 0; i < 3; i++) assert.equal(child.kill(0), true)
     assert.equal(isAlive(child.pid), true)
@@ -63,7 +63,7 @@ test('kill(0) only asks; when the process is gone, kill() is false', { contract:
   }
 })
 
-test('kill() refuses what is no signal, and the process lives on', { contract: 'P3' }, (t) => {
+test('Process kill(): throws for a value that is no signal', { contract: 'P3' }, (t) => {
   const child = sleeper(t)
   for (const signal of ['SIGNOTHING', 'KILL', '', -1, 65, 1.5, Number.NaN, null, {}]) {
     assert.throws(() => child.kill(signal), { code: /^ERR_(INVALID_ARG_TYPE|INVALID_ARG_VALUE|OUT_OF_RANGE)$/ })
@@ -73,7 +73,7 @@ test('kill() refuses what is no signal, and the process lives on', { contract: '
 
 const choosesPids = isRoot && hasProgram('unshare') && fs.existsSync('/proc/sys/kernel/ns_last_pid')
 
-test('kill() never reaches a stranger who was given the number', {
+test('Process kill(): does not reach another process with the same pid', {
   contract: 'P3',
   ...needs('root, unshare and ns_last_pid', choosesPids),
 }, async () => {
@@ -82,7 +82,7 @@ test('kill() never reaches a stranger who was given the number', {
   assert.deepEqual(reports(stdout), [{ isStrangers: true, killed: false, lives: true }], stderr)
 })
 
-test('kill() of what may not be signalled is EPERM', {
+test('Process kill(): throws EPERM for another user’s process', {
   contract: 'P3',
   ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
 }, async (t) => {
@@ -101,7 +101,7 @@ for (const [how, close] of Object.entries({
   'close()': (child) => child.close(),
   '[Symbol.dispose]()': (child) => child[Symbol.dispose](),
 })) {
-  test(`after ${how} a child goes on running, and is reaped when it ends`, { contract: 'P4' }, async (t) => {
+  test(`Process ${how}: the child goes on and is reaped at its end`, { contract: 'P4' }, async (t) => {
     const child = sleeper(t)
     const { pid } = child
     const waiting = child.wait()
@@ -112,25 +112,25 @@ for (const [how, close] of Object.entries({
     assert.equal(child.pid, pid)
     assert.equal(isAlive(pid), true)
     process.kill(pid, 'SIGTERM')
-    // What waits already, still hears of it.
+    // Pending waits still resolve.
     for (const status of [await waiting, await another]) assert.deepEqual(told(status), killed(pid, 'SIGTERM'))
     await until(() => stat(pid) === null, 'it is reaped')
   })
 
-  test(`after ${how} a child that nobody waits for is reaped, be it dead before or after`, {
+  test(`Process ${how}: reaps dead and running children without a wait`, {
     contract: 'P4',
   }, async (t) => {
     const [dead, alive] = [shell(t, 'exit 0'), sleeper(t)]
     await isZombie(dead.pid)
     for (const child of [dead, alive]) close(child)
-    await until(() => stat(dead.pid) === null, 'the one is reaped')
+    await until(() => stat(dead.pid) === null, 'the dead child is reaped')
     assert.equal(isAlive(alive.pid), true)
     process.kill(alive.pid, 'SIGKILL')
-    await until(() => stat(alive.pid) === null, 'the other is reaped')
+    await until(() => stat(alive.pid) === null, 'the killed child is reaped')
   })
 }
 
-test('a Process that is collected as garbage is still reaped, and what waits for it resolves', {
+test('Process: a collected object is still reaped, its waits resolve', {
   contract: 'P4',
 }, async () => {
   const execArgv = ['--expose-gc']
@@ -144,7 +144,7 @@ test('a Process that is collected as garbage is still reaped, and what waits for
 
 // ── openProcess() ──
 
-test('openProcess() of a stranger: its end is told, and taken away from nobody', { contract: 'W3' }, async (t) => {
+test('openProcess(): wait() leaves the status to the parent', { contract: 'W3' }, async (t) => {
   const child = await grandchild(t, 'exit 5', 'wait $!; echo $?')
   const { pid } = child
   const stranger = openProcess(pid)
@@ -159,7 +159,7 @@ test('openProcess() of a stranger: its end is told, and taken away from nobody',
   stranger.close()
 })
 
-test('openProcess() of a child of ours: its wait() observes, and close() leaves the zombie', {
+test('openProcess(): of a child, wait() and close() leave the zombie', {
   contract: 'W3',
 }, async (t) => {
   const { pid } = shell(t, 'exit 13')
@@ -171,19 +171,19 @@ test('openProcess() of a child of ours: its wait() observes, and close() leaves 
   assert.deepEqual(told(waitpid(pid)), exited(pid, 13))
 })
 
-test('openProcess() of no process is ESRCH, of a thread ENOENT or EINVAL', { contract: 'W3' }, async () => {
+test('openProcess(): throws ESRCH without a process, ENOENT or EINVAL for threads', { contract: 'W3' }, async () => {
   assert.throws(() => openProcess(NOBODY), { code: 'ESRCH', errno: -3, syscall: 'pidfd_open' })
   const thread = fs
     .readdirSync('/proc/self/task')
     .map(Number)
     .find((id) => id !== process.pid)
-  // Newer kernels say the first.
+  // Newer kernels return ENOENT.
   const expected = ({ code, syscall }) => ['ENOENT', 'EINVAL'].includes(code) && syscall === 'pidfd_open'
   assert.throws(() => openProcess(thread), expected)
   await assert.rejects(wait(thread), expected)
 })
 
-test('an opened process owns one descriptor, until it is closed', { contract: 'W3' }, (t) => {
+test('openProcess(): owns one descriptor until close()', { contract: 'W3' }, (t) => {
   const { pid } = sleeper(t)
   const count = () => Object.values(descriptors()).filter((what) => what.includes('pidfd')).length
   const before = count()

@@ -1,4 +1,4 @@
-// W4, W5, W7: waits by the thousand, and the ends of threads and processes that have some.
+// wait(): thousands of waits, missing descriptors, and ends of threads and processes with pending waits.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -7,6 +7,7 @@ import { wait } from '../../index.js'
 import { caller, exited, killed, shell, told } from '../helpers/children.mjs'
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
@@ -14,9 +15,9 @@ import { until } from '../helpers/until.mjs'
 const MiB = 1 << 20
 const WAITS = 5000
 
-/** What a program of this runtime's says; it may open so many descriptors. */
+/** Runs a script with a limit of descriptors; returns its reports. */
 async function limited(descriptors, script, ...args) {
-  // What V8 sets aside for young objects grows as it likes: not here, where one looks at the memory.
+  // The tests compare memory, so V8 must not grow its space for young objects.
   const flags = isNode ? ['--expose-gc', '--max-semi-space-size=1'] : []
   const command = [process.execPath, ...flags, ...scriptCommand(fixture(script), ...args)]
   const { code, signal, stdout, stderr } = await run('env', [...limitedTo(descriptors), ...command]).ended
@@ -29,17 +30,17 @@ const manyDescriptors = needs('12,000 descriptors', limit === 'unlimited' || Num
 
 // ── Many ──
 
-test(`${WAITS} children that end in a burst: ${WAITS} right statuses`, {
+test(`wait(): ${WAITS} children that end in a burst have the right statuses`, {
   contract: 'W4',
   ...manyDescriptors,
 }, async () => {
   const [{ before, pending, whileReading, right, left }] = await limited(12_000, 'process/wait-for-burst.mjs', WAITS)
   assert.equal(right, WAITS)
   assert.equal(left.children, 0)
-  // One descriptor each, and files are read meanwhile: no wait is in the pool of threads that does that.
+  // Each wait takes a descriptor, and none takes a thread of libuv's pool: reading files goes on meanwhile.
   assert.equal(pending.descriptors - before.descriptors, WAITS)
   assert.equal(whileReading, 0)
-  // libuv watches on Node.js, and elsewhere one thread does.
+  // On Node.js, libuv watches the waits. On Bun and Deno, one thread of procnative does.
   assert.equal(pending.threadsOfOurs, isNode ? 0 : 1)
   if (isNode) {
     assert.equal(pending.threads, before.threads)
@@ -48,14 +49,14 @@ test(`${WAITS} children that end in a burst: ${WAITS} right statuses`, {
   }
 })
 
-test(`${WAITS} children that end at any time, while others are started: ${WAITS} right statuses`, {
+test(`wait(): ${WAITS} children that end at random have the right statuses`, {
   contract: 'W4 W7',
 }, async () => {
   const [said] = await limited(2_000, 'process/wait-while-starting.mjs', WAITS)
   assert.deepEqual(said, { right: WAITS, wrong: [], exits: WAITS / 10, busy: true, children: 0, open: 0 })
 })
 
-test('100,000 waits one after the other: as many descriptors and as much memory as before', {
+test('wait(): 100,000 waits in a row leak neither descriptors nor memory', {
   contract: 'W4',
 }, async () => {
   const count = 100_000
@@ -65,7 +66,7 @@ test('100,000 waits one after the other: as many descriptors and as much memory 
     Array.from({ length: 10 }, (_, index) => ((index + 1) * count) / 10),
   )
   for (const { open, children } of said) assert.deepEqual([open, children], [said[0].open, said[0].children])
-  // What the engine makes of its first turns is its own affair.
+  // The first report is not compared because the engine still allocates for its own use.
   const grown = (what) => said.at(-1)[what] - said[1][what]
   if (isNode) {
     assert.ok(grown('heap') < MiB, `${grown('heap') / MiB} MiB of objects`)
@@ -73,11 +74,11 @@ test('100,000 waits one after the other: as many descriptors and as much memory 
   }
 })
 
-test('three waits at once on one child resolve with one status, 300 times', { contract: 'W3' }, async (t) => {
-  for (let round = 0; round < 300; round++) {
+test('concurrent waits: resolve with one status, again and again', { contract: 'W3' }, async (t) => {
+  for (let round = 0; round < repetitions(300); round++) {
     const child = shell(t, `exit ${round % 256}`)
     const waits = [wait(child.pid), wait(child.pid, { observe: true }), child.wait()]
-    // In every order.
+    // A second consuming wait comes last in every second round.
     if (round % 2) waits.push(wait(child.pid))
     for (const status of await Promise.all(waits)) assert.deepEqual(told(status), exited(child.pid, round % 256))
     assert.equal(stat(child.pid), null)
@@ -90,11 +91,11 @@ test('three waits at once on one child resolve with one status, 300 times', { co
 const EMFILE = { code: 'EMFILE', errno: -24 }
 
 for (const [who, title] of [
-  ['spawn', ''],
-  ['child_process', ', and wait() is called for the first time'],
+  ['spawn', 'after the first call'],
+  ['child_process', 'at the first call'],
 ]) {
   for (const free of [0, 1, 2, 3, 4, 5]) {
-    test(`with ${free} descriptors left${title}, what needs more is EMFILE, and then all works again`, {
+    test(`wait(): rejects with EMFILE, then works again, ${free} free descriptors, ${title}`, {
       contract: 'W4',
       ...needs('Node.js, which starts with 32 descriptors', isNode),
     }, async () => {
@@ -113,17 +114,17 @@ for (const [who, title] of [
 
 // ── Threads ──
 
-// What wakes the event loop is not to be lost on its way to its own end: that happens once in twenty, if it does.
-test('nothing keeps the event loop alive after the last wait, 100 times', { contract: 'W5' }, async () => {
+// A wake-up that the event loop loses at its end would keep the program alive in one of twenty runs.
+test('event loop: does not stay alive after the last wait', { contract: 'W5' }, async () => {
   const program = () =>
     run(process.execPath, scriptCommand(fixture('process/wait-and-end.mjs')), { timeout: 15_000 }).ended
-  for (let round = 0; round < 25; round++) {
+  for (let round = 0; round < repetitions(25); round++) {
     for (const { code, signal, stderr } of await Promise.all(Array.from({ length: 4 }, program)))
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
   }
 })
 
-test('wait() works in a worker thread', { contract: 'W5' }, async (t) => {
+test('worker thread: wait() works', { contract: 'W5' }, async (t) => {
   const worker = await caller(t)
   const sh = (script) => worker.call('spawn', 'sh', ['-c', script], { stdio: 'ignore' })
   const [one, other] = [await sh('exit 3'), await sh('exec sleep 1000')]
@@ -134,19 +135,19 @@ test('wait() works in a worker thread', { contract: 'W5' }, async (t) => {
   assert.equal(stat(other), null)
 })
 
-test('a worker thread waits for a child of the main thread, while that waits for it, too', {
+test('worker thread: waits for a child of the main thread, with it', {
   contract: 'W5',
 }, async (t) => {
   const worker = await caller(t)
   const { pid } = shell(t, 'exec sleep 1000')
   const waits = [worker.call('wait', pid, { observe: true }), worker.call('wait', pid), wait(pid)]
-  // The worker has been told when it has answered.
+  // The worker has made the waits when it answers a later call.
   await worker.call('getpgid')
   process.kill(pid, 'SIGUSR1')
   for (const status of await Promise.all(waits)) assert.deepEqual(told(status), killed(pid, 'SIGUSR1'))
 })
 
-test('a child that a worker thread has given up is reaped, also when that thread has ended', {
+test('worker thread: a closed child is reaped after the thread’s end', {
   contract: 'W5',
 }, async (t) => {
   const worker = await caller(t)
@@ -157,20 +158,20 @@ test('a child that a worker thread has given up is reaped, also when that thread
 })
 
 for (const [how, title, codes] of [
-  ['terminate', 'worker.terminate() with 50 waits pending', [1]],
-  ['exit', 'process.exit() of a worker with 50 waits pending', [5]],
-  ['unref', 'the end of a worker whose 50 pending waits are unref()ed', [0]],
+  ['terminate', 'worker.terminate()', [1]],
+  ['exit', 'process.exit() in the worker', [5]],
+  ['unref', 'unref() of all waits', [0]],
 ]) {
-  test(`${title} is safe and leaves nothing, 20 times`, { contract: 'W5' }, async () => {
-    const [said] = await limited(4_000, 'process/abandon-waits.mjs', how, 20)
+  test(`worker thread: its end leaves none of 50 pending waits, ${title}`, { contract: 'W5' }, async () => {
+    const [said] = await limited(4_000, 'process/abandon-waits.mjs', how, repetitions(20))
     const { before, after, ...rest } = said
     assert.deepEqual(rest, { codes, reapers: 1, left: [], signal: 'SIGHUP' })
     if (isNode) assert.deepEqual(after, before)
   })
 }
 
-test('process.exit() with 50 waits pending is safe, 20 times', { contract: 'W5' }, async (t) => {
-  for (let round = 0; round < 20; round++) {
+test('process.exit(): ends the process with 50 pending waits', { contract: 'W5' }, async (t) => {
+  for (let round = 0; round < repetitions(20); round++) {
     const { code, signal, stdout, stderr } = await run(
       process.execPath,
       scriptCommand(fixture('process/exit-with-pending-waits.mjs'), 50),

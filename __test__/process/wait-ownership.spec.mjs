@@ -1,4 +1,4 @@
-// W2: whose a child is. The runtime waits for those of child_process, and is to get what it waits for.
+// Owners of children: the runtime waits for the children of child_process, and must receive their statuses.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -16,9 +16,9 @@ import { until } from '../helpers/until.mjs'
 
 const CODE = 'ERR_PROCNATIVE_CHILD_OWNED'
 const ECHILD = { code: 'ECHILD', errno: -10 }
-const knowsOwners = needs('Node.js, which tells of its children', isNode)
+const knowsOwners = needs('Node.js, which reports its children', isNode)
 
-/** A child of child_process's, and its 'exit' event. Ended when the test is over. */
+/** Starts a child of child_process, and ends it with the test. */
 function owned(context, script, options = {}) {
   const child = spawn('sh', ['-c', script], { stdio: 'ignore', ...options })
   return watched(context, child)
@@ -33,7 +33,7 @@ function watched(context, child) {
   return { child, exit, pid: child.pid }
 }
 
-// For wait() only, because waitpid() has no such option.
+// The advice names wait() only, because waitpid() has no option `observe`.
 const cure = (pid) => (pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Name a single child/)
 
 async function isRefused(pid) {
@@ -43,14 +43,14 @@ async function isRefused(pid) {
   for (const options of [{}, { observe: false }]) await assert.rejects(wait(pid, options), { code: CODE, pid })
 }
 
-/** Holds the event loop up until a child has ended. */
+/** Blocks the event loop until a child has ended. */
 function endOf(pid) {
   while (stat(pid).state !== 'Z');
 }
 
 // ── A child of child_process ──
 
-test("a consuming wait for a child of child_process is refused, and its 'exit' event comes", {
+test("wait(), waitpid(): refuse a child of child_process, 'exit' comes", {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -59,7 +59,10 @@ test("a consuming wait for a child of child_process is refused, and its 'exit' e
   assert.deepEqual(await exit, [12, null])
 })
 
-test('also once it has ended, until the runtime has waited for it', { contract: 'W2', ...knowsOwners }, async (t) => {
+test('wait(), waitpid(): refuse its zombie until the runtime reaps it', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const { exit, pid } = owned(t, 'kill -TERM $$')
   endOf(pid)
   assert.throws(() => waitpid(pid), { code: CODE, pid })
@@ -73,14 +76,14 @@ for (const [what, start] of Object.entries({
   execFile: () => execFile('sleep', ['1000']),
   fork: () => fork(fixture('process/sleep.mjs'), ['1000'], { stdio: 'ignore' }),
 })) {
-  test(`a child of ${what}() is refused, too`, { contract: 'W2', ...knowsOwners }, async (t) => {
+  test(`wait(), waitpid(): refuse a child of ${what}()`, { contract: 'W2', ...knowsOwners }, async (t) => {
     const { pid } = watched(t, start())
     await isRefused(pid)
   })
 }
 
 for (const call of ['waitpid', 'wait']) {
-  test(`${call}() with \`force\` takes it`, { contract: 'W2' }, async () => {
+  test(`${call}(): \`force\` takes a child of child_process`, { contract: 'W2' }, async () => {
     const { code, stdout, stderr } = await runScript(fixture('process/take-owned-child.mjs'), [call])
     assert.equal(code, 0, stderr)
     const [refused, { child, ...status }] = reports(stdout)
@@ -89,17 +92,17 @@ for (const call of ['waitpid', 'wait']) {
   })
 }
 
-test('`nowait` looks at it and takes nothing away', { contract: 'W2' }, async (t) => {
+test('waitpid(): `nowait` leaves the status of a child to child_process', { contract: 'W2' }, async (t) => {
   const { exit, pid } = owned(t, 'exit 13')
   assert.deepEqual(told(waitpid(pid, { nowait: true })), exited(pid, 13))
   assert.deepEqual(await exit, [13, null])
 })
 
 for (const [what, observe] of Object.entries({
-  'wait() with `observe`': (pid) => wait(pid, { observe: true }),
+  'wait() `observe`': (pid) => wait(pid, { observe: true }),
   'openProcess().wait()': (pid) => openProcess(pid).wait(),
 })) {
-  test(`${what} tells its end and takes nothing away`, { contract: 'W2' }, async (t) => {
+  test(`${what}: leaves the status of a child to child_process`, { contract: 'W2' }, async (t) => {
     const { child, exit, pid } = owned(t, 'exec sleep 1000')
     const observed = observe(pid)
     child.kill('SIGHUP')
@@ -108,7 +111,7 @@ for (const [what, observe] of Object.entries({
   })
 }
 
-test("after its 'exit' event it is nobody's", { contract: 'W2', ...knowsOwners }, async (t) => {
+test("wait(), waitpid(): find no child after its 'exit' event", { contract: 'W2', ...knowsOwners }, async (t) => {
   const { exit, pid } = owned(t, 'exit 0')
   await exit
   assert.throws(() => waitpid(pid), ECHILD)
@@ -116,20 +119,23 @@ test("after its 'exit' event it is nobody's", { contract: 'W2', ...knowsOwners }
   await assert.rejects(wait(pid), { code: 'ESRCH', errno: -3 })
 })
 
-test("also where the user has removed all listeners for 'exit'", { contract: 'W2', ...knowsOwners }, async (t) => {
+test("waitpid(): finds no child after its end, without 'exit' listeners", {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   const child = spawn('sh', ['-c', 'exit 0'], { stdio: 'ignore' })
   child.removeAllListeners('exit')
   assert.throws(() => waitpid(child.pid), { code: CODE, pid: child.pid })
   await until(() => stat(child.pid) === null, 'the runtime has waited for it')
   assert.throws(() => waitpid(child.pid), ECHILD)
   assert.throws(() => waitpid(-1), ECHILD)
-  // Nor later, whatever is done to the object.
+  // Removing the listeners of an ended child changes nothing.
   child.removeAllListeners()
   shell(t, 'exit 14')
   assert.equal(waitpid(-1).exitCode, 14)
 })
 
-test('one that nobody has an object of any more is refused while it runs', {
+test('waitpid(): refuses a running child whose object was collected', {
   contract: 'W2',
   ...knowsOwners,
 }, async () => {
@@ -139,7 +145,10 @@ test('one that nobody has an object of any more is refused while it runs', {
   assert.deepEqual(reports(stdout), [{ code: 'ERR_PROCNATIVE_CHILD_OWNED' }], stderr)
 })
 
-test('a spawn of child_process that failed leaves nothing owned', { contract: 'W2', ...knowsOwners }, async (t) => {
+test('waitpid(-1): a failed start of child_process leaves no owned child', {
+  contract: 'W2',
+  ...knowsOwners,
+}, async (t) => {
   for (let i = 0; i < 20; i++) {
     const child = spawn('/no such program')
     const failed = once(child, 'error')
@@ -157,7 +166,7 @@ test('a spawn of child_process that failed leaves nothing owned', { contract: 'W
 
 // ── Any child, and groups ──
 
-test('waitpid(-1) is refused while there is one, unless `nowait` or `force`', {
+test('waitpid(-1): refused while child_process has a child, except `nowait`, `force`', {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -173,7 +182,7 @@ test('waitpid(-1) is refused while there is one, unless `nowait` or `force`', {
   assert.throws(() => waitpid(-1), ECHILD)
 })
 
-test('waitpid(0) is refused while there is one in the group of the caller', {
+test('waitpid(0): refused while child_process has a child in the group', {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -187,7 +196,7 @@ test('waitpid(0) is refused while there is one in the group of the caller', {
   assert.throws(() => waitpid(0), ECHILD)
 })
 
-test('waitpid(-pgid) is refused while there is one in that group, and no other', {
+test('waitpid(-pgid): refused while child_process has a child in that group', {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -196,7 +205,7 @@ test('waitpid(-pgid) is refused while there is one in that group, and no other',
   await until(() => stat(pid).pgrp === pid, 'it has a group of its own')
   assert.throws(() => waitpid(-pid), { code: CODE, pid })
   assert.equal(waitpid(-pid, { nowait: true, nohang: true }), null)
-  // There is none of the runtime's in these.
+  // These groups have no child of the runtime.
   assert.throws(() => waitpid(0, { nohang: true }), ECHILD)
   assert.equal(waitpid(-ours.pid, { nohang: true }), null)
   ours.kill('SIGINT')
@@ -205,7 +214,7 @@ test('waitpid(-pgid) is refused while there is one in that group, and no other',
 
 const readsSyscalls = fs.existsSync('/proc/self/syscall') && process.arch === 'x64'
 
-test('and where one comes into that group while waitpid(-pgid) waits', {
+test('waitpid(-pgid): refused when such a child joins during the wait', {
   contract: 'W2',
   ...needs('Node.js, python3 and /proc/PID/syscall', isNode && hasProgram('python3') && readsSyscalls),
 }, async () => {
@@ -215,7 +224,7 @@ test('and where one comes into that group while waitpid(-pgid) waits', {
 
 // ── Threads ──
 
-test("a child_process child of another thread is refused, and its 'exit' event comes there", {
+test("wait(), waitpid(): refuse another thread's child, its 'exit' comes there", {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -228,7 +237,7 @@ test("a child_process child of another thread is refused, and its 'exit' event c
   isStatus(await observed, killed(pid, 'SIGUSR1'))
 })
 
-test('in a worker thread, one of its own and one of the main thread are refused', {
+test('worker thread: refuses children of both threads', {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -244,7 +253,7 @@ test('in a worker thread, one of its own and one of the main thread are refused'
   assert.deepEqual(await worker.exitOf(own), { pid: own, code: null, signal: 'SIGKILL' })
 })
 
-test('what procnative has spawned in another thread can be waited for', { contract: 'W2' }, async (t) => {
+test('wait(), waitpid(): take a child that spawn() started in another thread', { contract: 'W2' }, async (t) => {
   const worker = await caller(t)
   for (const [code, ended] of [
     [18, async (pid) => waitpid(pid)],
@@ -256,7 +265,7 @@ test('what procnative has spawned in another thread can be waited for', { contra
   }
 })
 
-test('-1 and 0 look at the children of the calling thread only, unless `nowait` or `force`', {
+test('waitpid(-1), waitpid(0): only the thread’s children, except `nowait`, `force`', {
   contract: 'W2',
   ...knowsOwners,
 }, async (t) => {
@@ -272,7 +281,7 @@ test('-1 and 0 look at the children of the calling thread only, unless `nowait` 
 
 // ── Bun and Deno ──
 
-test('where a runtime does not tell of its children, all that procnative has not spawned is refused', {
+test('Bun, Deno: wait() and waitpid() refuse children of other APIs', {
   contract: 'W2',
   ...needs('Bun or Deno', !isNode),
 }, async (t) => {
@@ -288,7 +297,7 @@ test('where a runtime does not tell of its children, all that procnative has not
 
 const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP']
 
-/** Every fourth is killed, and the others exit with as many codes as there are. */
+/** Returns the planned ends of children: every fourth child dies of a signal, the others exit with all codes. */
 function endings(count) {
   return Array.from({ length: count }, (_, index) => {
     if (index % 4 !== 0) return { code: index % 256, signal: null, script: `exit ${index % 256}` }
@@ -297,7 +306,7 @@ function endings(count) {
   })
 }
 
-/** Children of child_process, all of which are observed. What was asked for, the 'exit' events, and the statuses. */
+/** Starts children of child_process and observes each; `areTold()` compares their 'exit' events and statuses. */
 function observed(context, count, before) {
   const all = endings(count).map(({ script, ...ending }) => {
     const { exit, pid } = owned(context, `${before}${script}`)
@@ -319,13 +328,13 @@ function observed(context, count, before) {
   }
 }
 
-test("500 children of child_process, observed: 500 'exit' events and 500 right statuses", {
+test('wait() `observe`: 500 children of child_process have right events and statuses', {
   contract: 'W2',
 }, async (t) => {
   await observed(t, 500, '').areTold()
 })
 
-test('500 that end all at once, while the event loop is held up', {
+test('wait() `observe`: 500 children end while the event loop is blocked', {
   contract: 'W2',
   ...needs('mkfifo', hasProgram('mkfifo')),
 }, async (t) => {
@@ -337,7 +346,7 @@ test('500 that end all at once, while the event loop is held up', {
   const { pids, areTold } = observed(t, 500, `exec 3<'${gate}'; echo >>'${log}'; read line <&3; `)
   await until(() => fs.statSync(log).size === 500, 'all of them are at the gate')
   fs.closeSync(open)
-  // A runtime that has a thread for it reaps them meanwhile.
+  // A runtime with a thread for waiting reaps them meanwhile.
   while (!pids.every((pid) => ['Z', undefined].includes(stat(pid)?.state)));
   await areTold()
 })

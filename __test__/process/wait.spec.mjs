@@ -1,4 +1,5 @@
-// W3, W5: wait(). Process is in process.spec.mjs, and waits by the thousand are in wait-load.spec.mjs.
+// wait(): children, other processes, concurrent waits, AbortSignal and the event loop. process.spec.mjs has Process,
+// wait-load.spec.mjs has thousands of waits.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -11,6 +12,7 @@ import { end } from '../helpers/daemon.mjs'
 import { isNode, isRoot, needs, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
 import { countedTurns } from '../helpers/reactor.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, run, scriptCommand } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
@@ -18,14 +20,14 @@ import { until } from '../helpers/until.mjs'
 const NOBODY = 2 ** 31 - 1
 const ECHILD = { code: 'ECHILD' }
 
-// Elsewhere the runtime does not let its modules be changed.
+// countedTurns() replaces a function of a core module, which Bun and Deno don't allow.
 const TRACER = needs('Node.js and root', isNode && isRoot)
 
 const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
 
 // ── A child ──
 
-test('wait() resolves when a child has ended, and reaps it', { contract: 'W3' }, async (t) => {
+test('wait(): resolves when the child has ended, and reaps it', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 3')
   const { usage, ...rest } = await wait(pid)
   assert.deepEqual(rest, exited(pid, 3))
@@ -35,14 +37,14 @@ test('wait() resolves when a child has ended, and reaps it', { contract: 'W3' },
   assert.throws(() => waitpid(pid), ECHILD)
 })
 
-test('also one that ended before', { contract: 'W3' }, async (t) => {
+test('wait(): reaps a child that ended before the call', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'kill -KILL $$')
   await isZombie(pid)
   assert.deepEqual(told(await wait(pid)), killed(pid, 'SIGKILL'))
   assert.equal(stat(pid), null)
 })
 
-test('it is pending for as long as the child runs; to stop and to go on is not to end', {
+test('wait(): stays pending while the child stops and continues', {
   contract: 'W3',
 }, async (t) => {
   const { pid } = sleeper(t)
@@ -61,7 +63,7 @@ test('it is pending for as long as the child runs; to stop and to go on is not t
   assert.deepEqual(told(await waiting), killed(pid, 'SIGUSR1'))
 })
 
-test('with `observe` it stays a zombie for whoever waits for it', { contract: 'W3' }, async (t) => {
+test('wait(): `observe` leaves the zombie for the next wait', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 4')
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(told(await wait(pid, { observe: true })), exited(pid, 4))
@@ -70,13 +72,13 @@ test('with `observe` it stays a zombie for whoever waits for it', { contract: 'W
   assert.deepEqual(told(waitpid(pid)), exited(pid, 4))
 })
 
-test("real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', …", { contract: 'W3' }, async (t) => {
+test("wait(): names real-time signals 'SIGRTMIN', 'SIGRTMIN+1', …", { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'kill -36 $$')
   assert.equal((await wait(pid, { observe: true })).signal, 'SIGRTMIN+2')
   assert.equal((await wait(pid)).signal, 'SIGRTMIN+2')
 })
 
-test('no such process is ESRCH, and so is a child that was waited for', { contract: 'W3' }, async (t) => {
+test('wait(): rejects with ESRCH for a missing or reaped process', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 0')
   waitpid(pid)
   for (const nobody of [pid, NOBODY]) {
@@ -86,7 +88,7 @@ test('no such process is ESRCH, and so is a child that was waited for', { contra
   }
 })
 
-test('a child that is traced is told of when its tracer lets go of it, and wakes nobody till then', {
+test('wait(): a traced child resolves after its tracer, without polling', {
   contract: 'W3',
   ...TRACER,
 }, async (t) => {
@@ -116,21 +118,21 @@ for (const [how, script, expected] of [
   ['is killed', 'kill -HUP $$', (pid) => killed(pid, 'SIGHUP')],
 ]) {
   for (const options of isNode ? [{}, { observe: true }] : [{ observe: true }]) {
-    const title = `a process that is no child and ${how}, with ${JSON.stringify(options)}`
-    test(`${title}: resolves at its death with the right status or 'unknown'`, { contract: 'W3' }, async (t) => {
+    const shown = JSON.stringify(options)
+    test(`wait(): resolves when a process that is no child ${how}, ${shown}`, { contract: 'W3' }, async (t) => {
       const { pid, end, status } = await grandchild(t, script, 'wait $!; echo $?')
       const waiting = wait(pid, options)
       end()
       const { usage, ...rest } = await waiting
       assert.deepEqual(rest, rest.state === 'unknown' ? unknown(pid) : expected(pid))
       assert.equal(usage, null)
-      // Its parent has lost nothing.
+      // The parent has received the status, too.
       assert.equal(await status(), script === 'exit 5' ? '5' : '129')
     })
   }
 }
 
-test('a process that is no child resolves at its death, also while its parent leaves it a zombie', {
+test('wait(): resolves when another process’s child becomes a zombie', {
   contract: 'W3',
 }, async (t) => {
   const { pid, end } = await grandchild(t, 'exit 6', 'exec sleep 1000')
@@ -139,7 +141,7 @@ test('a process that is no child resolves at its death, also while its parent le
   const status = await waiting
   assert.equal(stat(pid).state, 'Z')
   assert.deepEqual(told(status), status.state === 'unknown' ? unknown(pid) : exited(pid, 6))
-  // It was dead before, too.
+  // The process was dead before this call.
   assert.equal((await wait(pid, { observe: true })).pid, pid)
 })
 
@@ -165,7 +167,7 @@ for (const names of [
   [OPENED, CONSUMING],
   [ITS_OWN, OPENED, OBSERVING, CONSUMING],
 ]) {
-  test(`${names.join(', ')} at once on one pid all resolve with the same status`, { contract: 'W3' }, async (t) => {
+  test(`concurrent waits: resolve with the same status, ${names.join(', ')}`, { contract: 'W3' }, async (t) => {
     for (const [script, state] of [
       ['exit 7', 'Z'],
       ['kill -STOP $$; exit 7', 'T'],
@@ -176,7 +178,7 @@ for (const names of [
       if (state === 'T') process.kill(child.pid, 'SIGCONT')
       const statuses = await Promise.all(waits)
       for (const status of statuses) assert.deepEqual(told(status), exited(child.pid, 7))
-      // Who is second was told by the first: the kernel knows of no usage by then.
+      // The first wait passes its status on to the others: after the reaping, the kernel has no usage any more.
       assert.ok(statuses.every(({ usage }) => usage !== null))
       if (names.every((name) => [OBSERVING, OPENED].includes(name))) waitpid(child.pid)
       assert.equal(stat(child.pid), null)
@@ -184,7 +186,7 @@ for (const names of [
   })
 }
 
-test('what waitpid() has taken meanwhile, is told to those that wait', { contract: 'W3' }, async (t) => {
+test('concurrent waits: resolve with the status that waitpid() took', { contract: 'W3' }, async (t) => {
   const child = shell(t, 'exit 8')
   const waits = Object.values(WAITS).map((start) => start(child))
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 8))
@@ -196,7 +198,7 @@ test('what waitpid() has taken meanwhile, is told to those that wait', { contrac
 
 const ABORTED = { name: 'TheReason' }
 
-test('a signal that is aborted already rejects with its reason; the child stays as it is', {
+test('AbortSignal: an aborted signal rejects the wait, the child stays waitable', {
   contract: 'W3',
 }, async (t) => {
   const child = shell(t, 'exit 9')
@@ -207,7 +209,7 @@ test('a signal that is aborted already rejects with its reason; the child stays 
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 9))
 })
 
-test('a signal that is aborted while a wait is pending rejects with its reason; the child stays waitable', {
+test('AbortSignal: abort() rejects pending waits, other waits go on', {
   contract: 'W3',
 }, async (t) => {
   const child = sleeper(t)
@@ -223,7 +225,7 @@ test('a signal that is aborted while a wait is pending rejects with its reason; 
   for (const status of await Promise.all(others)) assert.deepEqual(told(status), killed(child.pid, 'SIGTERM'))
 })
 
-test('after a wait was aborted, the next one hears of the end', { contract: 'W3' }, async (t) => {
+test('AbortSignal: a wait after an aborted wait resolves', { contract: 'W3' }, async (t) => {
   const { pid } = sleeper(t)
   const waiting = wait(pid, { signal: AbortSignal.timeout(1) })
   await assert.rejects(waiting, { name: 'TimeoutError' })
@@ -231,14 +233,14 @@ test('after a wait was aborted, the next one hears of the end', { contract: 'W3'
   assert.deepEqual(told(await wait(pid)), killed(pid, 'SIGTERM'))
 })
 
-test('aborted as the child ends, a wait has either rejected or taken the status, 200 times', {
+test('AbortSignal: abort() during the end rejects, or the wait has the status', {
   contract: 'W3',
 }, async (t) => {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < repetitions(200); i++) {
     const child = shell(t, 'exit 10')
     const controller = new AbortController()
     const waiting = wait(child.pid, { signal: controller.signal })
-    // Every other time the end is seen by this thread before the event loop hears of it.
+    // In every second round, the child has ended before the event loop can report it.
     if (i % 2 === 0) while (stat(child.pid).state !== 'Z');
     else await new Promise(setImmediate)
     controller.abort(ABORTED)
@@ -250,7 +252,7 @@ test('aborted as the child ends, a wait has either rejected or taken the status,
   }
 })
 
-test('a signal that is not what it seems harms its own wait only', { contract: 'E3' }, async (t) => {
+test('AbortSignal: a false signal harms only its own wait', { contract: 'E3' }, async (t) => {
   const noListeners = { aborted: false, addEventListener: () => {} }
   const { pid } = sleeper(t)
   for (const signal of [{ aborted: false }, noListeners]) {
@@ -273,7 +275,7 @@ test('a signal that is not what it seems harms its own wait only', { contract: '
   for (const { reason } of await odd) assert.equal(reason, thrown)
 })
 
-test('a wait that is over listens to its signal no more', { contract: 'W3' }, async (t) => {
+test('AbortSignal: a settled wait has removed its listener', { contract: 'W3' }, async (t) => {
   const controller = new AbortController()
   const { signal } = controller
   for (let i = 0; i < 20; i++) {
@@ -285,7 +287,7 @@ test('a wait that is over listens to its signal no more', { contract: 'W3' }, as
   controller.abort()
 })
 
-// ── What keeps the event loop alive ──
+// ── The event loop ──
 
 for (const [how, keepsAlive] of Object.entries({
   nothing: false,
@@ -300,7 +302,7 @@ for (const [how, keepsAlive] of Object.entries({
   'wait, close': true,
   close: false,
 })) {
-  test(`${how}: the event loop is ${keepsAlive ? '' : 'not '}kept alive, and by nothing after it`, {
+  test(`event loop: ${keepsAlive ? 'stays alive until the end' : 'does not stay alive'}, ${how}`, {
     contract: 'W5',
   }, async (t) => {
     const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-then-idle.mjs'), how))
@@ -311,7 +313,7 @@ for (const [how, keepsAlive] of Object.entries({
     const { code, stdout, stderr } = await ended
     const [, ...rest] = reports(stdout)
     assert.equal(code, 0, stderr)
-    // One that kept it alive was there to hear of the end; one that didn't had ended before there was one.
+    // A wait that keeps the event loop alive reports the end. Otherwise the process ends while the child still runs.
     assert.equal(isAlive(pid), !keepsAlive)
     const [said] = rest
     if (keepsAlive)

@@ -1,4 +1,4 @@
-// W1: waitpid(). What it refuses is in wait-ownership.spec.mjs.
+// waitpid(): results, options, signals and errors. wait-ownership.spec.mjs has the refusals.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -12,16 +12,17 @@ import { waitpid } from '../../index.js'
 import { continued, exited, killed, release, shell, sleeper, started, stopped, told } from '../helpers/children.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat, status } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, run, scriptCommand } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-// No process has it: the kernel's highest is 2^22.
+// No process has this pid: the kernel's highest is 2^22.
 const NOBODY = 2 ** 31 - 1
 
 const ECHILD = { name: 'Error', code: 'ECHILD', errno: -10, syscall: 'waitid' }
 
-// In Bun and Deno, where one can't know which children are theirs, -1 and groups are refused without this.
+// Bun and Deno don't tell which children are theirs, so procnative refuses -1 and groups there without `force`.
 const any = isNode ? {} : { force: true }
 
 const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zombie`)
@@ -29,7 +30,7 @@ const isZombie = (pid) => until(() => stat(pid)?.state === 'Z', `${pid} is a zom
 // ── How a child ends ──
 
 for (const code of [0, 1, 3, 127, 255]) {
-  test(`a child that exits with ${code} has exitCode ${code}`, { contract: 'W1' }, (t) => {
+  test(`waitpid(): a child that exits with ${code} has exitCode ${code}`, { contract: 'W1' }, (t) => {
     const { pid } = shell(t, `exit ${code}`)
     const { usage, ...rest } = waitpid(pid)
     assert.deepEqual(rest, exited(pid, code))
@@ -37,14 +38,14 @@ for (const code of [0, 1, 3, 127, 255]) {
   })
 }
 
-// The table of signals that end a process, with the command that it names for each.
+// Signals that end a process, with their numbers for kill(1).
 for (const [signal, number] of [
   ['SIGTERM', 15],
   ['SIGKILL', 9],
   ['SIGINT', 2],
   ['SIGQUIT', 3],
 ]) {
-  test(`a child that is ended by \`kill -${number} pid\` was killed by '${signal}'`, { contract: 'W1' }, (t) => {
+  test(`waitpid(): a child that \`kill -${number}\` ends was killed by '${signal}'`, { contract: 'W1' }, (t) => {
     const { pid } = sleeper(t)
     execFileSync('sh', ['-c', `kill -${number} ${pid}`])
     const { usage, ...rest } = waitpid(pid)
@@ -53,19 +54,19 @@ for (const [signal, number] of [
   })
 }
 
-// As child_process names them: SIGABRT, not SIGIOT; SIGIO, not SIGPOLL.
+// The names of child_process: SIGABRT, not SIGIOT; SIGIO, not SIGPOLL.
 const FATAL =
   `SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM
   SIGTERM SIGSTKFLT SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGIO SIGPWR SIGSYS`.split(/\s+/)
 
-test('every signal that ends a process is told by the name that child_process has for it', { contract: 'W1' }, (t) => {
+test('waitpid(): names each fatal signal as child_process does', { contract: 'W1' }, (t) => {
   for (const signal of FATAL) {
     const { pid } = shell(t, `ulimit -c 0; kill -${os.constants.signals[signal]} $$`)
     assert.deepEqual(told(waitpid(pid)), killed(pid, signal))
   }
 })
 
-test("real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", { contract: 'W1' }, (t) => {
+test("waitpid(): names real-time signals 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", { contract: 'W1' }, (t) => {
   for (const [number, signal] of [
     [34, 'SIGRTMIN'],
     [35, 'SIGRTMIN+1'],
@@ -77,7 +78,7 @@ test("real-time signals are 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN+30'", { cont
   }
 })
 
-test('the two real-time signals below, which are the C library’s own, have an end told too', {
+test('waitpid(): reports the end by a real-time signal of the C library', {
   contract: 'W1',
 }, (t) => {
   for (const number of [32, 33]) {
@@ -88,14 +89,14 @@ test('the two real-time signals below, which are the C library’s own, have an 
   }
 })
 
-/** Whether a core is written into the working directory of who dies. */
+/** Returns true if the kernel writes a core into the working directory of the process that dies (core(5)). */
 function canDump() {
   const pattern = fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim()
   const limit = execFileSync('sh', ['-c', 'ulimit -Hc'], { encoding: 'utf8' }).trim()
   return /^[^|/]+$/.test(pattern) && limit === 'unlimited'
 }
 
-test('coreDumped is true where SIGQUIT had a core written', {
+test('waitpid(): coreDumped is true if the kernel wrote a core', {
   contract: 'W1',
   ...needs('cores in files', canDump()),
 }, (t) => {
@@ -106,7 +107,7 @@ test('coreDumped is true where SIGQUIT had a core written', {
   assert.equal(fs.readFileSync(path.join(cwd, core)).subarray(0, 4).toString('latin1'), '\x7fELF')
 })
 
-test('coreDumped is false where none was written', { contract: 'W1' }, (t) => {
+test('waitpid(): coreDumped is false if the kernel wrote no core', { contract: 'W1' }, (t) => {
   const cwd = temporary(t)
   const { pid } = shell(t, 'ulimit -c 0; kill -QUIT $$', { cwd })
   assert.deepEqual(told(waitpid(pid)), killed(pid, 'SIGQUIT', false))
@@ -115,19 +116,18 @@ test('coreDumped is false where none was written', { contract: 'W1' }, (t) => {
 
 // ── Stopped and continued ──
 
-test('with `untraced`, a child that stops is told with the signal', { contract: 'W1' }, (t) => {
-  // Not in this process's group, which may be orphaned: in one that is, only SIGSTOP stops.
+test('waitpid(): `untraced` reports a stopped child and the signal, once', { contract: 'W1' }, (t) => {
+  // Each child leads a group. This process's group may be orphaned, and there only SIGSTOP stops a process (setpgid(2)).
   for (const signal of ['STOP', 'TSTP', 'TTIN', 'TTOU']) {
     const { pid } = shell(t, `kill -${signal} $$; exec sleep 1000`, { processGroup: 0 })
     const { usage, ...rest } = waitpid(pid, { untraced: true })
     assert.deepEqual(rest, stopped(pid, `SIG${signal}`))
     assert.equal(stat(pid).state, 'T')
-    // Once.
     assert.equal(waitpid(pid, { untraced: true, nohang: true }), null)
   }
 })
 
-test('with `continued`, a child that goes on is told, once', { contract: 'W1' }, (t) => {
+test('waitpid(): `continued` reports a continued child, once', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$; exec sleep 1000')
   waitpid(pid, { untraced: true })
   assert.equal(waitpid(pid, { continued: true, nohang: true }), null)
@@ -137,7 +137,7 @@ test('with `continued`, a child that goes on is told, once', { contract: 'W1' },
   assert.equal(waitpid(pid, { continued: true, untraced: true, nohang: true }), null)
 })
 
-test('without these, only the end is told', { contract: 'W1' }, async (t) => {
+test('waitpid(): reports only the end, without `untraced` and `continued`', { contract: 'W1' }, async (t) => {
   const { pid } = shell(t, 'kill -STOP $$; exit 5')
   await until(() => stat(pid).state === 'T', 'it is stopped')
   assert.equal(waitpid(pid, { nohang: true }), null)
@@ -146,7 +146,7 @@ test('without these, only the end is told', { contract: 'W1' }, async (t) => {
   assert.deepEqual(told(waitpid(pid)), exited(pid, 5))
 })
 
-test('with both, a child that was stopped and is killed is told as killed', { contract: 'W1' }, (t) => {
+test('waitpid(): reports a stopped child that is killed as killed', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$')
   assert.deepEqual(told(waitpid(pid, { untraced: true, continued: true })), stopped(pid, 'SIGSTOP'))
   process.kill(pid, 'SIGKILL')
@@ -155,7 +155,7 @@ test('with both, a child that was stopped and is killed is told as killed', { co
 
 // ── Usage ──
 
-/** What a child says that it has used, and what waitpid() says. */
+/** Returns the usage that a child reports itself, and the usage that waitpid() reports. */
 function burnt(context, file, args) {
   const log = path.join(temporary(context), 'log')
   const fd = fs.openSync(log, 'a')
@@ -168,11 +168,11 @@ for (const [who, file, args] of [
   ['the child', 'python3', [fixture('process/use-resources.py')]],
   ['a child of the child', 'sh', ['-c', `python3 '${fixture('process/use-resources.py')}'; exit 0`]],
 ]) {
-  test(`usage is what ${who} has used: microseconds, microseconds, KiB`, { contract: 'W1' }, (t) => {
+  test(`waitpid(): usage has the microseconds and KiB of ${who}`, { contract: 'W1' }, (t) => {
     const { says, itself } = burnt(t, file, args)
     for (const field of ['userCPUTime', 'systemCPUTime', 'maxRSS']) {
       assert.ok(Number.isInteger(says[field]), field)
-      // It has used a little more since it said so. And Linux counts the memory of this process, too, which a child
+      // The child uses a little more after its report. Linux also counts the memory of this process, which the child
       // shares until its exec.
       const shared = field === 'maxRSS' ? parseInt(status('self', 'VmHWM'), 10) : 0
       const isThat = says[field] >= itself[field] && says[field] < 2 * itself[field] + shared
@@ -181,7 +181,7 @@ for (const [who, file, args] of [
   })
 }
 
-test('usage of a child that did nothing is not that of another one', { contract: 'W1' }, (t) => {
+test('waitpid(): usage of an idle child excludes the usage of another child', { contract: 'W1' }, (t) => {
   burnt(t, 'python3', [fixture('process/use-resources.py')])
   const { userCPUTime, systemCPUTime } = waitpid(shell(t, 'exit 0').pid).usage
   assert.ok(userCPUTime + systemCPUTime < 200_000)
@@ -189,7 +189,7 @@ test('usage of a child that did nothing is not that of another one', { contract:
 
 // ── nohang, nowait ──
 
-test('with `nohang`, nothing to tell is null, and then there is something', { contract: 'W1' }, async (t) => {
+test('waitpid(): `nohang` returns null until the child has ended', { contract: 'W1' }, async (t) => {
   const { pid } = sleeper(t)
   for (let i = 0; i < 3; i++) assert.equal(waitpid(pid, { nohang: true }), null)
   assert.equal(isAlive(pid), true)
@@ -198,7 +198,7 @@ test('with `nohang`, nothing to tell is null, and then there is something', { co
   assert.deepEqual(told(ended), killed(pid, 'SIGTERM'))
 })
 
-test('with `nowait`, what has ended is left to be waited for again', { contract: 'W1' }, (t) => {
+test('waitpid(): `nowait` leaves the zombie for the next call', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'exit 6')
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(told(waitpid(pid, { nowait: true })), exited(pid, 6))
@@ -209,7 +209,7 @@ test('with `nowait`, what has ended is left to be waited for again', { contract:
   assert.throws(() => waitpid(pid, { nowait: true }), ECHILD)
 })
 
-test('with `nowait`, a stop is left to be waited for again', { contract: 'W1' }, (t) => {
+test('waitpid(): `nowait` leaves a stop for the next call', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'kill -STOP $$')
   const flags = { untraced: true, nohang: true }
   waitpid(pid, { untraced: true, nowait: true })
@@ -220,31 +220,31 @@ test('with `nowait`, a stop is left to be waited for again', { contract: 'W1' },
 
 // ── Signals meanwhile ──
 
-/** A process that is in waitpid() for its child. */
+/** Starts a process that blocks in waitpid() for its child. */
 async function blocked(context, prefix = []) {
   const [program, ...args] = [...prefix, process.execPath, ...scriptCommand(fixture('process/block-in-waitpid.mjs'))]
-  // Should it start an inspector, let that take any port.
+  // SIGUSR1 starts the inspector of Node.js. Port 0 avoids a port in use.
   const env = { ...process.env, NODE_OPTIONS: '--inspect-port=0' }
   const { child, ended } = run(program, args, isNode ? { env } : {})
   const [line] = await once(createInterface({ input: child.stdout }), 'line')
   const { pid } = JSON.parse(line)
   context.after(() => child.kill('SIGKILL'))
   const waiter = stat(pid).ppid
-  // waitid(2), wait4(2).
+  // The numbers of waitid(2) and wait4(2).
   const isBlocked = () => /^(247|61) /.test(fs.readFileSync(`/proc/${waiter}/syscall`, 'utf8'))
   return { pid, waiter, ended, isBlocked, afterwards: async () => reports((await ended).stdout).slice(1) }
 }
 
 const readsSyscalls = fs.existsSync('/proc/self/syscall') && process.arch === 'x64'
 
-test('signals that come meanwhile do not interrupt it', {
+test('waitpid(): signals do not interrupt the call', {
   contract: 'W1',
   ...needs('/proc/PID/syscall', readsSyscalls),
 }, async (t) => {
   const { pid, waiter, isBlocked, afterwards } = await blocked(t)
   // Node.js catches SIGUSR1 without SA_RESTART.
   const signals = isNode ? ['SIGUSR1', 'SIGUSR2'] : ['SIGUSR2']
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < repetitions(100); i++) {
     for (const signal of signals) {
       await until(isBlocked, 'it is in waitpid()')
       process.kill(waiter, signal)
@@ -259,7 +259,7 @@ test('signals that come meanwhile do not interrupt it', {
   assert.deepEqual((await afterwards()).map(told), [killed(pid, 'SIGTERM')])
 })
 
-test('EINTR never reaches the caller', { contract: 'W1', ...needs('strace', hasProgram('strace')) }, async (t) => {
+test('waitpid(): retries after EINTR', { contract: 'W1', ...needs('strace', hasProgram('strace')) }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const inject = ['-e', 'trace=waitid,wait4', '-e', 'inject=waitid,wait4:error=EINTR:when=1..5']
   const { pid, afterwards } = await blocked(t, ['strace', '-f', '-o', log, ...inject])
@@ -271,7 +271,7 @@ test('EINTR never reaches the caller', { contract: 'W1', ...needs('strace', hasP
 
 // ── Errors ──
 
-test('a child that was waited for already is ECHILD', { contract: 'W1' }, (t) => {
+test('waitpid(): throws ECHILD for a child that was already reaped', { contract: 'W1' }, (t) => {
   const { pid } = shell(t, 'exit 7')
   assert.deepEqual(told(waitpid(pid)), exited(pid, 7))
   for (const options of [{}, { nohang: true }, { nowait: true }, { force: true }]) {
@@ -279,19 +279,19 @@ test('a child that was waited for already is ECHILD', { contract: 'W1' }, (t) =>
   }
 })
 
-test('a process that is no child is ECHILD, and so is none at all', { contract: 'W1' }, () => {
+test('waitpid(): throws ECHILD for a process that is no child', { contract: 'W1' }, () => {
   for (const pid of [process.ppid, process.pid, 1, NOBODY]) {
     assert.throws(() => waitpid(pid, { nohang: true }), ECHILD, String(pid))
   }
 })
 
-test('without any child, -1, 0 and groups are ECHILD', { contract: 'W1' }, () => {
+test('waitpid(): throws ECHILD for -1, 0 and groups, without a child', { contract: 'W1' }, () => {
   for (const pid of [-1, 0, -process.pid, -NOBODY]) assert.throws(() => waitpid(pid, any), ECHILD, String(pid))
 })
 
 // ── Zombies ──
 
-test('a child that has ended is a zombie, state Z in /proc, until waitpid() reaps it; then it is gone', {
+test('waitpid(): an ended child stays a zombie until the call reaps it', {
   contract: 'W1',
 }, async (t) => {
   const child = shell(t, 'exit 8')
@@ -299,7 +299,7 @@ test('a child that has ended is a zombie, state Z in /proc, until waitpid() reap
   await isZombie(pid)
   assert.equal(stat(pid).ppid, process.pid)
   assert.equal(process.kill(pid, 0), true)
-  // Nobody takes it away in the meantime.
+  // Neither procnative nor the runtime reaps the child meanwhile.
   let turns = 0
   await until(() => ++turns > 1000)
   assert.equal(stat(pid).state, 'Z')
@@ -312,7 +312,7 @@ test('a child that has ended is a zombie, state Z in /proc, until waitpid() reap
 
 // ── Groups ──
 
-test('pid 0 is any child in the group of the caller', { contract: 'W1' }, async (t) => {
+test('waitpid(0): waits for any child in the caller’s group', { contract: 'W1' }, async (t) => {
   const elsewhere = shell(t, 'exit 1', { processGroup: 0 })
   await isZombie(elsewhere.pid)
   const here = shell(t, 'exit 9')
@@ -321,7 +321,7 @@ test('pid 0 is any child in the group of the caller', { contract: 'W1' }, async 
   assert.deepEqual(told(waitpid(elsewhere.pid)), exited(elsewhere.pid, 1))
 })
 
-test('less than -1 is any child in the group of that number', { contract: 'W1' }, async (t) => {
+test('waitpid(-pgid): waits for any child in that group', { contract: 'W1' }, async (t) => {
   const here = shell(t, 'exit 1')
   await isZombie(here.pid)
   const leader = sleeper(t, { processGroup: 0 })
@@ -334,7 +334,7 @@ test('less than -1 is any child in the group of that number', { contract: 'W1' }
   assert.deepEqual(told(waitpid(here.pid)), exited(here.pid, 1))
 })
 
-test('-1 is any child, each once', { contract: 'W1' }, (t) => {
+test('waitpid(-1): waits for any child, each once', { contract: 'W1' }, (t) => {
   const pids = [shell(t, 'exit 0'), shell(t, 'exit 0', { processGroup: 0 }), shell(t, 'exit 0')].map(({ pid }) => pid)
   const waited = pids.map(() => waitpid(-1, any))
   assert.deepEqual(waited.map(({ pid }) => pid).toSorted(), pids.toSorted())

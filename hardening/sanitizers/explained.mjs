@@ -9,7 +9,7 @@ export const EXPLAINED = {
   'the variables that are given are the child’s, and its channel is another one': CLEANED,
   'and so where node has a capability, which undoes the death signal':
     'a program with capabilities is run without LD_PRELOAD',
-  '5000 children that end in a burst: 5000 right statuses':
+  'wait(): 5000 children that end in a burst have the right statuses':
     'it has a limit of memory, of which the runtime has its part',
 }
 
