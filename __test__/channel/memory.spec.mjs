@@ -28,7 +28,7 @@ test('Channel: refuses a text longer than a string, delivers earlier ones', room
   assert.deepEqual(found, {
     messages: ['first'],
     code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
-    message: `The peer has sent a message longer than a string can be (${LONGEST} UTF-16 units)`,
+    message: `The peer sent a message longer than the longest string (${LONGEST} UTF-16 units). Send it in parts`,
   })
 })
 

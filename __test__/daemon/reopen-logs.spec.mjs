@@ -188,7 +188,7 @@ test('Daemon reopenLogs(): returns ENOENT, keeps the old files, directory gone',
   const error = { code: 'ENOENT', syscall: 'open', path: stdout }
   assert.deepEqual(await hangUp(gone(stderr)), error)
   assert.deepEqual(JSON.parse(lines(gone(stdout)).at(-1)), error)
-  const reason = `procnative: reopenLogs() goes on in the old files: ENOENT: no such file or directory, open '${stdout}'`
+  const reason = `procnative: reopenLogs() keeps writing to the old files: ENOENT: no such file or directory, open '${stdout}'`
   for (const log of [stdout, stderr]) assert.equal(lines(gone(log)).filter((line) => line === reason).length, 1)
   assert.deepEqual(daemon.descriptors(), before)
   fs.renameSync(`${directory}.gone`, directory)
@@ -306,7 +306,7 @@ test('Daemon reopenLogs(): the daemon lives, may not create its log', root, asyn
   const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
   fs.renameSync(stdout, `${stdout}.1`)
   process.kill(pid, 'SIGHUP')
-  const reason = `procnative: reopenLogs() goes on in the old files: EACCES: permission denied, open '${stdout}'\n`
+  const reason = `procnative: reopenLogs() keeps writing to the old files: EACCES: permission denied, open '${stdout}'\n`
   await until(() => read(`${stdout}.1`).endsWith(reason), 'the reason')
   process.kill(pid, 'SIGUSR1')
   await until(() => read(`${stdout}.1`).endsWith(`${reason}a line\n`), 'a line')

@@ -95,7 +95,7 @@ describe('bundles', { skip }, () => {
     const { status, stderr } = run(builder, [script])
     assert.equal(status, 1)
     assert.match(stderr, /ERR_PROCNATIVE_NO_BINARY/)
-    assert.match(stderr, /this bundle comes without procnative\.linux-x64-gnu\.node\. Mark procnative as external/)
+    assert.match(stderr, /this bundle lacks procnative\.linux-x64-gnu\.node\. Mark procnative as external/)
     const PROCNATIVE_BINARY = path.join(directory, 'node_modules/procnative', BINARY)
     works(builder.value, [script], environment(binOf(builder), { PROCNATIVE_BINARY }))
   })

@@ -140,7 +140,7 @@ test('without a binary, the sentence that require() says names a command that bu
     'try { require("procnative") } catch (error) { console.log(JSON.stringify([error.code, error.message])) }'
   const [code, message] = JSON.parse(run(path.join(bin, 'node'), ['-e', script], project).stdout)
   assert.equal(code, 'ERR_PROCNATIVE_NO_BINARY')
-  const [, command, where] = message.match(/`(.+)` in (.+) builds it with cargo\.$/)
+  const [, command, where] = message.match(/`(.+)` in (.+) to build it with cargo$/)
   assert.equal(where, fs.realpathSync(installed))
 
   const builder = path.join(directory, 'builder')

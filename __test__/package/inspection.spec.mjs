@@ -80,7 +80,7 @@ test('wrong values: names an object by its class, in one line', node, () => {
   ]) {
     assert.throws(() => sendFds(one, Buffer.of(0), [value]), {
       code: 'ERR_INVALID_ARG_VALUE',
-      message: `The "fds[0]" argument must be open: a server listens, a socket is bound or connected. Received ${shown}`,
+      message: `The "fds[0]" argument must be open: a listening server, or a bound or connected socket. Received ${shown}`,
     })
   }
   for (const handle of [one, other]) handle.close()

@@ -43,7 +43,7 @@ function theirSerialization(value, name) {
   if (value === 'json' || value === 'advanced') return value
   throw errors.invalidArgValue(
     name,
-    "must be 'json' or 'advanced', for child.send(). The option of child.handles is { channel: { serialization } }",
+    "must be 'json' or 'advanced'. For child.handles, use { channel: { serialization } }",
     value,
   )
 }

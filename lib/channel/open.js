@@ -40,7 +40,7 @@ function channel(socket, options) {
     return same
   }
   if (native.kindOf(fd) !== 'unix-socket') {
-    throw errors.invalidArgValue('socket', 'must be a Unix stream socket that is connected', socket)
+    throw errors.invalidArgValue('socket', 'must be a connected Unix stream socket', socket)
   }
   const made = isNodes(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
   // A child that had it, too, would keep the peer from ever hearing of the end.
@@ -55,7 +55,7 @@ const isNodes = (socket) => typeof socket === 'object' && has(socket, '_handle')
 // Of a duplicate, so that libuv reads no more of it.
 function fromNode(socket, fd, options) {
   if (checkUntouched(socket, 'socket').bytesRead > 0) {
-    throw errors.invalidArgValue('socket', 'must not have read anything', socket)
+    throw errors.invalidArgValue('socket', 'must not have read data yet', socket)
   }
   const made = owned(native.duplicate(fd), options)
   socket.destroy()
@@ -64,7 +64,7 @@ function fromNode(socket, fd, options) {
 
 function sameAs({ channel, options }, wanted) {
   if (wanted === undefined || isDeepStrictEqual(options, wanted)) return channel
-  throw errors.invalidArgValue('options', 'must be what the channel of this socket was opened with', wanted)
+  throw errors.invalidArgValue('options', 'must equal the options of the open channel of this socket', wanted)
 }
 
 const withDefaults = (options) => ({ __proto__: null, ...DEFAULTS, ...options })
@@ -110,7 +110,7 @@ function channelTo(to) {
   if (to instanceof Channel) return to
   if (typeof to === 'object' && to?.handles instanceof Channel) return to.handles
   if (typeof to === 'number' || (typeof to === 'object' && to !== null && has(to, '_handle'))) return channel(to)
-  throw errors.invalidArgType('to', 'a channel, a child of fork(), a socket, or the descriptor of one', to)
+  throw errors.invalidArgType('to', 'a Channel, a child of fork(), a socket, or the descriptor of a socket', to)
 }
 
 module.exports = { CHECKS, DEFAULTS, channel, connectChannel, open, sendHandle }

@@ -12,7 +12,7 @@ function serialize(message) {
   try {
     return v8.serialize(message)
   } catch (error) {
-    throw errors.invalidArgType('message', 'something that v8.serialize() has', message, error)
+    throw errors.invalidArgType('message', 'a value supported by v8.serialize()', message, error)
   }
 }
 
@@ -34,7 +34,7 @@ const json = {
 // string is so long and no stack so deep.
 const isJsons = (error) => error instanceof TypeError || error instanceof RangeError
 
-const notJson = (message, error) => errors.invalidArgType('message', 'something that JSON has', message, error)
+const notJson = (message, error) => errors.invalidArgType('message', 'a value supported by JSON', message, error)
 
 const advanced = {
   longestText: 0,

@@ -1,7 +1,7 @@
 'use strict'
 
-// The only place that words messages. A failed system call is worded by libuv (src/js/bridge/error.rs); what stands here
-// are wrong arguments, with Node's codes, and procnative's own conditions, each of which docs/errors.md explains.
+// The messages of all errors except system errors: libuv words those (src/js/bridge/error.rs). Wrong arguments have
+// Node's codes. Conditions of procnative have codes of their own, and docs/errors.md explains each.
 
 const { constants } = require('node:buffer')
 const { inspect } = require('node:util')
@@ -10,7 +10,7 @@ function withCode(error, code, properties) {
   return Object.assign(error, { code }, properties)
 }
 
-// "options.cwd" is a property, "pid" an argument, as in Node's own messages.
+// Calls "options.cwd" a property and "pid" an argument, as Node's own messages do.
 function subject(name) {
   return `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`
 }
@@ -52,18 +52,18 @@ exports.unknownOption = (name, key, nearest) =>
 exports.unknownSignal = (name, value, nearest) =>
   withCode(
     new TypeError(
-      `${subject(name)} must be the name of a signal. Received ${inspect(value).slice(0, 128)}${didYouMean(nearest)}`,
+      `${subject(name)} must be a signal name. Received ${inspect(value).slice(0, 128)}${didYouMean(nearest)}`,
     ),
     'ERR_INVALID_ARG_VALUE',
   )
 
-// As process.setuid() and process.setgid() say it.
+// The same words as in Node's process.setuid() and process.setgid().
 exports.unknownCredential = (kind, id) =>
   withCode(new Error(`${kind} identifier does not exist: ${id}`), 'ERR_UNKNOWN_CREDENTIAL')
 
 exports.groupNeeded = (uid) =>
   withCode(
-    new Error(`User ${uid} is not in the password database, so its group is not known: give 'group' too`),
+    new Error(`User ${uid} is not in the password database, so its group is unknown. Set the option 'group' too`),
     'ERR_UNKNOWN_CREDENTIAL',
   )
 
@@ -72,12 +72,12 @@ exports.illegalConstructor = () => withCode(new TypeError('Illegal constructor')
 // ── procnative's own conditions ──
 
 exports.platform = (platform) =>
-  withCode(new Error(`procnative runs on Linux; this is ${platform}.`), 'ERR_PROCNATIVE_PLATFORM')
+  withCode(new Error(`procnative runs only on Linux. This platform is ${platform}`), 'ERR_PROCNATIVE_PLATFORM')
 
 exports.NO_BINARY = 'ERR_PROCNATIVE_NO_BINARY'
 
 const noBinary = (reason, cause) =>
-  withCode(new Error(`procnative can't load its binary: ${reason}.`, cause && { cause }), exports.NO_BINARY)
+  withCode(new Error(`procnative can't load its binary: ${reason}`, cause && { cause }), exports.NO_BINARY)
 
 exports.addonsDisabled = (by, cause) =>
   noBinary(
@@ -87,43 +87,46 @@ exports.addonsDisabled = (by, cause) =>
     cause,
   )
 
-exports.noBinaryFor = (here, known) => noBinary(`there is none for ${here}, only for ${known.join(' and ')}`)
+exports.noBinaryFor = (here, known) => noBinary(`no binary exists for ${here}, only for ${known.join(' and ')}`)
 
 exports.noBinaryIn = (directory, name, cause) =>
   noBinary(
     `procnative.${name}.node is missing, and no package @procnative/binding-${name} is installed. ` +
-      `Install procnative with its optional dependencies, or \`npm run build\` in ${directory} builds it with cargo`,
+      `Install procnative with its optional dependencies, or run \`npm run build\` in ${directory} to build it with cargo`,
     cause,
   )
 
 exports.noBinaryInBundle = (name, cause) =>
   noBinary(
-    `this bundle comes without procnative.${name}.node. Mark procnative as external, or name a copy of that file in ` +
-      'PROCNATIVE_BINARY. See docs/guides/bundlers.md of procnative',
+    `this bundle lacks procnative.${name}.node. Mark procnative as external, or set PROCNATIVE_BINARY to the path of a ` +
+      'copy of that file. See docs/guides/bundlers.md of procnative',
     cause,
   )
 
 exports.binaryForAnother = (file, its, here, cause) =>
-  noBinary(`${file} is for ${its}, and this Node.js is for ${here}`, cause)
+  noBinary(`${file} is for ${its}, but this Node.js is for ${here}. Install procnative on this machine`, cause)
 
 exports.binaryOfVersion = (from, found, version) =>
-  noBinary(`${from} is from procnative ${found ?? '(no version)'}, but the JavaScript is from procnative ${version}`)
+  noBinary(
+    `${from} is from procnative ${found ?? '(no version)'}, but the JavaScript is from procnative ${version}. ` +
+      `Use the binary of procnative ${version}`,
+  )
 
 exports.binaryUnloadable = (directory, cause) => {
   const [reason] = cause.message.split('\n')
-  const cure = directory ? `. \`npm run build\` in ${directory} builds it with cargo` : ''
+  const cure = directory ? `. Run \`npm run build\` in ${directory} to build it with cargo` : ''
   return noBinary(`${reason}${cure}`, cause)
 }
 
 exports.binaryPath = (value) => noBinary(`PROCNATIVE_BINARY must be an absolute path. Received ${inspect(value)}`)
 
 exports.runtime = (what, runtime) =>
-  withCode(new Error(`${what} needs Node.js; this is ${runtime}`), 'ERR_PROCNATIVE_RUNTIME')
+  withCode(new Error(`${what} needs Node.js. This runtime is ${runtime}`), 'ERR_PROCNATIVE_RUNTIME')
 
 exports.workerThread = (what) =>
   withCode(
     new Error(
-      `${what} can be called on the main thread only, and this is a worker thread. In a test runner, use processes: ` +
+      `${what} must be called on the main thread, but this is a worker thread. In a test runner, use processes: ` +
         "ava with workerThreads: false, vitest with pool: 'forks'",
     ),
     'ERR_PROCNATIVE_WORKER_THREAD',
@@ -131,22 +134,29 @@ exports.workerThread = (what) =>
 
 exports.clusterWorker = () =>
   withCode(
-    new Error('A cluster worker belongs to its primary: call daemonize() in the primary, before it forks'),
+    new Error(
+      "A cluster worker can't become a daemon because it belongs to its primary. " +
+        'Call daemonize() in the primary before it forks workers',
+    ),
     'ERR_PROCNATIVE_CLUSTER_WORKER',
   )
 
 exports.stdinScript = () =>
   withCode(
-    new Error('A script that was read from standard input cannot be run again as a daemon: put it into a file'),
+    new Error("A script from standard input can't run again as a daemon. Save the script to a file"),
     'ERR_PROCNATIVE_STDIN_SCRIPT',
   )
 
-exports.repl = () => withCode(new Error('The REPL cannot be run again as a daemon'), 'ERR_PROCNATIVE_REPL')
+exports.repl = () =>
+  withCode(
+    new Error("The REPL can't run again as a daemon. Save the program to a file and run that file"),
+    'ERR_PROCNATIVE_REPL',
+  )
 
 exports.initProcess = () =>
   withCode(
     new Error(
-      'PID 1 cannot end without taking its daemon with it: in a container, use daemonize({ foreground: true })',
+      "PID 1 can't start a daemon because the kernel kills the daemon when PID 1 ends. Use daemonize({ foreground: true })",
     ),
     'ERR_PROCNATIVE_INIT_PROCESS',
   )
@@ -154,17 +164,21 @@ exports.initProcess = () =>
 exports.testRunner = (runner) =>
   withCode(
     new Error(
-      `daemonize() would end this test process (${runner}) with exit code 0, and hide failures: start the program as a process of its own, or use daemonize({ foreground: true })`,
+      `daemonize() would end this test process (${runner}) with exit code 0 and hide failures. ` +
+        'Start the program as a separate process, or use daemonize({ foreground: true })',
     ),
     'ERR_PROCNATIVE_TEST_RUNNER',
   )
 
 exports.alreadyDaemonized = () =>
-  withCode(new Error('This process has called daemonize() before'), 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
+  withCode(
+    new Error('This process has already called daemonize(). Call daemonize() once, at the start of the program'),
+    'ERR_PROCNATIVE_ALREADY_DAEMONIZED',
+  )
 
 exports.linkLost = () =>
   withCode(
-    new Error('This process was started as a daemon, but the socket to its launcher is not there any more'),
+    new Error('The daemon lost the socket to its launcher. Call daemonize() before closing inherited descriptors'),
     'ERR_PROCNATIVE_LINK_LOST',
   )
 
@@ -178,35 +192,39 @@ exports.alreadyRunning = ({ pid, pidFile }) => {
 }
 
 // The line written to a log when reopenLogs() fails.
-exports.logsKept = ({ message }) => `procnative: reopenLogs() goes on in the old files: ${message}\n`
+exports.logsKept = ({ message }) => `procnative: reopenLogs() keeps writing to the old files: ${message}\n`
 
-exports.stopTimeout = ({ pid, timeout, kill }) =>
-  withCode(
-    new Error(`Daemon ${pid} has not ended within ${timeout} ms${kill ? ', nor as long after SIGKILL' : ''}`),
-    'ERR_PROCNATIVE_STOP_TIMEOUT',
-    { pid, timeout },
-  )
+exports.stopTimeout = ({ pid, timeout, kill }) => {
+  const more = kill ? `, nor within ${timeout} ms after SIGKILL` : ". Raise 'timeout', or set 'kill' to true"
+  return withCode(new Error(`Daemon ${pid} did not end within ${timeout} ms${more}`), 'ERR_PROCNATIVE_STOP_TIMEOUT', {
+    pid,
+    timeout,
+  })
+}
 
 exports.holderUnknown = (pidFile) =>
   withCode(
-    new Error(`The pid file ${pidFile} is locked, but the process that it names can't be shown to be its daemon`),
+    new Error(
+      `The pid file ${pidFile} is locked, but procnative can't verify its pid. Find the holder with \`fuser ${pidFile}\``,
+    ),
     'ERR_PROCNATIVE_HOLDER_UNKNOWN',
   )
 
 exports.unixServer = (name, path) =>
   withCode(
     new TypeError(
-      `${subject(name)} would remove ${path} when it is closed here: listen with listenUnix() and \`{ fd }\` instead`,
+      `${subject(name)} would remove ${path} at its close in this process. Listen with listenUnix() and \`{ fd }\` instead`,
     ),
     'ERR_PROCNATIVE_UNIX_SERVER',
   )
 
 exports.childOwned = (pid) => {
-  const what =
+  const problem =
     pid > 0
-      ? `Process ${pid} may belong to child_process, which waits for it itself. Use wait(${pid}, { observe: true })`
-      : 'A child among these may belong to child_process, which waits for it itself. Name a single child'
-  return withCode(new Error(`${what}, or { force: true } to reap it anyway`), 'ERR_PROCNATIVE_CHILD_OWNED', { pid })
+      ? `Process ${pid} may belong to child_process, and reaping it would lose its 'exit' event. ` +
+        `Use wait(${pid}, { observe: true })`
+      : "A matching child may belong to child_process, and reaping it would lose its 'exit' event. Name a single child"
+  return withCode(new Error(`${problem}, or { force: true } to reap it anyway`), 'ERR_PROCNATIVE_CHILD_OWNED', { pid })
 }
 
 exports.processClosed = () => withCode(new Error('The Process is closed'), 'ERR_PROCNATIVE_PROCESS_CLOSED')
@@ -215,26 +233,26 @@ exports.handleClosed = () => withCode(new Error('The Handle is closed or was tak
 
 exports.notAdoptable = (kind) =>
   withCode(
-    new TypeError(
-      `Node.js has nothing that a descriptor of kind '${kind}' could become: ${ADVICE[kind] ?? ANY_ADVICE}`,
-    ),
+    new TypeError(`Node.js has no object for a descriptor of kind '${kind}'. ${ADVICE[kind] ?? ANY_ADVICE}`),
     'ERR_PROCNATIVE_NOT_ADOPTABLE',
   )
 
 const ADVICE = {
   __proto__: null,
-  file: 'use its fd with node:fs',
-  directory: "use its fd with node:fs, as a path below '/proc/self/fd'",
-  'character-device': 'use its fd with node:fs',
-  'block-device': 'use its fd with node:fs',
-  'unix-dgram': 'use its fd with sendFds() and recvFds()',
-  'unix-seqpacket': 'use its fd with sendFds() and recvFds()',
+  file: 'Use its fd with node:fs',
+  directory: "Use its fd with node:fs, as a path below '/proc/self/fd'",
+  'character-device': 'Use its fd with node:fs',
+  'block-device': 'Use its fd with node:fs',
+  'unix-dgram': 'Use its fd with sendFds() and recvFds()',
+  'unix-seqpacket': 'Use its fd with sendFds() and recvFds()',
 }
-const ANY_ADVICE = 'take() its fd for a native addon, or hand it on'
+const ANY_ADVICE = 'Pass its fd to a native addon, or send the Handle to another process'
 
 exports.handleCollected = (fd, kind) =>
   withCode(
-    new Error(`Descriptor ${fd} (${kind}) was closed when its Handle was collected: adopt(), take() or close() it`),
+    new Error(
+      `Descriptor ${fd} (${kind}) was closed because its Handle was collected. Call adopt(), take() or close()`,
+    ),
     'PROCNATIVE_HANDLE_COLLECTED',
     { name: 'Warning' },
   )
@@ -242,7 +260,7 @@ exports.handleCollected = (fd, kind) =>
 exports.handleLost = (fd) =>
   withCode(
     new Error(
-      `Descriptor ${fd} of a Handle that was collected was closed by its number before: take() the descriptor instead`,
+      `Descriptor ${fd} was closed by its number before its Handle was collected. Call take() before closing the number`,
     ),
     'PROCNATIVE_HANDLE_LOST',
     { name: 'Warning' },
@@ -252,68 +270,61 @@ exports.channelClosed = () => withCode(new Error('The Channel is closed'), 'ERR_
 
 exports.notAuthorized = (value) =>
   withCode(
-    new TypeError(`Expected boolean to be returned from the "authorize" function. ${received(value)}`),
+    new TypeError(`The "authorize" function must return a boolean. ${received(value)}`),
     'ERR_INVALID_RETURN_VALUE',
   )
 
-// ── what a peer does wrong ──
+// ── Faults of a peer ──
 
 const peerFault = (message, code) => (cause) => withCode(new Error(message, cause && { cause }), code)
 
 exports.messageTooLong = peerFault(
-  "The peer has announced a message longer than 'maxMessageLength'",
+  "The peer announced a message longer than 'maxMessageLength'. Raise the option if the peer may send such a message",
   'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
 )
 exports.textTooLong = peerFault(
-  `The peer has sent a message longer than a string can be (${constants.MAX_STRING_LENGTH} UTF-16 units)`,
+  `The peer sent a message longer than the longest string (${constants.MAX_STRING_LENGTH} UTF-16 units). Send it in parts`,
   'ERR_PROCNATIVE_MESSAGE_TOO_LONG',
 )
 exports.tooManyHandles = peerFault(
-  "The peer has sent more handles than 'maxHandles' with a message",
+  "The peer sent more handles with a message than 'maxHandles'. Raise the option if the peer may send as many",
   'ERR_PROCNATIVE_TOO_MANY_HANDLES',
 )
-exports.handlesMissing = peerFault(
-  'The peer has sent fewer handles than it has announced',
-  'ERR_PROCNATIVE_HANDLES_MISSING',
-)
-exports.handlesSurplus = peerFault(
-  'The peer has sent more handles than it has announced',
-  'ERR_PROCNATIVE_HANDLES_SURPLUS',
-)
-exports.messageCut = peerFault('The peer is gone in the middle of a message', 'ERR_PROCNATIVE_MESSAGE_CUT')
+exports.handlesMissing = peerFault('The peer sent fewer handles than it announced', 'ERR_PROCNATIVE_HANDLES_MISSING')
+exports.handlesSurplus = peerFault('The peer sent more handles than it announced', 'ERR_PROCNATIVE_HANDLES_SURPLUS')
+exports.messageCut = peerFault('The peer ended in the middle of a message', 'ERR_PROCNATIVE_MESSAGE_CUT')
 exports.messageInvalid = peerFault(
-  "The peer has sent what is no message of the channel's serialization",
+  "The peer sent an invalid message for this serialization. Give both ends the same 'serialization'",
   'ERR_PROCNATIVE_MESSAGE_INVALID',
 )
-// Not the peer's fault, though.
+// The peer is not at fault here: this process has reached RLIMIT_NOFILE.
 exports.handlesLost = peerFault(
-  'Handles were lost, since this process has as many descriptors open as it may (EMFILE)',
+  'The kernel dropped received handles because this process has too many open descriptors (EMFILE). Raise `ulimit -n`',
   'ERR_PROCNATIVE_HANDLES_LOST',
 )
 
-// The output goes into the message, so that it is seen, and not a second time below it.
+// The message has the daemon's output. `stderr` is not enumerable, so that Node doesn't print the output twice.
 function startFailure(code, what, { stderr, cause }, properties) {
-  const said = stderr === '' ? '' : `. It wrote:\n${stderr.trimEnd()}`
-  const error = withCode(new Error(what + said, cause && { cause }), code, properties)
+  const output = stderr === '' ? '' : `. It wrote to standard error:\n${stderr.trimEnd()}`
+  const error = withCode(new Error(what + output, cause && { cause }), code, properties)
   return Object.defineProperty(error, 'stderr', { __proto__: null, value: stderr, configurable: true, writable: true })
 }
 
-// What a daemon has to do to be ready.
-const READINESS = {
-  auto: 'the main script has not come to its end, or has not called daemonize()',
-  manual: 'ready() was not called',
-  notify: 'it has not said READY=1',
+// Reasons for a timeout, by the option `ready`.
+const UNREADY = {
+  auto: 'its main script did not finish, or did not call daemonize()',
+  manual: 'it did not call ready()',
+  notify: 'it did not send READY=1',
 }
 
-// Why a daemon that ended with 0 was not ready, by its `ready` option.
+// Reasons for an early end with exit code 0, by the option `ready`.
 const ENDED = {
-  auto: 'process.exit() was called before the main script had ended, or daemonize() was not called',
-  manual: 'ready() was never called',
+  auto: 'it called process.exit() before its main script ended, or never called daemonize()',
+  manual: 'it never called ready()',
   notify: 'it never sent READY=1',
 }
 
-const LISTENS_TWICE =
-  'the launcher itself listens, and holds the address: call daemonize() before listen(), because the program runs again in the daemon'
+const LISTENS_TWICE = 'the launcher still listens on the same address. Call daemonize() before listen()'
 
 exports.daemonExited = ({ exitCode, signal, ready, isAddressTaken, ...told }) => {
   const known = exitCode === null ? 'ended' : `ended with exit code ${exitCode}`
@@ -324,7 +335,7 @@ exports.daemonExited = ({ exitCode, signal, ready, isAddressTaken, ...told }) =>
 }
 
 exports.daemonTimeout = ({ timeout, ready, killed, ...told }) => {
-  const end = killed ? 'was killed' : 'may not be killed by this user'
-  const what = `The daemon was not ready within ${timeout} ms (${READINESS[ready]}) and ${end}`
+  const end = killed ? 'The daemon was killed' : 'The daemon still runs because this user may not kill it'
+  const what = `The daemon was not ready within ${timeout} ms: ${UNREADY[ready]}. ${end}`
   return startFailure('ERR_PROCNATIVE_DAEMON_TIMEOUT', what, told, { timeout })
 }

@@ -37,7 +37,7 @@ function boolean(value, name) {
 // A string that may be empty.
 function text(value, name) {
   if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
-  if (value.includes('\0')) throw errors.invalidArgValue(name, 'must be without null bytes', value)
+  if (value.includes('\0')) throw errors.invalidArgValue(name, 'must not contain null bytes', value)
   return value
 }
 

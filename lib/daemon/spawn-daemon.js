@@ -76,7 +76,11 @@ function ordersFor(file, args, options) {
   const sockets = options.listen
   const stdio = outputs(options.stdio)
   if (sockets.length > 0 && stdio.length > 3) {
-    throw errors.invalidArgValue('options.stdio', 'must end at 2: what listens comes next', options.stdio)
+    throw errors.invalidArgValue(
+      'options.stdio',
+      "must have at most three entries because 'options.listen' starts at descriptor 3",
+      options.stdio,
+    )
   }
   const pidFile = options.pidFile === undefined ? undefined : path.resolve(options.pidFile)
   if (pidFile !== undefined) acceptHandedOver(pidFile)
@@ -127,7 +131,11 @@ function stdio(value, name) {
   if (typeof value === 'string') return validate.oneOf('ignore', 'inherit')(value, name)
   const checked = validate.arrayOf(stream)(value, name)
   if (typeof checked[0] === 'string' && !['ignore', 'inherit'].includes(checked[0])) {
-    throw errors.invalidArgValue(`${name}[0]`, 'is read from, and a path is a file to append to', checked[0])
+    throw errors.invalidArgValue(
+      `${name}[0]`,
+      'must not be a path because paths are opened for appending. Pass a descriptor',
+      checked[0],
+    )
   }
   return checked
 }

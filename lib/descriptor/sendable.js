@@ -15,7 +15,7 @@ function checkSendable(value, name) {
   if (typeof value === 'number') return validate.descriptor(value, name)
   if (value instanceof Handle) return value
   if (typeof value === 'object' && value !== null && carrierOf(value) !== undefined) return value
-  throw errors.invalidArgType(name, 'a descriptor, or a handle, server, socket or file that has one', value)
+  throw errors.invalidArgType(name, 'a descriptor, or a Handle, server, socket or file with a descriptor', value)
 }
 
 // The descriptor of something sendable: who owns it does not change.
@@ -25,7 +25,7 @@ function descriptorOf(value, name) {
   const fd = carrierOf(value).fd
   // Node's own objects have -1 when they are closed, or -EBADF.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
-  throw errors.invalidArgValue(name, 'must be open: a server listens, a socket is bound or connected', value)
+  throw errors.invalidArgValue(name, 'must be open: a listening server, or a bound or connected socket', value)
 }
 
 // A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
@@ -40,9 +40,10 @@ const boundAddress = (value) => (Object(value) === value && '_handle' in value ?
 
 // A check: nothing of a stream is still in JavaScript, where others would not find it.
 function checkUntouched(value, name) {
-  if (value.encrypted === true) throw errors.invalidArgValue(name, 'must not be TLS, whose keys stay here', value)
-  if (value.readableLength > 0) throw errors.invalidArgValue(name, 'must not have read what nobody has taken', value)
-  if (value.writableLength > 0) throw errors.invalidArgValue(name, 'must have nothing left to write', value)
+  if (value.encrypted === true)
+    throw errors.invalidArgValue(name, 'must not be a TLS socket because its keys stay in this process', value)
+  if (value.readableLength > 0) throw errors.invalidArgValue(name, 'must not have unread data in its buffer', value)
+  if (value.writableLength > 0) throw errors.invalidArgValue(name, 'must not have unsent data in its buffer', value)
   return value
 }
 

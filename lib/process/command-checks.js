@@ -26,7 +26,7 @@ const checkOwnName = (value, name) => (isUint8Array(value) ? checkBytes(value, n
 // Bytes that are not valid UTF-8. Returns a copy, because another thread may write to the original.
 function checkBytes(value, name) {
   const copy = Buffer.from(value)
-  if (copy.includes(0)) throw errors.invalidArgValue(name, 'must be without null bytes', value)
+  if (copy.includes(0)) throw errors.invalidArgValue(name, 'must not contain null bytes', value)
   return copy
 }
 

@@ -69,7 +69,11 @@ function spawn(file, ...rest) {
 
 function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
   if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
-    throw errors.invalidArgValue('options.processGroup', 'is not for the leader of a session', processGroup)
+    throw errors.invalidArgValue(
+      'options.processGroup',
+      "must not be combined with 'session' or 'controllingTerminal'",
+      processGroup,
+    )
   }
   if (parentDeathSignal !== undefined) requireMainThread("spawn() with 'parentDeathSignal'")
   const stream = stdio.find(isStream)

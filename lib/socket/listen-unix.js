@@ -12,7 +12,11 @@ function listenUnix(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
   const { mode, backlog = 511 } = validate.options(options, 'options', CHECKS)
   if (isAbstract && mode !== undefined) {
-    throw errors.invalidArgValue('options.mode', 'is for paths: an abstract name has no mode', mode)
+    throw errors.invalidArgValue(
+      'options.mode',
+      'must be absent for an abstract name because an abstract name has no file',
+      mode,
+    )
   }
   requireStack(ALONE)
   const [fd] = native.listenUnix(name, isAbstract, mode ?? 0o600, backlog)

@@ -28,7 +28,7 @@ function sendFds(socket, data, fds = []) {
   const descriptors = listToSend(fds, 'fds')
   // The kernel would drop them, and say nothing.
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
-    throw errors.invalidArgValue('data', 'must not be empty, on a stream, if there are descriptors', data)
+    throw errors.invalidArgValue('data', 'must not be empty if descriptors are sent on a stream', data)
   }
   return native.sendFds(to, unshared(data), descriptors)
 }
