@@ -1,11 +1,11 @@
-// Real terminals.
+// Pseudo-terminals.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { fixture } from './run.mjs'
 
-/** A terminal that is nobody's: open here as `fd`. */
+/** Opens a terminal that is no session's controlling terminal. `fd` is its descriptor. */
 export async function pty(context) {
   const keeper = spawn('python3', [fixture('hold-terminal.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(keeper, 'close')

@@ -1,4 +1,4 @@
-// D4, P1: until its exec, a child has the memory of who starts it. The user that it has become by then can't look into it.
+// Memory of a child: until its exec, a child shares the memory of its parent. The child's user must not read that memory.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,7 +13,7 @@ import { until } from '../helpers/until.mjs'
 
 const suidDumpable = () => fs.readFileSync('/proc/sys/fs/suid_dumpable', 'utf8').trim()
 
-test('the user that a child becomes can’t look into the memory that it shares until its exec', {
+test('daemonize() user: the user can’t read memory shared until the exec', {
   contract: 'D4',
   ...needs(
     'root, setpriv, strace, and fs.suid_dumpable other than 1',
@@ -22,7 +22,7 @@ test('the user that a child becomes can’t look into the memory that it shares 
 }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
-  // Asked for by the child only, when it has changed its user.
+  // Only the child calls getppid(), after it has changed its user.
   const held = ['-e', 'trace=getppid', '-e', 'inject=getppid:delay_enter=3000000']
   const options = JSON.stringify({ stdout: log, user: NOBODY, group: NOBODY })
   const { child, ended } = run('strace', [
@@ -36,8 +36,8 @@ test('the user that a child becomes can’t look into the memory that it shares 
   const isHeld = (pid) => status(pid, 'Uid')?.startsWith(`${NOBODY}\t`) && stat(launcherOf(pid))?.ppid === child.pid
   const pid = await until(() => allPids().find(isHeld), 'the child is another user')
   assert.deepEqual(await look(pid), { mem: 'EACCES', process_vm_readv: 'EPERM' })
-  assert.equal(fs.existsSync(log) && fs.readFileSync(log, 'utf8'), '', 'it is held yet')
-  // Into what is its own, it can.
+  assert.equal(fs.existsSync(log) && fs.readFileSync(log, 'utf8'), '', 'the child is still held')
+  // The user can read the memory of its own program.
   await until(() => firstLine(log), 'the daemon runs')
   const { facts } = factsFrom(t, log)
   assert.equal(facts.pid, pid)

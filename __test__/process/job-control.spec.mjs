@@ -1,4 +1,4 @@
-// P3: jobs of a shell, on a real terminal: groups, the foreground, and what is typed. And terminals of one's own.
+// Job control by spawn(): groups, the foreground and typed keys on a pseudo-terminal, and `controllingTerminal`.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -10,13 +10,14 @@ import { end } from '../helpers/daemon.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { stat } from '../helpers/proc.mjs'
 import { pty } from '../helpers/pty.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture } from '../helpers/run.mjs'
 import { callers, terminal } from './helpers/caller.mjs'
 import { facts, refusal } from './helpers/refusals.mjs'
 
 const [CTRL_C, CTRL_D, CTRL_Z] = ['\x03', '\x04', '\x1a']
 
-/** A shell that leads the session of a terminal, which it has open as `fd`, and what it can start. */
+/** Starts a shell that leads the session of a terminal. Its descriptor of the terminal is `fd`. */
 async function shellOnTerminal(context) {
   const office = await callers(context)
   const shellCommand = (name) =>
@@ -38,13 +39,13 @@ async function shellOnTerminal(context) {
     shell,
     fd,
     foreground: { processGroup: 0, foreground: fd },
-    /** A program as a job of a shell's, by its pid. */
+    /** Starts a program as a job of the shell `by`; returns its pid. */
     async start(by, file, args, options) {
       const pid = await by.call('job', file, args, options)
       context.after(() => end(pid))
       return pid
     },
-    /** A caller as a job, and another shell. */
+    /** Start a caller as a job, and another shell. */
     job: (name, options) => startCaller(office.command, name, options),
     innerShell: (name, options) => startCaller(shellCommand, name, options),
   }
@@ -52,27 +53,27 @@ async function shellOnTerminal(context) {
 
 const waitpid = async (by, ...args) => told(await by.call('waitpid', ...args))
 
-/** Nothing has happened to a caller that it would tell of. What it is asked twice, it has told of all before. */
+/** Checks that a caller has reported no event. It would report an event before its second answer. */
 async function hasHeardNothing(caller) {
   await caller.call('getsid')
   await caller.call('getsid')
   assert.deepEqual(caller.events, [])
 }
 
-// ── A shell's jobs ──
+// ── Jobs of a shell ──
 
-test('with `processGroup: 0` and `foreground` the child has the terminal before it runs', {
+test('spawn() foreground: the new group has the terminal before the exec', {
   contract: 'P3',
 }, async (t) => {
   const { shell, start, foreground } = await shellOnTerminal(t)
   const script = 'import os; os._exit(0 if os.tcgetpgrp(0) == os.getpgrp() == os.getpid() != os.getsid(0) else 1)'
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < repetitions(20); round++) {
     const pid = await start(shell, 'python3', ['-Sc', script], foreground)
     assert.deepEqual(await waitpid(shell, pid), exited(pid, 0))
   }
 })
 
-test('Ctrl-C reaches the child in the foreground, and not the caller; waitpid() tells so', {
+test('spawn() foreground: Ctrl-C kills the child, not the caller', {
   contract: 'P3',
 }, async (t) => {
   const { shell, fd, start, foreground, type } = await shellOnTerminal(t)
@@ -82,13 +83,13 @@ test('Ctrl-C reaches the child in the foreground, and not the caller; waitpid() 
   assert.deepEqual(await waitpid(shell, pid), killed(pid, 'SIGINT'))
   await hasHeardNothing(shell)
 
-  // With the terminal back, it is the shell's.
+  // Ctrl-C reaches the shell again when the shell is in the foreground.
   await shell.call('tcsetpgrp', fd, shell.pid)
   type(CTRL_C)
   await shell.told({ caught: 'SIGINT' })
 })
 
-test('Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the foreground', {
+test('spawn() foreground: Ctrl-Z stops the child, SIGCONT continues it', {
   contract: 'P3',
 }, async (t) => {
   const { shell, fd, job, foreground, type } = await shellOnTerminal(t)
@@ -110,7 +111,7 @@ test('Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the f
   await shell.call('tcsetpgrp', fd, child.pid)
   await shell.call('signal', -child.pid, 'SIGCONT')
   assert.deepEqual(await waitpid(shell, child.pid, { continued: true }), continued(child.pid))
-  // Of the Ctrl-C that was the shell's, it has not heard.
+  // The Ctrl-C at the shell has not reached the child.
   await hasHeardNothing(child)
 
   type(CTRL_C)
@@ -118,7 +119,7 @@ test('Ctrl-Z stops the child, and not the caller; it goes on by SIGCONT in the f
   await hasHeardNothing(shell)
 })
 
-test('children that join a group by `processGroup` are one job: Ctrl-C reaches all of them', {
+test('spawn() processGroup: Ctrl-C kills all children of the foreground group', {
   contract: 'P3',
 }, async (t) => {
   const { shell, start, foreground, type } = await shellOnTerminal(t)
@@ -131,7 +132,7 @@ test('children that join a group by `processGroup` are one job: Ctrl-C reaches a
   await hasHeardNothing(shell)
 })
 
-test('a child in a group of its own without `foreground` is in the background: Ctrl-C is the caller’s', {
+test('spawn() processGroup: without `foreground`, Ctrl-C reaches only the caller', {
   contract: 'P3',
 }, async (t) => {
   const { shell, fd, job, type } = await shellOnTerminal(t)
@@ -143,7 +144,7 @@ test('a child in a group of its own without `foreground` is in the background: C
   await hasHeardNothing(child)
 })
 
-test('a job in the background that reads is stopped by SIGTTIN, and reads once it is in the foreground', {
+test('spawn() processGroup: SIGTTIN stops a background child that reads', {
   contract: 'P3',
 }, async (t) => {
   const { shell, fd, start, type } = await shellOnTerminal(t)
@@ -160,11 +161,11 @@ test('a job in the background that reads is stopped by SIGTTIN, and reads once i
   assert.equal(fs.readFileSync(file, 'utf8'), 'hello')
 })
 
-test('`foreground` works from the background: SIGTTOU stops neither the child nor the caller', {
+test('spawn() foreground: works in the background, SIGTTOU stops no process', {
   contract: 'P3',
 }, async (t) => {
   const { shell, fd, start, innerShell } = await shellOnTerminal(t)
-  // A group with a parent in the session: SIGTTOU would stop its members.
+  // The group is not orphaned, so SIGTTOU would stop its members.
   const inner = await innerShell('inner', { processGroup: 0 })
   assert.equal(await shell.call('tcgetpgrp', fd), shell.pid)
   const own = await inner.call('open', '/dev/tty')
@@ -176,7 +177,7 @@ test('`foreground` works from the background: SIGTTOU stops neither the child no
   assert.equal(await shell.call('waitpid', inner.pid, { nohang: true, untraced: true }), null)
 })
 
-test('`foreground` alone has the caller’s own group in the foreground', { contract: 'P3' }, async (t) => {
+test('spawn() foreground: alone, puts the caller’s group in the foreground', { contract: 'P3' }, async (t) => {
   const { shell, fd, start, innerShell } = await shellOnTerminal(t)
   const inner = await innerShell('inner', { processGroup: 0 })
   const own = await inner.call('open', '/dev/tty')
@@ -186,10 +187,10 @@ test('`foreground` alone has the caller’s own group in the foreground', { cont
 })
 
 for (const [what, file, options] of [
-  ['the program', '/no such', {}],
-  ['the directory', 'true', { cwd: '/no such' }],
+  ['missing program', '/no such', {}],
+  ['missing directory', 'true', { cwd: '/no such' }],
 ]) {
-  test(`where ${what} is not there, the terminal’s foreground stays what it was`, { contract: 'P2 E3' }, async (t) => {
+  test(`spawn() foreground: stays the same after a failed start, ${what}`, { contract: 'P2 E3' }, async (t) => {
     const { shell, fd, foreground, type } = await shellOnTerminal(t)
     await shell.call('catch', 'SIGINT')
     await assert.rejects(shell.call('job', file, [], { ...foreground, ...options }), { code: 'ENOENT' })
@@ -199,9 +200,9 @@ for (const [what, file, options] of [
   })
 }
 
-// ── A terminal of one's own ──
+// ── Controlling terminals ──
 
-/** A caller that is a child of this process. */
+/** Starts a caller as a child of this process. */
 async function child(context, options) {
   const office = await callers(context)
   const [file, ...args] = office.command('child')
@@ -213,7 +214,7 @@ for (const [what, options] of [
   ['with `session`', { session: true }],
   ['by itself', {}],
 ]) {
-  test(`controllingTerminal, ${what}, gives the child’s session its terminal: /dev/tty opens`, {
+  test(`spawn() controllingTerminal: the child’s session has the terminal, ${what}`, {
     contract: 'P3',
   }, async (t) => {
     const { name, fd } = await pty(t)
@@ -230,11 +231,11 @@ for (const [what, options] of [
 }
 
 for (const [what, file, options, code] of [
-  ['the program is not there', '/no such', {}, 'ENOENT'],
-  ['the program may not be run', '/etc/passwd', {}, 'EACCES'],
-  ['the directory is not there', 'true', { cwd: '/no such' }, 'ENOENT'],
+  ['missing program', '/no such', {}, 'ENOENT'],
+  ['program without permission', '/etc/passwd', {}, 'EACCES'],
+  ['missing directory', 'true', { cwd: '/no such' }, 'ENOENT'],
 ]) {
-  test(`where ${what}, the terminal that the child was to have is nobody’s again, and not hung up`, {
+  test(`spawn() controllingTerminal: the terminal is free after a failed start, ${what}`, {
     contract: 'P2 E3',
   }, async (t) => {
     const { fd } = await pty(t)
@@ -248,27 +249,27 @@ for (const [what, file, options, code] of [
   })
 }
 
-test('`session` alone has no terminal: /dev/tty gives ENXIO', { contract: 'P3' }, async (t) => {
+test('spawn() session: without `controllingTerminal`, /dev/tty gives ENXIO', { contract: 'P3' }, async (t) => {
   const own = await child(t, { session: true })
   assert.equal(await own.call('controllingTerminal'), null)
   await assert.rejects(own.call('open', '/dev/tty'), { code: 'ENXIO' })
 })
 
-test('Ctrl-C at the terminal that a child was given ends the child', { contract: 'P3' }, async (t) => {
+test('spawn() controllingTerminal: Ctrl-C kills the child', { contract: 'P3' }, async (t) => {
   const { fd, type } = await pty(t)
   const sleeper = started(t, 'sleep', ['1000'], { controllingTerminal: fd, foreground: fd, stdio: [fd, fd, fd] })
   type(CTRL_C)
   assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGINT'))
 })
 
-test('the end of the terminal that a child was given is the end of the child', { contract: 'P3' }, async (t) => {
+test('spawn() controllingTerminal: a hangup kills the child', { contract: 'P3' }, async (t) => {
   const { fd, hangUp } = await pty(t)
   const sleeper = started(t, 'sleep', ['1000'], { session: true, controllingTerminal: fd })
   hangUp()
   assert.deepEqual(told(await sleeper.wait()), killed(sleeper.pid, 'SIGHUP'))
 })
 
-test('what is no terminal, is another session’s, or is closed, is the error of ioctl or tcsetpgrp', {
+test('spawn() controllingTerminal, foreground: throws for a file, foreign terminal, closed number', {
   contract: 'P2',
 }, async (t) => {
   const { fd } = await pty(t)
@@ -291,6 +292,6 @@ test('what is no terminal, is another session’s, or is closed, is the error of
     assert.deepEqual(refused({ ...options, foreground: fd }), errors('tcsetpgrp').ENOTTY)
     assert.deepEqual(refused({ ...options, foreground: 2 ** 31 - 1 }), errors('tcsetpgrp').EBADF)
   }
-  // The one that has the terminal, keeps it.
+  // The owner keeps the terminal.
   assert.equal(stat(owner.pid).tty, fs.fstatSync(fd).rdev)
 })

@@ -1,4 +1,4 @@
-// P3: parentDeathSignal: what becomes of a child of spawn() when the caller dies.
+// spawn() parentDeathSignal: the end of the caller, and the signal that the child receives.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -16,7 +16,7 @@ import { callers } from './helpers/caller.mjs'
 
 const NOBODY = 65534
 
-/** A process that calls spawn(), with what may stand before it; `told` is what it reports, `ended` how it ends. */
+/** Starts a process that calls spawn(). `told()` returns a reported pid, `ended` how the process ends. */
 function parentOf(context, call, { prefix = [], more = [] } = {}) {
   const script = scriptCommand(fixture('process/spawn-and-stay.mjs'), JSON.stringify(call), ...more)
   const [program, ...args] = [...prefix, process.execPath, ...script]
@@ -33,7 +33,7 @@ function parentOf(context, call, { prefix = [], more = [] } = {}) {
   return { told, ended }
 }
 
-/** A caller as the child of a process that is no other's. */
+/** Starts a process with a caller (helpers/caller.mjs) as its child. */
 async function family(context, options) {
   const office = await callers(context)
   const [file, ...args] = office.command('child')
@@ -43,24 +43,24 @@ async function family(context, options) {
   return { child, kill: () => killed(parent) }
 }
 
-/** Over when the parent has told each of its children of its death. */
+/** Kills the parent, and waits until the kernel has signaled its children. */
 async function killed(parent) {
   process.kill(await parent.told('parent'), 'SIGKILL')
   await parent.ended
 }
 
-test('the child gets the signal of `parentDeathSignal` when its parent is killed', { contract: 'P3' }, async (t) => {
+test('spawn() parentDeathSignal: the child receives it when the parent is killed', { contract: 'P3' }, async (t) => {
   const { child, kill } = await family(t, { parentDeathSignal: 'SIGUSR2' })
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTERM']) await child.call('catch', signal)
   assert.deepEqual(child.events, [])
   await kill()
   await child.told({ caught: 'SIGUSR2' })
-  // It may come more than once: each of the parent's threads that dies after the other passes the child on.
+  // The signal may come more than once: each dying thread of the parent makes another thread the child's parent.
   assert.ok(child.events.every(({ caught }) => caught === 'SIGUSR2'))
 })
 
 for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
-  test(`a child that does not handle ${signal} dies of it when its parent is killed`, { contract: 'P3' }, async (t) => {
+  test(`spawn() parentDeathSignal: ${signal} kills a child without a handler`, { contract: 'P3' }, async (t) => {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: signal }])
     const child = await parent.told('child')
     assert.equal(isAlive(child), true)
@@ -69,7 +69,7 @@ for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
   })
 }
 
-test('the child gets the signal when its parent ends by itself', { contract: 'P3' }, async (t) => {
+test('spawn() parentDeathSignal: the child receives it when the parent exits', { contract: 'P3' }, async (t) => {
   const options = { stdio: 'ignore', parentDeathSignal: 'SIGTERM' }
   const parent = parentOf(t, ['sleep', ['1000'], options], { more: ['end'] })
   const child = await parent.told('child')
@@ -77,17 +77,19 @@ test('the child gets the signal when its parent ends by itself', { contract: 'P3
   await until(() => !isAlive(child), 'the child has died')
 })
 
-test('without `parentDeathSignal`, the child outlives its parent', { contract: 'P3' }, async (t) => {
+test('spawn() parentDeathSignal: without it, the child outlives the parent', { contract: 'P3' }, async (t) => {
   const { child, kill } = await family(t, {})
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) await child.call('catch', signal)
   await kill()
-  // What is sent, is sent as the parent ends, and told of before what is asked for then.
+  // The kernel would have sent a signal by now, and the child would report it before its second answer.
   await child.call('getsid')
   await child.call('getsid')
   assert.deepEqual(child.events, [])
 })
 
-test('`parentDeathSignal` holds in a session, a group and a directory of its own', { contract: 'P3' }, async (t) => {
+test('spawn() parentDeathSignal: works with `session`, `processGroup`, `cwd` and `umask`', {
+  contract: 'P3',
+}, async (t) => {
   for (const options of [{ session: true }, { processGroup: 0 }, { cwd: '/', umask: 0 }]) {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: 'SIGTERM', ...options }])
     const child = await parent.told('child')
@@ -100,7 +102,10 @@ for (const [what, options] of [
   ['user', { user: 'nobody' }],
   ['group', { group: NOBODY }],
 ]) {
-  test(`\`parentDeathSignal\` holds with another ${what}`, { contract: 'P3', ...needs('root', isRoot) }, async (t) => {
+  test(`spawn() parentDeathSignal: works with another ${what}`, {
+    contract: 'P3',
+    ...needs('root', isRoot),
+  }, async (t) => {
     const parent = parentOf(t, ['sleep', ['1000'], { stdio: 'ignore', parentDeathSignal: 'SIGTERM', ...options }])
     const child = await parent.told('child')
     const ids = ['Uid', 'Gid'].map((field) => Number(status(child, field).split(/\s/)[0]))
@@ -110,11 +115,11 @@ for (const [what, options] of [
   })
 }
 
-test('where the parent dies before the signal is set, the child gets it all the same', {
+test('spawn() parentDeathSignal: comes if the parent died before prctl(2)', {
   contract: 'S3 P3',
   ...needs('strace', hasProgram('strace')),
 }, async (t) => {
-  // The child is stopped on its way to the program, when it has its session: that comes before what the signal takes.
+  // strace stops the child after setsid(2), which comes before prctl(2).
   const directory = temporary(t)
   const [log, begun] = ['log', 'begun'].map((name) => path.join(directory, name))
   const hold = ['-e', 'trace=setsid,prctl,getppid', '-e', 'inject=setsid:signal=SIGSTOP:when=1']
@@ -139,14 +144,14 @@ test('where the parent dies before the signal is set, the child gets it all the 
   assert.equal(fs.existsSync(begun), false)
 })
 
-/** The code that spawn() is refused by in a worker thread; it is to have changed nothing. */
+/** Returns the code of the error that spawn() throws in a worker thread. */
 async function refusalInWorker(call) {
   const worker = new Worker(fixture('process/report-refusal-worker.mjs'), { workerData: call })
   const [[code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   return code
 }
 
-test('off the main thread it is ERR_PROCNATIVE_WORKER_THREAD, and nothing is started', {
+test('spawn() parentDeathSignal: throws ERR_PROCNATIVE_WORKER_THREAD in a worker thread', {
   contract: 'P3',
 }, async (t) => {
   const begun = path.join(temporary(t), 'begun')

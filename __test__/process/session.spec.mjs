@@ -1,4 +1,4 @@
-// Sessions and process groups, orphans, and the death of a parent. What needs a terminal is in terminal.spec.mjs.
+// Sessions, process groups, subreapers and parent death signals. terminal.spec.mjs has the calls that need a terminal.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -13,20 +13,20 @@ import { fixture } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 import { callers } from './helpers/caller.mjs'
 
-// No process has it: the kernel's highest is 2^22.
+// No process has this pid: the kernel's highest is 2^22.
 const NOBODY = 2 ** 31 - 1
 
 const EACCES = { name: 'Error', code: 'EACCES', errno: -13 }
 const EPERM = { name: 'Error', code: 'EPERM', errno: -1 }
 const ESRCH = { name: 'Error', code: 'ESRCH', errno: -3 }
 
-/** Where a process belongs. */
+/** Returns the group, the session and the terminal of a process. */
 const place = (pid) => {
   const { pgrp, session, tty } = stat(pid)
   return { pgrp, session, tty }
 }
 
-test("a failed system call throws an Error shaped like Node's own: code, negative errno, syscall, message", {
+test("system errors: are like Node's, with code, errno, syscall and message", {
   contract: 'E1',
 }, () => {
   const error = (() => {
@@ -43,7 +43,7 @@ test("a failed system call throws an Error shaped like Node's own: code, negativ
   assert.match(error.stack, /^Error: ESRCH: no such process, getsid\n {4}at .*session\.spec\.mjs/s)
 })
 
-test('the error of a call that is about a path has it', {
+test('system errors: have the path of the call', {
   contract: 'E1',
   ...needs('strace', hasProgram('strace')),
 }, async (context) => {
@@ -60,7 +60,7 @@ test('the error of a call that is about a path has it', {
   })
 })
 
-test('setsid() throws EPERM and changes nothing where the process leads its group', {
+test('setsid(): throws EPERM for the leader of a group', {
   contract: 'S1',
 }, async (context) => {
   const office = await callers(context)
@@ -75,7 +75,7 @@ test('setsid() throws EPERM and changes nothing where the process leads its grou
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setsid() throws EPERM and changes nothing where the process leads its session', {
+test('setsid(): throws EPERM for the leader of a session', {
   contract: 'S1',
 }, async (context) => {
   const office = await callers(context)
@@ -88,7 +88,7 @@ test('setsid() throws EPERM and changes nothing where the process leads its sess
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setsid() in a child that leads nothing returns the new sid: sid == pgid == pid', {
+test('setsid(): makes the process the leader of a session and group', {
   contract: 'S1',
 }, async (context) => {
   const office = await callers(context)
@@ -100,7 +100,7 @@ test('setsid() in a child that leads nothing returns the new sid: sid == pgid ==
   assert.deepEqual(place(caller.pid), { pgrp: caller.pid, session: caller.pid, tty: 0 })
 })
 
-test("getsid() and getpgid() tell this process's session and group, and those of another", {
+test('getsid(), getpgid(): return the ids of this or another process', {
   contract: 'S1',
 }, async (context) => {
   const office = await callers(context)
@@ -116,12 +116,12 @@ test("getsid() and getpgid() tell this process's session and group, and those of
 })
 
 for (const [name, call] of Object.entries({ getsid, getpgid })) {
-  test(`${name}() of no process is ESRCH`, { contract: 'S2' }, () => {
+  test(`${name}(): throws ESRCH without a process`, { contract: 'S2' }, () => {
     assert.throws(() => call(NOBODY), { ...ESRCH, message: `ESRCH: no such process, ${name}`, syscall: name })
   })
 }
 
-test('setpgid() makes a group, and joins one of the session', { contract: 'S2' }, async (context) => {
+test('setpgid(): makes a group, and joins a group of the session', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const first = await office.start('first')
   const second = await office.start('second')
@@ -133,7 +133,7 @@ test('setpgid() makes a group, and joins one of the session', { contract: 'S2' }
   assert.equal(stat(second.pid).pgrp, first.pid)
 })
 
-test('setpgid() of a child that has run exec is EACCES', { contract: 'S2' }, async (context) => {
+test('setpgid(): throws EACCES for a child after its exec', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   const before = place(caller.pid)
@@ -142,14 +142,14 @@ test('setpgid() of a child that has run exec is EACCES', { contract: 'S2' }, asy
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setpgid() of the leader of a session is EPERM', { contract: 'S2' }, async (context) => {
+test('setpgid(): throws EPERM for the leader of a session', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const leader = await office.start('leader', { detached: true })
   const message = 'EPERM: operation not permitted, setpgid'
   await assert.rejects(leader.call('setpgid', 0, 0), { ...EPERM, message, syscall: 'setpgid' })
 })
 
-test('setpgid() into a group of another session is EPERM', { contract: 'S2' }, async (context) => {
+test('setpgid(): throws EPERM for a group of another session', { contract: 'S2' }, async (context) => {
   const office = await callers(context)
   const elsewhere = await office.start('elsewhere', { detached: true })
   const caller = await office.start('caller')
@@ -159,24 +159,24 @@ test('setpgid() into a group of another session is EPERM', { contract: 'S2' }, a
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setpgid() of what is no child is ESRCH', { contract: 'S2' }, () => {
+test('setpgid(): throws ESRCH for a process that is no child', { contract: 'S2' }, () => {
   const expected = { ...ESRCH, message: 'ESRCH: no such process, setpgid', syscall: 'setpgid' }
   for (const pid of [NOBODY, process.ppid]) assert.throws(() => setpgid(pid, 0), expected)
 })
 
-/** A parent and its child, neither of which knows the tests' process. */
+/** Starts a caller, and another caller as its child. */
 async function family(office, options) {
   const parent = await office.start('parent', options)
   return { parent, child: await office.startFrom(parent, 'child') }
 }
 
-/** Over when the parent has told each of its children of its death. */
+/** Kills the parent, and waits until the kernel has signaled its children. */
 async function killed(parent) {
   process.kill(parent.pid, 'SIGKILL')
   assert.equal((await parent.ended).signal, 'SIGKILL')
 }
 
-test('a process gets the signal of setParentDeathSignal() when its parent is killed', {
+test('setParentDeathSignal(): the process receives it when the parent is killed', {
   contract: 'S3',
 }, async (context) => {
   const { parent, child } = await family(await callers(context))
@@ -189,7 +189,7 @@ test('a process gets the signal of setParentDeathSignal() when its parent is kil
   assert.ok(child.events.every(({ caught }) => caught === 'SIGUSR2'))
 })
 
-test('a process without a handler dies of the signal when its parent is killed', {
+test('setParentDeathSignal(): the signal kills a process without a handler', {
   contract: 'S3',
 }, async (context) => {
   const { parent, child } = await family(await callers(context))
@@ -198,33 +198,33 @@ test('a process without a handler dies of the signal when its parent is killed',
   await until(() => !isAlive(child.pid), 'the child has died')
 })
 
-test('setParentDeathSignal(null) clears it', { contract: 'S3' }, async (context) => {
+test('setParentDeathSignal(null): clears the signal', { contract: 'S3' }, async (context) => {
   const { parent, child } = await family(await callers(context))
   for (const signal of ['SIGUSR1', 'SIGUSR2']) await child.call('catch', signal)
   await child.call('setParentDeathSignal', 'SIGUSR1')
   await child.call('setParentDeathSignal', null)
 
   await killed(parent)
-  // Of two signals, the kernel delivers the lower number first: had SIGUSR1 been sent, it would be told of by now.
+  // The kernel delivers the lower number first, so the child would have reported SIGUSR1 before SIGUSR2.
   process.kill(child.pid, 'SIGUSR2')
   await child.told({ caught: 'SIGUSR2' })
   assert.deepEqual(child.events, [{ caught: 'SIGUSR2' }])
 })
 
-test('setParentDeathSignal() throws ERR_PROCNATIVE_WORKER_THREAD off the main thread', { contract: 'S3' }, async () => {
+test('setParentDeathSignal(): throws ERR_PROCNATIVE_WORKER_THREAD in a worker thread', { contract: 'S3' }, async () => {
   const worker = new Worker(fixture('process/set-parent-death-signal-worker.mjs'))
   const [[codes]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   assert.deepEqual(codes, ['ERR_PROCNATIVE_WORKER_THREAD', 'ERR_PROCNATIVE_WORKER_THREAD'])
 })
 
-// Who asks for its parent at its start would be held there.
+// Deno calls getppid(2) at its start, where strace would stop it.
 const asksAtStart = 'deno' in process.versions
 
-test('where the parent dies while setParentDeathSignal() asks, the signal is delivered', {
+test('setParentDeathSignal(): comes if the parent dies during the call', {
   contract: 'S3',
   ...needs('strace, and not Deno', hasProgram('strace') && !asksAtStart),
 }, async (context) => {
-  // Whoever asks for its parent's pid is stopped when it has got it: between the first look at it and prctl(2).
+  // strace stops the child after getppid(2), which comes before prctl(2).
   const log = path.join(temporary(context), 'log')
   const hold = ['-e', 'trace=getppid,prctl', '-e', 'inject=getppid:signal=SIGSTOP:when=1']
   const prefix = ['strace', '-f', '-o', log, ...hold]
@@ -242,11 +242,11 @@ test('where the parent dies while setParentDeathSignal() asks, the signal is del
   process.kill(child.pid, 'SIGCONT')
   await child.told({ caught: 'SIGUSR1' })
   await asked
-  // It is strace that writes it.
+  // strace writes the line later than the call.
   await until(() => line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'), 'prctl(2) was called')
 })
 
-test('setChildSubreaper(true) makes an orphan among the descendants a child of the caller', {
+test('setChildSubreaper(true): the caller adopts orphans of its descendants', {
   contract: 'S3',
 }, async (context) => {
   const office = await callers(context)
@@ -261,7 +261,7 @@ test('setChildSubreaper(true) makes an orphan among the descendants a child of t
   assert.equal(stat(orphan.pid).ppid, reaper.pid)
 })
 
-test('setChildSubreaper(false) leaves orphans to others', { contract: 'S3' }, async (context) => {
+test('setChildSubreaper(false): another process adopts the orphans', { contract: 'S3' }, async (context) => {
   const office = await callers(context)
   const reaper = await office.start('reaper')
   await reaper.call('setChildSubreaper', true)
@@ -275,7 +275,7 @@ test('setChildSubreaper(false) leaves orphans to others', { contract: 'S3' }, as
   assert.ok(ppid !== middle.pid && ppid !== reaper.pid)
 })
 
-test('isChildSubreaper() tells what setChildSubreaper() has set, false at first', {
+test('isChildSubreaper(): returns the value of setChildSubreaper(), false at first', {
   contract: 'S3',
 }, async (context) => {
   const caller = await (await callers(context)).start('caller')

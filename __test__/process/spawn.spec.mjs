@@ -1,5 +1,5 @@
-// P1–P3: spawn(), its options and its errors. Descriptors are in spawn-stdio.spec.mjs, terminals in job-control.spec.mjs,
-// and the end of the caller in parent-death.spec.mjs.
+// spawn(): the program, options, users, signals and errors. Other specs have the search in PATH (spawn-path), descriptors
+// (spawn-stdio), pipes (spawn-pipes), terminals (job-control) and the end of the caller (parent-death).
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -16,10 +16,10 @@ import { state } from '../helpers/state.mjs'
 import { said } from './helpers/output.mjs'
 import { changedSince, facts, refusal } from './helpers/refusals.mjs'
 
-// Debian's user without rights, and its group.
+// The ids of Debian's user and group without rights.
 const NOBODY = 65534
 
-// No process has it: the kernel's highest is 2^22.
+// No process has this pid: the kernel's highest is 2^22.
 const NONE = 2 ** 31 - 1
 
 const cwdOf = (pid) => fs.readlinkSync(`/proc/${pid}/cwd`)
@@ -34,7 +34,7 @@ const idsOf = (pid) => {
   return ['Uid', 'Gid', 'Groups'].map(numbers)
 }
 
-/** Calls spawn() in another process, with what may stand before that; returns what came of each call. */
+/** Calls spawn() in another process; returns the result of each call. `prefix` comes before the command. */
 async function elsewhere(prefix, calls, ...more) {
   const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify(calls), ...more)
   const [program, ...args] = [...prefix, process.execPath, ...script]
@@ -45,7 +45,7 @@ async function elsewhere(prefix, calls, ...more) {
 
 // ── The program ──
 
-test('spawn() returns when the program has begun, and gives a Process with its pid', { contract: 'P1' }, (t) => {
+test('spawn(): returns a Process when the program has begun', { contract: 'P1' }, (t) => {
   const child = sleeper(t)
   assert.equal(exe(child.pid), fs.realpathSync('/bin/sleep'))
   assert.ok(child instanceof Process)
@@ -53,30 +53,30 @@ test('spawn() returns when the program has begun, and gives a Process with its p
   assert.deepEqual(children(), [child.pid])
 })
 
-test('the program gets its arguments as they are given', { contract: 'P3' }, async (t) => {
+test('spawn() args: arrive unchanged', { contract: 'P3' }, async (t) => {
   const args = ['', ' a  b ', "it's", '$HOME *', 'zwölf €', 'line\nbreak', '-']
   assert.equal(await said(t, 'printf', ['[%s]', ...args]), args.map((one) => `[${one}]`).join(''))
 })
 
-test('without `args`, the program has none', { contract: 'P3' }, async (t) => {
+test('spawn() args: are empty by default', { contract: 'P3' }, async (t) => {
   assert.equal(await said(t, 'env', undefined, { env: { A: 'b' } }), 'A=b\n')
 })
 
-test('`argv0` is what the program sees as its own name; by default it is `file`', { contract: 'P3' }, async (t) => {
+test('spawn() argv0: is the program’s own name, by default `file`', { contract: 'P3' }, async (t) => {
   const named = async (file, options) => (await said(t, file, ['/proc/self/cmdline'], options)).split('\0')[0]
   assert.equal(await named('cat'), 'cat')
   assert.equal(await named('/bin/cat'), '/bin/cat')
   for (const argv0 of ['another name', '']) assert.equal(await named('cat', { argv0 }), argv0)
 })
 
-test('`cwd` is the working directory; by default it is the caller’s', { contract: 'P3' }, async (t) => {
+test('spawn() cwd: is the working directory, by default the caller’s', { contract: 'P3' }, async (t) => {
   const directory = fs.realpathSync(temporary(t))
   assert.equal(cwdOf(sleeper(t, { cwd: directory }).pid), directory)
   assert.equal(cwdOf(sleeper(t, { cwd: path.relative(process.cwd(), directory) }).pid), directory)
   assert.equal(cwdOf(sleeper(t).pid), process.cwd())
 })
 
-test('`env` is the whole environment, undefined values absent; by default it is process.env', {
+test('spawn() env: is the whole environment, by default process.env', {
   contract: 'P3',
 }, async (t) => {
   const env = { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '', ABSENT: undefined }
@@ -84,11 +84,11 @@ test('`env` is the whole environment, undefined values absent; by default it is 
   process.env.SET_BEFORE_THE_CALL = 'yes'
   t.after(() => delete process.env.SET_BEFORE_THE_CALL)
   assert.deepEqual(await environmentOf(sleeper(t).pid), { ...process.env })
-  // A child without any environment is none that the harness finds.
+  // The harness finds children by a variable, so this child must end here.
   assert.equal(await said(t, 'env', [], { env: {} }), '')
 })
 
-test('`umask` is the file mode creation mask; by default it is the caller’s', { contract: 'P3' }, (t) => {
+test('spawn() umask: is the file mode mask, by default the caller’s', { contract: 'P3' }, (t) => {
   const before = process.umask(0o027)
   t.after(() => process.umask(before))
   assert.equal(status(sleeper(t).pid, 'Umask'), '0027')
@@ -96,13 +96,13 @@ test('`umask` is the file mode creation mask; by default it is the caller’s', 
   assert.equal(status(sleeper(t, { umask: 0 }).pid, 'Umask'), '0000')
 })
 
-test('`session` makes the child lead a session of its own, without a terminal', { contract: 'P3' }, (t) => {
+test('spawn() session: the child leads a session without a terminal', { contract: 'P3' }, (t) => {
   const { pid } = sleeper(t, { session: true })
   const { session, pgrp, tty } = stat(pid)
   assert.deepEqual({ session, pgrp, tty }, { session: pid, pgrp: pid, tty: 0 })
 })
 
-test('`processGroup` makes the child lead a group, or join one; by default it stays in the caller’s', {
+test('spawn() processGroup: the child leads, joins or keeps a group', {
   contract: 'P3',
 }, (t) => {
   const own = stat('self')
@@ -119,13 +119,13 @@ test('`processGroup` makes the child lead a group, or join one; by default it st
   )
 })
 
-test('`processGroup` is refused where the child leads a session, which leads its group', { contract: 'P3' }, () => {
+test('spawn() processGroup: is refused together with `session`', { contract: 'P3' }, () => {
   const error = refusal('true', [], { session: true, processGroup: 0 })
   assert.equal(error.code, 'ERR_INVALID_ARG_VALUE')
 })
 
-test('what is done for the child is not done to the caller', { contract: 'P3' }, (t) => {
-  // Opened once.
+test('spawn(): options of the child do not change the caller', { contract: 'P3' }, (t) => {
+  // The first call opens descriptors that stay open.
   sleeper(t)
   const before = state()
   const identity = isRoot ? { user: 'nobody' } : {}
@@ -144,7 +144,7 @@ test('what is done for the child is not done to the caller', { contract: 'P3' },
   assert.equal(fs.statSync('/proc/self/stat').uid, process.getuid())
 })
 
-test('spawn() works in a worker thread', { contract: 'P3 W5' }, async (t) => {
+test('spawn(): works in a worker thread', { contract: 'P3 W5' }, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('spawn', 'sh', ['-c', 'exit 7'], { stdio: 'ignore', cwd: '/', processGroup: 0 })
   assert.deepEqual(told(await worker.call('wait', pid)), exited(pid, 7))
@@ -152,17 +152,20 @@ test('spawn() works in a worker thread', { contract: 'P3 W5' }, async (t) => {
 
 // ── The user ──
 
-test('`user` by name: its ids and supplementary groups', { contract: 'P3', ...needs('root', isRoot) }, (t) => {
+test('spawn() user: a name sets the ids and supplementary groups', {
+  contract: 'P3',
+  ...needs('root', isRoot),
+}, (t) => {
   const nobody = Array(4).fill(NOBODY)
   assert.deepEqual(idsOf(sleeper(t, { user: 'nobody' }).pid), [nobody, nobody, [NOBODY]])
 })
 
-test('`user` and `group` by number', { contract: 'P3', ...needs('root', isRoot) }, (t) => {
+test('spawn() user, group: numbers set the ids', { contract: 'P3', ...needs('root', isRoot) }, (t) => {
   const { pid } = sleeper(t, { user: 12345, group: 23456 })
   assert.deepEqual(idsOf(pid), [Array(4).fill(12345), Array(4).fill(23456), [23456]])
 })
 
-test('`group` alone changes neither the user nor the supplementary groups', {
+test('spawn() group: alone, keeps the user and the supplementary groups', {
   contract: 'P3',
   ...needs('root', isRoot),
 }, (t) => {
@@ -170,7 +173,7 @@ test('`group` alone changes neither the user nor the supplementary groups', {
   assert.deepEqual(idsOf(sleeper(t, { group: 'nogroup' }).pid), [uid, Array(4).fill(NOBODY), groups])
 })
 
-test('a child that was given another user does not regain root', {
+test('spawn() user: the child does not regain root', {
   contract: 'P3',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -183,7 +186,7 @@ test('a child that was given another user does not regain root', {
   assert.equal(await said(t, 'python3', ['-c', script], { user: 'nobody' }), 'refused\n'.repeat(4))
 })
 
-test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'P3' }, () => {
+test('spawn() user, group: throws ERR_UNKNOWN_CREDENTIAL for an unknown name or id', { contract: 'P3' }, () => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     assert.equal(refusal('true', [], { stdio: 'ignore', ...options }).code, 'ERR_UNKNOWN_CREDENTIAL')
   }
@@ -194,12 +197,12 @@ const withCapabilities = (names) => [...unprivileged, `--inh-caps=${names}`, `--
 const EPERM = { code: 'EPERM', errno: -1, changed: {} }
 
 for (const [what, prefix, options, syscall] of [
-  ['another user, without a right to it', unprivileged, { user: 'daemon' }, 'setgroups'],
-  ['another group, without a right to it', unprivileged, { group: 'daemon' }, 'setgid'],
-  ['another user, with a right to groups only', withCapabilities('+setgid'), { user: 'daemon' }, 'setuid'],
-  ['a user who could regain root', withCapabilities('+setuid,+setgid'), { user: 'daemon' }, 'setuid'],
+  ['another user, without capabilities', unprivileged, { user: 'daemon' }, 'setgroups'],
+  ['another group, without capabilities', unprivileged, { group: 'daemon' }, 'setgid'],
+  ['another user, with CAP_SETGID only', withCapabilities('+setgid'), { user: 'daemon' }, 'setuid'],
+  ['a user that could regain root', withCapabilities('+setuid,+setgid'), { user: 'daemon' }, 'setuid'],
 ]) {
-  test(`${what} is EPERM of ${syscall}`, {
+  test(`spawn(): throws EPERM of ${syscall}, ${what}`, {
     contract: 'P2',
     ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
   }, async () => {
@@ -210,86 +213,26 @@ for (const [what, prefix, options, syscall] of [
   })
 }
 
-// ── PATH ──
+// ── Signals ──
 
-/** A directory with programs that say where they were found: `{ 'a/wanted': 0o755 }`. */
-function programs(t, modes) {
-  const directory = fs.realpathSync(temporary(t))
-  for (const [name, mode] of Object.entries(modes)) {
-    const file = path.join(directory, name)
-    fs.mkdirSync(path.dirname(file), { recursive: true })
-    fs.writeFileSync(file, '#!/bin/sh\necho "$0"\n')
-    fs.chmodSync(file, mode)
-  }
-  return { directory, search: (...names) => names.map((name) => path.join(directory, name)).join(':') }
-}
+const SIGNALS = ['SigBlk', 'SigIgn', 'SigCgt']
+const none = SIGNALS.map((field) => `${field}:\t${'0'.repeat(16)}\n`)
 
-const missing = (code, errno) => ({ code, errno, syscall: 'execve', path: 'wanted' })
-
-test('the program is looked for in the PATH of `env`, directory by directory', { contract: 'P3' }, async (t) => {
-  const { directory, search } = programs(t, { 'b/wanted': 0o755, 'c/wanted': 0o755 })
-  const found = (PATH) => said(t, 'wanted', [], { env: { PATH } })
-  assert.equal(await found(search('a', 'b', 'c')), `${directory}/b/wanted\n`)
-  assert.equal(await found(search('c', 'b')), `${directory}/c/wanted\n`)
+test('spawn(): the child has no blocked or ignored signals', { contract: 'P3' }, async () => {
+  const call = ['cat', ['/proc/self/status'], { stdio: 'inherit' }]
+  const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
+  const { stdout, stderr } = await run('python3', [fixture('block-signals.py'), process.execPath, ...script]).ended
+  assert.deepEqual(stdout.match(/^Sig(Blk|Ign|Cgt):\t\w+\n/gm), none, stderr)
+  assert.match(stdout, /"exitCode":0/)
 })
 
-test('the caller’s PATH does not count where `env` has one, or is given without', { contract: 'P3' }, async (t) => {
-  const { search } = programs(t, { 'a/wanted': 0o755 })
-  const before = process.env.PATH
-  t.after(() => Object.assign(process.env, { PATH: before }))
-  process.env.PATH = `${search('a')}:${before}`
-  for (const env of [{}, { PATH: '/usr/bin:/bin' }]) {
-    assert.deepEqual(facts(refusal('wanted', [], { stdio: 'ignore', env })), missing('ENOENT', -2))
-  }
-  assert.equal(await said(t, 'wanted'), `${search('a')}/wanted\n`)
-  // Without any it is /bin:/usr/bin.
-  assert.equal(await said(t, 'printf', ['found'], { env: {} }), 'found')
-})
-
-test('a directory of PATH that is none, or not there, is passed over', { contract: 'P3' }, async (t) => {
-  const { directory, search } = programs(t, { 'a/wanted': 0o755 })
-  const PATH = `/no such:/dev/null:${search('a')}`
-  assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
-})
-
-test('a file of PATH that may not be run is passed over, and EACCES where there is no other', {
-  contract: 'P3',
-}, async (t) => {
-  const { directory, search } = programs(t, { 'denied/wanted': 0o644, 'a/wanted': 0o755 })
-  const PATH = search('empty', 'denied', 'empty', 'a')
-  assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
-  for (const names of [['denied'], ['denied', 'empty'], ['empty', 'denied', 'empty']]) {
-    const error = refusal('wanted', [], { stdio: 'ignore', env: { PATH: search(...names) } })
-    assert.deepEqual(facts(error), missing('EACCES', -13))
-  }
-})
-
-test('a text without #! is ENOEXEC, is not run by a shell, and ends the search', { contract: 'P3' }, (t) => {
-  const { directory, search } = programs(t, { 'text/wanted': 0o755, 'a/wanted': 0o755 })
-  fs.writeFileSync(path.join(directory, 'text/wanted'), 'exit 0\n')
-  const error = refusal('wanted', [], { stdio: 'ignore', env: { PATH: search('text', 'a') } })
-  assert.deepEqual(facts(error), missing('ENOEXEC', -8))
-})
-
-test('an empty element of PATH is the child’s working directory, and relative ones go by that', {
-  contract: 'P3',
-}, async (t) => {
-  const { directory } = programs(t, { wanted: 0o755, 'in/only': 0o755 })
-  for (const PATH of ['/nowhere::/bin', ':/bin', '/bin:', '']) {
-    const found = await said(t, 'wanted', [], { env: { PATH }, cwd: directory })
-    assert.ok(['./wanted\n', 'wanted\n'].includes(found), found)
-  }
-  assert.equal(await said(t, 'only', [], { env: { PATH: '/bin:in' }, cwd: directory }), 'in/only\n')
-})
-
-test('a file with a slash is not looked for in PATH, and goes by `cwd`', { contract: 'P3' }, async (t) => {
-  const { directory } = programs(t, { 'in/wanted': 0o755 })
-  const env = { PATH: `${directory}:/bin` }
-  assert.deepEqual(facts(refusal('in/wanted', [], { stdio: 'ignore', env })), {
-    ...missing('ENOENT', -2),
-    path: 'in/wanted',
-  })
-  assert.equal(await said(t, 'in/wanted', [], { env, cwd: directory }), 'in/wanted\n')
+test('spawn(): keeps the caller’s signal mask and handlers', { contract: 'P3' }, (t) => {
+  const own = () => SIGNALS.map((field) => status('self', field))
+  const before = own()
+  assert.notEqual(before[2], '0'.repeat(16))
+  sleeper(t)
+  refusal('/no such', [], { stdio: 'ignore' })
+  assert.deepEqual(own(), before)
 })
 
 // ── Errors ──
@@ -311,31 +254,31 @@ for (const [what, call, expected] of [
   ],
   ['no such group', ['true', [], { processGroup: NONE }], { code: 'EPERM', errno: -1, syscall: 'setpgid' }],
 ]) {
-  test(`${what} throws that step’s error; no child, zombie or descriptor is left`, { contract: 'P2' }, async () => {
+  test(`spawn(): throws the error of the failed step, ${what}`, { contract: 'P2' }, async () => {
     const [file, args, options] = call
     const error = refusal(file, args, { stdio: 'ignore', ...options })
     assert.deepEqual(facts(error), expected)
     assert.ok(error.message.startsWith(`${expected.code}: `) && error.message.includes(expected.syscall))
-    // As often as one likes.
+    // Each of many calls leaves nothing.
     for (let round = 0; round < 100; round++) refusal(file, args, { stdio: 'ignore', ...options })
   })
 }
 
-test('where the user may have no more processes, it is EAGAIN of clone', {
+test('spawn(): throws EAGAIN of clone, at the user’s limit of processes', {
   contract: 'P2',
   ...needs('root, setpriv, prlimit and Node.js', isRoot && isNode && hasProgram('setpriv') && hasProgram('prlimit')),
 }, async () => {
-  // Somebody who has nothing else.
+  // A user without other processes.
   const prefix = ['setpriv', '--reuid=54321', `--regid=${NOBODY}`, '--clear-groups']
   const [error] = await elsewhere(prefix, [['true', [], { stdio: 'ignore' }]], 1)
   assert.deepEqual(error, { code: 'EAGAIN', errno: -11, syscall: 'clone', changed: {} })
 })
 
 for (const [what, stdio, options] of [
-  ['of /dev/null', 'ignore', {}],
-  ['of pipes', ['pipe', 'pipe', 'pipe', 'pipe'], needs('Node.js', isNode)],
+  ['/dev/null', 'ignore', {}],
+  ['pipes', ['pipe', 'pipe', 'pipe', 'pipe'], needs('Node.js', isNode)],
 ]) {
-  test(`where descriptors run out, for that of the child or ${what}, it is EMFILE, and none is lost`, {
+  test(`spawn(): throws EMFILE and leaks no descriptor, ${what}`, {
     contract: 'P2',
     ...options,
   }, async () => {
@@ -362,25 +305,25 @@ for (const [what, code, ...call] of [
   ['NaN in `args`', 'ERR_OUT_OF_RANGE', 'true', [Number.NaN]],
   ['a hole in `args`', 'ERR_INVALID_ARG_TYPE', 'true', Array(1)],
   ['a string as `args`', 'ERR_INVALID_ARG_TYPE', 'true', 'a'],
-  ['options in the place of `args`, and others', 'ERR_INVALID_ARG_TYPE', 'true', { cwd: '/' }, {}],
-  ['an option that there is none of', 'ERR_INVALID_ARG_VALUE', 'true', [], { detached: true }],
+  ['options instead of `args`, and options', 'ERR_INVALID_ARG_TYPE', 'true', { cwd: '/' }, {}],
+  ['an unknown option', 'ERR_INVALID_ARG_VALUE', 'true', [], { detached: true }],
   ['a null byte in `argv0`', 'ERR_INVALID_ARG_VALUE', 'true', [], { argv0: 'a\0b' }],
   ['a null byte in `cwd`', 'ERR_INVALID_ARG_VALUE', 'true', [], { cwd: '/\0' }],
-  ['a URL of the web as `cwd`', 'ERR_INVALID_ARG_VALUE', 'true', [], { cwd: new URL('http://localhost') }],
+  ['an http: URL as `cwd`', 'ERR_INVALID_ARG_VALUE', 'true', [], { cwd: new URL('http://localhost') }],
   ['a null byte in a variable', 'ERR_INVALID_ARG_VALUE', 'true', [], { env: { A: '\0' } }],
   ['a null byte in a variable’s name', 'ERR_INVALID_ARG_VALUE', 'true', [], { env: { 'A\0': '' } }],
   ['an equals sign in a variable’s name', 'ERR_INVALID_ARG_VALUE', 'true', [], { env: { 'A=B': '' } }],
   ['null as a variable', 'ERR_INVALID_ARG_TYPE', 'true', [], { env: { A: null } }],
-  ['too high a `umask`', 'ERR_OUT_OF_RANGE', 'true', [], { umask: 0o1000 }],
+  ['a `umask` above 0o777', 'ERR_OUT_OF_RANGE', 'true', [], { umask: 0o1000 }],
   ['NaN as `processGroup`', 'ERR_OUT_OF_RANGE', 'true', [], { processGroup: Number.NaN }],
   ['a negative `processGroup`', 'ERR_OUT_OF_RANGE', 'true', [], { processGroup: -1 }],
   ['a number as `session`', 'ERR_INVALID_ARG_TYPE', 'true', [], { session: 1 }],
   ['a negative `foreground`', 'ERR_OUT_OF_RANGE', 'true', [], { foreground: -1 }],
-  ['no signal as `parentDeathSignal`', 'ERR_INVALID_ARG_VALUE', 'true', [], { parentDeathSignal: 'SIGNONE' }],
-  ['what `stdio` does not know', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: 'pipes' }],
-  ['a file’s name in `stdio`', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: ['ignore', '/dev/null'] }],
+  ['an unknown `parentDeathSignal`', 'ERR_INVALID_ARG_VALUE', 'true', [], { parentDeathSignal: 'SIGNONE' }],
+  ['an unknown string as `stdio`', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: 'pipes' }],
+  ['a path in `stdio`', 'ERR_INVALID_ARG_VALUE', 'true', [], { stdio: ['ignore', '/dev/null'] }],
 ]) {
-  test(`${what} is ${code}, and nothing is started`, { contract: 'E2' }, () => {
+  test(`spawn(): throws ${code}, ${what}`, { contract: 'E2' }, () => {
     assert.equal(refusal(...call).code, code)
   })
 }

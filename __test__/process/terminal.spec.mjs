@@ -1,4 +1,4 @@
-// Sessions and process groups on a real terminal, which Python's pty makes.
+// Sessions and process groups on a pseudo-terminal.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -12,12 +12,12 @@ import { stat, status } from '../helpers/proc.mjs'
 import { fixture } from '../helpers/run.mjs'
 import { callers, terminal } from './helpers/caller.mjs'
 
-// Neither a descriptor nor a process that there can be.
+// Neither a descriptor nor a process has this number.
 const NONE = 2 ** 31 - 1
 
 const SIGHUP = os.constants.signals.SIGHUP
 
-/** On a terminal, next to its session's leader and in the same group: a child that called setsid(), and one that didn't. */
+/** Starts two children of a session leader on a terminal, in its group. `loner` has called setsid(), `sibling` has not. */
 async function siblings(context) {
   const office = await callers(context)
   const tty = await terminal(office)
@@ -28,7 +28,7 @@ async function siblings(context) {
   return { ...tty, loner, sibling }
 }
 
-/** On a terminal, a child of its session's leader that is in a group of its own, in the background. */
+/** Starts a child of a session leader on a terminal. The child leads a background group. */
 async function background(context) {
   const office = await callers(context)
   const tty = await terminal(office)
@@ -39,7 +39,7 @@ async function background(context) {
   return { ...tty, job, fd }
 }
 
-test('after setsid() there is no controlling terminal: controllingTerminal() is null', {
+test('setsid(): controllingTerminal() is null afterwards', {
   contract: 'S1',
 }, async (context) => {
   const { name, leader, loner, sibling } = await siblings(context)
@@ -52,13 +52,13 @@ test('after setsid() there is no controlling terminal: controllingTerminal() is 
   assert.deepEqual([stat(loner.pid).session, stat(loner.pid).pgrp, stat(loner.pid).tty], [loner.pid, loner.pid, 0])
 })
 
-test('after setsid(), /dev/tty gives ENXIO', { contract: 'S1' }, async (context) => {
+test('setsid(): open(2) of /dev/tty fails with ENXIO afterwards', { contract: 'S1' }, async (context) => {
   const { loner, sibling } = await siblings(context)
   assert.equal(typeof (await sibling.call('open', '/dev/tty')), 'number')
   await assert.rejects(loner.call('open', '/dev/tty'), { code: 'ENXIO' })
 })
 
-test('where setsid() throws EPERM, the controlling terminal stays', { contract: 'S1' }, async (context) => {
+test('setsid(): keeps the controlling terminal after EPERM', { contract: 'S1' }, async (context) => {
   const { name, leader, job } = await background(context)
   for (const caller of [leader, job]) {
     const before = stat(caller.pid)
@@ -69,18 +69,18 @@ test('where setsid() throws EPERM, the controlling terminal stays', { contract: 
   }
 })
 
-test('Ctrl-C in the old terminal does not reach it; a sibling without setsid() dies of it', {
+test('setsid(): Ctrl-C at the old terminal does not reach the process', {
   contract: 'S1',
 }, async (context) => {
   const { leader, loner, sibling, type } = await siblings(context)
   await leader.call('catch', 'SIGINT')
   type('\x03')
   await leader.told({ ended: sibling.pid, signal: 'SIGINT' })
-  // The kernel signals a whole group at once: what had to die would not answer any more.
+  // The kernel signals a whole group at once, so a signaled process would not answer.
   assert.equal(await loner.call('getsid'), loner.pid)
 })
 
-test('the end of the old terminal does not reach it; a sibling without setsid() dies of it', {
+test('setsid(): a hangup of the old terminal does not reach the process', {
   contract: 'S1',
 }, async (context) => {
   const { leader, loner, sibling, keeper, hangUp, endOf } = await siblings(context)
@@ -91,7 +91,7 @@ test('the end of the old terminal does not reach it; a sibling without setsid() 
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test("the end of the parent, the session's leader, does not reach it; a sibling dies of it", {
+test('setsid(): the end of the old session’s leader does not reach the process', {
   contract: 'S1',
 }, async (context) => {
   const { leader, loner, sibling, keeper, endOf } = await siblings(context)
@@ -102,22 +102,22 @@ test("the end of the parent, the session's leader, does not reach it; a sibling 
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test("controllingTerminal() finds the terminal behind any program's name", { contract: 'S1' }, async (context) => {
+test("controllingTerminal(): finds the terminal with any program's name", { contract: 'S1' }, async (context) => {
   const { name, leader } = await terminal(await callers(context))
   await leader.call('rename', ') R 1 1 1 9 9')
   assert.equal(await leader.call('controllingTerminal'), name)
 })
 
-test("controllingTerminal() finds the terminal where the program's name is no UTF-8", {
+test("controllingTerminal(): finds the terminal if the program's name is not UTF-8", {
   contract: 'S1',
 }, async (context) => {
   const { name, leader } = await terminal(await callers(context))
-  // The kernel keeps 15 bytes of it: the last one is the first half of a letter.
+  // The kernel keeps 15 bytes of the name. The last byte is half of a letter.
   await leader.call('rename', 'é'.repeat(20))
   assert.equal(await leader.call('controllingTerminal'), name)
 })
 
-test("controllingTerminal() is '/dev/tty', which opens it, where the terminal has no name", {
+test("controllingTerminal(): returns '/dev/tty' if the terminal has no name", {
   contract: 'S1',
   ...needs('root and unshare', isRoot && hasProgram('unshare')),
 }, async (context) => {
@@ -127,7 +127,7 @@ test("controllingTerminal() is '/dev/tty', which opens it, where the terminal ha
   assert.equal(await leader.call('tcgetsid', await leader.call('open', '/dev/tty')), leader.pid)
 })
 
-test('tcsetpgrp() by Python, from the background, stops the process by SIGTTOU', {
+test('tcsetpgrp(3): SIGTTOU stops a Python program in the background', {
   contract: 'S2',
 }, async (context) => {
   const { leader } = await terminal(await callers(context))
@@ -136,7 +136,7 @@ test('tcsetpgrp() by Python, from the background, stops the process by SIGTTOU',
   assert.equal(code, os.constants.signals.SIGTTOU)
 })
 
-test('tcsetpgrp() from the background succeeds and does not stop the process', { contract: 'S2' }, async (context) => {
+test('tcsetpgrp(): works in the background without a stop', { contract: 'S2' }, async (context) => {
   const { leader, job, fd, type } = await background(context)
   await job.call('tcsetpgrp', fd, job.pid)
   assert.equal(await job.call('tcgetpgrp', fd), job.pid)
@@ -148,7 +148,7 @@ test('tcsetpgrp() from the background succeeds and does not stop the process', {
   assert.deepEqual(leader.events, [])
 })
 
-test('tcsetpgrp() from the background does not spin where SIGTTOU has a handler, nor call it', {
+test('tcsetpgrp(): does not call a handler of SIGTTOU in the background', {
   contract: 'S2',
 }, async (context) => {
   const { job, fd } = await background(context)
@@ -156,13 +156,13 @@ test('tcsetpgrp() from the background does not spin where SIGTTOU has a handler,
   await job.call('tcsetpgrp', fd, job.pid)
   assert.equal(await job.call('tcgetpgrp', fd), job.pid)
 
-  // A signal that is handled after one that was sent before: SIGTTOU has the lower number.
+  // SIGTTOU has the lower number, so its handler would run before the handler of SIGWINCH.
   process.kill(job.pid, 'SIGWINCH')
   await job.told({ caught: 'SIGWINCH' })
   assert.deepEqual(job.events, [{ caught: 'SIGWINCH' }])
 })
 
-test('tcsetpgrp() leaves the signal mask as it was', { contract: 'S2' }, async (context) => {
+test('tcsetpgrp(): keeps the signal mask', { contract: 'S2' }, async (context) => {
   const { job, fd } = await background(context)
   const before = status(job.pid, 'SigBlk')
   await job.call('tcsetpgrp', fd, job.pid)
@@ -171,7 +171,7 @@ test('tcsetpgrp() leaves the signal mask as it was', { contract: 'S2' }, async (
   assert.equal(status(job.pid, 'SigBlk'), before)
 })
 
-test('tcsetpgrp() works in a group whose members have no parent in the session', {
+test('tcsetpgrp(): works in an orphaned process group', {
   contract: 'S2',
 }, async (context) => {
   const { leader, job, fd } = await background(context)
@@ -181,12 +181,12 @@ test('tcsetpgrp() works in a group whose members have no parent in the session',
   assert.equal(await leader.call('tcgetpgrp', own), leader.pid)
 })
 
-test('tcgetsid() tells the session of the terminal', { contract: 'S2' }, async (context) => {
+test('tcgetsid(): returns the session of the terminal', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   assert.equal(await job.call('tcgetsid', fd), leader.pid)
 })
 
-test('tcsetpgrp() with a group of another session is EPERM', { contract: 'S2' }, async (context) => {
+test('tcsetpgrp(): throws EPERM for a group of another session', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   const elsewhere = await (await callers(context)).start('elsewhere', { detached: true })
   await assert.rejects(job.call('tcsetpgrp', fd, elsewhere.pid), {
@@ -199,7 +199,7 @@ test('tcsetpgrp() with a group of another session is EPERM', { contract: 'S2' },
   assert.equal(await job.call('tcgetpgrp', fd), leader.pid)
 })
 
-test('tcsetpgrp() with a group that there is none of is ESRCH', { contract: 'S2' }, async (context) => {
+test('tcsetpgrp(): throws ESRCH for a missing group', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   await assert.rejects(job.call('tcsetpgrp', fd, NONE), {
     name: 'Error',
@@ -224,7 +224,7 @@ for (const [name, call] of Object.entries({
     syscall: name,
   }
 
-  test(`${name}() of a pipe is ENOTTY`, { contract: 'S2' }, (context) => {
+  test(`${name}(): throws ENOTTY for a pipe`, { contract: 'S2' }, (context) => {
     const pipe = path.join(temporary(context), 'pipe')
     execFileSync('mkfifo', [pipe])
     const fd = fs.openSync(pipe, 'r+')
@@ -235,7 +235,7 @@ for (const [name, call] of Object.entries({
     }
   })
 
-  test(`${name}() of a terminal which is not the controlling one is ENOTTY`, { contract: 'S2' }, async (context) => {
+  test(`${name}(): throws ENOTTY for a terminal of another session`, { contract: 'S2' }, async (context) => {
     const tty = await terminal(await callers(context))
     const fd = fs.openSync(tty.name, fs.constants.O_RDWR | fs.constants.O_NOCTTY)
     try {
@@ -245,7 +245,7 @@ for (const [name, call] of Object.entries({
     }
   })
 
-  test(`${name}() of no descriptor is EBADF`, { contract: 'S2' }, () => {
+  test(`${name}(): throws EBADF without a descriptor`, { contract: 'S2' }, () => {
     assert.throws(() => call(NONE), {
       name: 'Error',
       message: `EBADF: bad file descriptor, ${name}`,

@@ -1,4 +1,4 @@
-// Processes that make the calls they are told: the tests' side of fixtures/make-calls.mjs.
+// Processes that make calls on request: the tests' side of fixtures/make-calls.mjs.
 
 import { spawn } from 'node:child_process'
 import net from 'node:net'
@@ -10,9 +10,9 @@ import { until } from '../../helpers/until.mjs'
 
 const PYTHON = 'python3'
 
-const GONE = new Error('it has died')
+const GONE = new Error('the caller has died')
 
-/** Where callers report, until the test is over. With it end all of them, also those that are stopped. */
+/** Listens for callers until the end of the test, which kills all callers, also stopped ones. */
 export async function callers(context) {
   const address = path.join(temporary(context), 'callers')
   const present = new Map()
@@ -33,13 +33,13 @@ export async function callers(context) {
   return {
     named,
     command: (name) => [process.execPath, ...command(name)],
-    /** A caller that is a child of the test's; `ended` tells how it ends. */
+    /** Starts a caller as a child of the test; `ended` resolves with its end. `prefix` comes before the command. */
     async start(name, { prefix = [], ...options } = {}) {
       const [program, ...args] = [...prefix, process.execPath, ...command(name)]
       const { ended } = run(program, args, options)
       return Object.assign(await named(name), { ended })
     },
-    /** A caller that is a child of another's, in the same group and session. */
+    /** Starts a caller as a child of another caller, in the same group and session. */
     async startFrom(parent, name) {
       await parent.call('start', process.execPath, command(name))
       return named(name)
@@ -56,7 +56,7 @@ class Caller {
 
   constructor(socket, enter) {
     this.#socket = socket
-    // Who is killed with something unread resets the connection.
+    // A caller that is killed with unread data resets the connection.
     socket.on('error', () => {})
     createInterface({ input: socket }).on('line', (line) => {
       const { name, pid, event, ...answer } = JSON.parse(line)
@@ -67,7 +67,7 @@ class Caller {
     })
   }
 
-  /** Has it make a call; resolves with the result, or rejects with the error's name, message and properties. */
+  /** Makes the caller make a call; resolves with its result, or rejects with the properties of its error. */
   async call(order, ...args) {
     const number = this.#asked++
     this.#socket.write(`${JSON.stringify({ order, args })}\n`)
@@ -83,7 +83,7 @@ class Caller {
     return until(() => this.events.find(fits), `${this.pid} tells ${JSON.stringify(properties)}`)
   }
 
-  // Its end may take others along, a terminal's leader the foreground group: those are on their way out, too.
+  // The end of a terminal's leader kills the foreground group, so another caller may already be gone.
   kill() {
     try {
       if (this.#socket.readyState === 'open') process.kill(this.pid, 'SIGKILL')
@@ -93,7 +93,7 @@ class Caller {
   }
 }
 
-/** A terminal that a caller leads the session of; tells how each of its processes ended that lost its parent. */
+/** Starts a caller that leads the session of a new terminal. `endOf()` resolves with the end of the leader or an orphan. */
 export async function terminal(office, { prefix = [] } = {}) {
   const args = [fixture('process/lead-session.py'), ...prefix, ...office.command('leader')]
   const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] })
