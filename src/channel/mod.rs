@@ -5,8 +5,9 @@ mod decoder;
 mod frame;
 mod inbox;
 mod outbox;
+mod queue;
 #[cfg(test)]
-mod properties;
+mod tests;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -16,6 +17,7 @@ use nix::sys::socket::{self, Shutdown};
 pub use decoder::{Fault, Limits, Message};
 pub use inbox::{Batch, End};
 pub use outbox::State;
+pub use queue::SendError;
 
 use crate::error::{During, Error, Result};
 use crate::sys;
@@ -58,10 +60,10 @@ impl Channel {
         &mut self,
         descriptors: &[RawFd],
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Result<bool>, E> {
-        let sent = self.outbox.send(self.socket.as_fd(), descriptors, !self.is_in_turn, write)?;
-        self.is_in_turn |= sent.is_ok();
-        Ok(sent)
+    ) -> std::result::Result<bool, SendError<E>> {
+        let is_sent = self.outbox.send(self.socket.as_fd(), descriptors, !self.is_in_turn, write)?;
+        self.is_in_turn = true;
+        Ok(is_sent)
     }
 
     /// Sends what the turn has left.

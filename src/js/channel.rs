@@ -9,7 +9,7 @@ use super::bridge::error::OrThrow;
 use super::bridge::fast_call::{Arguments, Function};
 use super::bridge::worker_descriptors;
 use super::reactor;
-use crate::channel::{Batch, Channel, End, Fault, Limits, Message, State};
+use crate::channel::{Batch, Channel, End, Fault, Limits, Message, SendError, State};
 use crate::descriptor::fd;
 use crate::error::{self, During};
 use crate::reactor::{Reactor, Token};
@@ -63,7 +63,11 @@ impl Function for SendMessage {
         };
         let (reactor, token): (u32, f64) = (reactor.number()?, token.number()?);
         let send = |reactor: &mut Reactor| Ok(reactor.sockets.sender(token as Token)?.send(fds, write));
-        reactor::with(reactor, send).or_throw(&env)??.or_throw(&env)
+        match reactor::with(reactor, send).or_throw(&env)? {
+            Ok(is_sent) => Ok(is_sent),
+            Err(SendError::Payload(error)) => Err(error),
+            Err(SendError::System(error)) => Err(error).or_throw(&env),
+        }
     }
 }
 
