@@ -1,4 +1,4 @@
-// 001: both ways of cluster.
+// examples/cluster: round-robin and a shared socket.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ const onlyNode = needs('Node.js', isNode)
 const WORKERS = 4
 const CONNECTIONS = 100
 
-/** Runs the example to where it has asked itself; it serves on until its input ends. */
+/** Starts the example and waits for its table of answers. The example serves until its input ends. */
 async function cluster(t, ...ways) {
   const program = example(t, 'cluster', ways.length === 1 ? ways : [])
   const line = ' +worker (\\d+) +(\\d+).*\\n'
@@ -40,7 +40,7 @@ async function cluster(t, ...ways) {
   return { master, tables, ends }
 }
 
-/** Who answers, as a pid. */
+/** Returns the pid of the worker that answers. */
 async function ask(port) {
   const [response] = await once(http.get({ host: '127.0.0.1', port, agent: false }), 'response')
   return Number(await text(response))
@@ -50,7 +50,7 @@ const sum = (counts) => counts.reduce((all, count) => all + count, 0)
 
 const has = (pid, link) => Object.values(descriptors(pid)).includes(link)
 
-/** The processes that have the one socket which listens at a port; all connections of before are closed. */
+/** Waits until all connections of a port are closed. Returns the processes that hold its only listening socket. */
 async function listeners(port, pids) {
   const { listening } = socketsAt(port)
   assert.equal(listening.length, 1)
@@ -58,44 +58,32 @@ async function listeners(port, pids) {
   return pids.filter((pid) => has(pid, listening[0]))
 }
 
-test(
-  '001: cluster by round-robin: the master listens, and deals connections out evenly; workers answer',
-  onlyNode,
-  async (t) => {
-    const { master, tables, ends } = await cluster(t, 'round-robin')
-    const [{ port, workers, counts }] = tables
-    assert.deepEqual(counts, Array(WORKERS).fill(CONNECTIONS / WORKERS))
-    assert.deepEqual(await listeners(port, [master, ...workers]), [master])
+test('examples/cluster: the master deals connections out evenly, round-robin', onlyNode, async (t) => {
+  const { master, tables, ends } = await cluster(t, 'round-robin')
+  const [{ port, workers, counts }] = tables
+  assert.deepEqual(counts, Array(WORKERS).fill(CONNECTIONS / WORKERS))
+  assert.deepEqual(await listeners(port, [master, ...workers]), [master])
 
-    // In turn: so it goes on after 100.
-    for (const worker of [...workers, ...workers]) assert.equal(await ask(port), worker)
-    await ends()
-  },
-)
+  // Round-robin continues in the same order after the first 100 connections.
+  for (const worker of [...workers, ...workers]) assert.equal(await ask(port), worker)
+  await ends()
+})
 
-test(
-  '001: cluster by a shared socket: the master makes it, the workers accept on it, all on the same',
-  onlyNode,
-  async (t) => {
-    const { master, tables, ends } = await cluster(t, 'shared')
-    const [{ port, workers, counts }] = tables
+test('examples/cluster: all workers accept on one socket, shared', onlyNode, async (t) => {
+  const { master, tables, ends } = await cluster(t, 'shared')
+  const [{ port, workers, counts }] = tables
+  assert.equal(sum(counts), CONNECTIONS)
+  assert.deepEqual(await listeners(port, [master, ...workers]), workers)
+  assert.ok(workers.includes(await ask(port)))
+  await ends()
+})
+
+test('examples/cluster: no worker outlives a killed master', onlyNode, async (t) => {
+  const { master, tables } = await cluster(t, 'round-robin', 'shared')
+  process.kill(master, 'SIGKILL')
+  for (const { port, workers, counts } of tables) {
     assert.equal(sum(counts), CONNECTIONS)
-    assert.deepEqual(await listeners(port, [master, ...workers]), workers)
-    assert.ok(workers.includes(await ask(port)))
-    await ends()
-  },
-)
-
-test(
-  '001: in both ways a worker answers each connection; when the master is killed, no worker is left',
-  onlyNode,
-  async (t) => {
-    const { master, tables } = await cluster(t, 'round-robin', 'shared')
-    process.kill(master, 'SIGKILL')
-    for (const { port, workers, counts } of tables) {
-      assert.equal(sum(counts), CONNECTIONS)
-      for (const pid of workers) await until(() => !isAlive(pid), `${pid} has ended`)
-      await until(() => socketsAt(port).listening.length === 0, 'nobody listens')
-    }
-  },
-)
+    for (const pid of workers) await until(() => !isAlive(pid), `${pid} has ended`)
+    await until(() => socketsAt(port).listening.length === 0, 'no socket listens')
+  }
+})

@@ -1,4 +1,4 @@
-// A script that is a command: the first line, the executable bit, a link on the PATH.
+// examples/command: a script becomes a command by its first line, the executable bit and a link on the PATH.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -9,7 +9,7 @@ import { run } from '../helpers/run.mjs'
 
 const script = examplePath('command/hello.js')
 
-test('003: a script with an interpreter and the executable bit is a command by the name of a link', async (t) => {
+test('examples/command: a link on the PATH makes a script a command', async (t) => {
   fs.accessSync(script, fs.constants.X_OK)
   assert.equal(fs.readFileSync(script, 'utf8').split('\n')[0], '#!/usr/bin/env node')
 
@@ -21,7 +21,7 @@ test('003: a script with an interpreter and the executable bit is a command by t
   assert.equal(stdout, 'hello, world! I am hello, run by node\n')
 })
 
-test('003: started by name, a command greets; without the bit it is EACCES, without its interpreter ENOENT', async (t) => {
+test('examples/command: shows a greeting, EACCES without the bit, ENOENT without interpreter', async (t) => {
   const TMPDIR = temporary(t)
   const { child, ended } = example(t, 'command', [], { env: { ...process.env, TMPDIR } })
   child.stdin.end()

@@ -1,5 +1,5 @@
-// A long computation, in the server's own process and in a child of it: by the order of what happens, whatever the time it
-// takes. Who computes is stopped in the middle of it, so that there is an order.
+// examples/compute: a long computation in the server's own process and in a child. The tests check the order of events. A
+// computing process is stopped in the middle, so that the order does not depend on its speed.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -12,9 +12,9 @@ import { isAlive, stat } from '../helpers/proc.mjs'
 import { until } from '../helpers/until.mjs'
 
 const COUNTED = { status: 200, body: '148933\n' }
-const COMPUTES_NOBODY = { status: 200, body: 'computing: nobody\n' }
+const IDLE = { status: 200, body: 'computing: nobody\n' }
 
-test('003: compute: while the server computes itself, another request waits until it is done', async (t) => {
+test('examples/compute: another request waits, computation in the server', async (t) => {
   const { child, request, middle } = await serve(t)
   const computed = answer(request('/compute-here'))
   assert.equal(await middle(), child.pid)
@@ -22,11 +22,11 @@ test('003: compute: while the server computes itself, another request waits unti
   const other = request('/')
   await once(other, 'finish')
   child.kill('SIGCONT')
-  assert.deepEqual(await answer(other), COMPUTES_NOBODY)
+  assert.deepEqual(await answer(other), IDLE)
   assert.deepEqual(await computed, COUNTED)
 })
 
-test('003: compute: while a child computes, others are answered; the child is reaped then', async (t) => {
+test('examples/compute: answers other requests and reaps the child, computation in a child', async (t) => {
   const { child, request, middle } = await serve(t)
   const computed = answer(request('/compute'))
   const pid = await middle()
@@ -38,10 +38,10 @@ test('003: compute: while a child computes, others are answered; the child is re
   process.kill(pid, 'SIGCONT')
   assert.deepEqual(await computed, COUNTED)
   assert.equal(stat(pid), null)
-  assert.deepEqual(await answer(request('/')), COMPUTES_NOBODY)
+  assert.deepEqual(await answer(request('/')), IDLE)
 })
 
-test('003: compute: when the child crashes, the answer is 500, the child is reaped, and the server goes on', async (t) => {
+test('examples/compute: answers 500 and goes on, child killed', async (t) => {
   const { output, request, middle } = await serve(t)
   const computed = answer(request('/compute'))
   const pid = await middle()
@@ -49,25 +49,25 @@ test('003: compute: when the child crashes, the answer is 500, the child is reap
   assert.deepEqual(await computed, { status: 500, body: 'the computation has ended by SIGKILL\n' })
   assert.equal(stat(pid), null)
   assert.equal(output.stderr, 'the computation has ended by SIGKILL\n')
-  assert.deepEqual(await answer(request('/')), COMPUTES_NOBODY)
+  assert.deepEqual(await answer(request('/')), IDLE)
 })
 
-test('003: compute: a child computes for nobody: it ends with its client, and with its server', async (t) => {
+test('examples/compute: the child ends with its client or its server', async (t) => {
   const { child, request, middle } = await serve(t)
   const refused = ({ code }) => assert.equal(code, 'ECONNRESET')
   const first = request('/compute').on('error', refused)
   const pid = await middle()
   first.destroy()
-  await until(() => stat(pid) === null, 'it is gone, and reaped')
+  await until(() => stat(pid) === null, `${pid} is reaped`)
 
   request('/compute').on('error', refused)
   const other = await middle()
   assert.equal(stat(other).ppid, child.pid)
   child.kill('SIGKILL')
-  await until(() => !isAlive(other), 'it is gone')
+  await until(() => !isAlive(other), `${other} has ended`)
 })
 
-test('003: compute: the example shows both: none is answered in the one case, and some in the other', async (t) => {
+test('examples/compute: answers other requests only during /compute', async (t) => {
   const { code, stdout, stderr } = await example(t, 'compute').ended()
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   assert.match(
@@ -91,13 +91,13 @@ async function serve(t) {
   return {
     ...one,
     request: (path) => http.get(url + path.slice(1), { agent: false }),
-    /** Stops who computes next, in the middle of that; its pid. */
+    /** Stops the next process that computes, in the middle of its computation. Returns its pid. */
     async middle() {
-      const [, pid] = await until(() => one.all(/^(\d+) begins to count$/gm)[begun], 'it has begun')
+      const [, pid] = await until(() => one.all(/^(\d+) begins to count$/gm)[begun], 'a computation has begun')
       begun++
       process.kill(pid, 'SIGSTOP')
-      await until(() => stat(pid).state === 'T', 'it is stopped')
-      // What it might have said before is heard now.
+      await until(() => stat(pid).state === 'T', `${pid} is stopped`)
+      // Two turns receive everything that the process printed before it stopped.
       await turn()
       await turn()
       assert.doesNotMatch(one.output.stdout, new RegExp(`^${pid} has counted`, 'm'))

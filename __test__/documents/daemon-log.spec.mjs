@@ -1,4 +1,4 @@
-// A daemon that works in /usr, and writes two logs periodically.
+// examples/daemon-log: a daemon that works in /usr and writes two logs periodically.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,7 +13,7 @@ import { until } from '../helpers/until.mjs'
 
 const NAMES = ['stdout.log', 'stderr.log']
 
-/** Runs a command of the example, as a user in that directory would. */
+/** Runs a command of the example in a directory. */
 async function command(t, name, directory, { prefix, DIRECTORY = '.' } = {}) {
   const env = { ...process.env, DIRECTORY }
   const { child, ended } = example(t, 'daemon-log', [name], { cwd: directory, env, prefix })
@@ -21,7 +21,7 @@ async function command(t, name, directory, { prefix, DIRECTORY = '.' } = {}) {
   return ended()
 }
 
-/** Started from a terminal, which hangs up as soon as the launcher has ended; killed with the test. */
+/** Starts the daemon on a terminal that hangs up when the launcher ends. The test kills the daemon when it is over. */
 async function start(t) {
   const directory = fs.realpathSync(temporary(t))
   const { code, stderr } = await command(t, 'start', directory, { prefix: ['python3', fixture('hang-up-after.py')] })
@@ -33,17 +33,17 @@ async function start(t) {
 
 const lines = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').slice(0, -1) : [])
 
-/** What is said in each of the logs, again and again. */
+/** Patterns of the lines that the daemon repeats, one for each log. */
 const says = (pid) => [new RegExp(`^\\S+ daemon pid: ${pid}, ppid: \\d+$`), /^\S+ it works in \/usr$/]
 
-test('003: a daemon with cwd /usr outlives its terminal and writes two logs; the launcher ends with 0', async (t) => {
+test('examples/daemon-log: outlives its terminal, works in /usr, writes two logs', async (t) => {
   const { directory, pid, logs } = await start(t)
   assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), '/usr')
   const { tty, session } = stat(pid)
   assert.equal(tty, 0)
   assert.equal(stat(session), null)
 
-  // They are where the launcher was, and not in /usr, where the daemon is.
+  // The logs are in the directory of the launcher, not in /usr, the directory of the daemon.
   const open = descriptors(pid)
   assert.deepEqual([open[0], open[1], open[2]], ['/dev/null', ...logs])
   for (const [at, log] of logs.entries()) {
@@ -60,7 +60,7 @@ test('003: a daemon with cwd /usr outlives its terminal and writes two logs; the
   assert.match(stdout, new RegExp(`^logs +${logs.join(', ')}$`, 'm'))
 })
 
-test('003: after a rotation, SIGHUP has the daemon write to new logs; `stop` takes the pid file away', async (t) => {
+test('examples/daemon-log: SIGHUP opens new logs, stop removes the pid file', async (t) => {
   const { directory, pid, logs } = await start(t)
   for (const log of logs) fs.renameSync(log, `${log}.1`)
   process.kill(pid, 'SIGHUP')
@@ -84,7 +84,7 @@ test('003: after a rotation, SIGHUP has the daemon write to new logs; `stop` tak
   }
 })
 
-test('003: a start without a directory for the logs ends with 1, says why, and leaves nothing', async (t) => {
+test('examples/daemon-log: start fails and leaves nothing, no log directory', async (t) => {
   const directory = temporary(t)
   const { code, stdout, stderr } = await command(t, 'start', directory, { DIRECTORY: 'missing' })
   assert.equal(code, 1)

@@ -1,4 +1,4 @@
-// 001: a child that outlives its parent.
+// examples/detached: a child that outlives its parent.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { isAlive, stat } from '../helpers/proc.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** Runs parent.js, which stays until its input ends. */
+/** Starts parent.js, which runs until its input ends. */
 async function started(t, options) {
   const program = example(t, 'detached/parent.js', [], options)
   const child = Number((await program.says(/^(\d+)$/m))[1])
@@ -18,41 +18,33 @@ async function started(t, options) {
   return { program, parent: program.child.pid, child }
 }
 
-test(
-  '001: a detached child leads its session and its group, and does not keep its parent from ending',
-  onlyNode,
-  async (t) => {
-    const { program, parent, child } = await started(t)
-    const leads = { pgrp: child, session: child, tty: 0 }
-    const { state: _, ...before } = stat(child)
-    assert.deepEqual(before, { ppid: parent, ...leads })
-    assert.notEqual(stat(parent).session, child)
+test('examples/detached: the child leads a session and outlives its parent', onlyNode, async (t) => {
+  const { program, parent, child } = await started(t)
+  const leads = { pgrp: child, session: child, tty: 0 }
+  const { state: _, ...before } = stat(child)
+  assert.deepEqual(before, { ppid: parent, ...leads })
+  assert.notEqual(stat(parent).session, child)
 
-    program.child.stdin.end()
-    const { code, stderr } = await program.ended()
-    assert.equal(code, 0, stderr)
-    assert.equal(isAlive(parent), false)
-    assert.ok(isAlive(child))
-    const { state, ...after } = stat(child)
-    assert.deepEqual(after, { ppid: foster(t), ...leads })
-  },
-)
+  program.child.stdin.end()
+  const { code, stderr } = await program.ended()
+  assert.equal(code, 0, stderr)
+  assert.equal(isAlive(parent), false)
+  assert.ok(isAlive(child))
+  const { state, ...after } = stat(child)
+  assert.deepEqual(after, { ppid: foster(t), ...leads })
+})
 
-test(
-  '001: what is sent to the group of the parent, as by Ctrl-C, does not reach a detached child',
-  onlyNode,
-  async (t) => {
-    const { program, parent, child } = await started(t, { detached: true })
-    assert.equal(stat(parent).pgrp, parent)
-    const exit = once(program.child, 'exit')
-    process.kill(-parent, 'SIGINT')
-    assert.deepEqual(await exit, [null, 'SIGINT'])
-    assert.equal(stat(child).ppid, foster(t))
-    assert.ok(isAlive(child))
-  },
-)
+test('examples/detached: SIGINT to the parent’s group spares the child', onlyNode, async (t) => {
+  const { program, parent, child } = await started(t, { detached: true })
+  assert.equal(stat(parent).pgrp, parent)
+  const exit = once(program.child, 'exit')
+  process.kill(-parent, 'SIGINT')
+  assert.deepEqual(await exit, [null, 'SIGINT'])
+  assert.equal(stat(child).ppid, foster(t))
+  assert.ok(isAlive(child))
+})
 
-test('001: examples/detached shows it with its parent and without, and stops it', onlyNode, async (t) => {
+test('examples/detached: shows the child with its parent and without, stops it', onlyNode, async (t) => {
   const program = example(t, 'detached')
   await program.says(/The parent has ended.*\n.*\n.*\n.*\n/)
   const row = /^ *(?<pid>\d+) +(?<ppid>\d+) +(?<group>\d+) +(?<session>\d+) /gm

@@ -1,4 +1,4 @@
-// The four ways to start a child, and the three to connect its output.
+// examples/four-ways: four ways to start a child, and three ways to connect its output.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,7 +6,7 @@ import path from 'node:path'
 import { example } from '../helpers/example.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 
-/** What it prints into a file: the only output that can be told from any pipe. */
+/** Runs the example with a file as its output, because a file differs from every pipe. Returns the output. */
 async function printed(t) {
   const file = path.join(fs.realpathSync(temporary(t)), 'output')
   const { child, ended } = example(t, 'four-ways', [], { prefix: ['sh', '-c', 'exec "$@" >"$0"', file] })
@@ -17,12 +17,12 @@ async function printed(t) {
   return { pid: child.pid, file, output: fs.readFileSync(file, 'utf8') }
 }
 
-test('003: spawn, exec, execFile and fork: each child does its work, and how it ended is told', async (t) => {
+test('examples/four-ways: prints how each child of the four calls ended', async (t) => {
   const { pid, output } = await printed(t)
 
   const [, list] = output.match(/^spawn: I am \d+, my child is \d+\n(.*)^spawn: it exited with 0$/ms)
   assert.match(output, new RegExp(`^spawn: I am ${pid}, my child is \\d+$`, 'm'))
-  // Links have their target behind them.
+  // ls prints the target of a link after its name.
   const listed = list.split('\n').map((line) => line.replace(/ -> .*/, ''))
   for (const name of fs.readdirSync('/usr').filter((name) => !name.startsWith('.'))) {
     assert.ok(
@@ -41,7 +41,7 @@ test('003: spawn, exec, execFile and fork: each child does its work, and how it 
   assert.match(output, /^fork: it was killed by SIGTERM$/m)
 })
 
-test('003: output is piped, shared, or heard by events: a pipe, our own, a pipe', async (t) => {
+test('examples/four-ways: only shared output goes to the file of the parent', async (t) => {
   const { file, output } = await printed(t)
   const ways = Object.fromEntries([...output.matchAll(/^(.*): my output is (.*)$/gm)].map(([, ...pair]) => pair))
   assert.deepEqual(Object.keys(ways), ['piped', 'shared', 'by events'])

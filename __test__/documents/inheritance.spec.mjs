@@ -1,4 +1,4 @@
-// 001: what a child inherits, and what it does not.
+// examples/inheritance: the attributes that a child inherits, and those that it does not.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -9,7 +9,7 @@ import { environmentOf } from '../helpers/spawned.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** The example's table, as its columns; it stays until its input ends. */
+/** Starts the example, which runs until its input ends. Returns the columns of its table. */
 async function inherited(t) {
   const program = example(t, 'inheritance')
   await program.says(/\d+ runs as user|not as another user/)
@@ -35,31 +35,27 @@ async function inherited(t) {
 const cwdOf = (pid) => fs.readlinkSync(`/proc/${pid}/cwd`)
 const groupAndSession = (pid) => [stat(pid).pgrp, stat(pid).session]
 
-test(
-  "001: a child has its parent's environment, cwd, umask, group, session and user, but not its memory",
-  onlyNode,
-  async (t) => {
-    const { columns, pids, ends } = await inherited(t)
-    const [parent, child] = pids
-    assert.equal((await environmentOf(child)).FROM, 'parent')
-    assert.equal(cwdOf(child), cwdOf(parent))
-    assert.notEqual(cwdOf(child), process.cwd())
-    assert.equal(status(child, 'Umask'), '0027')
-    assert.deepEqual(groupAndSession(child), groupAndSession(parent))
-    assert.equal(status(child, 'Uid'), status(parent, 'Uid'))
-    // And sees it so itself.
-    for (const row of ['variable', 'cwd', 'umask', 'group', 'session', 'user']) {
-      assert.equal(columns['a child'][row], columns.parent[row])
-    }
-    // A variable is in every process as the program has it.
-    const [ofParent, ...others] = Object.values(columns).map(({ memory }) => memory)
-    assert.equal(ofParent, 'changed')
-    assert.deepEqual(others, Array(4).fill('as written'))
-    await ends()
-  },
-)
+test('examples/inheritance: a child inherits process attributes, but no memory', onlyNode, async (t) => {
+  const { columns, pids, ends } = await inherited(t)
+  const [parent, child] = pids
+  assert.equal((await environmentOf(child)).FROM, 'parent')
+  assert.equal(cwdOf(child), cwdOf(parent))
+  assert.notEqual(cwdOf(child), process.cwd())
+  assert.equal(status(child, 'Umask'), '0027')
+  assert.deepEqual(groupAndSession(child), groupAndSession(parent))
+  assert.equal(status(child, 'Uid'), status(parent, 'Uid'))
+  // The child itself reports the same values.
+  for (const row of ['variable', 'cwd', 'umask', 'group', 'session', 'user']) {
+    assert.equal(columns['a child'][row], columns.parent[row])
+  }
+  // Every other process has the variable with the value that is written in the program.
+  const [ofParent, ...others] = Object.values(columns).map(({ memory }) => memory)
+  assert.equal(ofParent, 'changed')
+  assert.deepEqual(others, Array(4).fill('as written'))
+  await ends()
+})
 
-test('001: what it has, options say otherwise; a daemon has its own in any case', onlyNode, async (t) => {
+test('examples/inheritance: options override inherited attributes, daemons have their own', onlyNode, async (t) => {
   const { pids, program, ends } = await inherited(t)
   const [, , byOptions, ...daemons] = pids
   assert.equal((await environmentOf(byOptions)).FROM, 'options')
@@ -84,39 +80,35 @@ test('001: what it has, options say otherwise; a daemon has its own in any case'
   await ends()
 })
 
-test(
-  '001: of open files it has those that are named: the very same, with one offset; so has a daemon',
-  onlyNode,
-  async (t) => {
-    const { columns, pids, ends } = await inherited(t)
-    const [parent, child, ...named] = pids
-    const { descriptor: opened } = columns.parent
-    const file = descriptors(parent)[opened]
-    assert.match(file, /\/lines$/)
+test('examples/inheritance: a child has only the named descriptors, offset shared', onlyNode, async (t) => {
+  const { columns, pids, ends } = await inherited(t)
+  const [parent, child, ...named] = pids
+  const { descriptor: opened } = columns.parent
+  const file = descriptors(parent)[opened]
+  assert.match(file, /\/lines$/)
 
-    // What leads somewhere else in each process, and can be told apart.
-    const apart = (pid) =>
-      Object.entries(descriptors(pid)).filter(([fd, what]) => fd > 2 && !/^anon_inode|^\/dev\/null/.test(what))
-    const ofParent = apart(parent).map(([, what]) => what)
-    assert.deepEqual(
-      apart(child).filter(([, what]) => ofParent.includes(what)),
-      [],
-    )
-    assert.equal(columns['a child'].descriptor, 'none')
+  // Descriptors of files that differ from process to process.
+  const apart = (pid) =>
+    Object.entries(descriptors(pid)).filter(([fd, what]) => fd > 2 && !/^anon_inode|^\/dev\/null/.test(what))
+  const ofParent = apart(parent).map(([, what]) => what)
+  assert.deepEqual(
+    apart(child).filter(([, what]) => ofParent.includes(what)),
+    [],
+  )
+  assert.equal(columns['a child'].descriptor, 'none')
 
-    const offset = (pid, fd) => fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8').match(/^pos:\t(\d+)$/m)[1]
-    const places = named.map((pid) => {
-      const all = Object.entries(descriptors(pid)).filter(([, what]) => what === file)
-      assert.equal(all.length, 1)
-      return [pid, all[0][0]]
-    })
-    assert.equal(places[0][1], '4')
-    // Each has read the line after the one before it: four lines of seven bytes, and so it stands for all.
-    for (const [pid, fd] of [[parent, opened], ...places]) assert.equal(offset(pid, fd), '28')
-    assert.deepEqual(
-      Object.values(columns).map(({ reads }) => reads),
-      ['line 1', 'nothing', 'line 2', 'line 3', 'line 4'],
-    )
-    await ends()
-  },
-)
+  const offset = (pid, fd) => fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8').match(/^pos:\t(\d+)$/m)[1]
+  const places = named.map((pid) => {
+    const all = Object.entries(descriptors(pid)).filter(([, what]) => what === file)
+    assert.equal(all.length, 1)
+    return [pid, all[0][0]]
+  })
+  assert.equal(places[0][1], '4')
+  // The processes share one offset. Each read the next line: four lines of seven bytes.
+  for (const [pid, fd] of [[parent, opened], ...places]) assert.equal(offset(pid, fd), '28')
+  assert.deepEqual(
+    Object.values(columns).map(({ reads }) => reads),
+    ['line 1', 'nothing', 'line 2', 'line 3', 'line 4'],
+  )
+  await ends()
+})

@@ -1,4 +1,4 @@
-// Of 000: what each step of init_daemon() is for, of one call that is all of them.
+// examples/init-daemon: daemonize() does each step of the classic init_daemon().
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -15,10 +15,10 @@ import { until } from '../helpers/until.mjs'
 const NODE = needs('Node.js', isNode)
 const PYTHON = needs('Node.js, python3', isNode && hasProgram('python3'))
 
-// What a Node process opens for itself: epoll sets, eventfds, and the pipes between its threads.
+// Descriptors that a Node.js process opens for itself: epoll sets, eventfds, and pipes between its threads.
 const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
 
-/** daemon.js as it is started from a shell, and by what is before it. */
+/** Runs daemon.js to the end of the launcher. `prefix`: words before the command. */
 async function launch(t, { prefix = [], args = [] } = {}) {
   const created = path.join(temporary(t), 'created')
   const command = [...prefix, process.execPath, examplePath('init-daemon/daemon.js'), created, ...args]
@@ -29,78 +29,62 @@ async function launch(t, { prefix = [], args = [] } = {}) {
   return { created, launcher, pid }
 }
 
-test(
-  '000: init_daemon in one call: its parent is init; its session, a new one, has no leader that lives',
-  NODE,
-  async (t) => {
-    const { launcher, pid } = await launch(t)
-    const { ppid, pgrp, session, tty } = stat(pid)
-    assert.equal(ppid, foster(t))
-    assert.notEqual(ppid, launcher.pid)
-    assert.equal(stat(launcher.pid), null)
-    assert.notEqual(session, stat('self').session)
-    assert.deepEqual([pgrp, tty], [session, 0])
-    assert.notEqual(session, pid)
-    assert.equal(stat(session), null)
-  },
-)
+test('examples/init-daemon: the daemon’s parent is init, its session has no leader', NODE, async (t) => {
+  const { launcher, pid } = await launch(t)
+  const { ppid, pgrp, session, tty } = stat(pid)
+  assert.equal(ppid, foster(t))
+  assert.notEqual(ppid, launcher.pid)
+  assert.equal(stat(launcher.pid), null)
+  assert.notEqual(session, stat('self').session)
+  assert.deepEqual([pgrp, tty], [session, 0])
+  assert.notEqual(session, pid)
+  assert.equal(stat(session), null)
+})
 
-test(
-  '000: init_daemon in one call: it is in /tmp, and its umask is 0: what it creates, everybody may write',
-  NODE,
-  async (t) => {
-    const { created, pid } = await launch(t)
-    assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), fs.realpathSync('/tmp'))
-    assert.equal(status(pid, 'Umask'), '0000')
-    assert.equal(fs.statSync(created).mode & 0o777, 0o666)
-  },
-)
+test('examples/init-daemon: the daemon is in /tmp with umask 0', NODE, async (t) => {
+  const { created, pid } = await launch(t)
+  assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), fs.realpathSync('/tmp'))
+  assert.equal(status(pid, 'Umask'), '0000')
+  assert.equal(fs.statSync(created).mode & 0o777, 0o666)
+})
 
-test(
-  '000: init_daemon in one call: of a file, a pipe and a socket that the launcher has, none is open',
-  PYTHON,
-  async (t) => {
-    const prefix = ['python3', fixture('leak-descriptors.py')]
-    const links =
-      "for (const fd of fs.readdirSync('/proc/self/fd')) try { console.log(fs.readlinkSync('/proc/self/fd/' + fd)) } catch {}"
-    // A program that is no daemon has them all.
-    const [leaks, ...had] = (
-      await run('python3', [fixture('leak-descriptors.py'), process.execPath, '-e', links]).ended
-    ).stdout.split('\n')
-    assert.equal(leaks.split(' ').filter((leak) => had.includes(leak)).length, 4)
+test('examples/init-daemon: closes the launcher’s file, pipe and socket', PYTHON, async (t) => {
+  const prefix = ['python3', fixture('leak-descriptors.py')]
+  const links =
+    "for (const fd of fs.readdirSync('/proc/self/fd')) try { console.log(fs.readlinkSync('/proc/self/fd/' + fd)) } catch {}"
+  // An ordinary program inherits all four.
+  const [leaks, ...had] = (
+    await run('python3', [fixture('leak-descriptors.py'), process.execPath, '-e', links]).ended
+  ).stdout.split('\n')
+  assert.equal(leaks.split(' ').filter((leak) => had.includes(leak)).length, 4)
 
-    const { launcher, pid } = await launch(t, { prefix })
-    const inherited = launcher.stdout.trim().split(' ')
-    assert.equal(inherited.length, 4)
-    await until(() => !fs.existsSync(`/proc/${pid}/fd/3`), 'the link to the launcher is closed')
-    const open = Object.entries(descriptors(pid))
-    assert.deepEqual(
-      open.filter(([, what]) => !isRuntimes(what)),
-      ['0', '1', '2'].map((fd) => [fd, '/dev/null']),
-    )
-    assert.deepEqual(
-      open.filter(([, what]) => inherited.includes(what)),
-      [],
-    )
-  },
-)
+  const { launcher, pid } = await launch(t, { prefix })
+  const inherited = launcher.stdout.trim().split(' ')
+  assert.equal(inherited.length, 4)
+  await until(() => !fs.existsSync(`/proc/${pid}/fd/3`), 'the link to the launcher is closed')
+  const open = Object.entries(descriptors(pid))
+  assert.deepEqual(
+    open.filter(([, what]) => !isRuntimes(what)),
+    ['0', '1', '2'].map((fd) => [fd, '/dev/null']),
+  )
+  assert.deepEqual(
+    open.filter(([, what]) => inherited.includes(what)),
+    [],
+  )
+})
 
-test(
-  "000: init_daemon in one call: it gains no terminal by opening one that is nobody's, as a leader would",
-  PYTHON,
-  async (t) => {
-    const { name: terminal } = await pty(t)
-    const { pid } = await launch(t, { args: [terminal] })
-    assert.equal(stat(pid).tty, 0)
+test('examples/init-daemon: the daemon gains no terminal by opening one', PYTHON, async (t) => {
+  const { name: terminal } = await pty(t)
+  const { pid } = await launch(t, { args: [terminal] })
+  assert.equal(stat(pid).tty, 0)
 
-    const open =
-      "fs.closeSync(fs.openSync(process.argv[1], 'r+')); console.log(fs.readFileSync('/proc/self/stat', 'utf8'))"
-    const leader = await run(process.execPath, ['-e', open, terminal], { detached: true }).ended
-    assert.notEqual(leader.stdout.split(') ')[1].split(' ')[4], '0')
-  },
-)
+  const open =
+    "fs.closeSync(fs.openSync(process.argv[1], 'r+')); console.log(fs.readFileSync('/proc/self/stat', 'utf8'))"
+  const leader = await run(process.execPath, ['-e', open, terminal], { detached: true }).ended
+  assert.notEqual(leader.stdout.split(') ')[1].split(' ')[4], '0')
+})
 
-test('000: the example starts the daemon, shows each step, stops it, and leaves nothing', PYTHON, async (t) => {
+test('examples/init-daemon: shows each step, stops the daemon, leaves nothing', PYTHON, async (t) => {
   const { name: terminal } = await pty(t)
   const { child, says, ended } = example(t, 'init-daemon', [terminal])
   const [, pid, launcher] = (await says(/the daemon is (\d+); launcher (\d+) has ended/)).map(Number)
@@ -127,7 +111,7 @@ test('000: the example starts the daemon, shows each step, stops it, and leaves 
 })
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  test(`000: the example stops its daemon, too, when ${signal} is to end it`, NODE, async (t) => {
+  test(`examples/init-daemon: stops its daemon, ${signal}`, NODE, async (t) => {
     const { child, says, ended } = example(t, 'init-daemon')
     const pid = Number((await says(/the daemon is (\d+);[\s\S]*^close /m))[1])
     t.after(() => end(pid))

@@ -1,4 +1,4 @@
-// 001: a channel between a parent and a child, made by hand.
+// examples/ipc-socketpair: a channel between a parent and its children, made of a socket pair.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ import { until } from '../helpers/until.mjs'
 const { status } = spawnSync('python3', ['-c', 'import socket; socket.recv_fds'], { stdio: 'ignore' })
 const both = needs('Node.js, and Python 3.9', isNode && status === 0)
 
-/** Runs the example to where its workers have answered; `ends()` ends it. */
+/** Starts the example and waits for the answers of its workers. `ends()` ends the example. */
 async function answered(t) {
   const program = example(t, 'ipc-socketpair', [], { env: { ...process.env, TMPDIR: temporary(t) } })
   const [, inode] = await program.says(/the letter is inode (\d+)/)
@@ -28,7 +28,7 @@ async function answered(t) {
   return { parent: program.child.pid, workers, inode, output: program.output, ends }
 }
 
-// Of /proc/net/unix: inode numbers of the Unix sockets, those of streams that are connected.
+// Inode numbers of connected stream sockets, from /proc/net/unix.
 const connected = () =>
   fs
     .readFileSync('/proc/net/unix', 'utf8')
@@ -39,52 +39,44 @@ const connected = () =>
 
 const socketAt = (pid, fd) => descriptors(pid)[fd]?.match(/^socket:\[(\d+)\]$/)?.[1]
 
-test(
-  '001: IPC is a Unix socket that the child inherits, and a variable that says where; Python, too, joins it',
-  both,
-  async (t) => {
-    const { parent, workers, output, ends } = await answered(t)
-    const [node, python] = workers
-    assert.equal(exe(node), exe(parent))
-    assert.match(exe(python), /python/)
-    for (const worker of workers) {
-      assert.equal(stat(worker).ppid, parent)
-      assert.equal((await environmentOf(worker)).CHANNEL_FD, '3')
-      const socket = socketAt(worker, 3)
-      assert.ok(connected().includes(socket))
-      // The other end is another socket: the parent has not kept this one.
-      assert.ok(!Object.values(descriptors(parent)).includes(`socket:[${socket}]`))
-    }
-    for (const [name, pid, language] of [
-      ['js', node, 'Node.js'],
-      ['py', python, 'Python'],
-    ]) {
-      assert.match(output.stdout, new RegExp(`^worker.${name} ${pid} says { hello: 'from ${language}' }$`, 'm'))
-      assert.match(
-        output.stdout,
-        new RegExp(`^worker.${name} ${pid} answers { did: 'this', .*'Dear child,\\\\n' }$`, 'm'),
-      )
-    }
-    await ends()
-  },
-)
+test('examples/ipc-socketpair: Node.js and Python workers inherit a connected socket', both, async (t) => {
+  const { parent, workers, output, ends } = await answered(t)
+  const [node, python] = workers
+  assert.equal(exe(node), exe(parent))
+  assert.match(exe(python), /python/)
+  for (const worker of workers) {
+    assert.equal(stat(worker).ppid, parent)
+    assert.equal((await environmentOf(worker)).CHANNEL_FD, '3')
+    const socket = socketAt(worker, 3)
+    assert.ok(connected().includes(socket))
+    // The parent holds the other end, and no copy of this one.
+    assert.ok(!Object.values(descriptors(parent)).includes(`socket:[${socket}]`))
+  }
+  for (const [name, pid, language] of [
+    ['js', node, 'Node.js'],
+    ['py', python, 'Python'],
+  ]) {
+    assert.match(output.stdout, new RegExp(`^worker.${name} ${pid} says { hello: 'from ${language}' }$`, 'm'))
+    assert.match(
+      output.stdout,
+      new RegExp(`^worker.${name} ${pid} answers { did: 'this', .*'Dear child,\\\\n' }$`, 'm'),
+    )
+  }
+  await ends()
+})
 
-test(
-  '001: with a message comes a descriptor, in Node.js and in Python: it leads to the same inode',
-  both,
-  async (t) => {
-    const { parent, workers, inode, output, ends } = await answered(t)
-    for (const worker of workers) {
-      const [fd] = Object.entries(descriptors(worker)).find(([, what]) => what.endsWith('/letter'))
-      assert.equal(fs.statSync(`/proc/${worker}/fd/${fd}`).ino, Number(inode))
-      assert.match(output.stdout, new RegExp(`${worker} answers { did: 'this', inode: ${inode},`))
-    }
-    assert.ok(!Object.values(descriptors(parent)).some((what) => what.endsWith('/letter')))
-    await ends()
-  },
-)
+test('examples/ipc-socketpair: a message carries a descriptor to both workers', both, async (t) => {
+  const { parent, workers, inode, output, ends } = await answered(t)
+  for (const worker of workers) {
+    const [fd] = Object.entries(descriptors(worker)).find(([, what]) => what.endsWith('/letter'))
+    assert.equal(fs.statSync(`/proc/${worker}/fd/${fd}`).ino, Number(inode))
+    assert.match(output.stdout, new RegExp(`${worker} answers { did: 'this', inode: ${inode},`))
+  }
+  assert.ok(!Object.values(descriptors(parent)).some((what) => what.endsWith('/letter')))
+  await ends()
+})
 
-test('001: when the parent is gone, its workers find the channel ended, and end', both, async (t) => {
+test('examples/ipc-socketpair: the workers end, parent killed', both, async (t) => {
   const { parent, workers } = await answered(t)
   process.kill(parent, 'SIGKILL')
   for (const pid of workers) await until(() => !isAlive(pid), `${pid} has ended`)

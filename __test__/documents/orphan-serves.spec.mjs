@@ -1,4 +1,4 @@
-// A server handed to a child outlives the process that has opened it, and so does the child.
+// examples/orphan-serves: a server and the child that holds it outlive the process that opened the server.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -12,7 +12,7 @@ import { foster } from '../helpers/foster.mjs'
 import { test } from '../helpers/harness.mjs'
 import { stat } from '../helpers/proc.mjs'
 
-test("002, 003: an orphan serves: the master has exited with 0, its worker is init's, and answers until SIGTERM", async (t) => {
+test('examples/orphan-serves: the worker of an ended master serves until SIGTERM', async (t) => {
   const { child, ended } = example(t, 'orphan-serves')
   const { code, stdout, stderr } = await ended()
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
@@ -23,14 +23,14 @@ test("002, 003: an orphan serves: the master has exited with 0, its worker is in
   t.after(() => end(pid))
   const [url] = stdout.match(/http:\S+/)
 
-  // The master was reaped: there is no zombie of it either. Who adopts is init, or a nearer subreaper.
+  // The master was reaped and left no zombie. Init, or a nearer subreaper, adopts the worker.
   assert.equal(stat(child.pid), null)
   const parent = foster(t)
   assert.equal(stat(pid).ppid, parent)
   for (let request = 0; request < 5; request++) {
     assert.equal(await ask(url), `I am worker, pid: ${pid}, ppid: ${parent}\n`)
   }
-  // It is no daemon: it is still in the session that it was started from.
+  // The worker is no daemon: it stays in the session of this test.
   assert.equal(stat(pid).session, stat('self').session)
 
   const worker = openProcess(pid)

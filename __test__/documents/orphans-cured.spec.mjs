@@ -1,4 +1,4 @@
-// Of 004: a daemon that dies leaves its children to init, which one does not want; and what can be done about it.
+// examples/orphans-cured: a daemon that dies leaves its children to init. Three calls prevent that.
 
 import assert from 'node:assert/strict'
 import { example } from '../helpers/example.mjs'
@@ -8,7 +8,7 @@ import { isAlive, stat } from '../helpers/proc.mjs'
 
 const NODE = needs('Node.js', isNode)
 
-// Enter is pressed twice in each run but the last.
+// Runs of the example, with the number of Enter keys before each: two for every earlier run.
 const RUNS = {
   'Without a cure': 0,
   'setParentDeathSignal\\(': 2,
@@ -16,7 +16,7 @@ const RUNS = {
   'setChildSubreaper\\(': 6,
 }
 
-/** One of the example's runs, where it has a master with a worker. */
+/** Starts the example and skips to one of its runs, where a master has a worker. */
 async function run(t, title) {
   const { child, says, ended } = example(t, 'orphans-cured')
   child.stdin.write('\n'.repeat(RUNS[title]))
@@ -27,7 +27,7 @@ async function run(t, title) {
     manager: child.pid,
     master,
     worker,
-    /** Presses Enter and waits for what comes of it. */
+    /** Presses Enter and waits for output that matches. */
     enter(pattern) {
       child.stdin.write('\n')
       return says(pattern)
@@ -40,28 +40,24 @@ async function run(t, title) {
   }
 }
 
-test(
-  '004: the worker of a master that dies goes on, as a child of init, whom nobody of ours waits for',
-  NODE,
-  async (t) => {
-    const { manager, master, worker, enter, finish } = await run(t, 'Without a cure')
-    await enter(new RegExp(`master ${master} was killed\\n.*\\n +${worker} .*worker\\.js`))
-    assert.equal(stat(master), null)
-    assert.equal(isAlive(worker), true)
-    assert.equal(stat(worker).ppid, foster(t))
-    assert.notEqual(stat(worker).ppid, manager)
-    await finish()
-    assert.equal(isAlive(worker), false)
-  },
-)
+test('examples/orphans-cured: the worker of a killed master becomes init’s child', NODE, async (t) => {
+  const { manager, master, worker, enter, finish } = await run(t, 'Without a cure')
+  await enter(new RegExp(`master ${master} was killed\\n.*\\n +${worker} .*worker\\.js`))
+  assert.equal(stat(master), null)
+  assert.equal(isAlive(worker), true)
+  assert.equal(stat(worker).ppid, foster(t))
+  assert.notEqual(stat(worker).ppid, manager)
+  await finish()
+  assert.equal(isAlive(worker), false)
+})
 
 for (const [what, title] of [
-  ['setParentDeathSignal() in the worker', 'setParentDeathSignal\\('],
-  ['parentDeathSignal of the spawn() that starts it', 'spawn\\('],
+  ['setParentDeathSignal()', 'setParentDeathSignal\\('],
+  ['spawn({ parentDeathSignal })', 'spawn\\('],
 ]) {
-  test(`004: with ${what}, the worker ends when its master is killed`, NODE, async (t) => {
+  test(`examples/orphans-cured: the worker ends with its master, by ${what}`, NODE, async (t) => {
     const { master, worker, enter, finish } = await run(t, title)
-    // Its input is still open: of that it can't have ended.
+    // The input of the worker is still open, so its end is not the reason.
     await enter(new RegExp(`master ${master} was killed\\nworker ${worker} has ended`))
     assert.equal(stat(master), null)
     assert.equal(isAlive(worker), false)
@@ -69,20 +65,16 @@ for (const [what, title] of [
   })
 }
 
-test(
-  '004: under a subreaper, the worker becomes its child; it hears of its end and starts another',
-  NODE,
-  async (t) => {
-    const { manager, master, worker, enter, finish } = await run(t, 'setChildSubreaper\\(')
-    await enter(new RegExp(`master ${master} was killed\\n.*\\n.*\\n +${worker} .*worker\\.js`))
-    assert.equal(stat(master), null)
-    assert.deepEqual([isAlive(worker), stat(worker).ppid], [true, manager])
+test('examples/orphans-cured: a subreaper adopts, reaps and replaces the worker', NODE, async (t) => {
+  const { manager, master, worker, enter, finish } = await run(t, 'setChildSubreaper\\(')
+  await enter(new RegExp(`master ${master} was killed\\n.*\\n.*\\n +${worker} .*worker\\.js`))
+  assert.equal(stat(master), null)
+  assert.deepEqual([isAlive(worker), stat(worker).ppid], [true, manager])
 
-    const another = new RegExp(`orphan ${worker} has ended, by SIGKILL.*\\n.*\\n.*\\n +(\\d+) .*worker\\.js`)
-    const next = Number((await enter(another))[1])
-    // Reaped: not even a zombie is left.
-    assert.equal(stat(worker), null)
-    assert.deepEqual([isAlive(next), stat(next).ppid], [true, manager])
-    await finish()
-  },
-)
+  const another = new RegExp(`orphan ${worker} has ended, by SIGKILL.*\\n.*\\n.*\\n +(\\d+) .*worker\\.js`)
+  const next = Number((await enter(another))[1])
+  // The subreaper reaped the worker: not even a zombie is left.
+  assert.equal(stat(worker), null)
+  assert.deepEqual([isAlive(next), stat(next).ppid], [true, manager])
+  await finish()
+})

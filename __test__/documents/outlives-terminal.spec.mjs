@@ -1,4 +1,4 @@
-// Of 000 and 004: a child goes on without its parent and its terminal if it has a session of its own, and only then.
+// examples/outlives-terminal: only a child with its own session outlives its parent and its terminal.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -12,7 +12,7 @@ import { until } from '../helpers/until.mjs'
 
 const TERMINAL = needs('Node.js, python3', isNode && hasProgram('python3'))
 
-/** The example, on a terminal of its own; `keeper` is the nearest subreaper, which has init's part here. */
+/** Starts the example on its own terminal. `keeper`: the nearest subreaper, which adopts orphans in the place of init. */
 async function onTerminal(t, args) {
   const directory = temporary(t)
   const prefix = ['python3', fixture('run-at-terminal.py')]
@@ -39,12 +39,12 @@ async function onTerminal(t, args) {
 }
 
 const ENDS = [
-  ['the terminal is closed', 'close', 'SIGHUP'],
-  ['Ctrl-C ends its parent', 'pressCtrlC', 'SIGINT'],
+  ['terminal closed', 'close', 'SIGHUP'],
+  ['Ctrl-C', 'pressCtrlC', 'SIGINT'],
 ]
 
 for (const [what, cause, signal] of ENDS) {
-  test(`000, 004: an ordinary child is in its parent's session, and dies when ${what}`, TERMINAL, async (t) => {
+  test(`examples/outlives-terminal: an ordinary child dies, ${what}`, TERMINAL, async (t) => {
     const it = await onTerminal(t, [])
     const [{ session, tty }, { ppid, ...child }] = [stat(it.parent), stat(it.child)]
     assert.notEqual(tty, 0)
@@ -56,15 +56,15 @@ for (const [what, cause, signal] of ENDS) {
 
     it[cause]()
     assert.equal(await it.endOf(it.parent), signal)
-    // By the end of its parent, which leads the session here, the terminal hangs up: that may be quicker than Ctrl-C.
+    // The parent leads the session, so its end hangs up the terminal. SIGHUP may come before the SIGINT of Ctrl-C.
     assert.ok([signal, 'SIGHUP'].includes(await it.endOf(it.child)))
   })
 
   for (const [title, way] of [
-    ['that has called setsid()', 'self'],
-    ['of spawn(…, { session: true })', 'session'],
+    ['after setsid()', 'self'],
+    ['of spawn({ session: true })', 'session'],
   ]) {
-    test(`000, 004: a child ${title} goes on when ${what}: TTY ?, init its parent`, TERMINAL, async (t) => {
+    test(`examples/outlives-terminal: a child ${title} lives on, ${what}`, TERMINAL, async (t) => {
       const it = await onTerminal(t, [way])
       const { ppid, pgrp, session, tty } = stat(it.child)
       assert.deepEqual([ppid, pgrp, session, tty], [it.parent, it.child, it.child, 0])
@@ -74,7 +74,7 @@ for (const [what, cause, signal] of ENDS) {
       it[cause]()
       assert.equal(await it.endOf(it.parent), signal)
       assert.deepEqual([isAlive(it.child), stat(it.child).ppid, stat(it.child).tty], [true, it.keeper, 0])
-      // It writes on, and more than what was on its way.
+      // Three lines with the new parent: at most one was being written when the parent ended.
       const orphaned = `I am ${it.child}, child of ${it.keeper}, on terminal ?`
       await until(() => it.log().filter((line) => line === orphaned).length >= 3, 'the log goes on')
       process.kill(it.child, 'SIGTERM')
@@ -83,7 +83,7 @@ for (const [what, cause, signal] of ENDS) {
   }
 }
 
-test('000: the parent stays as long as its child does, and ends with 0', needs('Node.js', isNode), async (t) => {
+test('examples/outlives-terminal: the parent stays until its child ends', needs('Node.js', isNode), async (t) => {
   const env = { ...process.env, DIRECTORY: temporary(t) }
   const { says, ended } = example(t, 'outlives-terminal', ['session'], { env })
   const [, child] = await says(/end b\.js by: kill (\d+)/)

@@ -1,11 +1,11 @@
-// What a worker prints is heard through a pipe, and only so.
+// examples/pipe: the output of a worker reaches its parent, or another worker, only through a pipe.
 
 import assert from 'node:assert/strict'
 import { example } from '../helpers/example.mjs'
 import { test } from '../helpers/harness.mjs'
 import { descriptors, stat } from '../helpers/proc.mjs'
 
-test('003: a worker that is not connected prints unheard; through a pipe it is heard', async (t) => {
+test('examples/pipe: a worker is heard only through a pipe', async (t) => {
   const { child, ended } = example(t, 'pipe')
   child.stdin.end()
   const { code, stdout, stderr } = await ended()
@@ -22,7 +22,7 @@ test('003: a worker that is not connected prints unheard; through a pipe it is h
   assert.ok(said(heard))
 })
 
-test('003: worker | worker: one pipe from the one to the other, of which the parent has no end', async (t) => {
+test('examples/pipe: two workers share one pipe, the parent holds no end', async (t) => {
   const { child, says, ended } = example(t, 'pipe')
   const [first, second] = (await says(/^joined: (\d+) \| (\d+)$/m)).slice(1).map(Number)
   for (const pid of [first, second]) assert.equal(stat(pid).ppid, child.pid)
@@ -31,7 +31,7 @@ test('003: worker | worker: one pipe from the one to the other, of which the par
   assert.match(joint, /^pipe:\[\d+\]$/)
   assert.equal(descriptors(second)[0], joint)
   assert.ok(!Object.values(descriptors(child.pid)).includes(joint))
-  // The one reads what the parent would, the other prints where the parent does.
+  // The first worker has the input of the parent, the second worker its output.
   assert.equal(descriptors(first)[0], descriptors(child.pid)[0])
   assert.equal(descriptors(second)[1], descriptors(child.pid)[1])
 

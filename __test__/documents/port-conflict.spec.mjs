@@ -1,4 +1,4 @@
-// Who listens on a port, by the kernel's own tables: /proc/net/tcp has the socket, /proc/PID/fd who has that open.
+// examples/port-conflict: the listeners of a port, by /proc/net/tcp (the socket) and /proc/PID/fd (its holders).
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -11,10 +11,10 @@ import { allPids, descriptors, stat } from '../helpers/proc.mjs'
 import { until } from '../helpers/until.mjs'
 import { socketsAt } from './helpers/tcp.mjs'
 
-/** Pids wrap around. */
+/** Sorts pids, which need not grow: the kernel starts again at low numbers. */
 const sorted = (pids) => [...pids].sort((one, other) => one - other)
 
-test('003: port conflict: of four workers that open one port, one has it, and the others get EADDRINUSE', async (t) => {
+test('examples/port-conflict: one of four workers binds, the others get EADDRINUSE', async (t) => {
   const { pids, output, finish } = await shown(t)
   const [, winner, port] = output.stdout.match(/^(\d+): listening on 127\.0\.0\.1:(\d+)$/m)
   const losers = [...output.stdout.matchAll(/^(\d+): listen EADDRINUSE: address already in use 127\.0\.0\.1:(\d+)$/gm)]
@@ -26,11 +26,11 @@ test('003: port conflict: of four workers that open one port, one has it, and th
   await finish()
 })
 
-test('003: port conflict: handed over, the one socket is of all four and not of the master; each serves', async (t) => {
+test('examples/port-conflict: only the four workers hold the socket, each serves', async (t) => {
   const { pids, url, finish } = await shown(t)
   assert.deepEqual(socketsAt(new URL(url).port).listening.map(holders), [sorted(pids)])
   for (const pid of pids) {
-    // Who can't answer leaves it to who can.
+    // The other workers are stopped, so that this worker must answer.
     const others = pids.filter((other) => other !== pid)
     for (const other of others) process.kill(other, 'SIGSTOP')
     await until(() => others.every((other) => stat(other).state === 'T'), 'the others are stopped')
@@ -40,7 +40,7 @@ test('003: port conflict: handed over, the one socket is of all four and not of 
   await finish()
 })
 
-/** The example, while its workers serve; and its end, where it shows that all of them do. */
+/** Starts the example and waits until its workers serve. `finish()` ends it and checks the answer of each worker. */
 async function shown(t) {
   const { child, says, all, ended, output } = example(t, 'port-conflict')
   const [, url] = await says(/^(http:\S+) is served by .*\n/m)
@@ -50,7 +50,7 @@ async function shown(t) {
     return Number(pid)
   })
   assert.equal(new Set(pids).size, 4)
-  // If the test fails, some may be stopped, and not hear of the end of the master.
+  // A failed test can leave stopped workers, which do not notice the end of the master.
   t.after(() => Promise.all(pids.map((pid) => end(pid))))
 
   async function finish() {
@@ -64,7 +64,7 @@ async function shown(t) {
   return { pids, url, output, finish }
 }
 
-/** The processes that have a socket open, as far as we may know. */
+/** Returns the processes that have a socket open, except those that this user may not inspect. */
 function holders(link) {
   return allPids().filter((pid) => {
     try {
@@ -76,7 +76,7 @@ function holders(link) {
   })
 }
 
-/** Who answers. */
+/** Returns the pid of the worker that answers. */
 async function ask(url) {
   const [response] = await once(http.get(url, { agent: false }), 'response')
   return Number((await text(response)).match(/^I am worker, pid: (\d+), ppid: \d+\n$/)[1])

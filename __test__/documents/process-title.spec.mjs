@@ -1,4 +1,4 @@
-// A process is a number, and a name in a list.
+// examples/process-title: the name of a process in /proc.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ async function ask(url) {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`003: process.title names a server in comm and cmdline, argv0 its child; both end at ${signal}`, async (t) => {
+  test(`examples/process-title: names server and child in /proc, both end at ${signal}`, async (t) => {
     const { child, says, ended } = example(t, 'process-title')
     const [, url] = await says(/^(http:.*)$/m)
     assert.equal(await ask(url), `a server with a name, process.pid: ${child.pid}\n`)
@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
-test('003: process.title is cut where the command line ended that the process was started with', async (t) => {
+test('process.title: is cut to the length of the command line', async (t) => {
   const { child, ended } = run(process.execPath, ['main.js'], { cwd: examplePath('process-title'), argv0: 'node' })
   t.after(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')

@@ -1,4 +1,4 @@
-// Of 000 and 004: the three things that setsid() does.
+// examples/setsid: setsid() makes a session and a group, and gives up the terminal.
 
 import assert from 'node:assert/strict'
 import { example } from '../helpers/example.mjs'
@@ -7,13 +7,13 @@ import { stat } from '../helpers/proc.mjs'
 import { fixture } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-/** Where a process belongs. */
+/** Returns group, session and terminal of a process. */
 const place = (pid) => {
   const { pgrp, session, tty } = stat(pid)
   return { pgrp, session, tty }
 }
 
-/** What the example has shown of the child that it shows now, once it has done so `times` times. */
+/** Waits for the table number `times`. Returns its parent, its child and the answers about the child. */
 async function shown({ all, output }, times) {
   const about = /^ *(\d+) .*main\.js\s+(\d+) .*child\.js\s+([\s\S]*?terminal +\S+)/gm
   const [, parent, child, facts] = (
@@ -24,9 +24,8 @@ async function shown({ all, output }, times) {
 }
 
 const TERMINAL = needs('Node.js, python3', isNode && hasProgram('python3'))
-const effects = 'a session of its own, a group of its own, and no controlling terminal, where there was one'
 
-test(`000, 004: setsid() gives ${effects}; for the leader of a group it is EPERM`, TERMINAL, async (t) => {
+test('examples/setsid: new session, new group, no terminal; EPERM for a leader', TERMINAL, async (t) => {
   const it = example(t, 'setsid', [], { prefix: ['python3', fixture('run-at-terminal.py')] })
   const enter = () => it.child.stdin.write('\n')
 
@@ -61,7 +60,7 @@ test(`000, 004: setsid() gives ${effects}; for the leader of a group it is EPERM
   assert.equal(stderr, `${parent} ended: 0\n`)
 })
 
-test('000, 004: setsid() without a terminal to lose does the other two', needs('Node.js', isNode), async (t) => {
+test('examples/setsid: new session and group, no terminal before', needs('Node.js', isNode), async (t) => {
   const it = example(t, 'setsid', [], { detached: true })
   const { child } = await shown(it, 1)
   assert.deepEqual(place(child), { pgrp: it.child.pid, session: it.child.pid, tty: 0 })

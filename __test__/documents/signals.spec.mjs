@@ -1,4 +1,4 @@
-// Signals that end a process: what examples/signals prints, beside what the kernel and child_process say.
+// examples/signals: its output about signals that end a process, compared with the kernel and child_process.
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawn as spawnChild } from 'node:child_process'
@@ -18,9 +18,9 @@ const HANDLER = examplePath('signals/child.js')
 
 for (const [signal, number] of Object.entries(NUMBERS)) {
   const canBe = signal !== 'SIGKILL'
-  const what = canBe ? 'who handles it exits as it likes' : 'nobody can handle it'
+  const condition = canBe ? 'unless handled' : 'handler refused'
 
-  test(`002: signals: \`kill -${number} PID\` kills, by ${signal}, who does nothing about it; ${what}`, async (t) => {
+  test(`examples/signals: kill -${number} kills by ${signal}, ${condition}`, async (t) => {
     const kill = { code: null, signal }
     assert.deepEqual(await ending(t, number, ['cat']), { said: '', caught: false, ...kill })
     assert.deepEqual(
@@ -32,7 +32,7 @@ for (const [signal, number] of Object.entries(NUMBERS)) {
   })
 }
 
-/** A child of child_process's, ended by `kill -NUMBER`: whether the kernel knows of a handler, and what is said of its end. */
+/** Starts a child by child_process and ends it by `kill -NUMBER`. Returns whether the kernel knew a handler, and its end. */
 async function ending(t, number, command) {
   const child = spawnChild('sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', ...command])
   const closed = once(child, 'close')
@@ -40,7 +40,7 @@ async function ending(t, number, command) {
     child.kill('SIGKILL')
     return closed
   })
-  // cat is there when it says it again.
+  // cat repeats the line as soon as it runs.
   child.stdin.write('\n')
   const [said] = await once(child.stdout.setEncoding('utf8'), 'data')
   const caught = (BigInt(`0x${status(child.pid, 'SigCgt')}`) >> BigInt(number - 1)) & 1n
@@ -49,7 +49,7 @@ async function ending(t, number, command) {
   return { said: said.trim(), caught: caught === 1n, code, signal }
 }
 
-test('002: signals: the example has a table of that: signal, number, and how wait() tells either end', async (t) => {
+test('examples/signals: prints signal, number and both ends in a table', async (t) => {
   const { stdout, finish } = await shown(t)
   await finish()
   for (const [signal, number] of Object.entries(NUMBERS)) {
@@ -57,7 +57,7 @@ test('002: signals: the example has a table of that: signal, number, and how wai
       signal === 'SIGKILL'
         ? `can't handle it \\(EINVAL\\) +killed +- +${signal}`
         : `handles it +exited +${128 + number} +-`
-    // With a program for cores, limits don't hold.
+    // A core_pattern with a program ignores the limit for cores.
     const first = `^${signal} +${number} .+ does nothing about it +killed +- +${signal} +(no|yes)$`
     assert.match(stdout, new RegExp(`${first}\\n^ +${prepared} +no$`, 'm'))
   }
@@ -68,7 +68,7 @@ for (const [key, typed, signal] of [
   ['Ctrl-\\', '\x1c', 'SIGQUIT'],
   ['a hang-up', null, 'SIGHUP'],
 ]) {
-  test(`002: signals: on a real terminal, ${key} is ${signal}`, needs('python3', hasProgram('python3')), async (t) => {
+  test(`examples/signals: ${key} on a terminal sends ${signal}`, needs('python3', hasProgram('python3')), async (t) => {
     const { fd, type, hangUp } = await pty(t)
     const options = { stdio: ['pipe', 'pipe', 'inherit'], controllingTerminal: fd }
     const child = started(t, process.execPath, [HANDLER, signal], options)
@@ -88,7 +88,7 @@ const toDirectory = toFile && !pattern.includes('/')
 const unlimited = execFileSync('sh', ['-c', 'ulimit -Hc'], { encoding: 'utf8' }).trim() === 'unlimited'
 
 test(
-  '002: signals: who dies of SIGQUIT, or of SIGSEGV, leaves a core: of that signal, in its working directory',
+  'examples/signals: SIGQUIT and SIGSEGV leave a core in the directory',
   needs('a core_pattern that is a name, and no limit to cores', toDirectory && unlimited),
   async (t) => {
     const { stdout, finish } = await shown(t)
@@ -102,7 +102,7 @@ test(
 )
 
 test(
-  '002: signals: with a limit of 0 there is no core, and coreDumped is false',
+  'examples/signals: coreDumped is false and no core exists, limit 0',
   needs('a core_pattern that is a file', toFile),
   async (t) => {
     const { stdout, directory, finish } = await shown(t)
@@ -114,7 +114,7 @@ test(
   },
 )
 
-/** The example, at the point where its cores are there to look at. */
+/** Starts the example and waits until its cores exist. `finish()` ends it and checks that it removes them. */
 async function shown(t) {
   const TMPDIR = temporary(t)
   const one = example(t, 'signals', [], { env: { ...process.env, TMPDIR } })
@@ -131,14 +131,14 @@ async function shown(t) {
 // elf(5), linux/elfcore.h
 const [ET_CORE, PT_NOTE, NT_PRSTATUS] = [4, 4, 1]
 
-/** What a core says: what it is, and which signal it is of. */
+/** Reads a core file: its type, and the signal that made it. */
 function core(file) {
   const elf = fs.readFileSync(file)
   const header = Number(elf.readBigUInt64LE(32))
   assert.equal(elf.readUInt32LE(header), PT_NOTE)
   const note = Number(elf.readBigUInt64LE(header + 8))
   assert.equal(elf.readUInt32LE(note + 8), NT_PRSTATUS)
-  // After the note's own head, its name ('CORE'), and three numbers: pr_cursig.
+  // pr_cursig comes after the head of the note, its name ('CORE'), and three numbers.
   return {
     magic: elf.toString('latin1', 0, 4),
     type: elf.readUInt16LE(16),

@@ -1,4 +1,4 @@
-// The working directory of a process, and what goes by it.
+// examples/working-directory: the working directory of a process, and relative paths.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,7 +6,7 @@ import { example } from '../helpers/example.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
 
-test("003: a working directory is inherited, given or changed; a daemon's is /; relative paths go by it", async (t) => {
+test('examples/working-directory: inherited, given or changed; / for a daemon', async (t) => {
   const [cwd, TMPDIR] = [temporary(t), temporary(t)].map((directory) => fs.realpathSync(directory))
   const { child, output, says, ended } = example(t, 'working-directory', [], { cwd, env: { ...process.env, TMPDIR } })
   await says(/, but .*\n/)

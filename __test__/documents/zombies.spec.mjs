@@ -1,4 +1,4 @@
-// Zombies: dead, and not yet asked how.
+// examples/zombies: children that ended, and whose parent has not waited for them yet.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,13 +6,13 @@ import { example } from '../helpers/example.mjs'
 import { isRoot, test } from '../helpers/harness.mjs'
 import { stat, status } from '../helpers/proc.mjs'
 
-/** A zombie of that parent: its pid is taken, and nothing else. */
+/** Checks that a process is a zombie of `ppid`, with a pid and no other resource. */
 function assertZombie(pid, ppid) {
   assert.equal(stat(pid).state, 'Z')
   assert.equal(stat(pid).ppid, ppid)
   assert.equal(status(pid, 'VmSize'), null)
   assert.equal(process.kill(pid, 0), true)
-  // Nobody else may look.
+  // Only root may list the descriptors of a zombie.
   if (isRoot) assert.deepEqual(fs.readdirSync(`/proc/${pid}/fd`), [])
 }
 
@@ -23,7 +23,7 @@ function assertGone(pid) {
 
 const enter = ({ child }) => child.stdin.write('\n')
 
-test('003: a child that nobody has waited for is a zombie: a pid and no more; waitpid() ends that', async (t) => {
+test('examples/zombies: a zombie keeps only its pid, until waitpid()', async (t) => {
   const demonstration = example(t, 'zombies')
   const { child, says, ended } = demonstration
   const zombie = Number((await says(/^zombie: (\d+), of \d+, which does not wait$/m))[1])
@@ -40,7 +40,7 @@ test('003: a child that nobody has waited for is a zombie: a pid and no more; wa
   assert.equal(code, 0, stderr)
 })
 
-test('003: a parent that never waits keeps its zombie; when it dies, who adopts orphans reaps that', async (t) => {
+test('examples/zombies: a subreaper reaps the zombie of a dead parent', async (t) => {
   const demonstration = example(t, 'zombies')
   const { child, says, ended } = demonstration
   for (let times = 0; times < 2; times++) enter(demonstration)

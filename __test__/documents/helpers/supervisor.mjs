@@ -1,4 +1,4 @@
-// The supervisor of examples/, with an app of the tests.
+// examples/supervisor with an app of the tests.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -29,33 +29,33 @@ export class Supervisor {
     t.after(() => this.#end())
   }
 
-  /** As a daemon, when every worker serves. */
+  /** Starts the supervisor as a daemon and returns when every worker serves. */
   static async start(t, env) {
     const supervisor = new Supervisor(t, env)
     assert.deepEqual(await supervisor.command('start'), { code: 0, stdout: '', stderr: '' })
     return supervisor
   }
 
-  /** Has it serve an app that does this before. */
+  /** Makes the supervisor serve an app that runs `before` first. */
   app(before) {
     this.env.APP = path.join(this.directory, 'app.cjs')
     const required = JSON.stringify(fixture('supervisor-app.cjs'))
     fs.writeFileSync(this.env.APP, `${before}\nmodule.exports = require(${required})\n`)
   }
 
-  /** What an app does that is never done with loading. */
+  /** The code of an app that never finishes loading: it reads a FIFO without a writer. */
   get hangs() {
     const fifo = path.join(this.directory, 'fifo')
     if (!fs.existsSync(fifo)) execFileSync('mkfifo', [fifo])
     return `require('node:fs').readFileSync(${JSON.stringify(fifo)})`
   }
 
-  /** The pids of all workers that there have been. */
+  /** The pids of all workers, ended ones too. */
   get created() {
     return [...this.log.matchAll(/worker process created, pid: (\d+)/g)].map(([, pid]) => Number(pid))
   }
 
-  /** In the foreground. */
+  /** Runs the supervisor in the foreground. */
   run() {
     return example(this.#t, 'supervisor', ['run'], { env: this.env })
   }
@@ -77,7 +77,7 @@ export class Supervisor {
     return this.log.match(/http:\S+/)[0]
   }
 
-  /** What `status` says. */
+  /** Returns the rows that `status` prints. */
   async table() {
     const { code, stdout, stderr } = await this.command('status')
     assert.equal(code, 0, stderr)
@@ -88,7 +88,7 @@ export class Supervisor {
     })
   }
 
-  /** The pids of those who serve, once there are as many as there should be, and nobody else. */
+  /** Waits until exactly WORKERS workers exist and serve; returns their pids. */
   serving() {
     return until(async () => {
       const workers = (await this.table()).filter(({ role }) => role === 'worker')
@@ -112,12 +112,12 @@ export async function ask(url, { agent = false } = {}) {
   return JSON.parse(await text(response))
 }
 
-/** A connection that is kept, to whichever worker, or to this one. */
+/** Opens a kept connection, to the worker `wanted` or to any worker. */
 export function connection(t, url, wanted) {
   return until(async () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     t.after(() => agent.destroy())
     const { pid } = await ask(url, { agent })
     return (wanted === undefined || pid === wanted) && { agent, pid }
-  }, 'it is connected')
+  }, 'a connection is open')
 }

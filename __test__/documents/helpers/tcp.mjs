@@ -1,10 +1,10 @@
-// Sockets of TCP on the loopback, as the kernel has them: proc_pid_net(5).
+// TCP sockets on the loopback address, from /proc/net/tcp: proc_pid_net(5).
 
 import fs from 'node:fs'
 
 const LISTEN = '0A'
 
-/** Those that listen at a port, and those that are connected to or from it: as they are called in /proc/PID/fd. */
+/** Returns the sockets that listen at a port, and those connected to or from it, by their names in /proc/PID/fd. */
 export function socketsAt(port) {
   const address = `0100007F:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`
   const rows = fs
@@ -15,7 +15,7 @@ export function socketsAt(port) {
     .map((fields) => ({ isListening: fields[3] === LISTEN, link: `socket:[${fields[9]}]` }))
   return {
     listening: rows.filter(({ isListening }) => isListening).map(({ link }) => link),
-    // Without an inode it is nobody's any more.
+    // A socket without an inode belongs to no process any more.
     connected: rows.filter(({ isListening, link }) => !isListening && link !== 'socket:[0]').map(({ link }) => link),
   }
 }
