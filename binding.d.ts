@@ -11,7 +11,10 @@ export declare class ExternalObject<T> {
 /** Takes connections. Throws only where there would be none. */
 export declare function accept(reactor: number, token: number): Array<number>
 
-/** The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so. */
+/**
+ * Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or if this
+ * process has taken over a pid file before.
+ */
 export declare function acceptPidFile(descriptor: number, inode: string, path: string): boolean
 
 /** A user of the password database, with the groups that initgroups(3) would set for `gid` (its own if absent). */
@@ -62,11 +65,18 @@ export interface Credentials {
 }
 
 /**
- * What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
- * gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdio`: for each of the daemon's
- * descriptors a value like `stdout` of LaunchOrders.
+ * The launch options of spawnDaemon().
+ *
+ * - `argv`, `environment`, `variables`: strings, each with a NUL at its end.
+ * - `environment`: the daemon's variables. Absent: the caller's variables.
+ * - `without`: names of variables to leave out. `variables`: variables to add.
+ * - `stdio`: for each of the daemon's descriptors a path to append to, or a descriptor of the caller. Absent: /dev/null.
+ * - `ownPid`: names of variables that will have the daemon's pid as their value.
+ * - `notifies`: the daemon sends READY=1 when it is ready. Otherwise it is ready once its program has begun.
+ * - `timeout`: milliseconds.
+ * - `manager`: the service manager's NOTIFY_SOCKET.
  */
-export interface DaemonOrders {
+export interface DaemonLaunchOptions {
   program: string | Uint8Array
   argv: string | Uint8Array
   environment?: string | Uint8Array
@@ -84,19 +94,20 @@ export interface DaemonOrders {
   manager?: string
 }
 
+/** Returns the state of the daemon of the pid file at `path`. */
 export declare function daemonStatus(path: string): DaemonStatus
 
-/** A pid file's state. */
+/** The state of a pid file's daemon. A daemon that is being started counts as running. */
 export interface DaemonStatus {
   running: boolean
-  /** Null where that can't be told. */
+  /** Null if no daemon runs, or if its pid is unknown. */
   pid: number | null
 }
 
 /** close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern. */
 export declare function discard(descriptors: Int32Array): void
 
-/** Turns standard error to /dev/null. */
+/** Redirects standard error to /dev/null. */
 export declare function discardStderr(): void
 
 /** What becomes of a descriptor is somebody else's business from now on. */
@@ -117,7 +128,7 @@ export interface Ended {
 /** Ends the turn: sends its remaining messages. Returns a report, see `report`. */
 export declare function endTurn(reactor: number, token: number): number
 
-/** _exit(2) */
+/** Ends this process by _exit(2), without exit handlers. */
 export declare function exitNow(code: number): void
 
 export declare function findGroup(name: string): number | null
@@ -176,8 +187,8 @@ export interface Incoming {
 }
 
 /**
- * Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
- * another one.
+ * Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if the
+ * descriptor is not a file, or if another description has locked the file.
  */
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
@@ -194,13 +205,16 @@ export declare function isMainThread(): boolean
 /** Whether a process is, or may be, the runtime's to reap. */
 export declare function isOwned(pid: number, owned: OwnedChildren): boolean
 
-/** What a daemon finds when it joins its launcher. */
+/** The link to the launcher, and the settings that the launcher has sent over it. */
 export interface Joined {
   link: ExternalObject<DaemonEnd | undefined | null>
   settings: string
 }
 
-/** Null where the descriptor is not the link that the marker speaks of. */
+/**
+ * Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor is not
+ * the link that the marker names.
+ */
 export declare function joinLauncher(descriptor: number, inode: string): Joined | null
 
 /** Tells whether a copy of the package's JavaScript keeps the event loop alive. Called on each change. */
@@ -209,15 +223,22 @@ export declare function keepAlive(yes: boolean): void
 /** What is behind a descriptor. */
 export declare function kindOf(descriptor: number): string
 
-/** Starts a daemon; returns when it is ready, dead or late. */
-export declare function launch(orders: LaunchOrders): StartOutcome
+/** Starts this program again as a daemon. Returns when the daemon is ready, dead or late. */
+export declare function launch(options: LaunchOptions): StartOutcome
 
 /**
- * What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
- * gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdout` and `stderr`: a path to
- * append to, a descriptor, or absent for /dev/null.
+ * The launch options of daemonize().
+ *
+ * - `argv`, `environment`, `variables`: strings, each with a NUL at its end.
+ * - `environment`: the daemon's variables. Absent: the caller's variables.
+ * - `without`: names of variables to leave out. `variables`: variables to add.
+ * - `stdout`, `stderr`: a path to append to, or a descriptor. Absent: /dev/null.
+ * - `ownPid`: names of variables that will have the daemon's pid as their value.
+ * - `settings`: JSON for the daemon, which `joinLauncher()` returns there.
+ * - `timeout`: milliseconds. Absent: no limit.
+ * - `manager`: the service manager's NOTIFY_SOCKET.
  */
-export interface LaunchOrders {
+export interface LaunchOptions {
   program: string | Uint8Array
   argv: string | Uint8Array
   environment?: string | Uint8Array
@@ -242,12 +263,24 @@ export interface LaunchOrders {
 export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): Array<number>
 
 /**
- * Locks a pid file for this process and writes it, unless it was handed over: then it names the predecessor until this
- * process is ready.
+ * The outcome of locking a pid file.
+ *
+ * - `taken`: this process has just locked the file.
+ * - `held`: this process has held the lock before.
+ * - `already-running`: another daemon has locked the file. Its pid, if known.
  */
-export declare function lockPidFile(path: string): PidFileLock
+export type LockOutcome =
+  | { kind: 'taken' }
+  | { kind: 'held' }
+  | { kind: 'already-running'; pid: number | null }
 
-/** A standard stream of a daemon's, and the file that it goes to. */
+/**
+ * Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one that was
+ * handed over names the predecessor until this process is ready.
+ */
+export declare function lockPidFile(path: string): LockOutcome
+
+/** A standard stream of a daemon, and the path of its log. */
 export interface Log {
   descriptor: number
   path: string
@@ -305,13 +338,6 @@ export interface Peer {
 /** Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair. */
 export declare function peerOf(descriptor: number): Peer | null
 
-/** A lock on a pid file: taken now, had before, or another process's, with its pid if that is known. */
-export interface PidFileLock {
-  taken: boolean
-  held: boolean
-  pid: number | null
-}
-
 /** Whether a turn tells when there is something to receive. */
 export declare function readChannel(reactor: number, token: number, yes: boolean): void
 
@@ -335,10 +361,13 @@ export declare function receiveMessages(reactor: number, token: number, longestT
 /** One recvmsg. Nothing at the end. */
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
-/** Releases the launcher and closes the link. `isManaged`: wait until the launcher has told the service manager. */
+/**
+ * Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the service
+ * manager.
+ */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>, isManaged: boolean): void
 
-/** Lets go of this process's pid file, and removes it if it is this process that it names. */
+/** Gives up the pid files of this process, and removes those that name this process. */
 export declare function releasePidFile(): void
 
 /** Lets go of a process; a child that was spawned is reaped when it ends. */
@@ -350,7 +379,7 @@ export declare function releaseProcess(reactor: number, token: number): void
  */
 export declare function rememberChildren(subscribe: (name: string, listener: (message: object) => void) => void): void
 
-/** Opens log files anew. */
+/** Reopens logs at their paths. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
 
 /** Microseconds and KiB. */
@@ -362,6 +391,9 @@ export interface ResourceUsage {
 
 /** Returns the pids of the children of child_process in this environment that are not reaped yet. */
 export declare function runtimesChildren(): Array<number>
+
+/** Sends the launcher an error that may end the daemon. */
+export declare function sendErrorToLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
 /** One sendmsg. */
 export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
@@ -389,8 +421,11 @@ export declare function socketpair(kind: string): Array<number>
 /** Starts a child. Returns when its program has begun. */
 export declare function spawn(reactor: number, orders: ChildOrders): Started
 
-/** Starts a program as a daemon. What can't be prepared is thrown; how it went then, is promised. */
-export declare function startDaemon(orders: DaemonOrders): StartOutcome | Promise<StartOutcome>
+/**
+ * Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already; otherwise
+ * returns a promise of the outcome.
+ */
+export declare function startDaemon(options: DaemonLaunchOptions): StartOutcome | Promise<StartOutcome>
 
 /** A child, by its pid and its token, and the other ends of its pipes. */
 export interface Started {
@@ -400,34 +435,39 @@ export interface Started {
 }
 
 /**
- * How a start went. `ready`: the daemon is ready, with `pid`. `handedOver`: it has taken the caller's place. Otherwise another
- * daemon is running, with its pid if known; or the daemon is dead, with `exitCode` or `signal` if known; or it is late, and was
- * killed or not. `heard`: the service manager knows the daemon. `unheard`: why not, or empty if the manager did not answer.
+ * The outcome of a start.
+ *
+ * - `handedOver`: the pid file belonged to the caller until now.
+ * - `introduced`: the service manager knows the daemon. False without a manager, too.
+ * - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time. Null if
+ *   there is no manager, or if the manager knows the daemon.
+ * - `pid`: null if another daemon has locked the pid file and its pid is unknown.
+ * - `exitCode`, `signal`: both null if the kernel does not report how the daemon ended.
+ * - `killed`: false if the caller has no right to signal the late daemon, which lives on.
+ * - `error`: the last error that the daemon sent, as JSON.
  */
-export interface StartOutcome {
-  ready: boolean
-  handedOver: boolean
-  heard: boolean
-  unheard: string | null
-  alreadyRunning: boolean
-  late: boolean
-  killed: boolean
-  pid: number | null
-  exitCode: number | null
-  signal: number | null
-  trouble: string | null
-  stderr: string | null
-}
+export type StartOutcome =
+  | { kind: 'ready'; pid: number; handedOver: boolean; introduced: boolean; managerError: string | null }
+  | { kind: 'already-running'; pid: number | null }
+  | { kind: 'died'; exitCode: number | null; signal: number | null; error: string | null; stderr: string }
+  | { kind: 'late'; killed: boolean; error: string | null; stderr: string }
 
+/** Stops the daemon of the pid file at `path`. Sends SIGKILL after `timeout` milliseconds if `kill` is set. */
 export declare function stopDaemon(path: string, signal: number, timeout: number, kill: boolean): Promise<StopOutcome>
 
-/** How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is. */
-export interface StopOutcome {
-  pid: number | null
-  killed: boolean
-  late: boolean
-  unknown: boolean
-}
+/**
+ * The outcome of a stop.
+ *
+ * - `not-running`: no daemon held the pid file.
+ * - `unknown`: a process has locked the pid file, but the file does not name that process.
+ * - `gone`: the daemon `pid` has ended. `killed`: SIGKILL was necessary.
+ * - `late`: the daemon `pid` still runs.
+ */
+export type StopOutcome =
+  | { kind: 'not-running' }
+  | { kind: 'unknown' }
+  | { kind: 'gone'; pid: number; killed: boolean }
+  | { kind: 'late'; pid: number }
 
 /** Takes credentials on in this process. */
 export declare function takeOn(credentials: Credentials): void
@@ -437,9 +477,6 @@ export declare function tcgetpgrp(fd: number): number
 export declare function tcgetsid(fd: number): number
 
 export declare function tcsetpgrp(fd: number, pgid: number): void
-
-/** Tells the launcher of an error that may end the daemon. */
-export declare function tellLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
 /** Throws why the next message can't be sent. */
 export declare function throwFailure(reactor: number, token: number): void
@@ -497,5 +534,5 @@ export interface Ways {
 
 export declare function waysOf(descriptor: number): Ways
 
-/** Makes a process, this one or its daemon, the one that this process's pid file names. */
+/** Writes `pid` into the pid files of this process: its own pid, or the pid of its daemon. */
 export declare function writePidFile(pid: number): void

@@ -10,7 +10,7 @@ const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
 const { own } = require('../core/own-property.js')
 const { requireStack } = require('../core/stack.js')
-const { channelMark, otherRuntime } = require('../core/process-start.js')
+const { getChannelMarker, otherRuntime } = require('../core/process-start.js')
 const validate = require('../core/validate.js')
 
 // DESCRIPTOR:INODE:SERIALIZATION:MAX_MESSAGE_LENGTH:MAX_HANDLES, docs/wire-format.md.
@@ -115,7 +115,7 @@ function parentChannel() {
 }
 
 function joinParent() {
-  const [descriptor, inode, serialization, maxMessageLength, maxHandles] = channelMark()?.split(':') ?? []
+  const [descriptor, inode, serialization, maxMessageLength, maxHandles] = getChannelMarker()?.split(':') ?? []
   const fd = Number(descriptor)
   if (!hasInode(fd, inode) || native.kindOf(fd) !== 'unix-socket') return null
   // Not for our children.

@@ -1,7 +1,7 @@
 'use strict'
 
-// The bytes that this process was started with. Node.js decodes arguments and variables as UTF-8, and puts U+FFFD in place
-// of invalid bytes. The strings in JavaScript can't be turned back into these bytes.
+// The arguments and variables that this process was started with, as bytes. Node.js decodes them as UTF-8, and puts U+FFFD in the
+// place of invalid bytes. The strings in JavaScript can't be turned back into these bytes.
 
 const fs = require('node:fs')
 
@@ -11,7 +11,7 @@ const REPLACEMENT = '\uFFFD'
 const isLossy = (text) => text.includes(REPLACEMENT)
 
 // Returns the strings of a /proc file, as bytes.
-function stringsOf(file) {
+function readStrings(file) {
   let content
   try {
     content = fs.readFileSync(file)
@@ -28,8 +28,9 @@ function stringsOf(file) {
   return strings
 }
 
-// Returns the strings that are not valid UTF-8. The key is what Node.js makes of each; equal keys keep the order.
-function bytesByText(strings) {
+// Returns a map from the text that Node.js decodes to the bytes that are not valid UTF-8. Strings with the same text keep their
+// order.
+function groupByText(strings) {
   const byText = new Map()
   for (const bytes of strings) {
     const text = bytes.toString()
@@ -41,35 +42,40 @@ function bytesByText(strings) {
 }
 
 // Returns the arguments of this process, in their order: strings, or bytes if an argument is not valid UTF-8.
-function originalArguments(given) {
+function restoreArguments(given) {
   const texts = given.map(String)
   if (!texts.some(isLossy)) return texts
-  const byText = bytesByText(stringsOf('/proc/self/cmdline'))
+  const byText = groupByText(readStrings('/proc/self/cmdline'))
   return texts.map((text) => byText.get(text)?.shift() ?? text)
 }
 
 let variables
 
-// Read only when a variable may not be valid UTF-8: most programs never have one.
-function originalVariables() {
-  variables ??= bytesByText(stringsOf('/proc/self/environ'))
+// Called only if a variable may not be valid UTF-8: most programs have no such variable.
+function readVariables() {
+  variables ??= groupByText(readStrings('/proc/self/environ'))
   return variables
 }
 
 // Returns the bytes of a variable, `NAME=value`, if this process was started with it.
-const originalVariable = (text) => originalVariables().get(text)?.[0]
+const restoreVariable = (text) => readVariables().get(text)?.[0]
 
 // Returns the variables that JavaScript can't see: their names are not valid UTF-8.
-function hiddenVariables() {
-  return [...originalVariables()]
-    .filter(([text]) => isLossy(text.slice(0, text.indexOf('='))))
-    .flatMap(([, all]) => all)
+function listHiddenVariables() {
+  return [...readVariables()].filter(([text]) => isLossy(text.slice(0, text.indexOf('=')))).flatMap(([, all]) => all)
 }
 
 // Returns the variables that this process was started with, as strings.
-const originalEnvironment = () => stringsOf('/proc/self/environ').map(String)
+const readEnvironment = () => readStrings('/proc/self/environ').map(String)
 
-// Returns the arguments of execve(2) as strings. A new process.title overwrites them.
-const commandLineOf = (pid) => stringsOf(`/proc/${pid}/cmdline`).map(String)
+// Returns the arguments that a process was started with, as strings. See proc_pid_cmdline(5). A new process.title overwrites them.
+const readCommandLine = (pid) => readStrings(`/proc/${pid}/cmdline`).map(String)
 
-module.exports = { commandLineOf, hiddenVariables, isLossy, originalArguments, originalEnvironment, originalVariable }
+module.exports = {
+  isLossy,
+  listHiddenVariables,
+  readCommandLine,
+  readEnvironment,
+  restoreArguments,
+  restoreVariable,
+}

@@ -1,21 +1,21 @@
 'use strict'
 
-// daemonize(): which of the processes is this, and what a daemon can be asked for.
+// daemonize(): finds out whether this process is the launcher, the daemon or a foreground process, and returns a Daemon.
 
 const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const { otherRuntime } = require('../core/process-start.js')
 
-// Each is for one of the processes only, and the others need not wait for it.
+// Loaded lazily: the launcher, the daemon and a foreground process each need only some of these.
 const errors = () => require('../core/errors.js')
-const joinLauncher = () => require('./launched.js').joinLauncher()
-const daemonOptions = (given) => require('./options.js').daemonOptions(given)
+const joinLauncher = () => require('./join-launcher.js').joinLauncher()
+const checkDaemonOptions = (given) => require('./options.js').checkDaemonOptions(given)
 const stayInForeground = (options) => require('./foreground.js').stayInForeground(options)
 const launch = (options) => require('./launcher.js').launch(options)
 const handleOf = (descriptor) => require('../descriptor/handle.js').handleOf(descriptor)
 const afterMainScript = (callback) => require('./main-script-end.js').afterMainScript(callback)
 
-// What daemonize() returns: there is one in a process at the most.
+// The object that daemonize() returns. A process has one at most.
 class Daemon {
   #release
   #reopen
@@ -30,24 +30,24 @@ class Daemon {
     this.kept = kept
   }
 
-  // Bound: it is a callback by nature.
+  // Bound, because programs pass it as a callback.
   ready = () => {
     this.#release?.()
-    // Only now: what has failed can be tried again.
+    // Clear this only after success, so that the program can call ready() again after an error.
     this.#release = undefined
   }
 
-  // As a callback too: of a signal, for one.
+  // Bound, because programs pass it as the listener of a signal.
   reopenLogs = () => this.#reopen()
 }
 
 let daemon
 
 function daemonize(given) {
-  // What a daemon gives was given by its launcher, and checked there.
+  // A daemon ignores its arguments: its launcher has checked the same arguments and sent them as settings.
   const joined = !daemon && native.isMainThread() ? joinLauncher() : undefined
   if (joined) return begin(joined)
-  const options = daemonOptions(given)
+  const options = checkDaemonOptions(given)
   if (otherRuntime) throw errors().runtime('daemonize()', otherRuntime)
   requireMainThread('daemonize()')
   if (daemon) throw errors().alreadyDaemonized()

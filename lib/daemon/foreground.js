@@ -1,6 +1,6 @@
 'use strict'
 
-// daemonize() under a service manager.
+// daemonize({ foreground: true }): for a process under a service manager.
 
 const fs = require('node:fs')
 const { resolveCredentials } = require('../process/resolve-credentials.js')
@@ -10,13 +10,14 @@ const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
 const systemd = require('./systemd.js')
 
-// Everything but the fork, the session and the redirection.
+// Makes this process the daemon: does everything except for the fork, the session and the redirection. After an error, the
+// process is what it was before.
 function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
   if (debug.isOn) debug.log('daemonize(): this process stays in the foreground, pid file %O', pidFile)
-  const before = start.currentDirectory()
+  const before = start.findCurrentDirectory()
   const credentials = resolveCredentials(user, group)
   const descriptors = keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
-  const lock = pidFile === undefined ? undefined : require('./pid-file.js').lock(pidFile)
+  const lock = pidFile === undefined ? undefined : require('./pid-file.js').lockPidFile(pidFile)
   const kept = []
   const undo = [
     () => lock?.release(),
@@ -30,7 +31,7 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
     if (before !== undefined) undo.push(() => process.chdir(before))
     if (credentials) native.takeOn(credentials)
   } catch (error) {
-    for (const step of undo.reverse()) attempt(step)
+    for (const undoStep of undo.reverse()) attempt(undoStep)
     throw error
   }
   process.umask(umask)
@@ -40,20 +41,20 @@ function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
     pidFile,
     kept,
     release() {
-      // A predecessor that hears of it makes the pid file name this process.
-      if (!systemd.ready()) lock?.write(process.pid)
+      // A predecessor that reads READY=1 writes the pid of this process into the pid file.
+      if (!systemd.sendReady()) lock?.write(process.pid)
     },
-    // The service manager owns the files of the output.
+    // The service manager owns the log files.
     reopen: () => null,
   }
 }
 
-// What is told of is why the rest was undone.
-function attempt(step) {
+// Ignores an error of undoing: the caller gets the error that made undoing necessary.
+function attempt(undoStep) {
   try {
-    step()
+    undoStep()
   } catch {
-    // The directory that it was called in may not be entered again.
+    // For example, this process may no longer have the right to enter the directory that it came from.
   }
 }
 

@@ -1,9 +1,9 @@
 'use strict'
 
-// The process that starts a daemon, waits for it, and ends.
+// The launcher: the process that starts a daemon, waits until it is ready, and ends.
 
 const path = require('node:path')
-const again = require('./rerun-command.js')
+const { rerunCommand } = require('./rerun-command.js')
 const { encodeEnvironment, ownPidVariables } = require('../process/environment.js')
 const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
@@ -14,7 +14,7 @@ const { encodeStrings, resolveOutput } = require('../process/exec-options.js')
 const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
 const systemd = require('./systemd.js')
-const { testRunner } = require('./test-runner.js')
+const { detectTestRunner } = require('./test-runner.js')
 
 // Starts this program again as a daemon and ends this process with 0, or throws.
 function launch(options) {
@@ -23,32 +23,35 @@ function launch(options) {
   if (process.send !== undefined && require('node:cluster').isWorker) throw errors.clusterWorker()
 
   if (options.pidFile !== undefined) require('./pid-file.js').acceptHandedOver(options.pidFile)
-  const orders = ordersFor(options)
+  const launchOptions = toLaunchOptions(options)
   // Check the arguments first: a test may check that daemonize() refuses wrong arguments.
-  const runner = testRunner()
+  const runner = detectTestRunner()
   if (runner !== undefined) throw errors.testRunner(runner)
   if (debug.isOn) debug.log('daemonize(): this process is the launcher, pid file %O', options.pidFile)
-  const takeBackInspector = giveUpInspector()
+  const reopenInspector = closeInspector()
   let outcome
   try {
-    outcome = native.launch(orders)
-    // Loaded when there is something to say.
-    if (!outcome.ready) throw require('./start-error.js').failure(outcome, { ...options, listens: listens() })
+    outcome = native.launch(launchOptions)
+    // Loaded lazily: only a failed start needs it.
+    if (outcome.kind !== 'ready') {
+      throw require('./start-error.js').startError(outcome, { ...options, isListening: isListening() })
+    }
   } catch (error) {
-    takeBackInspector()
+    reopenInspector()
     throw error
   }
-  systemd.reportUnheard(outcome)
+  systemd.warnOfManagerError(outcome)
   debug.spawned(outcome.pid, process.execPath, process.argv.slice(1))
   if (debug.isOn) debug.log('daemonize(): daemon %d is ready, its launcher ends', outcome.pid)
-  // A predecessor that waits for READY=1 makes the pid file name the daemon. A service manager doesn't.
+  // A predecessor that waits for READY=1 writes the pid of the daemon into the pid file. A service manager doesn't.
   const isPredecessor = variable(systemd.MANAGER_VARIABLE) !== undefined
-  if (outcome.handedOver && !(outcome.heard && isPredecessor)) native.writePidFile(outcome.pid)
+  if (outcome.handedOver && !(outcome.introduced && isPredecessor)) native.writePidFile(outcome.pid)
   native.exitNow(0)
 }
 
-function ordersFor(options) {
-  const listen = systemd.inheritedDescriptors()
+// Converts the options of daemonize() into the launch options of the native half.
+function toLaunchOptions(options) {
+  const listen = systemd.findInheritedDescriptors()
   const keep = options.keep.map((value, index) => descriptorOf(value, `options.keep[${index}]`))
   const cwd = path.resolve(options.cwd)
   const [stdout, stderr] = [resolveOutput(options.stdout, 1), resolveOutput(options.stderr, 2)]
@@ -56,8 +59,8 @@ function ordersFor(options) {
   const manager = variable('NOTIFY_SOCKET') || undefined
   return {
     __proto__: null,
-    ...again.command(),
-    ...environmentOfDaemon(),
+    ...rerunCommand(),
+    ...daemonEnvironment(),
     cwd,
     umask: options.umask,
     identity: resolveCredentials(options.user, options.group),
@@ -84,25 +87,28 @@ function ordersFor(options) {
   }
 }
 
-// The launcher may be a successor, which reports to its predecessor. The daemon reports to the service manager itself.
-function environmentOfDaemon() {
-  const { without, added } = systemd.managerVariables()
+// Returns the environment of the daemon. The launcher may be a successor, which reports to its predecessor. The daemon reports to
+// the service manager itself.
+function daemonEnvironment() {
+  const { without, added } = systemd.getManagerVariables()
   const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
   return { environment: encodeEnvironment(process.env), without, ownPid, variables: encodeStrings(added) }
 }
 
 // Returns true if this process has bound a port, which its daemon then can't bind.
-const listens = () => process.getActiveResourcesInfo().some((name) => ['TCPServerWrap', 'UDPWrap'].includes(name))
+const isListening = () => process.getActiveResourcesInfo().some((name) => ['TCPServerWrap', 'UDPWrap'].includes(name))
 
 const isStartedWith = (option) => [...start.execArgv, variable('NODE_OPTIONS') ?? ''].some((arg) => option.test(arg))
 
 const waitsForDebugger = () => isStartedWith(/--inspect-(brk|wait)\b/)
 
-// By an option, or because the program has opened it. Its module takes longer to load than all of this file's.
+// True if an option or the program may have opened the inspector. Checked first, because loading node:inspector takes longer than
+// loading all modules of this file.
 const mayHaveInspector = () => isStartedWith(/--inspect\b/) || process.moduleLoadList.includes('NativeModule inspector')
 
-// The daemon has the same --inspect, and the port must be free for it. Returns what takes it back.
-function giveUpInspector() {
+// Closes the inspector, because the daemon has the same --inspect and needs the port. Returns a function that opens the inspector
+// again.
+function closeInspector() {
   if (!mayHaveInspector()) return () => {}
   const inspector = require('node:inspector')
   const url = inspector.url()

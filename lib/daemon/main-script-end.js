@@ -3,41 +3,40 @@
 const fs = require('node:fs')
 const { fileURLToPath } = require('node:url')
 
-// Calls back when the main script has come to its end and one turn of the event loop has gone by since. An error
-// that nobody catches ends the process before.
+// Calls back one turn of the event loop after the end of the main script. An uncaught error ends the process before that.
 function afterMainScript(callback) {
-  // The first setImmediate may still run in the turn that the script began; that one is to be over.
+  // Two setImmediate() calls: the first callback may still run in the turn in which the script began.
   const afterOneTurn = () => setImmediate(() => setImmediate(callback))
-  const url = evaluatingModule()
+  const url = findEvaluatingModule()
   if (url === undefined) afterOneTurn()
-  // A module that is being evaluated is not evaluated again: its import settles when it has come to its end,
-  // top-level awaits included. Where it fails, Node reports that and ends the process.
-  // Webpack would replace this import with one that fails.
+  // This import does not evaluate the module again. It settles when the module ends, after its top-level awaits. If the
+  // module fails, Node reports the error and ends the process.
+  // webpackIgnore: Webpack would replace this import with one that fails.
   else import(/* webpackIgnore: true */ url).then(afterOneTurn, afterOneTurn)
 }
 
-// The ECMAScript module at the bottom of the stack: the main one, where that is who called. CommonJS has paths
-// for names instead of URLs, and is at its end when the loop turns.
-function evaluatingModule() {
-  const url = callers().findLast((name) => name?.startsWith('file:'))
+// Returns the URL of the ECMAScript module at the bottom of the stack, or undefined if no such module is running. It is the main
+// module if the main module called us. A CommonJS script has a path instead of a URL, and has ended when the event loop turns.
+function findEvaluatingModule() {
+  const url = listCallers().findLast((name) => name?.startsWith('file:'))
   return url !== undefined && isImportedAs(url) ? url : undefined
 }
 
-// Whether import(url) finds that very module: an import goes by the real path, and with --preserve-symlinks-main
-// the main module may have another.
+// Returns true if import(url) finds the module with that URL. import() uses the real path. With --preserve-symlinks-main, the
+// main module may have another path.
 function isImportedAs(url) {
   try {
     const path = fileURLToPath(url)
     return fs.realpathSync.native(path) === path
   } catch {
-    // No file: what --eval runs.
+    // No file has this URL: --eval runs the code.
     return false
   }
 }
 
-// The files of the calling functions, the innermost first.
-function callers() {
-  // --frozen-intrinsics: there is no asking.
+// Returns the files of the calling functions, the innermost first.
+function listCallers() {
+  // --frozen-intrinsics makes Error.prepareStackTrace read-only.
   if (Object.isFrozen(Error)) return []
   const { prepareStackTrace, stackTraceLimit } = Error
   Error.prepareStackTrace = (_, sites) => sites.map((site) => site.getFileName())

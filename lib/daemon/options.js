@@ -29,12 +29,12 @@ const DEFAULTS = {
   foreground: false,
 }
 
-// What daemonize() was given, checked, and what it takes for the rest.
-function daemonOptions(given) {
+// Checks the options of daemonize(). Returns them with the defaults for absent ones.
+function checkDaemonOptions(given) {
   const checked = validate.options(given, 'options', CHECKS)
   const options = { __proto__: null, ...DEFAULTS, stderr: checked.stdout ?? DEFAULTS.stdout, ...checked }
   if (options.pidFile !== undefined) options.pidFile = path.resolve(options.pidFile)
   return options
 }
 
-module.exports = { daemonOptions }
+module.exports = { checkDaemonOptions }

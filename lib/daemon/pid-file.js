@@ -1,6 +1,6 @@
 'use strict'
 
-// The daemon of a pid file: whether it runs, how it is stopped, and, where this process is it, its file.
+// Pid files: the state of a daemon, stopping a daemon, and the pid files of this process.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -17,12 +17,7 @@ const STOP_CHECKS = { signal: validate.signal, timeout: validate.milliseconds, k
 
 function daemonStatus(pidFile) {
   const { running, pid } = native.daemonStatus(validate.string(pidFile, 'pidFile'))
-  if (debug.isOn)
-    debug.log(
-      'pid file %O: %s',
-      pidFile,
-      running ? `locked by ${pid ?? 'a process without a known pid'}` : 'not locked',
-    )
+  if (debug.isOn) debug.log('pid file %O: %s', pidFile, running ? `locked by ${describePid(pid)}` : 'not locked')
   return { running, pid }
 }
 
@@ -31,40 +26,61 @@ async function stopDaemon(pidFile, options) {
   const { SIGTERM } = require('node:os').constants.signals
   const { signal = SIGTERM, timeout = 10_000, kill = true } = validate.options(options, 'options', STOP_CHECKS)
   const at = callSite()
-  const stopped = whilePending('PROCNATIVESTOPDAEMON', native.stopDaemon(file, signal, timeout, kill))
-  const { pid, killed, late, unknown } = await stopped.catch((error) => {
+  const stopping = whilePending('PROCNATIVESTOPDAEMON', native.stopDaemon(file, signal, timeout, kill))
+  const outcome = await stopping.catch((error) => {
     throw at(error)
   })
-  if (debug.isOn) debug.log('stopDaemon(): pid file %O, pid %O, killed %O, late %O', file, pid, killed, late)
-  if (unknown) throw at(errors.holderUnknown(file))
-  if (late) throw at(errors.stopTimeout({ pid, timeout, kill }))
-  return pid === null ? null : { pid, killed }
-}
-
-// Locks a file for this process, which may have been handed it: then it names the predecessor until this one is ready.
-function lock(file) {
-  acceptHandedOver(file)
-  const { taken, held, pid } = native.lockPidFile(file)
-  if (debug.isOn)
-    debug.log('pid file %O: %s', file, taken ? 'locked now' : held ? 'already ours' : `locked by ${pid}, not ours`)
-  if (!taken && !held) throw errors.alreadyRunning({ pid, pidFile: file })
-  return {
-    write: native.writePidFile,
-    // What was handed over goes back to nobody.
-    release: () => taken && native.releasePidFile(),
+  if (debug.isOn) debug.log('stopDaemon(): pid file %O, %O', file, outcome)
+  const { kind, pid, killed } = outcome
+  switch (kind) {
+    case 'not-running':
+      return null
+    case 'gone':
+      return { pid, killed }
+    case 'late':
+      throw at(errors.stopTimeout({ pid, timeout, kill }))
+    default:
+      throw at(errors.holderUnknown(file))
   }
 }
 
-// The lock that this daemon has from its launcher.
-function inherit(descriptor, file) {
+// Locks a pid file for this process. Throws if another daemon has locked it. A file that a predecessor has handed over names the
+// predecessor until this process is ready.
+function lockPidFile(file) {
+  acceptHandedOver(file)
+  const { kind, pid } = native.lockPidFile(file)
+  if (debug.isOn) debug.log('pid file %O: %s', file, describeLock(kind, pid))
+  if (kind === 'already-running') throw errors.alreadyRunning({ pid, pidFile: file })
+  return {
+    write: native.writePidFile,
+    // A file that was handed over can't go back to the predecessor.
+    release: () => kind === 'taken' && native.releasePidFile(),
+  }
+}
+
+const describePid = (pid) => pid ?? 'a process without a known pid'
+
+function describeLock(kind, pid) {
+  switch (kind) {
+    case 'taken':
+      return 'locked now'
+    case 'held':
+      return 'already ours'
+    default:
+      return `locked by ${describePid(pid)}, not ours`
+  }
+}
+
+// Takes over the lock that this daemon has inherited from its launcher.
+function inheritPidFile(descriptor, file) {
   if (!native.inheritPidFile(descriptor, file)) throw errors.linkLost()
 }
 
-// Takes over the pid file that a predecessor has handed to this process, if it has and it is this one.
+// Takes over the pid file that a predecessor has handed to this process. Does nothing if there is none, or if it is another file.
 function acceptHandedOver(file) {
-  const mark = start.pidFileMark()
-  if (mark === undefined) return
-  const { descriptor, inode } = mark
+  const marker = start.findPidFileMarker()
+  if (marker === undefined) return
+  const { descriptor, inode } = marker
   const found = fs.statSync(file, { __proto__: null, throwIfNoEntry: false, bigint: true })
   const isSame = String(found?.ino) === inode && hasInode(descriptor, inode)
   if (debug.isOn)
@@ -72,4 +88,4 @@ function acceptHandedOver(file) {
   if (isSame) native.acceptPidFile(descriptor, inode, file)
 }
 
-module.exports = { acceptHandedOver, daemonStatus, inherit, lock, stopDaemon }
+module.exports = { acceptHandedOver, daemonStatus, inheritPidFile, lockPidFile, stopDaemon }

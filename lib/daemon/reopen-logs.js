@@ -6,23 +6,24 @@ const fs = require('node:fs')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 
-// Returns null, or the error of a log that can't be opened. After an error, all logs go on in the old files, with a line that
-// says so. The error is not thrown, because most callers are listeners of a signal, where it would end the daemon.
+// Reopens each log at its path. Returns null, or the error of a log that can't be opened. After an error, all logs go on in the
+// old files, and each file gets a line with the error. Returns the error instead of throwing it, because most callers are
+// listeners of a signal, where an exception would end the daemon.
 function reopenLogs(logs, umask) {
   try {
     native.reopenLogs(logs, umask)
     return null
   } catch (error) {
     if (error.syscall === undefined) throw error
-    for (const { descriptor } of distinct(logs)) say(descriptor, errors.logsKept(error))
+    for (const { descriptor } of distinctFiles(logs)) writeLine(descriptor, errors.logsKept(error))
     return error
   }
 }
 
-// Both streams may write to one file.
-const distinct = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
+// Returns one log for each file: both streams may write to the same file.
+const distinctFiles = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
 
-function say(descriptor, text) {
+function writeLine(descriptor, text) {
   try {
     fs.writeSync(descriptor, text)
   } catch {

@@ -1,20 +1,22 @@
 'use strict'
 
-// How to run this program again.
+// The command that runs this program again.
 
 const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
 const errors = require('../core/errors.js')
 const { encodeStrings } = require('../process/exec-options.js')
-const { commandLineOf, originalArguments } = require('../core/original-strings.js')
+const { readCommandLine, restoreArguments } = require('../core/original-strings.js')
 const start = require('../core/process-start.js')
 
-// The program, its arguments and the directory to exec it in. Throws where there is nothing to run again.
-function command() {
+// Returns the program, its arguments and the directory to exec it in. Throws if there is no program to run again.
+function rerunCommand() {
   return {
-    program: executable(),
-    argv: encodeStrings(isSingleExecutable() ? originalArguments([start.argv0, ...typedArguments()]) : nodeArguments()),
-    directory: startDirectory(),
+    program: findExecutable(),
+    argv: encodeStrings(
+      isSingleExecutable() ? restoreArguments([start.argv0, ...findTypedArguments()]) : buildNodeArguments(),
+    ),
+    directory: findStartDirectory(),
   }
 }
 
@@ -24,9 +26,9 @@ const isSingleExecutable = () => isBuiltin('node:sea') && require('node:sea').is
 
 // Returns the arguments that a single executable application was started with, without process.execArgv. Node takes
 // those options from the application's configuration, or from `--node-options=…`, which process.argv lacks.
-function typedArguments() {
+function findTypedArguments() {
   const given = start.argv.slice(2)
-  const typed = commandLineOf('self').slice(1)
+  const typed = readCommandLine('self').slice(1)
   const rest = typed.filter((arg) => !arg.startsWith('--node-options='))
   const isIntact = [typed, rest].some(
     (args) => args.length === given.length && args.every((arg, i) => arg === given[i]),
@@ -35,31 +37,31 @@ function typedArguments() {
 }
 
 // Returns argv0, Node's options, the script and its arguments. Throws if there is no script to run again.
-function nodeArguments() {
+function buildNodeArguments() {
   const script = start.argv[1]
   const evaluated = start.execArgv.some((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg))
   if (start.execArgv.some((arg) => arg === '-i' || arg === '--interactive')) throw errors.repl()
   if (!evaluated && (script === undefined || script === '-')) {
-    // The name under which Node keeps code that did not come from a file.
+    // Node keeps code that did not come from a file in process._eval.
     throw process._eval === undefined && script === undefined ? errors.repl() : errors.stdinScript()
   }
   const { commandLine } = start
   const options = 1 + start.execArgv.length
-  // After -e, Node would take an argument that looks like an option for one.
+  // After -e, Node would parse an argument that looks like an option as an option.
   return [...commandLine.slice(0, options), ...(evaluated ? ['--'] : []), ...commandLine.slice(options)]
 }
 
 // Returns the directory that this process started in, or undefined if the process is still there. The child then starts
 // there too, even if the directory no longer has a path.
-function startDirectory() {
+function findStartDirectory() {
   const { directory } = start
-  const current = start.currentDirectoryBytes()
+  const current = start.readCurrentDirectory()
   const isSame = typeof directory === 'object' ? directory.equals(Buffer.from(current ?? '')) : directory === current
   return isSame ? undefined : directory
 }
 
-// The binary that is running, not the one that an upgrade has put into its place.
-function executable() {
+// Returns the path of the running binary. An upgrade may have put another binary into its place.
+function findExecutable() {
   const itself = '/proc/self/exe'
   const [named, running] = [process.execPath, itself].map((path) =>
     fs.statSync(path, { bigint: true, throwIfNoEntry: false }),
@@ -68,4 +70,4 @@ function executable() {
   return isReplaced ? itself : process.execPath
 }
 
-module.exports = { command }
+module.exports = { rerunCommand }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Any program as a daemon, started by a process that goes on.
+// spawnDaemon(): starts any program as a daemon, while this process goes on.
 
 const path = require('node:path')
 const { callSite } = require('../core/call-site.js')
@@ -18,7 +18,7 @@ const errors = require('../core/errors.js')
 const { resolveCredentials } = require('../process/resolve-credentials.js')
 const native = require('../core/native.js')
 const { encodeStrings, resolveOutput } = require('../process/exec-options.js')
-const { failure } = require('./start-error.js')
+const { startError } = require('./start-error.js')
 const { own, variable } = require('../core/own-property.js')
 const { acceptHandedOver } = require('./pid-file.js')
 const { whilePending } = require('../core/async-resource.js')
@@ -57,24 +57,28 @@ async function spawnDaemon(file, ...rest) {
     ...validate.options(given, 'options', CHECKS),
   }
   const at = callSite()
-  const started = whilePending('PROCNATIVESTARTDAEMON', start(ordersFor(checkedFile, checkedArgs, options), options))
-  const outcome = await started.catch((error) => {
+  const starting = whilePending(
+    'PROCNATIVESTARTDAEMON',
+    start(toLaunchOptions(checkedFile, checkedArgs, options), options),
+  )
+  const outcome = await starting.catch((error) => {
     throw at(error)
   })
-  systemd.reportUnheard(outcome)
+  systemd.warnOfManagerError(outcome)
   debug.spawned(outcome.pid, checkedFile, checkedArgs)
   return { pid: outcome.pid }
 }
 
-async function start(orders, options) {
-  const outcome = await native.startDaemon(orders)
-  if (!outcome.ready) throw failure(outcome, options)
+async function start(launchOptions, options) {
+  const outcome = await native.startDaemon(launchOptions)
+  if (outcome.kind !== 'ready') throw startError(outcome, options)
   return outcome
 }
 
-function ordersFor(file, args, options) {
+// Converts the arguments of spawnDaemon() into the launch options of the native half.
+function toLaunchOptions(file, args, options) {
   const sockets = options.listen
-  const stdio = outputs(options.stdio)
+  const stdio = toOutputs(options.stdio)
   if (sockets.length > 0 && stdio.length > 3) {
     throw errors.invalidArgValue(
       'options.stdio',
@@ -88,7 +92,7 @@ function ordersFor(file, args, options) {
     __proto__: null,
     program: file,
     argv: encodeStrings([options.argv0, ...args]),
-    ...surroundings(options, sockets),
+    ...daemonEnvironment(options, sockets),
     cwd: path.resolve(options.cwd),
     umask: options.umask,
     identity: resolveCredentials(options.user, options.group),
@@ -101,8 +105,9 @@ function ordersFor(file, args, options) {
   }
 }
 
-// The environment. Who speaks to systemd for this process, its successor will.
-function surroundings({ env, pidFile, ready }, sockets) {
+// Returns the environment of the daemon. A daemon that notifies gets a NOTIFY_SOCKET of this process until it is ready. After
+// that it uses the NOTIFY_SOCKET of `env`.
+function daemonEnvironment({ env, pidFile, ready }, sockets) {
   const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
   const variables = []
   const ownPid = pidFile === undefined ? [] : ownPidVariables(env, ['WATCHDOG_PID'])
@@ -119,14 +124,14 @@ function surroundings({ env, pidFile, ready }, sockets) {
   return { environment: encodeEnvironment(env), without, ownPid, variables: encodeStrings(variables) }
 }
 
-function outputs(stdio) {
+function toOutputs(stdio) {
   const given = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
   return Array.from({ length: Math.max(3, given.length) }, (_, index) =>
     resolveOutput(own(given, index) ?? 'ignore', index),
   )
 }
 
-// A check of `stdio`.
+// Checks the option `stdio`.
 function stdio(value, name) {
   if (typeof value === 'string') return validate.oneOf('ignore', 'inherit')(value, name)
   const checked = validate.arrayOf(stream)(value, name)
@@ -140,10 +145,10 @@ function stdio(value, name) {
   return checked
 }
 
-// A hole, null or undefined is the default, as in child_process.
+// Checks one stream of `stdio`. A hole, null or undefined means the default, as in child_process.
 const stream = (value, name) => (value === undefined || value === null ? undefined : validate.output(value, name))
 
-// A check of `listen`: sockets in their order, with labels if it is an object.
+// Checks the option `listen`. Returns the sockets in their order, with labels if the option is an object.
 function listen(value, name) {
   const isList = Array.isArray(value)
   const entries = isList

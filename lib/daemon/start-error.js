@@ -1,34 +1,45 @@
 'use strict'
 
-// How a start went, as the native half tells it, made into what is thrown.
+// Converts the outcome of a failed start (`StartOutcome` in binding.d.ts) into an error.
 
 const errors = require('../core/errors.js')
 const { own } = require('../core/own-property.js')
 const { signalName } = require('../core/signal-name.js')
 
-function failure(outcome, { pidFile, readyTimeout: timeout, ready, listens = false }) {
-  const { exitCode, signal, killed, pid, stderr } = outcome
-  if (outcome.alreadyRunning) return errors.alreadyRunning({ pid, pidFile })
-  const told = { stderr, cause: cause(outcome.trouble) }
-  if (outcome.late) return errors.daemonTimeout({ ...told, timeout, ready, killed })
-  // A daemon that fails before its own daemonize() reports the error on standard error only.
-  const isAddressTaken = listens && (told.cause?.code === 'EADDRINUSE' || stderr.includes('EADDRINUSE'))
-  const ended = { exitCode, signal: signal === null ? null : signalName(signal) }
-  return errors.daemonExited({ ...told, ready, isAddressTaken, ...ended })
+// Returns the error of a failed start. `isListening`: this process listens on a port, which the daemon then can't bind.
+function startError(outcome, { pidFile, readyTimeout: timeout, ready, isListening = false }) {
+  const { kind, pid, killed, stderr } = outcome
+  switch (kind) {
+    case 'already-running':
+      return errors.alreadyRunning({ pid, pidFile })
+    case 'late':
+      return errors.daemonTimeout({ stderr, cause: reviveError(outcome.error), timeout, ready, killed })
+    default:
+      return exitError(outcome, ready, isListening)
+  }
 }
 
-// The error that ended the daemon, made anew from what it told of it: by then it may be somebody else's, who tells anything.
-function cause(trouble) {
-  if (trouble === null) return undefined
-  const told = asObject(trouble)
-  const error = new Error(isTold(told, 'message') ? told.message : undefined)
-  for (const name of ['name', 'stack', 'code']) if (isTold(told, name)) error[name] = told[name]
+function exitError({ exitCode, signal, error, stderr }, ready, isListening) {
+  const cause = reviveError(error)
+  // A daemon that fails before its own daemonize() reports the error on standard error only.
+  const isAddressTaken = isListening && (cause?.code === 'EADDRINUSE' || stderr.includes('EADDRINUSE'))
+  const how = { exitCode, signal: signal === null ? null : signalName(signal) }
+  return errors.daemonExited({ stderr, cause, ready, isAddressTaken, ...how })
+}
+
+// Makes an error from the text that the daemon has sent. Trusts no property: the daemon may run as another user by then, and
+// send any text.
+function reviveError(text) {
+  if (text === null) return undefined
+  const sent = parseObject(text)
+  const error = new Error(isUsable(sent, 'message') ? sent.message : undefined)
+  for (const name of ['name', 'stack', 'code']) if (isUsable(sent, name)) error[name] = sent[name]
   return error
 }
 
-const isTold = (told, name) => ['string', 'number'].includes(typeof own(told, name))
+const isUsable = (sent, name) => ['string', 'number'].includes(typeof own(sent, name))
 
-function asObject(text) {
+function parseObject(text) {
   try {
     return Object(JSON.parse(text))
   } catch {
@@ -36,4 +47,4 @@ function asObject(text) {
   }
 }
 
-module.exports = { failure }
+module.exports = { startError }

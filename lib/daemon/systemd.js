@@ -1,6 +1,6 @@
 'use strict'
 
-// What a service manager gives a process, and what it is told.
+// Messages to the service manager, sd_notify(3), and sockets from it, sd_listen_fds(3).
 
 const { handleOf } = require('../descriptor/handle.js')
 const debug = require('../core/debug.js')
@@ -12,14 +12,14 @@ const FIRST_DESCRIPTOR = 3
 const SOCKET_VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']
 const PID_VARIABLES = ['LISTEN_PID', 'WATCHDOG_PID']
 
-// While a daemon that spawnDaemon() has started is not ready, NOTIFY_SOCKET is its starter's, and this is what it will
-// be then: the service manager's, or nothing.
+// The NOTIFY_SOCKET that a successor uses once it is ready: the service manager's socket, or an empty string. Until then, the
+// NOTIFY_SOCKET of the successor is a socket of its predecessor, the process that called spawnDaemon().
 const MANAGER_VARIABLE = 'PROCNATIVE_NOTIFY_SOCKET'
 
-// The descriptors that were handed to this very process, sd_listen_fds(3). One that is not open after all is an error.
-function inheritedDescriptors() {
+// Returns the descriptors that were handed to this process, sd_listen_fds(3). Throws if a descriptor is not open.
+function findInheritedDescriptors() {
   if (variable('LISTEN_PID') !== String(process.pid)) return []
-  // What only begins with a number is none: those would be somebody else's descriptors.
+  // Ignore a value that only begins with a number: the descriptors could belong to other code.
   const end = FIRST_DESCRIPTOR + (/^\d+$/.test(variable('LISTEN_FDS')) ? Number(variable('LISTEN_FDS')) : 0)
   const descriptors = []
   for (let fd = FIRST_DESCRIPTOR; fd < end; fd++) {
@@ -32,33 +32,35 @@ function inheritedDescriptors() {
 function listenFds() {
   // The sockets belong to the main thread. A worker has a copy of the variables, so the main thread could take them again.
   if (!native.isMainThread()) return []
-  const descriptors = inheritedDescriptors()
+  const descriptors = findInheritedDescriptors()
   if (descriptors.length === 0) return []
   const names = variable('LISTEN_FDNAMES')?.split(':') ?? []
   for (const descriptor of descriptors) native.setCloseOnExec(descriptor, true)
-  // They are good for once, and not for this process's children.
+  // The variables are valid once, and not for the children of this process.
   for (const name of SOCKET_VARIABLES) delete process.env[name]
   return descriptors.map((descriptor, index) => handleOf(descriptor, own(names, index)))
 }
 
 function notify(state) {
-  return tell(validate.string(state, 'state'), false)
+  return send(validate.string(state, 'state'), false)
 }
 
-function tell(state, isPatient) {
+// Sends a state to NOTIFY_SOCKET. Returns false if no process listens there, or if a predecessor does not close its socket in
+// time. `isPatient`: waits while the queue of the socket is full.
+function send(state, isPatient) {
   const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   const isReady = state.split('\n').includes('READY=1')
   // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until then.
   const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
-  const heard = waits ? native.notifyPredecessor(socket, state) : native.notify(socket, state, isPatient)
-  if (debug.isOn) debug.log('notify: %O to %O, %s', state, socket, heard ? 'heard' : 'not heard')
-  if (isReady) turnToManager()
-  return heard
+  const isHeard = waits ? native.notifyPredecessor(socket, state) : native.notify(socket, state, isPatient)
+  if (debug.isOn) debug.log('notify: %O to %O, %s', state, socket, isHeard ? 'heard' : 'not heard')
+  if (isReady) switchToManager()
+  return isHeard
 }
 
-// From the one that waits for this process to be ready to the one that it will run under.
-function turnToManager() {
+// Replaces the predecessor's NOTIFY_SOCKET by the service manager's.
+function switchToManager() {
   const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return
   delete process.env[MANAGER_VARIABLE]
@@ -66,33 +68,33 @@ function turnToManager() {
   else process.env.NOTIFY_SOCKET = manager
 }
 
-// Says that this process is ready. Returns whether somebody has heard it.
-function ready() {
+// Sends READY=1. Returns false, after a warning, if the message can't be sent.
+function sendReady() {
   if (!variable('NOTIFY_SOCKET')) return false
   try {
-    return tell('READY=1', true) || complain('nobody listens at NOTIFY_SOCKET')
+    return send('READY=1', true) || warn('no process listens at NOTIFY_SOCKET')
   } catch (error) {
-    return complain(error.message)
+    return warn(error.message)
   }
 }
 
 // Returns the changes to the environment of a daemon. Unlike its launcher, the daemon is not a successor: it reports to the
 // service manager itself.
-function managerVariables() {
+function getManagerVariables() {
   const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return { without: [], added: [] }
   return { without: ['NOTIFY_SOCKET', MANAGER_VARIABLE], added: manager === '' ? [] : [`NOTIFY_SOCKET=${manager}`] }
 }
 
 // Prints a warning if the service manager does not know that the daemon is ready.
-function reportUnheard({ unheard }) {
-  if (unheard !== null) complain(unheard || UNHEARD)
+function warnOfManagerError({ managerError }) {
+  if (managerError !== null) warn(managerError || UNREAD)
 }
 
-const UNHEARD = 'nobody listens at NOTIFY_SOCKET, or has read it in time'
+const UNREAD = 'no process listens at NOTIFY_SOCKET, or none has read the message in time'
 
-// The service runs all the same, and says so.
-function complain(reason) {
+// Prints a warning instead of throwing, because the service itself runs. Returns false.
+function warn(reason) {
   process.stderr.write(`procnative: the service manager could not be told: ${reason}\n`)
   return false
 }
@@ -101,10 +103,10 @@ module.exports = {
   MANAGER_VARIABLE,
   PID_VARIABLES,
   SOCKET_VARIABLES,
-  inheritedDescriptors,
+  findInheritedDescriptors,
   listenFds,
-  managerVariables,
+  getManagerVariables,
   notify,
-  ready,
-  reportUnheard,
+  sendReady,
+  warnOfManagerError,
 }

@@ -6,7 +6,7 @@
 // prove nothing: this process itself must be a runner.
 
 const fs = require('node:fs')
-const { commandLineOf } = require('../core/original-strings.js')
+const { readCommandLine } = require('../core/original-strings.js')
 const { variable } = require('../core/own-property.js')
 const start = require('../core/process-start.js')
 
@@ -27,9 +27,9 @@ const RUNNERS = new Set([
 ])
 
 // Returns the name of the runner whose tests this process runs, or undefined.
-function testRunner() {
+function detectTestRunner() {
   if (isNodeTest()) return 'node:test'
-  const owner = packageOf(start.argv[1])
+  const owner = findPackage(start.argv[1])
   if (RUNNERS.has(owner)) return owner
   // jest loads each test file, and all modules that the file requires, into a context of its own.
   if (!(fs.statSync instanceof Function)) return 'a vm context, as of jest'
@@ -40,22 +40,23 @@ function testRunner() {
 function isNodeTest() {
   if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
   // A test file may not load node:test, but it is then a child of the runner itself.
-  return variable('NODE_TEST_CONTEXT') !== undefined && commandLineOf(process.ppid).includes('--test')
+  return variable('NODE_TEST_CONTEXT') !== undefined && readCommandLine(process.ppid).includes('--test')
 }
 
 // Returns the package that a script belongs to, or undefined.
-function packageOf(script) {
-  const real = script === undefined ? undefined : realPath(script)
+function findPackage(script) {
+  const real = script === undefined ? undefined : resolveLinks(script)
   return real?.match(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s)?.[1]
 }
 
-function realPath(file) {
+// Returns the path of a file without symbolic links, or undefined if there is no such file.
+function resolveLinks(file) {
   try {
     return fs.realpathSync.native(file)
   } catch {
-    // The script was evaluated, or has been removed.
+    // Node evaluates code that came from no file, or the file was removed.
     return undefined
   }
 }
 
-module.exports = { testRunner }
+module.exports = { detectTestRunner }

@@ -5,7 +5,7 @@
 const { isProxy, isUint8Array } = require('node:util/types')
 const native = require('../core/native.js')
 const { encodeStrings } = require('./exec-options.js')
-const { hiddenVariables, isLossy, originalVariable } = require('../core/original-strings.js')
+const { isLossy, listHiddenVariables, restoreVariable } = require('../core/original-strings.js')
 const { own } = require('../core/own-property.js')
 const { otherRuntime } = require('../core/process-start.js')
 
@@ -20,7 +20,7 @@ function encodeEnvironment(env) {
     // An undefined variable is absent, as in child_process.
     if (value !== undefined) variables.push(encodeVariable(name, value))
   }
-  if (isWhole) variables.push(...hiddenVariables())
+  if (isWhole) variables.push(...listHiddenVariables())
   return encodeStrings(variables)
 }
 
@@ -28,7 +28,7 @@ function encodeEnvironment(env) {
 function encodeVariable(name, value) {
   if (isUint8Array(value)) return Buffer.concat([Buffer.from(`${name}=`), value])
   const text = `${name}=${value}`
-  return isLossy(text) ? (originalVariable(text) ?? text) : text
+  return isLossy(text) ? (restoreVariable(text) ?? text) : text
 }
 
 // Returns those of `names` whose variable in `env` is the pid of this process.

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::link::{self, LauncherEnd, MARKER, Message, Received};
 use super::output::{Opened, Output, Stderr};
-use super::{FIRST_FREE, Outcome, Said, died, introduce, late};
+use super::{FIRST_FREE, FailureReport, StartOutcome, end_late, introduce, reap_dead};
 use crate::clone::credentials::Identity;
 use crate::clone::plan::Plan;
 use crate::clone::strings::Strings;
@@ -22,7 +22,7 @@ use crate::sys::{poll, process};
 const INTERRUPTIONS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// What to start, and how.
-pub struct Orders {
+pub struct LaunchOptions {
     pub program: Vec<u8>,
     pub argv: Strings,
     pub environment: Strings,
@@ -49,21 +49,21 @@ pub struct Orders {
 }
 
 /// Starts the daemon and waits. The pid file is locked, and files are opened, before anything is cloned.
-pub fn launch(orders: &Orders) -> Result<Outcome> {
-    for &descriptor in orders.listen.iter().chain(&orders.keep) {
+pub fn launch(options: &LaunchOptions) -> Result<StartOutcome> {
+    for &descriptor in options.listen.iter().chain(&options.keep) {
         fd::require_open(descriptor)?;
     }
     // From before the first wait, for the pid file; and before the clone, lest a signal be lost in between.
     let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
-    let pid_file = match &orders.pid_file {
+    let pid_file = match &options.pid_file {
         None => None,
         Some(path) => match PidFile::lock(path, PATIENCE)? {
-            Locked::Running(pid) => return Ok(Outcome::AlreadyRunning { pid }),
-            Locked::Starting => return Ok(Outcome::AlreadyRunning { pid: None }),
+            Locked::Running(pid) => return Ok(StartOutcome::AlreadyRunning { pid }),
+            Locked::Starting => return Ok(StartOutcome::AlreadyRunning { pid: None }),
             locked => Some(locked),
         },
     };
-    let outcome = start(orders, pid_file.as_ref())?;
+    let outcome = start(options, pid_file.as_ref())?;
     if let Some(Locked::Taken(claim)) = pid_file
         && outcome.leaves_daemon()
     {
@@ -72,17 +72,17 @@ pub fn launch(orders: &Orders) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
-    let owner = orders.identity.as_ref();
-    let mut stdout = orders.stdout.open(orders.umask, owner)?;
-    let mut stderr = match orders.stderr.shared([(&orders.stdout, &stdout)]) {
+fn start(options: &LaunchOptions, pid_file: Option<&Locked>) -> Result<StartOutcome> {
+    let owner = options.identity.as_ref();
+    let mut stdout = options.stdout.open(options.umask, owner)?;
+    let mut stderr = match options.stderr.shared([(&options.stdout, &stdout)]) {
         Some(opened) => Stderr::of(opened),
-        None => Stderr::open(&orders.stderr, orders.umask, owner)?,
+        None => Stderr::open(&options.stderr, options.umask, owner)?,
     };
-    let (launcher_end, daemon_end) = link::pair(&orders.settings)?;
+    let (launcher_end, daemon_end) = link::pair(&options.settings)?;
     let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {
-        let mut plan = plan(orders, &stdout, &stderr, daemon_end, pid_file)?;
+        let mut plan = plan(options, &stdout, &stderr, daemon_end, pid_file)?;
         // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
         // an end of file.
         clone::twice(&mut plan, Kinship::Kept)?
@@ -91,43 +91,43 @@ fn start(orders: &Orders, pid_file: Option<&Locked>) -> Result<Outcome> {
     stdout.keep();
     stderr.opened.keep();
 
-    let deadline = orders.timeout.map(|timeout| Instant::now() + timeout);
+    let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
     let outcome = watch(daemon, &launcher_end, &stderr, deadline)?;
     Ok(match outcome {
-        Outcome::Ready { pid, .. } => {
+        StartOutcome::Ready { pid, .. } => {
             // The link stays open until the manager knows the daemon: the daemon waits for the link's end.
-            let told = introduce(orders.manager.as_deref(), pid, "READY=1");
-            Outcome::Ready { pid, handed_over, told }
+            let introduced = introduce(options.manager.as_deref(), pid, "READY=1");
+            StartOutcome::Ready { pid, handed_over, introduced }
         }
         outcome => outcome,
     })
 }
 
 fn plan(
-    orders: &Orders,
+    options: &LaunchOptions,
     stdout: &Opened,
     stderr: &Stderr,
     daemon_end: OwnedFd,
     pid_file: Option<&Locked>,
 ) -> Result<Plan> {
-    let mut plan = Plan::new(&orders.program, orders.argv.clone(), orders.environment.clone())?;
-    plan.umask = Some(orders.umask);
-    plan.must_enter(&orders.cwd)?;
-    if let Some(directory) = &orders.directory {
+    let mut plan = Plan::new(&options.program, options.argv.clone(), options.environment.clone())?;
+    plan.umask = Some(options.umask);
+    plan.must_enter(&options.cwd)?;
+    if let Some(directory) = &options.directory {
         plan.exec_in(directory)?;
     }
-    if let Some(identity) = &orders.identity {
+    if let Some(identity) = &options.identity {
         plan.become_user(identity.clone())?;
     }
-    let link = FIRST_FREE + orders.listen.len() as RawFd;
-    for name in &orders.own_pid {
+    let link = FIRST_FREE + options.listen.len() as RawFd;
+    for name in &options.own_pid {
         plan.own_pid_variable(&format!("{name}="))?;
     }
     plan.own_pid_variable(&format!("{MARKER}={link}:{}:", fd::inode(&daemon_end)?))?;
     plan.place_owned(fd::dev_null()?, 0)?;
     plan.place(stdout.number(), 1)?;
     plan.place(stderr.opened.number(), 2)?;
-    for (target, &source) in (FIRST_FREE..).zip(&orders.listen) {
+    for (target, &source) in (FIRST_FREE..).zip(&options.listen) {
         plan.place(source, target)?;
     }
     plan.place_owned(daemon_end, link)?;
@@ -136,7 +136,7 @@ fn plan(
         locked.give_to(&mut plan, first_kept)?;
         first_kept += 1;
     }
-    for (target, &source) in (first_kept..).zip(&orders.keep) {
+    for (target, &source) in (first_kept..).zip(&options.keep) {
         plan.place(source, target)?;
     }
     Ok(plan)
@@ -151,8 +151,13 @@ fn release(daemon: Daemon) -> Result<i32> {
     Ok(daemon.release())
 }
 
-fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<Instant>) -> Result<Outcome> {
-    let mut trouble = None;
+fn watch(
+    daemon: Daemon,
+    link: &LauncherEnd,
+    stderr: &Stderr,
+    deadline: Option<Instant>,
+) -> Result<StartOutcome> {
+    let mut error = None;
     let mut link_open = true;
     loop {
         let timed_out = deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -163,18 +168,22 @@ fn watch(daemon: Daemon, link: &LauncherEnd, stderr: &Stderr, deadline: Option<I
         let mut heard_all = false;
         match if link_open { link.receive()? } else { Received::End } {
             Received::Message(Message::Ready) => {
-                return Ok(Outcome::Ready { pid: release(daemon)?, handed_over: false, told: None });
+                return Ok(StartOutcome::Ready {
+                    pid: release(daemon)?,
+                    handed_over: false,
+                    introduced: None,
+                });
             }
-            Received::Message(Message::Trouble(text)) => trouble = Some(text),
+            Received::Message(Message::Error(text)) => error = Some(text),
             Received::Nothing => heard_all = true,
             Received::End => (heard_all, link_open) = (true, false),
         }
-        let said = |trouble| Said { trouble, stderr: stderr.tail() };
+        let report = |error| FailureReport { error, stderr: stderr.tail() };
         if dead && heard_all {
-            return died(daemon, said(trouble));
+            return reap_dead(daemon, report(error));
         }
         if timed_out {
-            return late(daemon, said(trouble));
+            return end_late(daemon, report(error));
         }
     }
 }

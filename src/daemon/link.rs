@@ -1,6 +1,6 @@
 //! The link between a launcher and its daemon: a pair of seqpacket sockets, closed at readiness.
 //!
-//! Launcher to daemon: one message, its settings. Daemon to launcher: any number of [`Message::Trouble`], the
+//! Launcher to daemon: one message, its settings. Daemon to launcher: any number of [`Message::Error`], the
 //! text of an error that may end it, and at most one [`Message::Ready`]. End of file: the daemon is gone.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -21,7 +21,7 @@ use crate::sys::poll;
 pub const LONGEST: usize = 64 * 1024;
 
 const READY: u8 = b'R';
-const TROUBLE: u8 = b'T';
+const ERROR: u8 = b'E';
 
 /// The environment variable by which a process finds out that it is a daemon: `DESCRIPTOR:INODE:PID`. With the
 /// pid of another process it means nothing, and so it does where the descriptor is another file.
@@ -31,7 +31,7 @@ pub const MARKER: &str = "PROCNATIVE_DAEMON";
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
     Ready,
-    Trouble(String),
+    Error(String),
 }
 
 /// What there was to receive.
@@ -70,9 +70,7 @@ impl LauncherEnd {
         Ok(match buffer[..length].split_first() {
             None => Received::End,
             Some((&READY, _)) => Received::Message(Message::Ready),
-            Some((_, text)) => {
-                Received::Message(Message::Trouble(String::from_utf8_lossy(text).into_owned()))
-            }
+            Some((_, text)) => Received::Message(Message::Error(String::from_utf8_lossy(text).into_owned())),
         })
     }
 }
@@ -106,14 +104,14 @@ impl DaemonEnd {
     }
 
     /// Tells of an error that may be the end. A launcher that is gone can't hear it, and need not.
-    pub fn tell(&self, text: &str) -> Result<()> {
+    pub fn send_error(&self, text: &str) -> Result<()> {
         let room = (0..LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        send(&self.0, &[&[TROUBLE], &text.as_bytes()[..room]].concat()).map(drop)
+        send(&self.0, &[&[ERROR], &text.as_bytes()[..room]].concat()).map(drop)
     }
 
     /// Releases the launcher, or dies with it where it has died: the death signal is cleared first, because a
     /// launcher ends as soon as it hears of readiness. `is_managed`: wait until the launcher has told the service manager.
-    pub fn ready(&self, is_managed: bool) -> Result<()> {
+    pub fn send_ready(&self, is_managed: bool) -> Result<()> {
         sys::process::set_parent_death_signal(0).during("prctl")?;
         if !send(&self.0, &[READY])? {
             return die();
@@ -186,13 +184,11 @@ mod tests {
     fn messages_come_in_order_and_then_the_end() {
         let (launcher, daemon, _) = joined();
         assert_eq!(launcher.receive().unwrap(), Received::Nothing);
-        daemon.tell("first").unwrap();
-        daemon.tell(&"ä".repeat(LONGEST)).unwrap();
-        daemon.ready(false).unwrap();
-        assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Trouble("first".into())));
-        let Received::Message(Message::Trouble(long)) = launcher.receive().unwrap() else {
-            panic!("no text")
-        };
+        daemon.send_error("first").unwrap();
+        daemon.send_error(&"ä".repeat(LONGEST)).unwrap();
+        daemon.send_ready(false).unwrap();
+        assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Error("first".into())));
+        let Received::Message(Message::Error(long)) = launcher.receive().unwrap() else { panic!("no text") };
         assert_eq!(long, "ä".repeat((LONGEST - 1) / 2));
         assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Ready));
         drop(daemon);
@@ -202,9 +198,9 @@ mod tests {
     #[test]
     fn telling_a_dead_launcher_is_no_error() {
         let (launcher, daemon, _) = joined();
-        daemon.tell("nobody reads this").unwrap();
+        daemon.send_error("nobody reads this").unwrap();
         drop(launcher);
-        daemon.tell("nobody hears this").unwrap();
+        daemon.send_error("nobody hears this").unwrap();
         assert!(daemon.is_cut().unwrap());
     }
 }

@@ -1,6 +1,10 @@
-//! Daemons. [`launcher`] runs this program again, and ends when the daemon is ready; [`link`] connects the two.
-//! [`spawn_daemon`] starts any program. [`output`] and [`log`] are for its output, [`pid_file`] for the lock and the end of a
-//! daemon, [`systemd`] for the service manager.
+//! Daemons.
+//!
+//! - [`launcher`] runs this program again as a daemon, and ends when the daemon is ready. [`link`] connects the two.
+//! - [`spawn_daemon`] starts any program as a daemon.
+//! - [`output`] and [`log`] open the daemon's output.
+//! - [`pid_file`] locks pid files and stops daemons.
+//! - [`systemd`] talks to the service manager.
 
 pub mod launcher;
 pub mod link;
@@ -14,47 +18,48 @@ use crate::clone::Daemon;
 use crate::error::Result;
 use crate::sys::process::Status;
 
-/// The first descriptor after the standard ones: systemd's sockets begin here, then come our own. There is no gap,
-/// because Node marks what it inherits close-on-exec until it meets one.
+/// The first descriptor after the standard ones. systemd's sockets begin here, and our own descriptors follow without a gap:
+/// Node marks inherited descriptors close-on-exec, and stops at the first gap.
 pub const FIRST_FREE: i32 = 3;
 
-/// How a start went. Unless it is ready, or may not be killed, nothing of the daemon is left.
-pub enum Outcome {
+/// The outcome of a start. A daemon is left only if it is ready, or if it is late and was not killed.
+pub enum StartOutcome {
     Ready {
         pid: i32,
-        /// Whether the pid file was the caller's until now.
+        /// Whether the pid file belonged to the caller until now.
         handed_over: bool,
-        /// Whether the service manager knows the daemon; None if there is no manager.
-        told: Option<Result<bool>>,
+        /// Whether the service manager has read that this daemon is the main process now. None without a manager.
+        introduced: Option<Result<bool>>,
     },
-    /// The pid file is locked by another one.
+    /// Another daemon has locked the pid file. Its pid, if known.
     AlreadyRunning { pid: Option<i32> },
-    /// Dead before it was ready; how, unless the kernel does not tell.
-    Died { status: Option<Status>, said: Said },
-    /// Too late, and killed, unless it runs as somebody whom we may not signal.
-    Late { killed: bool, said: Said },
+    /// The daemon ended before it was ready. `status` is None if the kernel does not report how it ended.
+    Died { status: Option<Status>, report: FailureReport },
+    /// The daemon was not ready in time. It was killed unless the caller has no right to signal it.
+    Late { killed: bool, report: FailureReport },
 }
 
-impl Outcome {
+impl StartOutcome {
     fn leaves_daemon(&self) -> bool {
         matches!(self, Self::Ready { .. } | Self::Late { killed: false, .. })
     }
 }
 
-/// What a daemon that did not become ready has left to read.
-pub struct Said {
-    /// The error that it met last.
-    pub trouble: Option<String>,
+/// The messages of a daemon that did not become ready.
+pub struct FailureReport {
+    /// The last error that the daemon sent over the link, as JSON. A program of spawnDaemon() has no link.
+    pub error: Option<String>,
+    /// The end of the standard error of this start.
     pub stderr: String,
 }
 
-/// It is dead: what it has started goes with it.
-fn died(daemon: Daemon, said: Said) -> Result<Outcome> {
-    Ok(Outcome::Died { status: daemon.reap()?, said })
+/// Reaps a dead daemon, and kills the processes that the daemon started.
+fn reap_dead(daemon: Daemon, report: FailureReport) -> Result<StartOutcome> {
+    Ok(StartOutcome::Died { status: daemon.reap()?, report })
 }
 
-/// Its time is over: it is killed, if we may.
-fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
+/// Kills a daemon whose time is over. Lets it live on if the caller has no right to signal it.
+fn end_late(daemon: Daemon, report: FailureReport) -> Result<StartOutcome> {
     let killed = daemon.kill().is_ok();
     if killed {
         daemon.reap()?;
@@ -62,11 +67,11 @@ fn late(daemon: Daemon, said: Said) -> Result<Outcome> {
         daemon.kill_group();
         daemon.release();
     }
-    Ok(Outcome::Late { killed, said })
+    Ok(StartOutcome::Late { killed, report })
 }
 
 /// Tells the service manager at `manager` that `pid` replaces the caller, and waits until the manager has read that. The
-/// manager listens to the main process only, so the daemon waits for this before it sends messages of its own.
+/// manager ignores messages of a process that it does not know yet. So the daemon sends its own messages only after this.
 fn introduce(manager: Option<&str>, pid: i32, state: &str) -> Option<Result<bool>> {
     manager.map(|socket| systemd::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::output::{Opened, Output, Stderr, open_all};
-use super::{FIRST_FREE, Outcome, Said, died, introduce, late};
+use super::{FIRST_FREE, FailureReport, StartOutcome, end_late, introduce, reap_dead};
 use crate::clone::credentials::Identity;
 use crate::clone::plan::Plan;
 use crate::clone::strings::Strings;
@@ -21,7 +21,7 @@ use crate::sys::poll;
 const LAST_WORDS: usize = 1024;
 
 /// What to start, and how.
-pub struct Orders {
+pub struct DaemonLaunchOptions {
     pub program: Vec<u8>,
     pub argv: Strings,
     pub environment: Strings,
@@ -42,19 +42,19 @@ pub struct Orders {
     pub manager: Option<String>,
 }
 
-/// What came of it.
-pub enum Started {
-    /// The pid file is another one's.
+/// The outcome of `prepare`.
+pub enum Preparation {
+    /// Another daemon has locked the pid file. Its pid, if known.
     AlreadyRunning {
         pid: Option<i32>,
     },
-    Prepared(Box<Prepared>),
+    Prepared(Box<PreparedDaemon>),
 }
 
 /// A daemon of which only the clone is missing. That waits until the kernel runs the child, and then until it runs us
 /// again: a busy machine takes its time over both, so that it is for a thread that nobody waits for. Dropped, it has not
 /// been.
-pub struct Prepared {
+pub struct PreparedDaemon {
     plan: Plan,
     opened: Vec<Opened>,
     stderr: Stderr,
@@ -69,7 +69,7 @@ pub struct Prepared {
 }
 
 /// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
-struct Running {
+struct RunningDaemon {
     daemon: Daemon,
     receiver: Option<Receiver>,
     pid_file: Option<Given>,
@@ -87,20 +87,20 @@ enum Given {
 
 /// Opens files, locks the pid file, and duplicates descriptors: those that were given may be closed as soon as this has
 /// returned. Waits for nothing.
-pub fn prepare(orders: &Orders) -> Result<Started> {
-    let Some(path) = &orders.pid_file else {
-        return Ok(Started::Prepared(Box::new(prepare_without_pid_file(orders)?)));
+pub fn prepare(options: &DaemonLaunchOptions) -> Result<Preparation> {
+    let Some(path) = &options.pid_file else {
+        return Ok(Preparation::Prepared(Box::new(prepare_without_pid_file(options)?)));
     };
     let locked = match PidFile::lock(path, Duration::ZERO)? {
-        Locked::Running(Some(pid)) => return Ok(Started::AlreadyRunning { pid: Some(pid) }),
+        Locked::Running(Some(pid)) => return Ok(Preparation::AlreadyRunning { pid: Some(pid) }),
         locked => Lock::of(locked)?,
     };
-    let mut prepared = prepare_without_pid_file(orders)?;
+    let mut prepared = prepare_without_pid_file(options)?;
     match locked {
         Some(lock) => prepared.give(lock)?,
         None => prepared.contended = Some(path.clone()),
     }
-    Ok(Started::Prepared(Box::new(prepared)))
+    Ok(Preparation::Prepared(Box::new(prepared)))
 }
 
 /// A lock that a daemon can be given.
@@ -132,21 +132,21 @@ fn running(path: &str) -> Result<Option<i32>> {
     }
 }
 
-fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
-    let mut opened = open_all(&orders.stdio, |output| match output {
+fn prepare_without_pid_file(options: &DaemonLaunchOptions) -> Result<PreparedDaemon> {
+    let mut opened = open_all(&options.stdio, |output| match output {
         Output::Descriptor(number) => fd::duplicate(*number).map(Opened::Owned),
-        output => output.open(orders.umask, orders.identity.as_ref()),
+        output => output.open(options.umask, options.identity.as_ref()),
     })?;
     let stderr = Stderr::of(opened.remove(2));
-    let receiver = orders.notifies.then(Receiver::bind).transpose()?;
-    let mut plan = Plan::new(&orders.program, orders.argv.clone(), orders.environment.clone())?;
-    plan.umask = Some(orders.umask);
+    let receiver = options.notifies.then(Receiver::bind).transpose()?;
+    let mut plan = Plan::new(&options.program, options.argv.clone(), options.environment.clone())?;
+    plan.umask = Some(options.umask);
     plan.search()?;
-    plan.exec_in(&orders.cwd)?;
-    if let Some(identity) = &orders.identity {
+    plan.exec_in(&options.cwd)?;
+    if let Some(identity) = &options.identity {
         plan.become_user(identity.clone())?;
     }
-    for name in &orders.own_pid {
+    for name in &options.own_pid {
         plan.own_pid_variable(&format!("{name}="))?;
     }
     if let Some(receiver) = &receiver {
@@ -156,15 +156,15 @@ fn prepare_without_pid_file(orders: &Orders) -> Result<Prepared> {
     for (target, output) in (0..).zip(outputs) {
         plan.place(output.number(), target)?;
     }
-    for (target, &source) in (FIRST_FREE..).zip(&orders.listen) {
+    for (target, &source) in (FIRST_FREE..).zip(&options.listen) {
         plan.place_owned(fd::duplicate(source)?, target)?;
     }
-    let next = orders.stdio.len().max(FIRST_FREE as usize + orders.listen.len()) as RawFd;
-    let manager = orders.manager.clone();
-    Ok(Prepared { plan, opened, stderr, receiver, pid_file: None, contended: None, next, manager })
+    let next = options.stdio.len().max(FIRST_FREE as usize + options.listen.len()) as RawFd;
+    let manager = options.manager.clone();
+    Ok(PreparedDaemon { plan, opened, stderr, receiver, pid_file: None, contended: None, next, manager })
 }
 
-impl Prepared {
+impl PreparedDaemon {
     fn give(&mut self, Lock { locked, loan }: Lock) -> Result<()> {
         locked.give_to(&mut self.plan, self.next)?;
         if let Some(file) = locked.file() {
@@ -178,11 +178,11 @@ impl Prepared {
     }
 
     /// Starts the daemon, and waits until it is ready.
-    pub fn run(mut self, timeout: Duration) -> Result<Outcome> {
+    pub fn run(mut self, timeout: Duration) -> Result<StartOutcome> {
         if let Some(path) = self.contended.take() {
             match Lock::of(PidFile::lock(&path, PATIENCE)?)? {
                 Some(lock) => self.give(lock)?,
-                None => return Ok(Outcome::AlreadyRunning { pid: running(&path)? }),
+                None => return Ok(StartOutcome::AlreadyRunning { pid: running(&path)? }),
             }
         }
         let deadline = Instant::now() + timeout;
@@ -192,13 +192,13 @@ impl Prepared {
         opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
         // And so are the descriptors that it was given, but for the one whose tail we may have to read.
         drop((plan, opened));
-        Running { daemon, receiver, pid_file, stderr, manager }.wait(deadline)
+        RunningDaemon { daemon, receiver, pid_file, stderr, manager }.wait(deadline)
     }
 }
 
-impl Running {
+impl RunningDaemon {
     /// Waits until it is ready: at once, or when it has said so.
-    fn wait(self, deadline: Instant) -> Result<Outcome> {
+    fn wait(self, deadline: Instant) -> Result<StartOutcome> {
         let pid = self.daemon.pid();
         // What a dead one may have left to hear; the socket is open to others too.
         let mut unheard = LAST_WORDS;
@@ -216,16 +216,16 @@ impl Running {
                 return self.ready(message.main_pid.unwrap_or(pid));
             }
             let end = match (dead, timed_out) {
-                (true, _) if heard.is_none() || unheard == 0 => died,
+                (true, _) if heard.is_none() || unheard == 0 => reap_dead,
                 (true, _) => {
                     unheard -= 1;
                     continue;
                 }
-                (_, true) => late,
+                (_, true) => end_late,
                 _ => continue,
             };
-            let said = Said { trouble: None, stderr: self.stderr.tail() };
-            let outcome = end(self.daemon, said)?;
+            let report = FailureReport { error: None, stderr: self.stderr.tail() };
+            let outcome = end(self.daemon, report)?;
             if let Some(Given::Own(claim)) = self.pid_file
                 && outcome.leaves_daemon()
             {
@@ -235,7 +235,7 @@ impl Running {
         }
     }
 
-    fn ready(self, pid: i32) -> Result<Outcome> {
+    fn ready(self, pid: i32) -> Result<StartOutcome> {
         let handed_over = matches!(self.pid_file, Some(Given::Lent(_)));
         match self.pid_file {
             Some(Given::Lent(loan)) => loan.settle(pid)?,
@@ -252,9 +252,9 @@ impl Running {
         // Send WATCHDOG=1 too: systemd keeps the watchdog interval of the previous main process. Two reloads within one
         // interval would end the service.
         let manager = self.manager.as_deref().filter(|_| handed_over);
-        let told = introduce(manager, pid, "WATCHDOG=1");
+        let introduced = introduce(manager, pid, "WATCHDOG=1");
         // Close this socket only now: a successor waits for its end before it sends messages to the manager itself.
         drop(self.receiver);
-        Ok(Outcome::Ready { pid, handed_over, told })
+        Ok(StartOutcome::Ready { pid, handed_over, introduced })
     }
 }

@@ -7,18 +7,25 @@ use napi_derive::napi;
 use super::bridge::error::{self, OrThrow};
 use super::bridge::strings::{to_bytes, to_changed_environment, to_strings};
 use super::credentials::Credentials;
-use crate::daemon::launcher::{self, Orders};
+use crate::daemon::launcher::{self, LaunchOptions};
 use crate::daemon::link::DaemonEnd;
 use crate::daemon::output::{self, Output};
-use crate::daemon::{Outcome, Said};
+use crate::daemon::{FailureReport, StartOutcome};
 use crate::sys;
 use crate::sys::process::Status;
 
-/// What to start. `argv`, `environment` and `variables`: strings with a NUL at the end of each. Without `environment` the daemon
-/// gets the caller's. `without`: names of variables to leave out. `variables`: variables to add. `stdout` and `stderr`: a path to
-/// append to, a descriptor, or absent for /dev/null.
-#[napi(object)]
-pub struct LaunchOrders {
+/// The launch options of daemonize().
+///
+/// - `argv`, `environment`, `variables`: strings, each with a NUL at its end.
+/// - `environment`: the daemon's variables. Absent: the caller's variables.
+/// - `without`: names of variables to leave out. `variables`: variables to add.
+/// - `stdout`, `stderr`: a path to append to, or a descriptor. Absent: /dev/null.
+/// - `ownPid`: names of variables that will have the daemon's pid as their value.
+/// - `settings`: JSON for the daemon, which `joinLauncher()` returns there.
+/// - `timeout`: milliseconds. Absent: no limit.
+/// - `manager`: the service manager's NOTIFY_SOCKET.
+#[napi(object, js_name = "LaunchOptions")]
+pub struct JsLaunchOptions {
     pub program: Either<String, Uint8Array>,
     pub argv: Either<String, Uint8Array>,
     pub environment: Option<Either<String, Uint8Array>>,
@@ -39,40 +46,45 @@ pub struct LaunchOrders {
     pub manager: Option<String>,
 }
 
-/// How a start went. `ready`: the daemon is ready, with `pid`. `handedOver`: it has taken the caller's place. Otherwise another
-/// daemon is running, with its pid if known; or the daemon is dead, with `exitCode` or `signal` if known; or it is late, and was
-/// killed or not. `heard`: the service manager knows the daemon. `unheard`: why not, or empty if the manager did not answer.
-#[napi(object, object_from_js = false, use_nullable = true)]
-#[derive(Default)]
-pub struct StartOutcome {
-    pub ready: bool,
-    pub handed_over: bool,
-    pub heard: bool,
-    pub unheard: Option<String>,
-    pub already_running: bool,
-    pub late: bool,
-    pub killed: bool,
-    pub pid: Option<i32>,
-    pub exit_code: Option<i32>,
-    pub signal: Option<i32>,
-    pub trouble: Option<String>,
-    pub stderr: Option<String>,
+/// The outcome of a start.
+///
+/// - `handedOver`: the pid file belonged to the caller until now.
+/// - `introduced`: the service manager knows the daemon. False without a manager, too.
+/// - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time. Null if
+///   there is no manager, or if the manager knows the daemon.
+/// - `pid`: null if another daemon has locked the pid file and its pid is unknown.
+/// - `exitCode`, `signal`: both null if the kernel does not report how the daemon ended.
+/// - `killed`: false if the caller has no right to signal the late daemon, which lives on.
+/// - `error`: the last error that the daemon sent, as JSON.
+#[napi(
+    object_from_js = false,
+    use_nullable = true,
+    discriminant = "kind",
+    discriminant_case = "kebab-case",
+    js_name = "StartOutcome"
+)]
+pub enum JsStartOutcome {
+    Ready { pid: i32, handed_over: bool, introduced: bool, manager_error: Option<String> },
+    AlreadyRunning { pid: Option<i32> },
+    Died { exit_code: Option<i32>, signal: Option<i32>, error: Option<String>, stderr: String },
+    Late { killed: bool, error: Option<String>, stderr: String },
 }
 
-/// Starts a daemon; returns when it is ready, dead or late.
+/// Starts this program again as a daemon. Returns when the daemon is ready, dead or late.
 #[napi(catch_unwind)]
-pub fn launch(env: Env, orders: LaunchOrders) -> Result<StartOutcome> {
-    launcher::launch(&orders.into()).or_throw(&env).map(Into::into)
+pub fn launch(env: Env, options: JsLaunchOptions) -> Result<JsStartOutcome> {
+    launcher::launch(&options.into()).or_throw(&env).map(Into::into)
 }
 
-/// What a daemon finds when it joins its launcher.
+/// The link to the launcher, and the settings that the launcher has sent over it.
 #[napi(object, object_from_js = false)]
 pub struct Joined {
     pub link: External<Option<DaemonEnd>>,
     pub settings: String,
 }
 
-/// Null where the descriptor is not the link that the marker speaks of.
+/// Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor is not
+/// the link that the marker names.
 #[napi(catch_unwind)]
 pub fn join_launcher(env: Env, descriptor: i32, inode: String) -> Result<Option<Joined>> {
     let Ok(inode) = inode.parse() else { return Ok(None) };
@@ -83,69 +95,70 @@ pub fn join_launcher(env: Env, descriptor: i32, inode: String) -> Result<Option<
     Ok(Some(Joined { link: External::new(Some(link)), settings }))
 }
 
-/// Tells the launcher of an error that may end the daemon.
+/// Sends the launcher an error that may end the daemon.
 #[napi(catch_unwind)]
-pub fn tell_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String) -> Result<()> {
-    (**link).as_ref().map_or(Ok(()), |link| link.tell(&text)).or_throw(&env)
+pub fn send_error_to_launcher(env: Env, link: &External<Option<DaemonEnd>>, text: String) -> Result<()> {
+    (**link).as_ref().map_or(Ok(()), |link| link.send_error(&text)).or_throw(&env)
 }
 
-/// Releases the launcher and closes the link. `isManaged`: wait until the launcher has told the service manager.
+/// Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the service
+/// manager.
 #[napi(catch_unwind)]
 pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>, is_managed: bool) -> Result<()> {
-    (**link).as_ref().map_or(Ok(()), |link| link.ready(is_managed)).or_throw(&env)?;
+    (**link).as_ref().map_or(Ok(()), |link| link.send_ready(is_managed)).or_throw(&env)?;
     **link = None;
     Ok(())
 }
 
-/// Turns standard error to /dev/null.
+/// Redirects standard error to /dev/null.
 #[napi(catch_unwind)]
 pub fn discard_stderr(env: Env) -> Result<()> {
     output::discard_stderr().or_throw(&env)
 }
 
-/// A standard stream of a daemon's, and the file that it goes to.
+/// A standard stream of a daemon, and the path of its log.
 #[napi(object)]
 pub struct Log {
     pub descriptor: i32,
     pub path: String,
 }
 
-/// Opens log files anew.
+/// Reopens logs at their paths.
 #[napi(catch_unwind)]
 pub fn reopen_logs(env: Env, logs: Vec<Log>, umask: u32) -> Result<()> {
     let logs: Vec<_> = logs.into_iter().map(|log| (log.descriptor, log.path)).collect();
     output::reopen(&logs, umask).or_throw(&env)
 }
 
-/// _exit(2)
+/// Ends this process by _exit(2), without exit handlers.
 #[napi(catch_unwind)]
 pub fn exit_now(code: i32) {
     sys::process::exit_now(code)
 }
 
-impl From<LaunchOrders> for Orders {
-    fn from(orders: LaunchOrders) -> Self {
+impl From<JsLaunchOptions> for LaunchOptions {
+    fn from(options: JsLaunchOptions) -> Self {
         Self {
-            program: to_bytes(orders.program),
-            argv: to_strings(orders.argv),
+            program: to_bytes(options.program),
+            argv: to_strings(options.argv),
             environment: to_changed_environment(
-                orders.environment,
-                [&orders.without, &orders.own_pid],
-                orders.variables,
+                options.environment,
+                [&options.without, &options.own_pid],
+                options.variables,
             ),
-            directory: orders.directory.map(to_bytes),
-            cwd: orders.cwd,
-            umask: orders.umask,
-            identity: orders.identity.map(Into::into),
-            stdout: to_output(orders.stdout),
-            stderr: to_output(orders.stderr),
-            pid_file: orders.pid_file,
-            listen: orders.listen,
-            keep: orders.keep,
-            own_pid: orders.own_pid,
-            settings: orders.settings,
-            timeout: orders.timeout.map(|milliseconds| Duration::from_millis(milliseconds.into())),
-            manager: orders.manager,
+            directory: options.directory.map(to_bytes),
+            cwd: options.cwd,
+            umask: options.umask,
+            identity: options.identity.map(Into::into),
+            stdout: to_output(options.stdout),
+            stderr: to_output(options.stderr),
+            pid_file: options.pid_file,
+            listen: options.listen,
+            keep: options.keep,
+            own_pid: options.own_pid,
+            settings: options.settings,
+            timeout: options.timeout.map(|milliseconds| Duration::from_millis(milliseconds.into())),
+            manager: options.manager,
         }
     }
 }
@@ -158,34 +171,35 @@ pub(super) fn to_output(given: Option<Either<i32, String>>) -> Output {
     }
 }
 
-impl From<Outcome> for StartOutcome {
-    fn from(outcome: Outcome) -> Self {
+impl From<StartOutcome> for JsStartOutcome {
+    fn from(outcome: StartOutcome) -> Self {
         match outcome {
-            Outcome::Ready { pid, handed_over, told } => {
-                let unheard = match &told {
-                    None | Some(Ok(true)) => None,
-                    Some(Ok(false)) => Some(String::new()),
-                    Some(Err(error)) => Some(error::message(error)),
-                };
-                let heard = told == Some(Ok(true));
-                Self { ready: true, handed_over, heard, unheard, pid: Some(pid), ..Self::default() }
+            StartOutcome::Ready { pid, handed_over, introduced } => Self::Ready {
+                pid,
+                handed_over,
+                introduced: introduced == Some(Ok(true)),
+                manager_error: introduced.and_then(manager_error),
+            },
+            StartOutcome::AlreadyRunning { pid } => Self::AlreadyRunning { pid },
+            StartOutcome::Late { killed, report: FailureReport { error, stderr } } => {
+                Self::Late { killed, error, stderr }
             }
-            Outcome::AlreadyRunning { pid } => Self { already_running: true, pid, ..Self::default() },
-            Outcome::Late { killed, said } => Self { late: true, killed, ..Self::from(said) },
-            Outcome::Died { status, said } => {
+            StartOutcome::Died { status, report: FailureReport { error, stderr } } => {
                 let (exit_code, signal) = match status {
                     Some(Status::Exited(code)) => (Some(code), None),
                     Some(Status::Killed { signal, .. }) => (None, Some(signal)),
                     None => (None, None),
                 };
-                Self { exit_code, signal, ..Self::from(said) }
+                Self::Died { exit_code, signal, error, stderr }
             }
         }
     }
 }
 
-impl From<Said> for StartOutcome {
-    fn from(said: Said) -> Self {
-        Self { trouble: said.trouble, stderr: Some(said.stderr), ..Self::default() }
+fn manager_error(introduced: crate::error::Result<bool>) -> Option<String> {
+    match introduced {
+        Ok(true) => None,
+        Ok(false) => Some(String::new()),
+        Err(error) => Some(error::message(&error)),
     }
 }

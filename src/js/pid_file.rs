@@ -8,17 +8,18 @@ use super::bridge::error::OrThrow;
 use super::bridge::promise;
 use crate::daemon::pid_file::held::own_pid;
 use crate::daemon::pid_file::status::{self, Status};
-use crate::daemon::pid_file::stop::{self, Stopped};
+use crate::daemon::pid_file::stop::{self, StopOutcome};
 use crate::daemon::pid_file::{Locked, PATIENCE, PidFile, held};
 
-/// A pid file's state.
+/// The state of a pid file's daemon. A daemon that is being started counts as running.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct DaemonStatus {
     pub running: bool,
-    /// Null where that can't be told.
+    /// Null if no daemon runs, or if its pid is unknown.
     pub pid: Option<i32>,
 }
 
+/// Returns the state of the daemon of the pid file at `path`.
 #[napi(catch_unwind)]
 pub fn daemon_status(env: Env, path: String) -> Result<DaemonStatus> {
     Ok(match status::of(&path).or_throw(&env)? {
@@ -28,46 +29,57 @@ pub fn daemon_status(env: Env, path: String) -> Result<DaemonStatus> {
     })
 }
 
-/// How a stop went: nothing runs; or `pid` is gone, killed or not; or it is late; or the file does not say which it is.
-#[napi(object, object_from_js = false, use_nullable = true)]
-#[derive(Default)]
-pub struct StopOutcome {
-    pub pid: Option<i32>,
-    pub killed: bool,
-    pub late: bool,
-    pub unknown: bool,
+/// The outcome of a stop.
+///
+/// - `not-running`: no daemon held the pid file.
+/// - `unknown`: a process has locked the pid file, but the file does not name that process.
+/// - `gone`: the daemon `pid` has ended. `killed`: SIGKILL was necessary.
+/// - `late`: the daemon `pid` still runs.
+#[napi(
+    object_from_js = false,
+    discriminant = "kind",
+    discriminant_case = "kebab-case",
+    js_name = "StopOutcome"
+)]
+pub enum JsStopOutcome {
+    NotRunning,
+    Unknown,
+    Gone { pid: i32, killed: bool },
+    Late { pid: i32 },
 }
 
+/// Stops the daemon of the pid file at `path`. Sends SIGKILL after `timeout` milliseconds if `kill` is set.
 #[napi(catch_unwind, ts_return_type = "Promise<StopOutcome>")]
 pub fn stop_daemon(env: &Env, path: String, signal: i32, timeout: u32, kill: bool) -> Result<Object<'_>> {
     let timeout = Duration::from_millis(timeout.into());
     promise::on_thread(
         env,
         move || stop::stop(&path, signal, timeout, kill),
-        |_, stopped| Ok(StopOutcome::from(stopped)),
+        |_, outcome| Ok(JsStopOutcome::from(outcome)),
     )
 }
 
-impl From<Stopped> for StopOutcome {
-    fn from(stopped: Stopped) -> Self {
-        match stopped {
-            Stopped::NotRunning => Self::default(),
-            Stopped::Unknown => Self { unknown: true, ..Self::default() },
-            Stopped::Gone { pid, killed } => Self { pid: Some(pid), killed, ..Self::default() },
-            Stopped::Late { pid } => Self { pid: Some(pid), late: true, ..Self::default() },
+impl From<StopOutcome> for JsStopOutcome {
+    fn from(outcome: StopOutcome) -> Self {
+        match outcome {
+            StopOutcome::NotRunning => Self::NotRunning,
+            StopOutcome::Unknown => Self::Unknown,
+            StopOutcome::Gone { pid, killed } => Self::Gone { pid, killed },
+            StopOutcome::Late { pid } => Self::Late { pid },
         }
     }
 }
 
-/// Takes over the descriptor by which this process has inherited the lock on the file at `path`. False where it is
-/// another one.
+/// Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if the
+/// descriptor is not a file, or if another description has locked the file.
 #[napi(catch_unwind)]
 pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool> {
     let file = PidFile::inherited(descriptor, &path).or_throw(&env)?;
     hold(&env, file)
 }
 
-/// The same, where a predecessor has handed it over and nobody here has taken it yet. False, too, where that is not so.
+/// Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or if this
+/// process has taken over a pid file before.
 #[napi(catch_unwind)]
 pub fn accept_pid_file(env: Env, descriptor: i32, inode: String, path: String) -> Result<bool> {
     let Ok(inode) = inode.parse() else { return Ok(false) };
@@ -81,38 +93,47 @@ fn hold(env: &Env, file: Option<PidFile>) -> Result<bool> {
     Ok(is_ours)
 }
 
-/// A lock on a pid file: taken now, had before, or another process's, with its pid if that is known.
-#[napi(object, object_from_js = false, use_nullable = true)]
-pub struct PidFileLock {
-    pub taken: bool,
-    pub held: bool,
-    pub pid: Option<i32>,
+/// The outcome of locking a pid file.
+///
+/// - `taken`: this process has just locked the file.
+/// - `held`: this process has held the lock before.
+/// - `already-running`: another daemon has locked the file. Its pid, if known.
+#[napi(
+    object_from_js = false,
+    use_nullable = true,
+    discriminant = "kind",
+    discriminant_case = "kebab-case",
+    js_name = "LockOutcome"
+)]
+pub enum JsLockOutcome {
+    Taken,
+    Held,
+    AlreadyRunning { pid: Option<i32> },
 }
 
-/// Locks a pid file for this process and writes it, unless it was handed over: then it names the predecessor until this
-/// process is ready.
+/// Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one that was
+/// handed over names the predecessor until this process is ready.
 #[napi(catch_unwind)]
-pub fn lock_pid_file(env: Env, path: String) -> Result<PidFileLock> {
-    let (taken, held, pid) = match PidFile::lock(&path, PATIENCE).or_throw(&env)? {
-        Locked::Running(pid) => (false, false, pid),
-        Locked::Starting => (false, false, None),
-        Locked::Held(_) => (false, true, None),
+pub fn lock_pid_file(env: Env, path: String) -> Result<JsLockOutcome> {
+    Ok(match PidFile::lock(&path, PATIENCE).or_throw(&env)? {
+        Locked::Running(pid) => JsLockOutcome::AlreadyRunning { pid },
+        Locked::Starting => JsLockOutcome::AlreadyRunning { pid: None },
+        Locked::Held(_) => JsLockOutcome::Held,
         Locked::Taken(claim) => {
             claim.file().map_or(Ok(()), |file| file.write(own_pid())).or_throw(&env)?;
             claim.keep().into_iter().for_each(held::add_own);
-            (true, false, None)
+            JsLockOutcome::Taken
         }
-    };
-    Ok(PidFileLock { taken, held, pid })
+    })
 }
 
-/// Makes a process, this one or its daemon, the one that this process's pid file names.
+/// Writes `pid` into the pid files of this process: its own pid, or the pid of its daemon.
 #[napi(catch_unwind)]
 pub fn write_pid_file(env: Env, pid: i32) -> Result<()> {
     held::write(pid).or_throw(&env)
 }
 
-/// Lets go of this process's pid file, and removes it if it is this process that it names.
+/// Gives up the pid files of this process, and removes those that name this process.
 #[napi(catch_unwind)]
 pub fn release_pid_file(env: Env) -> Result<()> {
     held::release(own_pid()).or_throw(&env)

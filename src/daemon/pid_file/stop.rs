@@ -15,7 +15,7 @@ use crate::sys::{pidfd, poll};
 const ATTEMPTS: usize = 16;
 
 /// How it went.
-pub enum Stopped {
+pub enum StopOutcome {
     NotRunning,
     /// The file is locked, but what holds the lock is not the process that it names.
     Unknown,
@@ -31,21 +31,21 @@ pub enum Stopped {
 }
 
 /// Stops the daemon, and then each successor that it had started. A successor holds the lock once its predecessor has ended.
-pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<Stopped> {
-    let mut stopped = Stopped::NotRunning;
+pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<StopOutcome> {
+    let mut outcome = StopOutcome::NotRunning;
     let mut next = find(path)?;
     for _ in 0..ATTEMPTS {
         let Daemon { pid, process, description } = match next {
             Found::Daemon(daemon) => daemon,
-            Found::Nobody => return Ok(stopped),
-            Found::Unknown => return Ok(Stopped::Unknown),
+            Found::Nobody => return Ok(outcome),
+            Found::Unknown => return Ok(StopOutcome::Unknown),
         };
         let Some(was_killed) = end(&process, signal, timeout, kill)? else {
-            return Ok(Stopped::Late { pid });
+            return Ok(StopOutcome::Late { pid });
         };
-        stopped = match stopped {
-            Stopped::Gone { pid, killed } => Stopped::Gone { pid, killed: killed || was_killed },
-            _ => Stopped::Gone { pid, killed: was_killed },
+        outcome = match outcome {
+            StopOutcome::Gone { pid, killed } => StopOutcome::Gone { pid, killed: killed || was_killed },
+            _ => StopOutcome::Gone { pid, killed: was_killed },
         };
         next = match description {
             // The file names the predecessor until a successor is ready.
@@ -53,7 +53,7 @@ pub fn stop(path: &str, signal: i32, timeout: Duration, kill: bool) -> Result<St
             None => Found::Nobody,
         };
     }
-    Ok(Stopped::Unknown)
+    Ok(StopOutcome::Unknown)
 }
 
 /// Sends `signal` and waits for the end. After `timeout`, sends SIGKILL if `kill` is set, and waits as long again. Returns
