@@ -48,7 +48,7 @@ test("Channel 'error', 'close': run in the context of the channel’s creation",
   ])
 })
 
-test('Channel iteration and send(): go on in the context of their caller', async (t) => {
+test('Channel iteration and send(): continue in the context of their caller', async (t) => {
   const [one, other] = storage.run('maker', () => pair(t))
   await storage.run('caller', async () => {
     await other.send(1)

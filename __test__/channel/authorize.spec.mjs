@@ -1,4 +1,4 @@
-// H11: who is let in by a server of channels.
+// Authorization of peers by listenChannel(), and Channel peer.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -20,7 +20,7 @@ const userNamespace = needs(
 
 const OURSELVES = { pid: process.pid, uid: process.getuid(), gid: process.getgid() }
 
-/** A server, and all that it has said. */
+/** Starts a server. Returns it with its connections, its errors, the calls of authorize(), and the errors of its channels. */
 async function serve(t, options) {
   const at = path.join(temporary(t), 'socket')
   const said = { connections: [], errors: [], asked: [], faults: [] }
@@ -48,20 +48,20 @@ async function connect(t, at) {
 }
 
 /**
- * Somebody who has connected, and sent something, before the server comes to accept them. They tell how it went: what they
- * have read, or 'ECONNRESET', which is how the kernel tells them that nobody has read what they sent.
+ * Starts a peer that connects and sends bytes before the server accepts it. The peer reports 'read', or 'ECONNRESET' because
+ * the kernel resets a connection that was closed with unread bytes.
  */
 function stranger(t, at, prefix = []) {
   const marker = path.join(temporary(t), 'sent')
-  const started = program(t, 'channel/stranger.py', [at, marker], { prefix })
-  // Not by turns of the event loop: the server is to have none.
+  const started = program(t, 'channel/sends-garbage.py', [at, marker], { prefix })
+  // Don't yield to the event loop: the server must not accept yet.
   while (!fs.existsSync(marker));
   return started
 }
 
-test('`peer` is who is at the other end, by pid, user and group', { contract: 'H11' }, async (t) => {
+test('Channel peer: tells the pid, user and group of the peer', { contract: 'H11' }, async (t) => {
   const { at, asked, connections } = await serve(t, { authorize: () => true })
-  const { child, told } = program(t, 'channel/client.mjs', [at])
+  const { child, told } = program(t, 'channel/reports-peer.mjs', [at])
   const { peer } = await told('peer')
   assert.deepEqual(peer, OURSELVES)
   const expected = { ...OURSELVES, pid: child.pid }
@@ -69,20 +69,20 @@ test('`peer` is who is at the other end, by pid, user and group', { contract: 'H
   assert.deepEqual(connections[0].peer, expected)
 })
 
-test('also of another user', { contract: 'H11', ...asNobody }, async (t) => {
+test('Channel peer: tells the identity of another user', { contract: 'H11', ...asNobody }, async (t) => {
   const { at, asked, connections } = await serve(t, { mode: 0o666, authorize: ({ uid }) => uid === NOBODY })
-  const { child, told } = program(t, 'channel/client.mjs', [at], { prefix: AS_NOBODY })
+  const { child, told } = program(t, 'channel/reports-peer.mjs', [at], { prefix: AS_NOBODY })
   await told('peer')
   const expected = { pid: child.pid, uid: NOBODY, gid: NOBODY }
   assert.deepEqual(asked, [[expected]])
   assert.deepEqual(connections[0].peer, expected)
-  // And only that one.
+  // The server accepts no other peer.
   const one = await connect(t, at)
   await once(one, 'close')
   assert.equal(connections.length, 1)
 })
 
-test('another user is not let in by default, and nothing of theirs is read', {
+test('listenChannel(): refuses another user by default, and reads none of its bytes', {
   contract: 'H11',
   ...asNobody,
 }, async (t) => {
@@ -92,13 +92,13 @@ test('another user is not let in by default, and nothing of theirs is read', {
   assert.deepEqual(await ended(), { code: 0, said: [{ outcome: 'ECONNRESET' }] })
   assert.deepEqual([connections, errors], [[], []])
   await until(() => openCount() <= before)
-  // Others are.
+  // The server's own user is accepted.
   const one = await connect(t, at)
   one.send('ours')
   assert.deepEqual(await words(t, one, 1), ['ours'])
 })
 
-test('root is, where the server is another user’s', { contract: 'H11', ...asNobody }, async (t) => {
+test('listenChannel(): accepts root on a server of another user', { contract: 'H11', ...asNobody }, async (t) => {
   const at = path.join(temporary(t), 'socket')
   const { child, told } = program(t, 'channel/serves-once.mjs', [at], { prefix: AS_NOBODY })
   await told('there')
@@ -108,22 +108,25 @@ test('root is, where the server is another user’s', { contract: 'H11', ...asNo
   assert.deepEqual(await words(t, one, 1), ['by root'])
 })
 
-test('another user does not even get to the file, by its mode', { contract: 'H11', ...asNobody }, async (t) => {
+test('listenChannel(): its default file mode keeps another user from connecting', {
+  contract: 'H11',
+  ...asNobody,
+}, async (t) => {
   const { at, connections } = await serve(t, {})
-  const { ended } = program(t, 'channel/client.mjs', [at], { prefix: AS_NOBODY })
+  const { ended } = program(t, 'channel/reports-peer.mjs', [at], { prefix: AS_NOBODY })
   assert.deepEqual((await ended()).said, [{ failed: 'EACCES', syscall: 'connect', path: at }])
   assert.deepEqual(connections, [])
 })
 
-test('who is let in is read from the first byte on', { contract: 'H11' }, async (t) => {
+test('listenChannel(): reads an accepted peer from its first byte', { contract: 'H11' }, async (t) => {
   const { at, faults } = await serve(t, { authorize: () => true })
   const { ended } = stranger(t, at)
   const { said } = await ended()
-  // What it says is no JSON.
+  // The peer's bytes are not JSON.
   assert.deepEqual([said, faults], [[{ outcome: 'read' }], ['ERR_PROCNATIVE_MESSAGE_INVALID']])
 })
 
-test('where all users have one number, that of nobody, none is let in by default', {
+test('listenChannel(): refuses all peers by default, where all have one uid', {
   contract: 'H11',
   ...userNamespace,
 }, async (t) => {
@@ -133,7 +136,7 @@ test('where all users have one number, that of nobody, none is let in by default
   await until(() => said.includes('listening'), 'it listens')
   assert.equal(status(child.pid, 'Uid').split('\t')[0], '0')
   for (const prefix of [AS_NOBODY, []]) {
-    const { ended } = program(t, 'channel/stranger.py', [at, path.join(temporary(t), 'sent')], { prefix })
+    const { ended } = program(t, 'channel/sends-garbage.py', [at, path.join(temporary(t), 'sent')], { prefix })
     const found = await ended()
     assert.equal(found.code, 0)
     assert.match(found.said[0].outcome, /^(ECONNRESET|EPIPE)$/)
@@ -141,9 +144,9 @@ test('where all users have one number, that of nobody, none is let in by default
   assert.deepEqual(said, ['listening'])
 })
 
-test('listenChannel: lets its own user in, /proc/sys hidden', userNamespace, async (t) => {
+test('listenChannel(): accepts its own user, /proc/sys hidden', userNamespace, async (t) => {
   const at = path.join(temporary(t), 'socket')
-  // As systemd does with PrivateUsers=yes and ProcSubset=pid.
+  // systemd does the same with PrivateUsers=yes and ProcSubset=pid.
   const hide = 'mount -t proc -o subset=pid proc /proc && exec unshare --user --map-user=1000 "$@"'
   const prefix = ['unshare', '--pid', '--fork', '--kill-child', '--mount', 'sh', '-c', hide, 'sh']
   const { said } = program(t, 'channel/hostile-server.mjs', [at, '{}'], { prefix })
@@ -156,22 +159,22 @@ test('listenChannel: lets its own user in, /proc/sys hidden', userNamespace, asy
 })
 
 for (const [title, authorize, fails] of [
-  ['false', () => false, false],
+  ['returns false', () => false, false],
   [
-    'an error thrown',
+    'throws',
     () => {
       throw new Error('of authorize')
     },
     'of authorize',
   ],
-  ['a promise, of true', async () => true, true],
-  ['a promise that rejects', () => Promise.reject(new Error('of a promise')), true],
-  ['1', () => 1, true],
-  ["'true'", () => 'true', true],
-  ['undefined', () => {}, true],
-  ['null', () => null, true],
+  ['returns a promise for true', async () => true, true],
+  ['returns a promise that rejects', () => Promise.reject(new Error('of a promise')), true],
+  ['returns 1', () => 1, true],
+  ["returns 'true'", () => 'true', true],
+  ['returns undefined', () => {}, true],
+  ['returns null', () => null, true],
 ]) {
-  test(`authorize: ${title}: not let in, nothing is read${fails ? ", and an 'error'" : ''}`, {
+  test(`listenChannel(): refuses the peer${fails ? ", emits 'error'" : ''}, authorize ${title}`, {
     contract: 'H11',
   }, async (t) => {
     const { at, server, asked, connections, errors } = await serve(t, { authorize })
@@ -182,8 +185,8 @@ for (const [title, authorize, fails] of [
       assert.deepEqual(await ended(), { code: 0, said: [{ outcome: 'ECONNRESET' }] })
       await turns(5)
       assert.equal(asked.length, round)
-      // That it is no boolean, and maybe what comes of the promise.
-      const count = title === 'a promise that rejects' ? Math.ceil(errors.length / 2) : errors.length
+      // A promise that rejects gives two errors: first that it is no boolean, later the rejection.
+      const count = title === 'returns a promise that rejects' ? Math.ceil(errors.length / 2) : errors.length
       assert.equal(count, fails ? round : 0)
     }
     assert.deepEqual(connections, [])
@@ -193,7 +196,9 @@ for (const [title, authorize, fails] of [
   })
 }
 
-test('where nobody listens for ‘error’, there is a warning, and the server goes on', { contract: 'H11' }, async (t) => {
+test("listenChannel(): warns of an error without an 'error' listener, and continues", {
+  contract: 'H11',
+}, async (t) => {
   let isFirst = true
   const { at } = await serve(t, {
     authorize: () => {

@@ -1,4 +1,4 @@
-// H2, H3: a peer that is slow to read, or does not read at all. Nothing is lost, and nothing grows.
+// Channels whose peer reads slowly or not at all: no message is lost, and memory does not grow.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -30,10 +30,10 @@ const asNobody = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
 // ── All of it arrives ──
 
 for (const [who, prefix] of [
-  ['a slow reader elsewhere', []],
-  ['a slow reader elsewhere that may open 1,024, and closes them as they come', limitedTo(1024)],
+  ['slow reader', []],
+  ['slow reader with 1,024 descriptors', limitedTo(1024)],
 ]) {
-  test(`10,000 messages with a handle each to ${who}: none lost, in order`, { contract: 'H2' }, async (t) => {
+  test(`Channel send(): loses none of 10,000 handles, ${who}`, { contract: 'H2' }, async (t) => {
     const all = files(t, 97)
     const known = all.map(identity)
     const before = openCount()
@@ -55,15 +55,14 @@ for (const [count, handles] of [
   [1_000, 10],
   [20, 600],
 ]) {
-  const what = `${count} messages with ${handles} handles each, awaited one by one`
-  test(`${what}, by a user without rights who may open 1,024: none lost, no ETOOMANYREFS`, {
+  test(`Channel send(): delivers ${count} messages with ${handles} handles, unprivileged sender that awaits`, {
     contract: 'H2',
     ...asNobody,
   }, async (t) => {
     const prefix = [...AS_NOBODY, ...limitedTo(1024)]
     const ends = socketpair()
     const reader = program(t, 'channel/reads-slowly.mjs', [], { stdio: [ends[0].fd] })
-    const sender = program(t, 'channel/sends.mjs', [count, handles], { prefix, stdio: [ends[1].fd] })
+    const sender = program(t, 'channel/sends-and-awaits.mjs', [count, handles], { prefix, stdio: [ends[1].fd] })
     for (const end of ends) end.close()
     const [sent, received] = await Promise.all([sender.ended(), reader.ended()])
     assert.deepEqual(sent, { code: 0, said: [{ sent: count }] })
@@ -71,12 +70,12 @@ for (const [count, handles] of [
   })
 }
 
-test('more than may be in flight, to one who does not read: the sender waits, and goes on when he does', {
+test('Channel send(): waits when too many descriptors are in flight, then continues', {
   contract: 'H2',
   ...asNobody,
 }, async (t) => {
   const prefix = [...AS_NOBODY, ...limitedTo(2048)]
-  const { code, said } = await program(t, 'channel/in-flight.mjs', [], { prefix }).ended()
+  const { code, said } = await program(t, 'channel/exceeds-in-flight.mjs', [], { prefix }).ended()
   assert.equal(code, 0)
   const [{ waited, resolved }, { received, failed }] = said
   assert.ok(waited && resolved < 200, `${resolved} resolved while nobody read`)
@@ -85,7 +84,7 @@ test('more than may be in flight, to one who does not read: the sender waits, an
 
 // ── A reader that stops ──
 
-/** Sends what is awaited until that is pending for good, and returns how many have gone. */
+/** Sends and awaits messages until one stays pending. Returns the number of sent messages, and the pending promise. */
 async function stall(end, message, handles) {
   let gone = 0
   for (;;) {
@@ -99,9 +98,9 @@ async function stall(end, message, handles) {
 }
 
 for (const [title, stop] of [
-  ['nobody listens', () => () => {}],
+  ['has no listener', () => () => {}],
   [
-    'pause() was called',
+    'is paused',
     (other) => {
       other.on('message', () => {})
       other.pause()
@@ -109,7 +108,7 @@ for (const [title, stop] of [
     },
   ],
   [
-    'who iterates is busy',
+    'iterates and is busy',
     (other) => {
       const iterator = other[Symbol.asyncIterator]()
       const first = iterator.next()
@@ -120,7 +119,7 @@ for (const [title, stop] of [
     },
   ],
 ]) {
-  test(`when ${title}, a sender that awaits stops, and neither end has kept more than a little`, {
+  test(`Channel send(): waits with little memory, peer ${title}`, {
     contract: 'H14',
   }, async (t) => {
     const [one, other] = pair(t, { serialization: 'raw' })
@@ -128,7 +127,7 @@ for (const [title, stop] of [
     const message = Buffer.alloc(65_536, 'x')
     const before = process.memoryUsage.rss()
     const { gone, sent } = await stall(one, message)
-    // A socket has room for some 200 KiB, and what is read is read in pieces.
+    // A socket has room for about 200 KiB, and the peer reads in pieces.
     assert.ok(gone <= 32, `${gone} messages of 64 KiB`)
     assert.ok(process.memoryUsage.rss() - before < 64 * MiB)
     await done()
@@ -140,7 +139,7 @@ for (const [title, stop] of [
   })
 }
 
-test('who iterates and is slow gets all of it, and no more is read ahead than a little', {
+test('Channel iteration: gives a slow loop all messages, reads little ahead', {
   contract: 'H14',
 }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
@@ -163,10 +162,10 @@ test('who iterates and is slow gets all of it, and no more is read ahead than a 
   assert.ok(ahead <= 32, `${ahead} messages of 64 KiB ahead`)
 })
 
-test('a sender that awaits keeps no more in memory than a little, while a reader elsewhere stops', {
+test('Channel send(): keeps little in memory while the peer process is stopped', {
   contract: 'H3',
 }, async (t) => {
-  const { end, child, said, told } = peer(t, 'channel/counts.mjs', [], { options: { serialization: 'raw' } })
+  const { end, child, said, told } = peer(t, 'channel/counts-bytes.mjs', [], { options: { serialization: 'raw' } })
   await told('there')
   process.kill(child.pid, 'SIGSTOP')
   await until(() => stat(child.pid).state === 'T', 'it is stopped')
@@ -196,7 +195,7 @@ function recvNow(socket, maxLength) {
 }
 
 for (const pieces of [1000, 4096, 65_536]) {
-  test(`messages longer than the socket’s room, read in pieces of ${pieces}: handles come once, in time`, {
+  test(`Channel send(): sends handles once, in time, peer reads ${pieces} bytes`, {
     contract: 'H2',
   }, async (t) => {
     const [one, theirs] = bare(t)
@@ -208,7 +207,7 @@ for (const pieces of [1000, 4096, 65_536]) {
     const done = watch(Promise.all(sent))
     const parts = []
     let length = 0
-    // After how many bytes each handle was there.
+    // The handles, each with the number of bytes received by then.
     const handles = []
     const take = () => {
       for (;;) {
@@ -231,12 +230,12 @@ for (const pieces of [1000, 4096, 65_536]) {
       found.map(({ text, count }) => [text.length - 2, count]),
       lengths.map((length, index) => [length, counts[index]]),
     )
-    // In order, each of them once.
+    // Each handle came once, in order.
     assert.deepEqual(
       handles.map((handle) => handle.identity),
       counts.flatMap((count) => known.slice(0, count)),
     )
-    // No later than with the last byte of their message.
+    // Handles come no later than the last byte of their message.
     let before = 0
     for (const { count, end } of found) {
       before += count
@@ -245,7 +244,7 @@ for (const pieces of [1000, 4096, 65_536]) {
   })
 }
 
-test('the same to a channel: each message has its own handles', { contract: 'H2' }, async (t) => {
+test("Channel 'message': gives each long message its own handles", { contract: 'H2' }, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 5)
   const wanted = Array.from({ length: 60 }, (_, index) => all.slice(0, index % 6))
@@ -255,20 +254,20 @@ test('the same to a channel: each message has its own handles', { contract: 'H2'
   }
 })
 
-test('a message that finds room while others wait resolves then, though nobody reads any more', {
+test('Channel send(): resolves a waiting message when a later call finds room', {
   contract: 'H3',
 }, async (t) => {
   const [one, theirs] = bare(t, { serialization: 'raw' })
   const piece = Buffer.alloc(8192)
   const sent = []
   const push = () => sent.push(watch(one.send(piece)))
-  // Each of these waits for its own turn, until the kernel has no more room.
+  // Each message goes in a turn of its own, until the socket is full.
   do {
     push()
     await turns(1)
   } while (sent.at(-1).settled)
   const waiting = sent.length - 1
-  // Room for one, but too little for the kernel to tell.
+  // This makes room for one message, but too little for the kernel to report it.
   assert.equal(recvFds(theirs, { maxLength: 16_384 }).data.length, 16_384)
   await turns(10)
   assert.equal(sent[waiting].settled, false)

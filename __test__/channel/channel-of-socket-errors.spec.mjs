@@ -1,4 +1,4 @@
-// H10: what channel() does not take, and leaves as it was.
+// Sockets and other arguments that channel() refuses and leaves unchanged.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ const onlyNode = needs('Node.js, whose sockets have descriptors', isNode)
 
 const REFUSED = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }
 
-// What is refused is left as it was.
+/** Checks that channel() refuses a socket, and leaves it open. */
 async function isRefused(socket) {
   const before = openCount()
   assert.throws(() => channel(socket), REFUSED)
@@ -24,7 +24,7 @@ async function isRefused(socket) {
   assert.equal(openCount(), before)
 }
 
-test('a net.Socket that has read something is refused, taken or not, and goes on', {
+test('channel(): refuses a net.Socket that has read data, and leaves it working', {
   contract: 'H10',
   ...onlyNode,
 }, async (t) => {
@@ -38,7 +38,7 @@ test('a net.Socket that has read something is refused, taken or not, and goes on
   assert.equal(String((await once(client, 'data'))[0]), 'answer')
 })
 
-test('a net.Socket that has something to write is refused, and goes on', {
+test('channel(): refuses a net.Socket with unwritten data, and leaves it working', {
   contract: 'H10',
   ...onlyNode,
 }, async (t) => {
@@ -53,7 +53,7 @@ test('a net.Socket that has something to write is refused, and goes on', {
   assert.equal(length, 4 << 20)
 })
 
-test('a net.Socket that is not connected any more, or not yet, is refused', {
+test('channel(): refuses a net.Socket that is closed or not connected yet', {
   contract: 'H10',
   ...onlyNode,
 }, async (t) => {
@@ -64,9 +64,9 @@ test('a net.Socket that is not connected any more, or not yet, is refused', {
   assert.throws(() => channel(new net.Socket()), REFUSED)
 })
 
-// ── What is no connected Unix stream socket ──
+// ── Other descriptors ──
 
-test('other kinds are refused, stay who they were, and are told by what they are', {
+test('channel(): refuses all other kinds of descriptors, and leaves them open', {
   contract: 'H10',
   ...onlyNode,
 }, async (t) => {
@@ -100,7 +100,7 @@ test('other kinds are refused, stay who they were, and are told by what they are
   assert.equal(connection.destroyed, false)
 })
 
-test('a number that is not open is EBADF, and a closed handle says so', { contract: 'H10' }, () => {
+test('channel(): fails with EBADF for a closed number, refuses a closed handle', { contract: 'H10' }, () => {
   const [ours, theirs] = socketpair()
   const { fd } = ours
   ours.close()
@@ -110,7 +110,7 @@ test('a number that is not open is EBADF, and a closed handle says so', { contra
   assert.throws(() => channel(ours), { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
 })
 
-test('options are checked before anything is taken', { contract: 'E2' }, (t) => {
+test('channel(): checks its options before it takes the socket', { contract: 'E2' }, (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => [ours, theirs].map((handle) => handle.close()))
   for (const [options, code] of [

@@ -1,4 +1,4 @@
-// H10: what channel() takes, and what it leaves as it is.
+// Sockets that channel() takes, and their state afterwards.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -10,6 +10,7 @@ import { Channel, channel, setCloseOnExec, socketpair } from '../../index.js'
 import { arrived, events, files, messages, openCount, pair, turns, words } from '../helpers/channels.mjs'
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { descriptors } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 import { sockets } from './helpers/channel-sockets.mjs'
@@ -21,13 +22,13 @@ const flagsOf = (fd) =>
 const isNonblocking = (fd) => (flagsOf(fd) & fs.constants.O_NONBLOCK) !== 0
 const isCloseOnExec = (fd) => (flagsOf(fd) & 0o2000000) !== 0
 
-test('nobody makes a Channel but channel() and its like', { contract: 'E5' }, (t) => {
+test('Channel: has no public constructor', { contract: 'E5' }, (t) => {
   assert.throws(() => new Channel(), { name: 'TypeError', message: 'Illegal constructor' })
   assert.throws(() => new Channel(3, {}), { name: 'TypeError', message: 'Illegal constructor' })
   assert.ok(pair(t)[0] instanceof Channel)
 })
 
-test('channel() gives one Channel for a socket, by its handle and by its number', { contract: 'H10' }, (t) => {
+test('channel(): returns one Channel for a socket, by handle or number', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   const [first, second] = [ours.fd, theirs.fd]
   const one = channel(ours)
@@ -40,7 +41,7 @@ test('channel() gives one Channel for a socket, by its handle and by its number'
   assert.equal(channel(second), other)
 })
 
-test('also by whatever else has that number', { contract: 'H10' }, (t) => {
+test('channel(): returns the same Channel for any object with the number', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   const { fd } = ours
   const one = channel(fd)
@@ -51,19 +52,19 @@ test('also by whatever else has that number', { contract: 'H10' }, (t) => {
   assert.equal(channel({ fd }), one)
   assert.equal(channel({ fd }), one)
   assert.equal(channel(ours), one)
-  // Of what owned it before, it has taken it over.
+  // The channel has taken the descriptor from the handle.
   assert.throws(() => ours.fd, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
   ours.close()
   assert.ok(descriptors()[fd].startsWith('socket:'))
   assert.equal(one.closed, false)
 })
 
-test('it owns the descriptor: nobody else closes it, and destroy() does', { contract: 'H10' }, (t) => {
+test('channel(): owns the descriptor until destroy() closes it', { contract: 'H10' }, (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => theirs.close())
   const { fd } = ours
   const one = channel(ours)
-  // Its owner until now has no say any more.
+  // close() of the former owner has no effect.
   ours.close()
   assert.ok(descriptors()[fd].startsWith('socket:'))
   assert.equal(one.closed, false)
@@ -73,7 +74,7 @@ test('it owns the descriptor: nobody else closes it, and destroy() does', { cont
   assert.throws(() => channel(fd), { code: 'EBADF' })
 })
 
-test('it is close-on-exec from then on, so that no child keeps it open', { contract: 'H10' }, (t) => {
+test('channel(): makes the descriptor close-on-exec', { contract: 'H10' }, (t) => {
   const fds = socketpair().map((handle) => handle.take())
   for (const fd of fds) setCloseOnExec(fd, false)
   const ends = fds.map((fd) => channel(fd))
@@ -81,7 +82,7 @@ test('it is close-on-exec from then on, so that no child keeps it open', { contr
   assert.deepEqual(fds.map(isCloseOnExec), [true, true])
 })
 
-test('a number that is used again is another channel', { contract: 'H10' }, () => {
+test('channel(): returns another Channel for a number that is used again', { contract: 'H10' }, () => {
   const before = openCount()
   const numbers = new Set()
   const all = new Set()
@@ -99,35 +100,35 @@ test('a number that is used again is another channel', { contract: 'H10' }, () =
   assert.equal(openCount(), before)
 })
 
-test('`peer` is null on a socket pair', { contract: 'H11' }, (t) => {
+test('Channel peer: is null on a socket pair', { contract: 'H11' }, (t) => {
   for (const end of pair(t)) assert.equal(end.peer, null)
 })
 
-// ── What stays ──
+// ── The blocking mode ──
 
-test('a descriptor that waits is not changed, and no call waits for it', { contract: 'H10' }, async (t) => {
+test('channel(): leaves a blocking socket blocking, and never blocks itself', { contract: 'H10' }, async (t) => {
   const [ours, theirs] = socketpair()
   const fds = [ours.fd, theirs.fd]
   assert.deepEqual(fds.map(isNonblocking), [false, false])
   const [one, other] = [channel(ours), channel(theirs)]
   t.after(() => [one, other].map((end) => end.destroy()))
-  // More than there is room for: were the call to wait, it would do so for ever.
+  // The message exceeds the socket's room: a call that blocks would never return.
   const sent = one.send('x'.repeat(1 << 20))
   assert.deepEqual(fds.map(isNonblocking), [false, false])
   const [message] = await words(t, other, 1)
   await sent
   assert.equal(message.length, 1 << 20)
-  // Read until there is nothing, too.
+  // By now the channel has also read until EAGAIN.
   await turns()
   assert.deepEqual(fds.map(isNonblocking), [false, false])
 })
 
-test('nor is one that does not wait', { contract: 'H10', ...onlyNode }, async (t) => {
+test('channel(): leaves a non-blocking socket non-blocking', { contract: 'H10', ...onlyNode }, async (t) => {
   const [client, connection] = await sockets(t, { pauseOnConnect: true })
   const socket = descriptors()[client._handle.fd]
   const one = channel(client)
   t.after(() => one.destroy())
-  // What it has now is a duplicate.
+  // The channel has a duplicate of the socket's descriptor.
   await until(() => client.closed)
   const [fd] = Object.entries(descriptors()).find(([, what]) => what === socket)
   assert.ok(isNonblocking(fd))
@@ -140,7 +141,7 @@ test('nor is one that does not wait', { contract: 'H10', ...onlyNode }, async (t
   assert.ok(isNonblocking(fd))
 })
 
-test('nobody who shares the socket feels it: another process may still wait for it', { contract: 'H10' }, async (t) => {
+test('channel(): lets another process block on the shared socket', { contract: 'H10' }, async (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => theirs.close())
   const { fd } = ours
@@ -148,7 +149,7 @@ test('nobody who shares the socket feels it: another process may still wait for 
   t.after(() => one.destroy())
   one.on('message', () => {})
   await turns()
-  // More than there is room for: it has to wait until somebody reads.
+  // More bytes than the socket has room for: the child must block until the test reads them.
   const child = spawn('sh', ['-c', `head -c ${1 << 20} /dev/zero >&3`], {
     stdio: ['ignore', 'ignore', 'pipe', fd],
   })
@@ -166,10 +167,10 @@ test('nobody who shares the socket feels it: another process may still wait for 
 // ── net.Socket ──
 
 for (const [which, index] of [
-  ['that has connected', 0],
+  ['that connected', 0],
   ['that was accepted', 1],
 ]) {
-  test(`a net.Socket ${which} is taken over: destroyed, without an end for the peer`, {
+  test(`channel(): destroys a net.Socket ${which}, and keeps the connection`, {
     contract: 'H10',
     ...onlyNode,
   }, async (t) => {
@@ -191,16 +192,16 @@ for (const [which, index] of [
   })
 }
 
-test('its libuv handle reads nothing any more: what comes from then on is the channel’s', {
+test('channel(): receives all data after it took over a net.Socket', {
   contract: 'H10',
   ...onlyNode,
 }, async (t) => {
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < repetitions(50); round++) {
     const [client, connection] = await sockets(t)
     const [fd] = files(t, 1)
     const other = channel(client)
     t.after(() => other.destroy())
-    // It is there before the socket could be told, and libuv would read it in this very turn.
+    // The message arrives before channel() takes the other socket: libuv would read it in this turn.
     other.send('first', fd)
     const one = channel(connection)
     t.after(() => one.destroy())
@@ -216,8 +217,8 @@ test('its libuv handle reads nothing any more: what comes from then on is the ch
   }
 })
 
-test("a child's extra 'pipe' is taken over", { contract: 'H10', ...onlyNode }, async (t) => {
-  const child = spawn(process.execPath, [fixture('channel/answers.mjs')], {
+test("channel(): takes over an extra 'pipe' of a child process", { contract: 'H10', ...onlyNode }, async (t) => {
+  const child = spawn(process.execPath, [fixture('channel/echoes.mjs')], {
     stdio: ['pipe', 'inherit', 'inherit', 'pipe'],
   })
   const closed = once(child, 'close')
@@ -229,7 +230,7 @@ test("a child's extra 'pipe' is taken over", { contract: 'H10', ...onlyNode }, a
   assert.deepEqual([message, handles.length], ['over a pipe', 3])
 })
 
-test('methods are nobody else’s to call', { contract: 'E3' }, (t) => {
+test('Channel: methods throw on any other `this`', { contract: 'E3' }, (t) => {
   const [one] = pair(t)
   for (const name of ['pause', 'resume', 'ref', 'unref', 'destroy']) {
     assert.equal(typeof one[name], 'function')
@@ -240,7 +241,7 @@ test('methods are nobody else’s to call', { contract: 'E3' }, (t) => {
   if (get) assert.throws(() => get.call({}), TypeError)
 })
 
-test("'close' of a channel that was taken over comes once, after that of its peer", {
+test("Channel 'close': comes once after a net.Socket peer has ended", {
   contract: 'H14',
   ...onlyNode,
 }, async (t) => {

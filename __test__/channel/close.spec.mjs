@@ -1,4 +1,4 @@
-// H14: the end of a channel, by either side.
+// The end of a channel: close() and destroy() of this end, and the end of the peer.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ import { until } from '../helpers/until.mjs'
 const numbers = (count) => [...Array(count).keys()]
 const LONG = 'x'.repeat(1 << 20)
 
-/** A message as bytes, for a bare socket. */
+/** Returns the bytes of a message, for a bare socket. */
 function frame(text, count = 0) {
   const head = Buffer.alloc(8)
   head.writeUInt32LE(Buffer.byteLength(text))
@@ -34,7 +34,7 @@ function frame(text, count = 0) {
 
 // ── close() ──
 
-test('close() sends what is queued, and resolves when the peer has closed its end', { contract: 'H14' }, async (t) => {
+test('Channel close(): sends queued messages, resolves when the peer has closed', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const [file] = files(t, 1)
   const all = events(one)
@@ -57,7 +57,7 @@ test('close() sends what is queued, and resolves when the peer has closed its en
     [LONG, ...numbers(50)],
   )
   assert.equal(handles, (49 * 50) / 2)
-  // Its own half is shut down, and the other is not.
+  // close() shuts down its own direction only.
   await turns()
   assert.deepEqual([watched.settled, all], [false, []])
   sendFds(theirs, frame('"late"'))
@@ -69,7 +69,7 @@ test('close() sends what is queued, and resolves when the peer has closed its en
   assert.deepEqual([one.closed, all], [true, ['close']])
 })
 
-test('a channel whose peer closes, closes of itself, listening or not', { contract: 'H14' }, async (t) => {
+test('Channel: closes when the peer closes, with or without a listener', { contract: 'H14' }, async (t) => {
   for (const listens of [true, false]) {
     const [one, other] = pair(t)
     const all = [events(one), events(other)]
@@ -81,7 +81,7 @@ test('a channel whose peer closes, closes of itself, listening or not', { contra
   }
 })
 
-test('both ends close() at once', { contract: 'H14' }, async (t) => {
+test('Channel close(): resolves when both ends call it at once', { contract: 'H14' }, async (t) => {
   for (const queued of [0, 1, 100]) {
     const [one, other] = pair(t)
     const all = [events(one), events(other)]
@@ -92,7 +92,7 @@ test('both ends close() at once', { contract: 'H14' }, async (t) => {
   }
 })
 
-test('close() twice, and after the end, resolves; before destroy() it does then', { contract: 'H14' }, async (t) => {
+test('Channel close(): resolves on repeated calls, after the end, and at destroy()', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const all = events(one)
   const closing = [one.close(), one.close()]
@@ -109,7 +109,7 @@ test('close() twice, and after the end, resolves; before destroy() it does then'
   theirs.close()
 })
 
-test('what comes after close() is dropped, and its handles are closed', { contract: 'H14' }, async (t) => {
+test('Channel close(): drops later messages, and closes their handles', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -140,7 +140,7 @@ for (const [title, listen] of [
     },
   ],
 ]) {
-  test(`unless somebody ${title}`, { contract: 'H14' }, async (t) => {
+  test(`Channel close(): delivers later messages if the caller ${title}`, { contract: 'H14' }, async (t) => {
     const [one, other] = pair(t)
     const found = listen(one)
     const closed = one.close()
@@ -150,7 +150,7 @@ for (const [title, listen] of [
   })
 }
 
-test('what the peer has sent before its end comes before ‘close’, with its handles', { contract: 'H14' }, async (t) => {
+test("Channel 'close': comes after all messages that the peer sent before", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const sent = [one.send(LONG), ...numbers(300).map((number) => one.send(number, file)), one.send('last')]
@@ -162,7 +162,7 @@ test('what the peer has sent before its end comes before ‘close’, with its h
   await Promise.all([closed, ...sent])
 })
 
-test("'close' waits for one who pauses in the midst of the last messages", { contract: 'H14' }, async (t) => {
+test("Channel 'close': waits while a listener pauses between the last messages", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const found = []
   other.on('message', (message) => {
@@ -181,7 +181,7 @@ test("'close' waits for one who pauses in the midst of the last messages", { con
   assert.deepEqual(found, [...numbers(20), 'close'])
 })
 
-test('who reads the end of the stream sends what it has left', { contract: 'H14' }, async (t) => {
+test('Channel: sends its queued messages after the peer has closed', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   other.on('message', () => {})
   const sent = [other.send(LONG), ...numbers(50).map((number) => other.send(number))]
@@ -194,7 +194,7 @@ test('who reads the end of the stream sends what it has left', { contract: 'H14'
 
 // ── destroy() ──
 
-test('destroy() rejects what is queued, and closes now', { contract: 'H14' }, async (t) => {
+test('Channel destroy(): rejects queued messages, and closes at once', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const [file] = files(t, 1)
   const all = events(one)
@@ -210,7 +210,7 @@ test('destroy() rejects what is queued, and closes now', { contract: 'H14' }, as
   while (!arrived(t, theirs).ended);
 })
 
-test("destroy(error) rejects with that, and emits 'error', then 'close'", { contract: 'H14' }, async (t) => {
+test("Channel destroy(): rejects with its error, emits 'error', then 'close'", { contract: 'H14' }, async (t) => {
   const [one] = bare(t)
   const all = events(one)
   const error = new Error('enough')
@@ -224,7 +224,7 @@ test("destroy(error) rejects with that, and emits 'error', then 'close'", { cont
   assert.deepEqual(all, [error, 'close'])
 })
 
-test('after the end, nothing has any effect', { contract: 'H14' }, async (t) => {
+test('Channel: methods have no effect after the end', { contract: 'H14' }, async (t) => {
   const [one] = bare(t)
   const all = events(one)
   one.destroy()
@@ -238,7 +238,7 @@ test('after the end, nothing has any effect', { contract: 'H14' }, async (t) => 
   assert.deepEqual([all, one.closed, one.peer], [['close'], true, null])
 })
 
-test("'close' has nothing of the channel open any more", { contract: 'H14' }, async (t) => {
+test("Channel 'close': comes when all descriptors of the channel are closed", { contract: 'H14' }, async (t) => {
   const before = openCount()
   const [one, other] = pair(t)
   const seen = []

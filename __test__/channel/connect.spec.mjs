@@ -8,8 +8,12 @@ import { connectChannel, listenChannel, listenUnix } from '../../index.js'
 import { program, turns, watch } from '../helpers/channels.mjs'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { threadsOfOurs } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
+import { library, runScript } from '../helpers/run.mjs'
 
 const onlyNode = needs('Node.js, whose reactor has no thread', isNode)
+
+const load = `const { connectChannel } = require(${JSON.stringify(library)})`
 
 /** Makes a server that accepts nothing, and connections until its queue is full. */
 async function full(t) {
@@ -85,20 +89,27 @@ test('connectChannel(): a connection that waits is refused when the server close
   })
 })
 
-test('connectChannel(): the end of a worker takes what waits with it', onlyNode, async (t) => {
+test('connectChannel(): the end of a worker ends its waiting connections', onlyNode, async (t) => {
   const { address } = await full(t)
-  for (let round = 0; round < 5; round++) {
-    const worker = new Worker(new URL('./fixtures/connects.mjs', import.meta.url), { workerData: address })
+  const script = `${load}
+    const { parentPort, workerData } = require('node:worker_threads')
+    connectChannel(workerData)
+    parentPort.postMessage('waits')`
+  for (let round = 0; round < repetitions(5); round++) {
+    const worker = new Worker(script, { eval: true, workerData: address })
     await once(worker, 'message')
     assert.equal(threadsOfOurs(), 0)
     await worker.terminate()
   }
 })
 
-test('connectChannel(): a process goes on while it waits, until an abort', onlyNode, async (t) => {
+test('connectChannel(): keeps the process alive while it waits, until an abort', onlyNode, async (t) => {
   const { address } = await full(t)
-  const { said } = await program(t, 'channel/gives-up.mjs', [address]).ended()
-  assert.deepEqual(said, [{ waits: true }, { rejected: 'TimeoutError' }])
+  const script = `${load}
+    console.log('waits')
+    connectChannel(process.argv[1], { signal: AbortSignal.timeout(100) }).catch(({ name }) => console.log(name))`
+  const { stdout } = await runScript('-e', [script, address])
+  assert.equal(stdout, 'waits\nTimeoutError\n')
 })
 
 for (const [purpose, call] of [
@@ -106,7 +117,7 @@ for (const [purpose, call] of [
   ['the channel', 4],
 ]) {
   test(`listenChannel(): a failed peer lookup for ${purpose} costs only its connection`, onlyNode, async (t) => {
-    const { code, said } = await program(t, 'channel/peer-unknown.mjs', [call]).ended()
+    const { code, said } = await program(t, 'channel/fails-peer-lookup.mjs', [call]).ended()
     assert.deepEqual([code, said], [0, [{ error: 'ENOMEM' }, { connected: 2 }]])
   })
 }

@@ -1,4 +1,4 @@
-// H14: what keeps the event loop alive, and what the processor has to do meanwhile.
+// How channels keep the event loop alive, and how much processor time an idle channel uses.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -15,17 +15,17 @@ for (const how of [
   'listens, unref',
   'unref, listens',
   'iterates, unref',
-  'listens, goes',
-  'once, received',
+  'listens, stops listening',
+  'listens once, receives',
   'pauses',
-  'iterates, leaves',
-  'sends, sent',
+  'iterates, returns',
+  'sends, is sent',
   'destroys',
-  'fails',
+  'destroys with an error',
 ]) {
-  test(`'${how}': the event loop comes to its end while the peer is there`, { contract: 'H14' }, async (t) => {
-    const { end, ended } = peer(t, 'channel/alive.mjs', [how])
-    if (how === 'once, received') end.send('there').catch(() => {})
+  test(`Channel: lets the event loop end after '${how}'`, { contract: 'H14' }, async (t) => {
+    const { end, ended } = peer(t, 'channel/uses-channel.mjs', [how])
+    if (how === 'listens once, receives') end.send('there').catch(() => {})
     const { code, said } = await ended()
     assert.deepEqual([code, said], [0, [{ how }]])
   })
@@ -33,7 +33,7 @@ for (const how of [
 
 /** Starts the fixture, and checks that its event loop waits instead of ending. */
 async function waiting(t, how) {
-  const { end, child, told, ended } = peer(t, 'channel/alive.mjs', [how])
+  const { end, child, told, ended } = peer(t, 'channel/uses-channel.mjs', [how])
   await told('how')
   await until(() => stat(child.pid).state === 'S', 'it waits')
   await turns()
@@ -41,18 +41,26 @@ async function waiting(t, how) {
   return { end, ended }
 }
 
-for (const how of ['listens', 'listens, unref, ref', 'unref, ref, listens', 'iterates', 'once', 'pauses, resumes']) {
-  test(`'${how}': the event loop goes on until the peer closes`, { contract: 'H14' }, async (t) => {
+for (const how of [
+  'listens',
+  'listens, unref, ref',
+  'unref, ref, listens',
+  'iterates',
+  'listens once',
+  'pauses, resumes',
+]) {
+  test(`Channel: keeps the event loop alive after '${how}'`, { contract: 'H14' }, async (t) => {
     const { end, ended } = await waiting(t, how)
     await end.send('a message')
-    if (how === 'once') return assert.deepEqual(await ended(), { code: 0, said: [{ how }, { message: 'a message' }] })
+    if (how === 'listens once')
+      return assert.deepEqual(await ended(), { code: 0, said: [{ how }, { message: 'a message' }] })
     await end.close()
     assert.deepEqual(await ended(), { code: 0, said: [{ how }, { message: 'a message' }, { closed: true }] })
   })
 }
 
 for (const how of ['sends', 'sends, unref']) {
-  test(`Channel: '${how}': the event loop goes on until it is sent`, async (t) => {
+  test(`Channel: keeps the event loop alive until sent, after '${how}'`, async (t) => {
     const { end, ended } = await waiting(t, how)
     const [long, short] = await words(t, end, 2)
     assert.deepEqual([long.length, short], [1 << 20, 'short'])
@@ -60,7 +68,7 @@ for (const how of ['sends', 'sends, unref']) {
   })
 }
 
-test("'closes': close() can be awaited until the peer has closed its end, though nothing else is to be done", {
+test('Channel close(): keeps the event loop alive until the peer closes', {
   contract: 'H14',
 }, async (t) => {
   const { end, ended } = await waiting(t, 'closes')
@@ -69,32 +77,32 @@ test("'closes': close() can be awaited until the peer has closed its end, though
   assert.deepEqual(await ended(), { code: 0, said: [{ how: 'closes' }, { closed: true }] })
 })
 
-// ── Nothing to do ──
+// ── Idle channels ──
 
 for (const [how, title] of [
-  ['unread', 'has something that nobody reads'],
-  ['paused', 'is paused with something to read'],
-  ['queue', 'has something to send that nobody takes'],
-  ['unread, ended', 'has something that nobody reads, of a peer that has shut down its end'],
-  ['unread, gone', 'has something that nobody reads, of a peer that is gone'],
-  ['paused, gone', 'is paused with something to read, of a peer that is gone'],
-  ['queue, ended', 'has something to send to a peer that has shut down its end, and does not read'],
-  ['closing', 'is closing, and its peer does not'],
+  ['unread', 'unread message'],
+  ['paused', 'paused with a message'],
+  ['queue', 'full send queue'],
+  ['unread, ended', 'unread message, peer has shut down'],
+  ['unread, gone', 'unread message, peer is gone'],
+  ['paused, gone', 'paused with a message, peer is gone'],
+  ['queue, ended', 'full send queue, peer has shut down'],
+  ['closing', 'closing, peer stays open'],
 ]) {
-  test(`a channel that ${title} costs no time`, { contract: 'H14' }, async (t) => {
-    const { ended } = peer(t, 'channel/idle.mjs', [how])
+  test(`Channel: uses no processor time, ${title}`, { contract: 'H14' }, async (t) => {
+    const { ended } = peer(t, 'channel/measures-idle.mjs', [how])
     const { code, said } = await ended()
     assert.equal(code, 0)
     const [{ busy, elapsed, woken, closed }] = said
     assert.ok(busy < elapsed / 5, `busy for ${busy} of ${elapsed} ms`)
-    // On a machine that has no time for it, it would not be busy either.
+    // On a loaded machine, a busy loop would get little processor time, too.
     if (isNode) assert.ok(woken < 10, `woken ${woken} times`)
-    // Nothing is lost.
+    // The channel stays open, so that no message is lost.
     if (how !== 'closing') assert.equal(closed, false)
   })
 }
 
-test('a channel that was closed wakes nobody, though a child has its socket still', {
+test('Channel destroy(): stops all wakeups, though a child holds the socket', {
   contract: 'W7',
   ...needs('Node.js, which lets its modules be changed', isNode),
 }, async (t) => {

@@ -1,4 +1,4 @@
-// H6, H11: what a hostile peer of a channel can't do that looks harmless by its bytes, and who does not get to be one.
+// Attacks on a channel by well-formed bytes: floods, and names that could change prototypes. Other users at abstract names.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ for (const [serialization, payload] of [
   ['json', hostileText],
   ['advanced', v8.serialize(JSON.parse(hostileText))],
 ]) {
-  test(`'${serialization}': properties named __proto__ and constructor are the message’s own, and no prototype’s`, {
+  test(`Channel '${serialization}': keeps __proto__ and constructor as properties of the message`, {
     contract: 'H6',
   }, async (t) => {
     const [end, theirs] = bare(t, { serialization })
@@ -30,7 +30,7 @@ for (const [serialization, payload] of [
   })
 }
 
-test('a million carriers that carry nothing cost nobody anything', { contract: 'H6' }, async (t) => {
+test('Channel: takes a million empty carriers without harm to other peers', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const many = Buffer.concat(Array(100_000).fill(header(0, CARRIER)))
   await one.attacked(send(many, 0, 10), send(frame('1')), 'shut')
@@ -38,7 +38,7 @@ test('a million carriers that carry nothing cost nobody anything', { contract: '
   await one.isWell()
 })
 
-test('a million messages of a byte cost nobody anything', { contract: 'H6' }, async (t) => {
+test('Channel: takes a million one-byte messages without harm to other peers', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const many = Buffer.concat(Array(100_000).fill(frame('1')))
   await one.attacked(send(many, 0, 10), 'shut')
@@ -46,7 +46,7 @@ test('a million messages of a byte cost nobody anything', { contract: 'H6' }, as
   await one.isWell()
 })
 
-test('at an abstract name, which has no mode, another user is not let in either', {
+test('listenChannel(): refuses another user at an abstract name by default', {
   contract: 'H11',
   ...anotherUser,
 }, async (t) => {
@@ -55,7 +55,7 @@ test('at an abstract name, which has no mode, another user is not let in either'
   const one = await listenChannel(name, {}, (channel) => connections.push(channel))
   t.after(() => one.close())
   const marker = path.join(temporary(t), 'sent')
-  const { ended } = program(t, 'channel/stranger.py', [name, marker], { prefix: AS_NOBODY })
+  const { ended } = program(t, 'channel/sends-garbage.py', [name, marker], { prefix: AS_NOBODY })
   while (!fs.existsSync(marker));
   assert.deepEqual(await ended(), { code: 0, said: [{ outcome: 'ECONNRESET' }] })
   assert.deepEqual(connections, [])

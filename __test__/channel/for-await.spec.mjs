@@ -1,4 +1,4 @@
-// H14: iterating over a channel.
+// Iterating over a channel with `for await`.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -9,7 +9,7 @@ import { until } from '../helpers/until.mjs'
 
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, index) => from + index)
 
-/** So many messages, or all there are. */
+/** Iterates until `count` messages came, or to the end. Returns the messages, and closes their handles. */
 async function some(channel, count = Number.POSITIVE_INFINITY) {
   const found = []
   for await (const { message, handles } of channel) {
@@ -20,7 +20,7 @@ async function some(channel, count = Number.POSITIVE_INFINITY) {
   return found
 }
 
-test('it gives the messages and their handles until the peer closes', { contract: 'H14' }, async (t) => {
+test('Channel iteration: yields messages with their handles until the peer closes', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(200)) one.send(number, Array(number % 3).fill(file))
@@ -35,7 +35,7 @@ test('it gives the messages and their handles until the peer closes', { contract
   await closed
 })
 
-test('Channel pause(): holds back from a loop what has been read', async (t) => {
+test('Channel pause(): holds back read messages from a loop', async (t) => {
   const [one, other] = pair(t)
   for (const number of numbers(3)) one.send(number)
   const messages = other[Symbol.asyncIterator]()
@@ -49,14 +49,14 @@ test('Channel pause(): holds back from a loop what has been read', async (t) => 
   assert.equal((await next).value.message, 1)
 })
 
-test('to leave the loop leaves the channel open, and to iterate again goes on', { contract: 'H14' }, async (t) => {
+test('Channel iteration: leaves the channel open, and continues in another loop', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(100)) one.send(number, file)
   assert.deepEqual(await some(other, 1), [0])
   assert.deepEqual(await some(other, 10), numbers(10, 1))
   assert.equal(other.closed, false)
-  // By an error of the body, too.
+  // An error of the body leaves the loop, too.
   await assert.rejects(
     (async () => {
       for await (const { message, handles } of other) {
@@ -67,7 +67,7 @@ test('to leave the loop leaves the channel open, and to iterate again goes on', 
     { message: 'at 11' },
   )
   await turns(10)
-  // Others may go on.
+  // A listener can continue after the loop.
   const received = []
   other.on('message', (message, handles) => {
     received.push(message)
@@ -78,7 +78,7 @@ test('to leave the loop leaves the channel open, and to iterate again goes on', 
   assert.deepEqual(received, numbers(89, 12))
 })
 
-test('it is read while it is iterated over, and no longer', { contract: 'H14' }, async (t) => {
+test('Channel iteration: reads the socket only while a loop runs', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   await one.send('one')
   assert.deepEqual(await some(other, 1), ['one'])
@@ -90,7 +90,7 @@ test('it is read while it is iterated over, and no longer', { contract: 'H14' },
   assert.deepEqual(await some(other, 1), ['two'])
 })
 
-test('it waits for what is not there yet, and ends when this end is closed', { contract: 'H14' }, async (t) => {
+test('Channel iteration: waits for messages, and ends at destroy()', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const found = []
   const all = (async () => {
@@ -108,7 +108,7 @@ test('it waits for what is not there yet, and ends when this end is closed', { c
   assert.deepEqual(await some(other), [])
 })
 
-test('several that were asked for at once come in order', { contract: 'H14' }, async (t) => {
+test('Channel iteration: answers several next() calls in order', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const iterator = other[Symbol.asyncIterator]()
   const asked = numbers(5).map(() => iterator.next())
@@ -127,7 +127,7 @@ test('several that were asked for at once come in order', { contract: 'H14' }, a
   assert.equal((await iterator.next()).done, true)
 })
 
-test("it throws what 'error' would tell, after what came before; nobody else needs to listen", {
+test("Channel iteration: throws the error after earlier messages, without an 'error' listener", {
   contract: 'H14',
 }, async (t) => {
   const [one, theirs] = bare(t)
@@ -144,7 +144,7 @@ test("it throws what 'error' would tell, after what came before; nobody else nee
   assert.deepEqual(await some(one), [])
 })
 
-test('also where that came while the body was busy', { contract: 'H14' }, async (t) => {
+test('Channel iteration: throws an error that came during the loop’s body', { contract: 'H14' }, async (t) => {
   for (const wait of [0, 50]) {
     const [one, theirs] = bare(t)
     const received = []
@@ -161,7 +161,7 @@ test('also where that came while the body was busy', { contract: 'H14' }, async 
   }
 })
 
-test('also where the loop is left then', { contract: 'H14' }, async (t) => {
+test('Channel iteration: throws an error that came before break', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const left = (async () => {
     for await (const { message } of one) {
@@ -175,7 +175,7 @@ test('also where the loop is left then', { contract: 'H14' }, async (t) => {
   await assert.rejects(left, { code: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' })
 })
 
-test('also where destroy(error) was called by the body, or while it was busy', { contract: 'H14' }, async (t) => {
+test('Channel iteration: throws the error of a destroy() during its body', { contract: 'H14' }, async (t) => {
   const error = new Error('enough')
   for (const busy of [0, 20]) {
     const [one, other] = pair(t)
@@ -192,7 +192,7 @@ test('also where destroy(error) was called by the body, or while it was busy', {
   }
 })
 
-test('destroy(error) is thrown by the loop', { contract: 'H14' }, async (t) => {
+test('Channel destroy(): makes a waiting loop throw its error', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const fails = some(other)
   await turns(5)
@@ -205,7 +205,7 @@ test('destroy(error) is thrown by the loop', { contract: 'H14' }, async (t) => {
   assert.deepEqual(all, ['close'])
 })
 
-test('handles of what was read, and never asked for, are closed by destroy()', { contract: 'H5' }, async (t) => {
+test('Channel destroy(): closes handles that a loop has read ahead', { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -216,10 +216,10 @@ test('handles of what was read, and never asked for, are closed by destroy()', {
   assert.equal(openCount(), before - 2)
 })
 
-test('several loops over one channel all throw at an error', { contract: 'H14' }, async (t) => {
+test('Channel iteration: throws an error in each of several loops', { contract: 'H14' }, async (t) => {
   const [one, theirs] = bare(t)
   const loops = numbers(3).map(() => some(one))
-  // One that is between one message and the next, too.
+  // This iterator is between two messages.
   const iterator = one[Symbol.asyncIterator]()
   sendFds(theirs, Buffer.alloc(8, 0x7f))
   for (const { reason } of await Promise.allSettled(loops))
@@ -229,7 +229,7 @@ test('several loops over one channel all throw at an error', { contract: 'H14' }
 
 for (const how of ['break', 'return']) {
   test(`Channel iteration: a loop left by '${how}' hides no error`, async (t) => {
-    const { code, said } = await program(t, 'channel/left.mjs', [how]).ended()
+    const { code, said } = await program(t, 'channel/leaves-loop.mjs', [how]).ended()
     assert.deepEqual([code, said], [0, [{ warned: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' }, { closed: true }]])
   })
 }

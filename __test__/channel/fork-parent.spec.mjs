@@ -1,4 +1,4 @@
-// H11: parentChannel() where there is one, and where there only seems to be.
+// parentChannel() in children of fork(), in grandchildren, and with wrong environment variables.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -24,7 +24,7 @@ function forked(t, script, args) {
   return child
 }
 
-test('without fork(), it is null', { contract: 'H11' }, () => {
+test('parentChannel(): is null without fork()', { contract: 'H11' }, () => {
   assert.equal(parentChannel(), null)
   assert.equal(parentChannel(), null)
 })
@@ -45,33 +45,39 @@ for (const [title, how] of [
   ['a file', 'file'],
   ['another socket', 'pipe'],
 ]) {
-  test(`a child of the child that inherits the variable, and has ${title} at that number, has none`, {
+  test(`parentChannel(): is null in a grandchild with ${title} at the number`, {
     contract: 'H11',
     ...onlyNode,
   }, async (t) => {
-    const child = forked(t, 'channel/family.mjs', [how])
+    const child = forked(t, 'channel/starts-grandchild.mjs', [how])
     assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: false }])
   })
 }
 
-test('a child of the child that gets the channel’s own descriptor there, has it', {
+test('parentChannel(): returns the channel in a grandchild that inherits its descriptor', {
   contract: 'H11',
   ...onlyNode,
 }, async (t) => {
-  const child = forked(t, 'channel/family.mjs', ['own'])
+  const child = forked(t, 'channel/starts-grandchild.mjs', ['own'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
-test('a child of the child by fork() has one of its own', { contract: 'H11', ...onlyNode }, async (t) => {
-  const child = forked(t, 'channel/family.mjs', ['fork'])
+test('parentChannel(): returns a new channel in a grandchild of fork()', {
+  contract: 'H11',
+  ...onlyNode,
+}, async (t) => {
+  const child = forked(t, 'channel/starts-grandchild.mjs', ['fork'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
-test('the descriptor does not reach other children of the child', { contract: 'H11', ...onlyNode }, async (t) => {
+test('parentChannel(): its descriptor reaches no other child of the process', {
+  contract: 'H11',
+  ...onlyNode,
+}, async (t) => {
   for (const how of ['before', 'after']) {
-    const child = forked(t, 'channel/open.mjs', [how])
+    const child = forked(t, 'channel/lists-child-descriptors.mjs', [how])
     const [{ all, channel }] = await words(t, child.handles, 1)
-    // Its own three, at least.
+    // The grandchild has at least its own three descriptors.
     assert.ok(all > 3)
     assert.deepEqual(channel, [], how)
   }
@@ -81,30 +87,30 @@ for (const [title, variable] of [
   ['garbage', 'garbage'],
   ['nothing', ''],
   ['no number', 'x:1'],
-  ['a descriptor that is not open', '1000000:1'],
-  ['a descriptor beyond all', '99999999999999999999:1'],
+  ['a closed descriptor', '1000000:1'],
+  ['too high a descriptor', '99999999999999999999:1'],
   ['standard input', `0:${fs.fstatSync(0).ino}`],
-  ['a descriptor only', '0'],
+  ['no inode', '0'],
   ['another inode', '3:1'],
 ]) {
-  test(`a variable that says ${title} is no channel, and no error`, { contract: 'H11' }, async (t) => {
+  test(`parentChannel(): is null if the variable says ${title}`, { contract: 'H11' }, async (t) => {
     const [ours, theirs] = socketpair()
     const before = process.env.PROCNATIVE_CHANNEL_FD
     t.after(() => [ours, theirs].map((handle) => handle.close()))
     process.env.PROCNATIVE_CHANNEL_FD = variable
-    const started = program(t, 'channel/parent.mjs', [], { stdio: [theirs.fd] })
+    const started = program(t, 'channel/greets-parent.mjs', [], { stdio: [theirs.fd] })
     if (before === undefined) delete process.env.PROCNATIVE_CHANNEL_FD
     assert.deepEqual(await started.ended(), { code: 0, said: [{ channel: false }] })
   })
 }
 
-test('spawn() can hand one to any program, as docs/wire-format.md has it', { contract: 'H11' }, async (t) => {
+test('spawn(): passes a channel to any program, as in docs/wire-format.md', { contract: 'H11' }, async (t) => {
   for (const more of ['', ':json:16777216:1024', ':advanced:1000:2']) {
     const [ours, theirs] = socketpair()
     const { ino } = fs.fstatSync(theirs.fd)
     const env = { ...process.env, PROCNATIVE_CHANNEL_FD: `3:${ino}${more}` }
     const stdio = ['inherit', 'ignore', 'inherit', theirs]
-    const child = spawn(process.execPath, scriptCommand(fixture('channel/parent.mjs')), { stdio, env })
+    const child = spawn(process.execPath, scriptCommand(fixture('channel/greets-parent.mjs')), { stdio, env })
     theirs.close()
     const one = channel(ours, more.includes('advanced') ? { serialization: 'advanced' } : {})
     t.after(async () => {
@@ -117,7 +123,7 @@ test('spawn() can hand one to any program, as docs/wire-format.md has it', { con
 })
 
 for (const limits of ['', ':', 'Infinity:Infinity', '1e99:1e99', '-1:-1', '4294967297:4294967297']) {
-  test(`limits of '${limits}' in the variable are what there is without any`, { contract: 'H11' }, async (t) => {
+  test(`parentChannel(): takes default limits if the variable says '${limits}'`, { contract: 'H11' }, async (t) => {
     const most = { length: 16 * 1024 * 1024, handles: 1024 }
     for (const [more, code] of [
       [{ length: most.length + 1, handles: 0 }, 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
@@ -128,7 +134,7 @@ for (const limits of ['', ':', 'Infinity:Infinity', '1e99:1e99', '-1:-1', '42949
       const stdio = ['ignore', 'pipe', 'inherit', theirs.fd]
       const marker = `3:${fs.fstatSync(theirs.fd).ino}:raw:${limits}`
       const env = { ...process.env, PROCNATIVE_CHANNEL_FD: marker }
-      const child = childProcess.spawn(process.execPath, scriptCommand(fixture('channel/parent-counts.mjs')), {
+      const child = childProcess.spawn(process.execPath, scriptCommand(fixture('channel/reports-lengths.mjs')), {
         stdio,
         env,
       })

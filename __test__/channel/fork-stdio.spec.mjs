@@ -1,4 +1,4 @@
-// H11: fork(), and the other descriptors of its child.
+// The stdio options of fork(), and failed starts.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -12,27 +12,17 @@ import { answer, forked } from './helpers/fork.mjs'
 const onlyNode = needs('Node.js, whose child_process has its own channel', isNode)
 
 for (const [title, options, streams, fd] of [
-  ['nothing', {}, [null, null, null], 4],
-  ['silent', { silent: true }, ['writable', 'readable', 'readable'], 4],
-  ["'pipe'", { stdio: 'pipe' }, ['writable', 'readable', 'readable'], 4],
-  ["'ignore'", { stdio: 'ignore' }, [null, null, null], 4],
-  ['an array', { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }, [null, 'readable', null], 4],
-  ["an array with 'ipc' at the front", { stdio: ['ipc', 'pipe', 'inherit'] }, [null, 'readable', null], 3],
-  ["an array of 'ipc' alone", { stdio: ['ipc'] }, [null, 'readable', 'readable'], 3],
-  [
-    "an array that ends with 'ipc', in the place of stderr",
-    { stdio: ['ignore', 'pipe', 'ipc'] },
-    [null, 'readable', null],
-    3,
-  ],
-  [
-    'an array with more',
-    { stdio: ['ignore', 'pipe', 'inherit', 'ignore', 'ipc', 'pipe'] },
-    [null, 'readable', null],
-    6,
-  ],
+  ['default options', {}, [null, null, null], 4],
+  ['silent: true', { silent: true }, ['writable', 'readable', 'readable'], 4],
+  ["stdio 'pipe'", { stdio: 'pipe' }, ['writable', 'readable', 'readable'], 4],
+  ["stdio 'ignore'", { stdio: 'ignore' }, [null, null, null], 4],
+  ['an array with streams', { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }, [null, 'readable', null], 4],
+  ["an array with 'ipc' first", { stdio: ['ipc', 'pipe', 'inherit'] }, [null, 'readable', null], 3],
+  ["an array of only 'ipc'", { stdio: ['ipc'] }, [null, 'readable', 'readable'], 3],
+  ["an array with 'ipc' as stderr", { stdio: ['ignore', 'pipe', 'ipc'] }, [null, 'readable', null], 3],
+  ['an array of six', { stdio: ['ignore', 'pipe', 'inherit', 'ignore', 'ipc', 'pipe'] }, [null, 'readable', null], 6],
 ]) {
-  test(`stdio: ${title} keeps its meaning, and the channel comes after it`, {
+  test(`fork(): keeps ${title}, adds the channel`, {
     contract: 'H11',
     ...onlyNode,
   }, async (t) => {
@@ -51,7 +41,7 @@ for (const [title, options, streams, fd] of [
       await answer(t, child, 'print', [], 'to stdout')
       assert.equal(String((await once(child.stdout, 'data'))[0]), 'to stdout')
     }
-    if (title === 'an array with more') {
+    if (title === 'an array of six') {
       assert.equal(child.stdio[3], null)
       await answer(t, child, 'write', [], 5, 'to 5')
       assert.equal(String((await once(child.stdio[5], 'data'))[0]), 'to 5')
@@ -59,26 +49,26 @@ for (const [title, options, streams, fd] of [
   })
 }
 
-test("an array without 'ipc' is refused as by child_process, and nothing is left", {
+test('fork(): refuses wrong options as child_process does, leaves no descriptor', {
   contract: 'H11',
   ...onlyNode,
 }, () => {
   const before = openCount()
-  assert.throws(() => fork(fixture('channel/child.mjs'), [], { stdio: ['ignore', 'pipe', 'inherit'] }), {
+  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { stdio: ['ignore', 'pipe', 'inherit'] }), {
     code: 'ERR_CHILD_PROCESS_IPC_REQUIRED',
   })
   assert.throws(() => fork(1), { code: 'ERR_INVALID_ARG_TYPE' })
-  assert.throws(() => fork(fixture('channel/child.mjs'), 'text'), { code: 'ERR_INVALID_ARG_TYPE' })
-  assert.throws(() => fork(fixture('channel/child.mjs'), [], { channel: { maxHandle: 1 } }), {
+  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), 'text'), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { channel: { maxHandle: 1 } }), {
     code: 'ERR_INVALID_ARG_VALUE',
   })
-  assert.throws(() => fork(fixture('channel/child.mjs'), [], { channel: 1 }), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { channel: 1 }), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.equal(openCount(), before)
 })
 
-test('a child that can’t be started costs no descriptor', { contract: 'H11', ...onlyNode }, async () => {
+test('fork(): leaves no descriptor if the child can’t start', { contract: 'H11', ...onlyNode }, async () => {
   const before = openCount()
-  const child = fork(fixture('channel/child.mjs'), [], { execPath: '/nowhere/node' })
+  const child = fork(fixture('channel/obeys-parent.mjs'), [], { execPath: '/nowhere/node' })
   const all = events(child.handles)
   const [error] = await once(child, 'error')
   assert.equal(error.code, 'ENOENT')
@@ -87,8 +77,10 @@ test('a child that can’t be started costs no descriptor', { contract: 'H11', .
   await until(() => openCount() === before, 'no descriptor is left')
 })
 
-test('a child for which there are not enough descriptors costs none', { contract: 'H9', ...onlyNode }, async (t) => {
-  const { code, said } = await program(t, 'channel/fork-exhausted.mjs', [], { prefix: limitedTo(64) }).ended()
+test('fork(): leaves no descriptor if descriptors run out', { contract: 'H9', ...onlyNode }, async (t) => {
+  const { code, said } = await program(t, 'channel/forks-without-descriptors.mjs', [], {
+    prefix: limitedTo(64),
+  }).ended()
   assert.equal(code, 0)
   assert.deepEqual(
     said.map(({ free, left }) => [free, left]),

@@ -1,4 +1,4 @@
-// H1, H11: fork() and parentChannel(). What there is without them is in fork-parent.spec.mjs.
+// fork() and sendHandle(). parentChannel() is in fork-parent.spec.mjs, and the stdio options are in fork-stdio.spec.mjs.
 
 import assert from 'node:assert/strict'
 import { ChildProcess } from 'node:child_process'
@@ -15,7 +15,7 @@ import { answer, ask, forked } from './helpers/fork.mjs'
 
 const onlyNode = needs('Node.js, whose child_process has its own channel', isNode)
 
-test("a child of fork() has a channel, and Node's own besides", { contract: 'H1', ...onlyNode }, async (t) => {
+test('fork(): gives the child a channel besides Node’s own', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t)
   assert.ok(child instanceof ChildProcess)
   assert.ok(child.handles instanceof Channel)
@@ -24,7 +24,7 @@ test("a child of fork() has a channel, and Node's own besides", { contract: 'H1'
   child.send({ ask: 'Node' })
   assert.deepEqual((await once(child, 'message'))[0], { answer: { ask: 'Node' } })
   assert.equal(await answer(t, child, 'say', [], 'procnative'), 'procnative')
-  // Each without the other.
+  // Each channel works without the other.
   child.disconnect()
   await once(child, 'disconnect')
   assert.equal(await answer(t, child, 'say', [], 'still'), 'still')
@@ -32,7 +32,7 @@ test("a child of fork() has a channel, and Node's own besides", { contract: 'H1'
   assert.deepEqual(await child.ended, [0, null])
 })
 
-test('handles go both ways', { contract: 'H1', ...onlyNode }, async (t) => {
+test('fork(): its channel carries handles in both directions', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t)
   const all = files(t, 600)
   const { message, handles } = await ask(t, child, 'identities', all)
@@ -40,10 +40,10 @@ test('handles go both ways', { contract: 'H1', ...onlyNode }, async (t) => {
   assert.deepEqual(identities(handles), all.map(identity))
 })
 
-test('the arguments and the module are those of child_process', { contract: 'H1', ...onlyNode }, async (t) => {
+test('fork(): takes the module and arguments as child_process does', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t, {}, ['one', 'two'])
   assert.deepEqual(await answer(t, child, 'arguments', []), ['one', 'two'])
-  const other = fork(pathToFileURL(fixture('channel/child.mjs')))
+  const other = fork(pathToFileURL(fixture('channel/obeys-parent.mjs')))
   t.after(async () => {
     other.handles.destroy()
     other.kill('SIGKILL')
@@ -55,14 +55,14 @@ test('the arguments and the module are those of child_process', { contract: 'H1'
   ])
 })
 
-test('parentChannel() is one and the same, however often it is asked for', {
+test('parentChannel(): returns the same channel on each call', {
   contract: 'H11',
   ...onlyNode,
 }, async (t) => {
   assert.equal(await answer(t, forked(t), 'again', []), true)
 })
 
-test('the variables that are given are the child’s, and its channel is another one', {
+test('fork(): passes its `env` to the child, with a new channel', {
   contract: 'H11',
   ...onlyNode,
 }, async (t) => {
@@ -70,7 +70,7 @@ test('the variables that are given are the child’s, and its channel is another
   const { GIVEN, PROCNATIVE_CHANNEL_FD, HOME } = await answer(t, child, 'environment', [])
   assert.deepEqual([GIVEN, HOME], ['yes', undefined])
   assert.match(PROCNATIVE_CHANNEL_FD, /^\d+:\d+:json:16777216:1024$/)
-  // What was given is as it was, and so is this process's own.
+  // fork() changes neither its options nor this process's environment.
   assert.equal(process.env.PROCNATIVE_CHANNEL_FD, undefined)
   const env = { ...process.env, PROCNATIVE_CHANNEL_FD: '3:1' }
   assert.equal(await answer(t, forked(t, { env }), 'say', [], 'new'), 'new')
@@ -79,14 +79,14 @@ test('the variables that are given are the child’s, and its channel is another
 
 // ── Options of the channel ──
 
-test('the serialization holds at both ends', { contract: 'H11', ...onlyNode }, async (t) => {
+test("fork(): applies its serialization at both ends, 'advanced'", { contract: 'H11', ...onlyNode }, async (t) => {
   const child = forked(t, { channel: { serialization: 'advanced' } })
   const map = new Map([['key', new Set([1n])]])
   assert.deepEqual(await answer(t, child, 'say', [], map), map)
 })
 
-test('so does ‘raw’', { contract: 'H11', ...onlyNode }, async (t) => {
-  const child = fork(fixture('channel/parent-answers.mjs'), [], { channel: { serialization: 'raw' } })
+test("fork(): applies its serialization at both ends, 'raw'", { contract: 'H11', ...onlyNode }, async (t) => {
+  const child = fork(fixture('channel/echoes-to-parent.mjs'), [], { channel: { serialization: 'raw' } })
   const exit = once(child, 'exit')
   t.after(async () => {
     child.handles.destroy()
@@ -101,7 +101,7 @@ for (const [limits, order, code] of [
   [{ maxMessageLength: 1000 }, 'long', 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
   [{ maxHandles: 2 }, 'many', 'ERR_PROCNATIVE_TOO_MANY_HANDLES'],
 ]) {
-  test(`so does ${JSON.stringify(limits)}: beyond it, there is an error here`, {
+  test(`fork(): applies ${Object.keys(limits)} in the parent`, {
     contract: 'H11',
     ...onlyNode,
   }, async (t) => {
@@ -113,7 +113,7 @@ for (const [limits, order, code] of [
     assert.deepEqual([all[0].code, all[1]], [code, 'close'])
   })
 
-  test(`so does ${JSON.stringify(limits)}: beyond it, there is an error there`, {
+  test(`fork(): applies ${Object.keys(limits)} in the child`, {
     contract: 'H11',
     ...onlyNode,
   }, async (t) => {
@@ -130,7 +130,7 @@ for (const [limits, order, code] of [
 
 // ── Ends ──
 
-test('a child that dies closes its channel', { contract: 'H14', ...onlyNode }, async (t) => {
+test('fork(): the death of the child closes the channel', { contract: 'H14', ...onlyNode }, async (t) => {
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     const child = forked(t)
     await answer(t, child, 'say', [], 'there')
@@ -145,7 +145,10 @@ test('a child that dies closes its channel', { contract: 'H14', ...onlyNode }, a
   }
 })
 
-test('a child that reads its channel ends when that does', { contract: 'H14', ...onlyNode }, async (t) => {
+test('fork(): keeps a child that listens alive until its channel closes', {
+  contract: 'H14',
+  ...onlyNode,
+}, async (t) => {
   const child = forked(t)
   child.disconnect()
   await answer(t, child, 'say', [], 'there')
@@ -155,7 +158,7 @@ test('a child that reads its channel ends when that does', { contract: 'H14', ..
   assert.deepEqual(await child.ended, [0, null])
 })
 
-test('50 children, one after the other or at once, leave no descriptor behind', {
+test('fork(): leaves no descriptor behind after 50 children', {
   contract: 'H1',
   ...onlyNode,
 }, async (t) => {
@@ -164,7 +167,7 @@ test('50 children, one after the other or at once, leave no descriptor behind', 
   for (let round = 0; round < 10; round++) {
     await Promise.all(
       Array.from({ length: 5 }, async (_, index) => {
-        const child = fork(fixture('channel/child.mjs'))
+        const child = fork(fixture('channel/obeys-parent.mjs'))
         const exit = once(child, 'exit')
         child.handles.send({ order: 'say', args: [index] }, file)
         const [{ message }] = await messages(t, child.handles, 1)
@@ -179,7 +182,7 @@ test('50 children, one after the other or at once, leave no descriptor behind', 
 
 // ── sendHandle() ──
 
-test('sendHandle() takes a child of fork(), a channel, a socket and a number', {
+test('sendHandle(): takes a child of fork(), a channel, and a descriptor', {
   contract: 'H1',
   ...onlyNode,
 }, async (t) => {
@@ -207,7 +210,7 @@ test('sendHandle() takes a child of fork(), a channel, a socket and a number', {
   )
 })
 
-test('sendHandle() on a net.Socket makes that a channel, the first time', {
+test('sendHandle(): makes a net.Socket a channel at the first call', {
   contract: 'H1',
   ...onlyNode,
 }, async (t) => {
@@ -234,7 +237,7 @@ test('sendHandle() on a net.Socket makes that a channel, the first time', {
   )
 })
 
-test('sendHandle() to what leads nowhere is refused by a rejection', { contract: 'E2' }, async () => {
+test('sendHandle(): rejects for wrong targets', { contract: 'E2' }, async () => {
   for (const [to, code] of [
     [undefined, 'ERR_INVALID_ARG_TYPE'],
     [null, 'ERR_INVALID_ARG_TYPE'],

@@ -1,5 +1,4 @@
-// H5, H6: descriptors that no message announces, or that there is no room for: all of them are closed, and what sent them
-// has lost its channel.
+// Descriptors that no message announces, that are missing, or that exceed a limit: the channel closes all of them and ends.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -16,59 +15,54 @@ const MISSING = 'ERR_PROCNATIVE_HANDLES_MISSING'
 const SURPLUS = 'ERR_PROCNATIVE_HANDLES_SURPLUS'
 const TOO_MANY = 'ERR_PROCNATIVE_TOO_MANY_HANDLES'
 
-// As many as there may be for one message, and one slice; and one slice more than that.
+// One slice of descriptors more than a channel accepts: 1,024 for a message, and a slice.
 const SLICES = 6
 const carrier = header(0, CARRIER + AHEAD)
 
 const none = { messages: 0, handles: 0 }
 const REFUSED = [
-  ['a message without its handle', MISSING, none, [send(frame('1', 1))]],
-  ['a message with one handle of two', MISSING, none, [send(frame('1', 2), 1)]],
-  ['a message with 253 handles of 254', MISSING, none, [send(frame('1', 254), 253)]],
+  ['a missing handle', MISSING, none, [send(frame('1', 1))]],
+  ['one handle of two', MISSING, none, [send(frame('1', 2), 1)]],
+  ['253 handles of 254', MISSING, none, [send(frame('1', 254), 253)]],
   [
-    'a second message without its handle',
+    'a second message’s missing handle',
     MISSING,
     { messages: 1, handles: 0 },
     [send(Buffer.concat([frame('1'), frame('2', 1)]))],
   ],
-  ['a message with a handle that it does not announce', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1'), 1)]],
-  ['a message with two handles that announces one', SURPLUS, { messages: 1, handles: 1 }, [send(frame('1', 1), 2)]],
+  ['an unannounced handle', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1'), 1)]],
+  ['two handles, one announced', SURPLUS, { messages: 1, handles: 1 }, [send(frame('1', 1), 2)]],
+  ['handles left after AHEAD', SURPLUS, { messages: 2, handles: 1 }, [send(frame('1', AHEAD), 2), send(frame('2', 1))]],
+  ['handles ahead, then the end', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1', AHEAD), 3), 'shut']],
+  ['a carrier, then the end', SURPLUS, none, [send(carrier, 253), 'shut']],
   [
-    'handles left after a message that was sent ahead',
-    SURPLUS,
-    { messages: 2, handles: 1 },
-    [send(frame('1', AHEAD), 2), send(frame('2', 1))],
-  ],
-  ['handles ahead, and then the end', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1', AHEAD), 3), 'shut']],
-  ['a carrier, and then the end', SURPLUS, none, [send(carrier, 253), 'shut']],
-  [
-    'handles ahead, and then half a message',
+    'handles ahead, then half a message',
     CUT,
     { messages: 1, handles: 0 },
     [send(frame('1', AHEAD), 3), send([1, 0]), 'shut'],
   ],
   ['a flood of carriers', TOO_MANY, none, [send(carrier, 253, SLICES)]],
-  ['a flood of carriers without an end', TOO_MANY, none, [send(carrier, 253, 2000)]],
-  ['a flood of handles with the bytes of a header', TOO_MANY, none, [send([1], 253, SLICES)]],
-  ['a flood of handles with the bytes of a payload', TOO_MANY, none, [send(header(1000, 1)), send('1', 253, SLICES)]],
-  ['a flood of handles ahead of messages', TOO_MANY, undefined, [send(frame('1', AHEAD), 253, SLICES)]],
+  ['an endless flood of carriers', TOO_MANY, none, [send(carrier, 253, 2000)]],
+  ['floods of handles within a header', TOO_MANY, none, [send([1], 253, SLICES)]],
+  ['floods of handles within a payload', TOO_MANY, none, [send(header(1000, 1)), send('1', 253, SLICES)]],
+  ['floods of handles ahead of messages', TOO_MANY, undefined, [send(frame('1', AHEAD), 253, SLICES)]],
 ]
 
 for (const [title, code, before, steps] of REFUSED) {
-  test(`${title} is ${code}; all is closed`, { contract: 'H6' }, async (t) => {
+  test(`Channel: closes all handles after ${title}, ${code}`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     const { code: told, ...came } = await one.ended()
     assert.equal(told, code)
-    // Of messages without an end, those that were read before there was an error have come.
+    // In an endless flood, the number of messages before the error varies.
     if (before !== undefined) assert.deepEqual(came, before)
     await one.isWell()
   })
 }
 
-test('as many handles ahead as there may be are no error', { contract: 'H6' }, async (t) => {
+test('Channel: accepts the maximal number of handles ahead', { contract: 'H6' }, async (t) => {
   const one = await server(t)
-  // 1,277: all those of a message, and a slice.
+  // 1,277: the handles of a message, and a slice.
   const slices = [...Array(5).fill(253), 12]
   const ahead = slices.map((fds) => send(carrier, fds))
   const last = [send(frame('1', AHEAD + 1024)), send(frame('2', 253))]
@@ -77,14 +71,14 @@ test('as many handles ahead as there may be are no error', { contract: 'H6' }, a
   await one.isWell()
 })
 
-test('more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all are closed', {
+test('Channel: closes all handles of a message if descriptors run out', {
   contract: 'H5',
 }, async (t) => {
   const one = await server(t, {}, { most: 64 })
   for (const [steps, messages] of [
     [[send(frame('1', 100), 100)], 0],
     [[send(frame('1', 250), 250)], 0],
-    // Of several messages at once it is not known whose they were that have not come.
+    // With several messages at once, the channel can't tell which message lost its handles.
     [[send(Buffer.concat([frame('1', AHEAD + 1), frame('2', 99)]), 100)], 0],
     [[send(frame('1', 1), 1), send(frame('2', 100), 100)], 1],
     [[send(carrier, 253), send(frame('1', 254), 1)], 0],
@@ -97,7 +91,7 @@ test('more handles than may be open are ERR_PROCNATIVE_HANDLES_LOST, and all are
   assert.deepEqual(await one.ended(), { code: null, messages: 1, handles: 5 })
 })
 
-test('handles that nobody announced are closed at once, though who listens has paused before the error', {
+test('Channel: closes unannounced handles at once, while a listener pauses', {
   contract: 'H6',
 }, async (t) => {
   const [one, theirs] = bare(t)
@@ -107,19 +101,19 @@ test('handles that nobody announced are closed at once, though who listens has p
   const came = []
   one.on('message', (message) => came.push(message) && one.pause())
   sendFds(theirs, Buffer.concat([frame('1'), frame('2')]), fds)
-  await until(() => came.length > 0, 'the first has come')
+  await until(() => came.length > 0, 'the first message')
   assert.equal(openCount(), before)
   one.resume()
   assert.equal((await failed)[0].code, SURPLUS)
   assert.deepEqual(came, [1, 2])
 })
 
-test('a socket that is refused, and lingers when it is closed, does not hold up anybody', {
+test('Channel: closes a refused lingering socket without a wait', {
   contract: 'H6',
 }, async (t) => {
   const linger = 10
   const [one, other] = pair(t)
-  const { end, told } = peer(t, 'channel-lingers.py', [linger, 0])
+  const { end, told } = peer(t, 'passes-lingering-socket.py', [linger, 0])
   await told('sent')
   const before = openCount()
   const start = performance.now()
@@ -130,6 +124,6 @@ test('a socket that is refused, and lingers when it is closed, does not hold up 
   assert.deepEqual(await words(t, other, 1), ['another'])
   const took = (performance.now() - start) / 1000
   assert.ok(took < linger / 2, `${took} s`)
-  // Nothing of its channel, nor of what it has passed.
+  // Neither the channel nor the passed socket is open.
   await until(() => openCount() === before - 1, 'all is closed')
 })

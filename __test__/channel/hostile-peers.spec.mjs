@@ -1,4 +1,4 @@
-// H3, H5, H6: peers that are slow, many, deaf, or gone.
+// Peers that are slow, many, gone, or never read.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -20,7 +20,7 @@ const TOO_LONG = 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'
 const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
 const manyDescriptors = needs('3,000 descriptors', limit === 'unlimited' || Number(limit) >= 3000)
 
-/** How so many channels have ended, counted by their errors' codes. */
+/** Waits for the end of `count` channels. Returns the number of channels by error code. */
 async function endings(one, count) {
   const counts = {}
   for (let index = 0; index < count; index++) {
@@ -30,7 +30,7 @@ async function endings(one, count) {
   return counts
 }
 
-test('2,000 at once that say nothing, garbage, or half a message, and then go', {
+test('listenChannel(): survives 2,000 peers with garbage or half a message', {
   contract: 'H6',
   ...manyDescriptors,
 }, async (t) => {
@@ -42,7 +42,7 @@ test('2,000 at once that say nothing, garbage, or half a message, and then go', 
   await one.isWell()
 })
 
-test('200 that announce 16 MiB each, and send a byte: nothing is allocated on their word', {
+test('Channel: allocates nothing for an announced length without its bytes', {
   contract: 'H6',
 }, async (t) => {
   const one = await server(t)
@@ -53,7 +53,7 @@ test('200 that announce 16 MiB each, and send a byte: nothing is allocated on th
   await one.isWell({ resident: 32 * MiB })
 })
 
-test('who sends a byte at a time is heard, and holds nobody up', { contract: 'H6' }, async (t) => {
+test('Channel: a peer that sends single bytes delays no other peer', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const crowd = await one.crowd(t, 50, ...Array.from({ length: 9 }, (_, length) => frame('1234').subarray(0, length)))
   let isOver = false
@@ -67,7 +67,7 @@ test('who sends a byte at a time is heard, and holds nobody up', { contract: 'H6
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   assert.deepEqual(await one.ended(), { code: null, messages: 2, handles: 3 })
   await crowd.leave()
-  // Of every nine one has sent nothing.
+  // One peer of nine has sent nothing.
   assert.deepEqual(await endings(one, 50), { null: 6, [CUT]: 44 })
   await one.isWell()
 })
@@ -77,7 +77,7 @@ for (const [title, steps] of [
   ['with an answer unread', [send(frame('{"echo":1}', 1), 1), 'unread', send(frame('1', 1), 1, 999), 'close']],
   ['with many answers unread', [send(frame('{"echo":1}', 1), 1, 1000), 'unread', 'close']],
 ]) {
-  test(`of one that sends 1,000 messages and closes at once, ${title}, all come`, { contract: 'H6' }, async (t) => {
+  test(`Channel: delivers 1,000 messages, peer closes ${title}`, { contract: 'H6' }, async (t) => {
     const one = await server(t)
     await one.attacked(...steps)
     assert.deepEqual(await one.ended(), { code: null, messages: 1000, handles: 1000 })
@@ -85,9 +85,9 @@ for (const [title, steps] of [
   })
 }
 
-// ── Deaf ends ──
+// ── Ends that never read ──
 
-/** A channel in this process whose peer takes these steps; `closed` when nobody has what that has sent. */
+/** Returns a channel whose peer takes these steps. `closed` resolves when all sent descriptors are closed everywhere. */
 async function attacked(t, ...steps) {
   const address = path.join(temporary(t), 'channel')
   const listener = await listenChannel(address)
@@ -100,17 +100,17 @@ async function attacked(t, ...steps) {
   return { one, told, closed: ended }
 }
 
-// As many as a socket has room for, and more than are read at once.
+// As many messages as the socket has room for, more than one read takes.
 const SOME = send(frame('1', 1), 1, 50)
 
-test('handles that nobody has listened for are closed by destroy()', { contract: 'H5' }, async (t) => {
+test('Channel destroy(): closes handles of a channel that never listened', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   one.destroy()
   await closed
 })
 
-test('handles of messages that wait while a channel is paused are closed by destroy()', {
+test('Channel destroy(): closes handles of messages that wait while paused', {
   contract: 'H5',
 }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
@@ -130,7 +130,7 @@ test('handles of messages that wait while a channel is paused are closed by dest
   assert.equal(heard, 1)
 })
 
-test('handles of messages that an iteration was left before are closed by destroy()', { contract: 'H5' }, async (t) => {
+test('Channel destroy(): closes handles of messages after a left loop', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   for await (const { handles } of one) {
@@ -141,7 +141,7 @@ test('handles of messages that an iteration was left before are closed by destro
   await closed
 })
 
-test('handles of half a message are closed by destroy()', { contract: 'H5' }, async (t) => {
+test('Channel destroy(): closes handles of half a message', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, send(header(10, 50), 50))
   one.on('message', () => {})
   await told
@@ -149,14 +149,14 @@ test('handles of half a message are closed by destroy()', { contract: 'H5' }, as
   await closed
 })
 
-test('send() to one that never reads is pending, until destroy() rejects it and closes what is queued', {
+test('Channel send(): stays pending until destroy(), peer never reads', {
   contract: 'H3',
 }, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => theirs.close())
   const { fds } = files(t, 3)
-  // More than the socket has room for.
+  // More bytes than the socket has room for.
   const first = 'x'.repeat(MiB)
   const settled = []
   const promises = [first, 'second', 'third'].map((message) => one.send(message, fds))
@@ -175,11 +175,11 @@ test('send() to one that never reads is pending, until destroy() rejects it and 
   assert.deepEqual(await told, [error])
   for (const promise of promises) await assert.rejects(promise, error)
   await assert.rejects(one.send('fourth'), { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
-  // At least its own, and the duplicates for what has not begun.
+  // At least its own descriptor, and the duplicates of unsent messages.
   assert.ok(open - Object.keys(descriptors()).length >= 7)
 })
 
-test('of one that never reads, destroy() without a reason says ERR_PROCNATIVE_CHANNEL_CLOSED', {
+test('Channel destroy(): rejects sends with ERR_PROCNATIVE_CHANNEL_CLOSED, without an error argument', {
   contract: 'H3',
 }, async (t) => {
   const [ours, theirs] = socketpair()
@@ -190,7 +190,7 @@ test('of one that never reads, destroy() without a reason says ERR_PROCNATIVE_CH
   await assert.rejects(promise, { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
 })
 
-test('others are served while one never reads', { contract: 'H3' }, async (t) => {
+test('Channel: a peer that never reads delays no other peer', { contract: 'H3' }, async (t) => {
   const one = await server(t)
   const deaf = await connectChannel(one.address)
   t.after(() => deaf.destroy())

@@ -1,5 +1,5 @@
-// Checks of Node.js for its own channel of fork() and of cluster, applied to the channel of procnative's fork(): order,
-// size and kind of messages, sockets and servers shared by several processes, and their ends.
+// Checks of Node.js for its own channel of fork() and cluster, applied to the channel of procnative's fork(): order, size and
+// kind of messages, sockets and servers shared by several processes, and their ends.
 
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
@@ -15,9 +15,9 @@ import { fixture } from '../helpers/run.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** Starts a child that follows orders: see channel-like-node.mjs. It is killed with the test. */
+/** Starts a child that follows orders: see listens-late.mjs. It is killed with the test. */
 function forked(t, options) {
-  const child = fork(fixture('channel/like-node.mjs'), [], options)
+  const child = fork(fixture('channel/listens-late.mjs'), [], options)
   const exit = once(child, 'exit')
   t.after(async () => {
     child.kill('SIGKILL')

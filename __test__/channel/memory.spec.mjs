@@ -21,8 +21,8 @@ function heard(end) {
   return found
 }
 
-test('Channel: refuses a text longer than a string, delivers earlier ones', roomy, async (t) => {
-  const { end } = peer(t, 'channel/long-text.py', [LONGEST + 3, 1], { options })
+test('Channel: refuses a text longer than a string, delivers earlier messages', roomy, async (t) => {
+  const { end } = peer(t, 'channel/sends-long-text.py', [LONGEST + 3, 1], { options })
   const found = heard(end)
   await once(end, 'close').catch(() => {})
   assert.deepEqual(found, {
@@ -42,14 +42,14 @@ test('Channel: refuses a text longer than a string, with many handles', async (t
   const [one, other] = pair(t)
   const found = heard(other)
   const [file] = files(t, 1)
-  // So many descriptors that the channel looks for more at once.
+  // With this many descriptors, the channel reads again at once.
   one.send('x'.repeat(200), Array(200).fill(file))
   await once(other, 'close').catch(() => {})
   assert.deepEqual([found.messages, found.code], [[], 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'])
 })
 
-test('Channel: the longest text arrives with others behind it', roomy, async (t) => {
-  const { end, ended } = peer(t, 'channel/long-text.py', [LONGEST, 3], { options })
+test('Channel: delivers the longest possible text, and messages behind it', roomy, async (t) => {
+  const { end, ended } = peer(t, 'channel/sends-long-text.py', [LONGEST, 3], { options })
   const found = heard(end)
   await new Promise((resolve) => {
     end.on('message', () => found.messages.length === 5 && resolve())
@@ -60,11 +60,11 @@ test('Channel: the longest text arrives with others behind it', roomy, async (t)
   await ended()
 })
 
-test('Channel send(): texts stay whole, more than 2 GiB queued', { ...roomy, timeout: 600_000 }, async (t) => {
+test('Channel send(): sends whole texts, more than 2 GiB queued', { ...roomy, timeout: 600_000 }, async (t) => {
   // JSON.stringify() of a longer text ends Node.js 26: V8 runs out of memory for one of its zones.
   const LENGTH = 2 ** 27
   const COUNT = 18
-  const { end, ended } = peer(t, 'channel/lengths.py', [COUNT + 3], { options })
+  const { end, ended } = peer(t, 'channel/prints-lengths.py', [COUNT + 3], { options })
   const long = 'x'.repeat(LENGTH)
   const sent = Array.from({ length: COUNT }, () => end.send(long))
   for (const short of ['a', 'bb', 'ccc']) sent.push(end.send(short))
@@ -76,7 +76,7 @@ test('Channel send(): texts stay whole, more than 2 GiB queued', { ...roomy, tim
 const limits = needs('Node.js and prlimit, of util-linux', isNode && hasProgram('prlimit'))
 
 test('Channel: reports ENOMEM, no memory for a message', limits, async (t) => {
-  const { code, said } = await program(t, 'channel/no-memory.mjs').ended()
+  const { code, said } = await program(t, 'channel/exceeds-memory.mjs').ended()
   assert.deepEqual(
     [code, said],
     [

@@ -1,5 +1,5 @@
-// H14: when a channel is read, and by whom. Iterating is in channel-iterate.spec.mjs, and what keeps the event loop alive in
-// channel-alive.spec.mjs.
+// The 'message' event, pause() and resume(). Iterating is in for-await.spec.mjs, and the life of the event loop in
+// event-loop-alive.spec.mjs.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -11,7 +11,7 @@ import { until } from '../helpers/until.mjs'
 
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, index) => from + index)
 
-/** Takes what comes, until the test says otherwise. */
+/** Receives messages into `all` until `stop()`, and closes their handles. */
 function taken(channel) {
   const all = []
   const listener = (message, handles) => {
@@ -22,15 +22,15 @@ function taken(channel) {
   return { all, stop: () => channel.off('message', listener) }
 }
 
-test('a channel that nobody listens to is not read: no handle arrives', { contract: 'H14' }, async (t) => {
+test("Channel: reads nothing without a 'message' listener", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const before = openCount()
   const [file] = files(t, 1)
   await one.send('unread', Array(100).fill(file))
   await turns()
-  // But for the file.
+  // The file is the only new descriptor.
   assert.equal(openCount(), before + 1)
-  // Neither these nor those read it.
+  // Listeners of other events don't read.
   other.on('close', () => {})
   other.on('error', () => {})
   other.on('other', () => {})
@@ -40,7 +40,7 @@ test('a channel that nobody listens to is not read: no handle arrives', { contra
   assert.deepEqual([message, handles.length], ['unread', 100])
 })
 
-test('when the last listener has gone, it is read no more; what comes is there for the next', {
+test('Channel: stops reading when its last listener is removed', {
   contract: 'H14',
 }, async (t) => {
   const [one, other] = pair(t)
@@ -58,7 +58,7 @@ test('when the last listener has gone, it is read no more; what comes is there f
   assert.deepEqual([message, handles.length], [1, 50])
 })
 
-test('every listener gets every message', { contract: 'H14' }, async (t) => {
+test("Channel 'message': reaches every listener", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [first, second] = [taken(other), taken(other)]
   for (const number of numbers(10)) one.send(number)
@@ -69,7 +69,7 @@ test('every listener gets every message', { contract: 'H14' }, async (t) => {
   assert.deepEqual([first.all, second.all], [numbers(10), numbers(11)])
 })
 
-test("once('message') takes one, and leaves the rest for later", { contract: 'H14' }, async (t) => {
+test("Channel once('message'): takes one message, keeps the rest", { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (const number of numbers(300)) one.send(number, number % 2 ? file : [])
@@ -86,7 +86,7 @@ test("once('message') takes one, and leaves the rest for later", { contract: 'H1
   )
 })
 
-test('pause() stops it, resume() has it go on, and to listen is not to resume', { contract: 'H14' }, async (t) => {
+test('Channel pause(): stops messages until resume(), with new listeners, too', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   assert.equal(other.pause(), other)
   const { all } = taken(other)
@@ -99,13 +99,13 @@ test('pause() stops it, resume() has it go on, and to listen is not to resume', 
   await one.send(10)
   await turns()
   assert.equal(all.length, 10)
-  // Once is enough.
+  // One resume() undoes several pause().
   other.resume()
   await until(() => all.length === 11)
   assert.deepEqual(all, numbers(11))
 })
 
-test('pause() in the midst of what has been read: not one more, and none lost', { contract: 'H14' }, async (t) => {
+test('Channel pause(): holds back messages that were read, loses none', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const all = []
@@ -124,7 +124,7 @@ test('pause() in the midst of what has been read: not one more, and none lost', 
   assert.deepEqual(all, numbers(100))
 })
 
-test('pause() and resume() in the same breath, also in a listener, change nothing', { contract: 'H14' }, async (t) => {
+test('Channel pause(): has no effect if resume() follows at once', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const all = []
   other.on('message', (message) => {
@@ -140,7 +140,7 @@ test('pause() and resume() in the same breath, also in a listener, change nothin
   assert.deepEqual(all, numbers(500))
 })
 
-test('a listener that takes itself away in the midst of what has been read gets no more', {
+test('Channel off(): removes a listener between two messages of one read', {
   contract: 'H14',
 }, async (t) => {
   const [one, other] = pair(t)
@@ -148,7 +148,7 @@ test('a listener that takes itself away in the midst of what has been read gets 
   for (const number of numbers(10)) assert.deepEqual(await words(t, other, 5), numbers(5, 5 * number))
 })
 
-test('destroy() in a listener: no further message', { contract: 'H14' }, async (t) => {
+test('Channel destroy(): ends messages at once, called in a listener', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -166,9 +166,9 @@ test('destroy() in a listener: no further message', { contract: 'H14' }, async (
   assert.equal(openCount(), before - 2)
 })
 
-// ── Handles that nobody gets ──
+// ── Handles that no listener takes ──
 
-test('handles of what was read and not told yet are closed by destroy()', { contract: 'H5' }, async (t) => {
+test('Channel destroy(): closes handles that were read but not emitted', { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   const before = openCount()
@@ -176,35 +176,35 @@ test('handles of what was read and not told yet are closed by destroy()', { cont
   const [first, handles] = await once(other, 'message')
   assert.equal(first, 0)
   for (const handle of handles) handle.close()
-  // What was read with it is here already.
+  // The handles of the other messages have been read, too.
   assert.ok(openCount() > before)
   other.destroy()
   one.destroy()
   assert.equal(openCount(), before - 2)
 })
 
-test('a message that nobody takes the handles of: closed with a warning when it is collected', {
+test("Channel 'message': closes dropped handles with a warning, when collected", {
   contract: 'H5',
   ...needs('Node.js, which collects garbage when it is told', isNode),
 }, async (t) => {
-  const { end, said, ended } = peer(t, 'channel/drops.mjs', [], { flags: ['--expose-gc'] })
+  const { end, said, ended } = peer(t, 'channel/drops-handles.mjs', [], { flags: ['--expose-gc'] })
   const [file] = files(t, 1)
   for (const count of [1, 5, 300]) await end.send(count, Array(count).fill(file))
-  // Of this one, all are closed, and nobody is warned.
+  // The listener closes the handles of this message: no warning.
   await end.send('closed', Array(5).fill(file))
   await end.close()
   assert.deepEqual((await ended()).said, said)
   const [{ open, left, codes }] = said
   assert.equal(left, open)
-  // One for each message at least, and none for what was closed.
+  // At least one warning for each message, and none for closed handles.
   assert.deepEqual([...new Set(codes)], ['PROCNATIVE_HANDLE_COLLECTED'])
   assert.ok(codes.length >= 3 && codes.length <= 306, `${codes.length} warnings`)
 })
 
 // ── Listeners that fail ──
 
-test('an uncaught error in a listener loses none of the messages that follow', { contract: 'H14' }, async (t) => {
-  const { end, ended } = peer(t, 'channel/throws.mjs')
+test("Channel 'message': an error in a listener loses no later message", { contract: 'H14' }, async (t) => {
+  const { end, ended } = peer(t, 'channel/listener-throws.mjs')
   const [file] = files(t, 1)
   for (const number of numbers(100)) end.send(number, number % 2 ? file : [])
   await end.send('pause')
@@ -215,14 +215,14 @@ test('an uncaught error in a listener loses none of the messages that follow', {
   assert.deepEqual(said, [{ received: [...numbers(100), 'pause', ...numbers(100, 100)], thrown: 201, closed: true }])
 })
 
-// ── One among others ──
+// ── Floods ──
 
-test('a flood does not overrun a listener that closes handles a moment later', { contract: 'H5' }, async (t) => {
-  const { said } = await program(t, 'channel/async-listener.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
+test("Channel 'message': a flood waits for listeners that close handles later", { contract: 'H5' }, async (t) => {
+  const { said } = await program(t, 'channel/closes-handles-later.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
   assert.deepEqual(said, [{ come: 6, error: null }])
 })
 
-test('a flood on one channel leaves the others, and the rest of the program, their turn', {
+test('Channel: a flood on one channel starves no channel or timer', {
   contract: 'H14',
 }, async (t) => {
   const flood = peer(t, 'channel/floods.mjs')
@@ -235,7 +235,7 @@ test('a flood on one channel leaves the others, and the rest of the program, the
   const interval = setInterval(() => fired++, 1)
   t.after(() => clearInterval(interval))
   const before = flooded
-  // Until there were many of both, however slow the other process is today.
+  // Until there were many messages of both, however slow the other process is.
   for (let number = 0; number < 100 || flooded < before + 10_000; number++) {
     one.send(number)
     const [answer] = await once(one, 'message')

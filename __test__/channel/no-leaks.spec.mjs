@@ -1,30 +1,31 @@
-// H14: a peer that is gone, and what it has left.
+// Peers that die or close, and the descriptors that are left.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
 import { bare, events, files, messages, openCount, pair, peer, turns } from '../helpers/channels.mjs'
 import { test } from '../helpers/harness.mjs'
 import { stat } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { until } from '../helpers/until.mjs'
 
 const numbers = (count) => [...Array(count).keys()]
 const LONG = 'x'.repeat(1 << 20)
 
 for (const listens of [true, false]) {
-  const who = listens ? 'one who listens' : 'one who does not'
-  test(`a peer that is killed with something unread: 'close', and no 'error', for ${who}`, {
+  const who = listens ? 'with a listener' : 'without a listener'
+  test(`Channel 'close': comes without 'error' after a kill, ${who}`, {
     contract: 'H14',
   }, async (t) => {
     const [file] = files(t, 1)
-    for (let round = 0; round < 5; round++) {
-      const { end, child, told } = peer(t, 'channel/silent.mjs', [listens ? 20 : 0])
+    for (let round = 0; round < repetitions(5); round++) {
+      const { end, child, told } = peer(t, 'channel/sends-never-reads.mjs', [listens ? 20 : 0])
       const all = events(end)
       await told('there')
       await end.send('unread', file)
       if (listens) assert.equal((await messages(t, end, 10)).length, 10)
       child.kill('SIGKILL')
       await until(() => stat(child.pid) === null)
-      // What it sent is not lost with it.
+      // The messages that it sent are not lost.
       if (listens) {
         const rest = await messages(t, end, 10)
         assert.deepEqual(
@@ -40,11 +41,11 @@ for (const listens of [true, false]) {
   })
 }
 
-test('of a peer that is killed, what waits is rejected with EPIPE, and its duplicates are closed', {
+test('Channel send(): rejects queued messages with EPIPE, peer killed', {
   contract: 'H3',
 }, async (t) => {
   const [file] = files(t, 1)
-  const { end, child, told } = peer(t, 'channel/silent.mjs', [0])
+  const { end, child, told } = peer(t, 'channel/sends-never-reads.mjs', [0])
   const all = events(end)
   const before = openCount()
   await told('there')
@@ -54,14 +55,14 @@ test('of a peer that is killed, what waits is rejected with EPIPE, and its dupli
   for (const { reason } of await Promise.allSettled(sent)) assert.equal(reason?.code, 'EPIPE')
   await until(() => all.length > 0)
   assert.deepEqual(all, ['close'])
-  // The child's pipes go when they please.
+  // The child's pipes close at any time.
   assert.ok(openCount() < before)
 })
 
-test('what is passed on to a peer that has died in the same turn is rejected, and nothing else comes of it', {
+test('Channel send(): rejects in a listener if the peer died that turn', {
   contract: 'H3',
 }, async (t) => {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < repetitions(20); round++) {
     const [source, relay] = pair(t)
     const [sink, theirs] = bare(t)
     const failures = []
@@ -78,7 +79,7 @@ test('what is passed on to a peer that has died in the same turn is rejected, an
   }
 })
 
-test('who reads nothing notices the end of the peer all the same, where nothing is unread', {
+test("Channel 'close': comes without a listener if nothing is unread", {
   contract: 'H14',
 }, async (t) => {
   for (const end of ['close', 'destroy']) {
@@ -93,7 +94,7 @@ test('who reads nothing notices the end of the peer all the same, where nothing 
   }
 })
 
-test("where something is, it is there to be read, and then comes 'close'", { contract: 'H14' }, async (t) => {
+test("Channel 'close': waits for a listener if messages are unread", { contract: 'H14' }, async (t) => {
   const [file] = files(t, 1)
   for (const how of ['close', 'destroy']) {
     const [one, other] = pair(t)
@@ -110,7 +111,7 @@ test("where something is, it is there to be read, and then comes 'close'", { con
   }
 })
 
-test('300 channels, opened and closed in all ways, leave nothing', { contract: 'H14' }, async (t) => {
+test('Channel: leaves no descriptor, 300 channels closed in all ways', { contract: 'H14' }, async (t) => {
   const before = openCount()
   const [file] = files(t, 1)
   for (let round = 0; round < 30; round++) {
@@ -124,7 +125,7 @@ test('300 channels, opened and closed in all ways, leave nothing', { contract: '
       if (index % 5) other.destroy()
       else other.close()
     }
-    // Who has something unread does not close of itself.
+    // A channel with unread messages does not close by itself.
     for (const [one, other] of all)
       for (const end of [one, other]) end.on('message', (_, handles) => handles.map((handle) => handle.close()))
     await until(() => all.flat().every((end) => end.closed))

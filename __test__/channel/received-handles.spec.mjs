@@ -1,4 +1,4 @@
-// H1, H2: handles that come with the messages of a channel.
+// Handles that arrive with the messages of a channel.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -16,7 +16,7 @@ import { PYTHON } from '../helpers/spawned.mjs'
 const onlyNode = needs('Node.js, whose sockets have descriptors', isNode)
 
 for (const count of [0, 1, 2, 252, 253, 254, 506, 507, 1000, 1024]) {
-  test(`${count} handles come with their message, in order`, { contract: 'H1' }, async (t) => {
+  test(`Channel 'message': receives ${count} handles with their message, in order`, { contract: 'H1' }, async (t) => {
     const [one, other] = pair(t)
     const all = files(t, count)
     const sent = [one.send('before'), one.send('with', all), one.send('after', all.slice(0, 2)), one.send('last')]
@@ -29,7 +29,7 @@ for (const count of [0, 1, 2, 252, 253, 254, 506, 507, 1000, 1024]) {
   })
 }
 
-test('also as the first message, and on a channel that has nothing else to send', { contract: 'H1' }, async (t) => {
+test('Channel send(): sends 1,000 handles with the only message', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 1000)
   await one.send('only', all)
@@ -38,16 +38,16 @@ test('also as the first message, and on a channel that has nothing else to send'
 })
 
 for (const serialization of ['json', 'advanced', 'raw']) {
-  test(`'${serialization}': 400 messages with up to 300 handles each come with their own, both ways`, {
+  test(`Channel '${serialization}': gives each of 400 messages its own handles`, {
     contract: 'H1',
   }, async (t) => {
     const ends = pair(t, { serialization })
     const all = files(t, 300)
-    // Most have a few.
+    // Most messages have a few handles.
     const of = (index) => all.slice(index % 7, (index % 7) + (index % 40 ? index % 5 : (index * 31) % 290))
     const message = (index) => (serialization === 'raw' ? Buffer.from(String(index)) : String(index))
     const known = all.map(identity)
-    // As they come: all of them would be more than one may have open.
+    // Close handles as they arrive: all of them would exceed the limit of open descriptors.
     const received = ends.map(
       (end) =>
         new Promise((resolve, reject) => {
@@ -70,7 +70,7 @@ for (const serialization of ['json', 'advanced', 'raw']) {
   })
 }
 
-test('an empty raw message has its handles', { contract: 'H1' }, async (t) => {
+test("Channel 'raw': gives an empty message its handles", { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const all = files(t, 300)
   for (const count of [1, 0, 300]) one.send(new Uint8Array(0), all.slice(0, count))
@@ -86,7 +86,7 @@ test('an empty raw message has its handles', { contract: 'H1' }, async (t) => {
   assert.deepEqual(identities(found[2].handles), all.map(identity))
 })
 
-test('anything that has a descriptor is sent, of any kind, alone or in an array', {
+test('Channel send(): takes anything with a descriptor, alone or in arrays', {
   contract: 'H1',
   ...onlyNode,
 }, async (t) => {
@@ -116,7 +116,7 @@ test('anything that has a descriptor is sent, of any kind, alone or in an array'
 
   const plain = opened(file)
   const all = [
-    // By what holds them.
+    // Objects that hold descriptors.
     [plain, 'file', identity(plain)],
     [{ fd: plain }, 'file', identity(plain)],
     [fileHandle, 'file', identity(plain)],
@@ -125,7 +125,7 @@ test('anything that has a descriptor is sent, of any kind, alone or in an array'
     [connection, 'tcp-socket', identity(connection._handle.fd)],
     [socket, 'tcp-socket', identity(socket._handle.fd)],
     [udp, 'udp'],
-    // By what they are.
+    // Kinds of descriptors.
     ...[
       [opened(directory), 'directory'],
       [opened('/dev/null'), 'character-device'],
@@ -150,12 +150,12 @@ test('anything that has a descriptor is sent, of any kind, alone or in an array'
       if (same) assert.equal(identity(found[index].fd), same)
     }
   }
-  // Who has sent them has them still.
+  // The sender still has them.
   assert.equal(fs.readFileSync(fileHandle.fd, 'utf8'), 'content')
   assert.ok(server.listening)
 })
 
-test('a handle is of the same description: who reads the one has read the other', { contract: 'H1' }, async (t) => {
+test("Channel 'message': receives handles of the same open file description", { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const [fd] = files(t, 1)
   fs.writeSync(fd, 'abcdef', 0)
@@ -169,14 +169,14 @@ test('a handle is of the same description: who reads the one has read the other'
   assert.deepEqual([read(fd), read(handles[0].fd)], ['abc', 'def'])
 })
 
-test('received descriptors are close-on-exec', { contract: 'H5' }, async (t) => {
+test("Channel 'message': receives close-on-exec descriptors", { contract: 'H5' }, async (t) => {
   const [one, other] = pair(t)
   one.send('files', files(t, 300))
   const [{ handles }] = await messages(t, other, 1)
   for (const { fd } of handles) assert.match(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\s+02\d{6}$/m)
 })
 
-test('a channel can be sent what leads to another', { contract: 'H1' }, async (t) => {
+test('channel(): takes a handle that another channel received', { contract: 'H1' }, async (t) => {
   const [one, other] = pair(t)
   const [near, far] = socketpair()
   one.send('a channel', far)
@@ -188,7 +188,7 @@ test('a channel can be sent what leads to another', { contract: 'H1' }, async (t
   assert.equal((await messages(t, ends[1], 1))[0].message, 'through it')
 })
 
-test('10,000 messages with a handle each, as fast as they go, leave no descriptor behind', {
+test('Channel: leaves no descriptor behind after 10,000 messages with handles', {
   contract: 'H2',
 }, async (t) => {
   const [one, other] = pair(t)
@@ -213,13 +213,13 @@ test('10,000 messages with a handle each, as fast as they go, leave no descripto
 })
 
 const CLOSE_RANGE = 436
-const refused = [PYTHON, fixture('deny.py'), CLOSE_RANGE]
+const refused = [PYTHON, fixture('denies-syscall.py'), CLOSE_RANGE]
 for (const [where, prefix] of [
   ['', []],
-  [', also where seccomp refuses close_range', refused],
+  [', seccomp refuses close_range', refused],
 ]) {
-  test(`duplicates are closed, and nothing that was opened meanwhile${where}`, { contract: 'H2' }, async (t) => {
-    const { code, said } = await program(t, 'channel/duplicates.mjs', [], { prefix }).ended()
+  test(`Channel send(): closes its duplicates and nothing else${where}`, { contract: 'H2' }, async (t) => {
+    const { code, said } = await program(t, 'channel/opens-between-sends.mjs', [], { prefix }).ended()
     assert.equal(code, 0)
     assert.deepEqual(said, [{ arrived: 601, between: 86, stillOpen: 86, left: 0 }])
   })

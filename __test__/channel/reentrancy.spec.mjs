@@ -1,4 +1,4 @@
-// H14: listeners that throw, come late, or close in the midst; what there is to tell is told.
+// Listeners that throw, are added late, or close the channel.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -9,8 +9,8 @@ import { isNode, needs, test } from '../helpers/harness.mjs'
 import { run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-test("a listener that throws does not keep other channels from 'close'", { contract: 'H14' }, async (t) => {
-  const { code, said } = await program(t, 'channel/throws-beside.mjs').ended()
+test("Channel 'close': comes although a listener of another channel throws", { contract: 'H14' }, async (t) => {
+  const { code, said } = await program(t, 'channel/two-listeners-throw.mjs').ended()
   assert.equal(code, 0)
   const [{ thrown, closed }] = said
   assert.deepEqual([thrown, closed.sort()], [2, [1, 2, 4, 5]])
@@ -18,7 +18,7 @@ test("a listener that throws does not keep other channels from 'close'", { contr
 
 for (const handles of [0, 1]) {
   const what = handles ? 'with handles' : 'without handles'
-  test(`who listens once, and late, gets one message ${what}; after the last comes 'close'`, {
+  test(`Channel once('message'): takes messages one by one after the end, ${what}`, {
     contract: 'H14',
   }, async (t) => {
     for (const count of [1, 2, 3]) {
@@ -29,7 +29,7 @@ for (const handles of [0, 1]) {
       await turns(20)
       const closed = watch(once(one, 'close'))
       for (let number = 0; number < count; number++) {
-        // What nobody has asked for waits for somebody.
+        // The next message waits for a listener.
         await turns(20)
         assert.equal(closed.settled, false)
         const [next, received] = await once(one, 'message')
@@ -42,7 +42,7 @@ for (const handles of [0, 1]) {
   })
 }
 
-test('what came before close() is kept for a listener that pauses, until it goes on', {
+test('Channel close(): keeps earlier messages for a listener that pauses', {
   contract: 'H14',
 }, async (t) => {
   const [one, other] = pair(t)
@@ -69,7 +69,7 @@ test('what came before close() is kept for a listener that pauses, until it goes
   )
 })
 
-test('what fails at the end of a turn keeps no other channel from its own', {
+test('atEnd(): runs every callback although one throws', {
   contract: 'H2',
   ...needs('Node.js', isNode),
 }, async () => {

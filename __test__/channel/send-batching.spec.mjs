@@ -1,4 +1,5 @@
-// H2, H3: when and how messages go out, and what becomes of what waits. Who is slow to read is in channel-flow.spec.mjs.
+// When send() sends, how many system calls that takes, and the duplicates of waiting descriptors. Slow readers are in
+// backpressure.spec.mjs.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -24,10 +25,10 @@ import { fixture, run, scriptCommand } from '../helpers/run.mjs'
 
 const strace = needs('strace', hasProgram('strace'))
 
-// More than a socket has room for.
+// More bytes than a socket has room for.
 const LONG = 'x'.repeat(1 << 20)
 
-/** A channel whose peer has not read what fills the socket: whatever is sent now waits. */
+/** Returns a channel with a full socket: the next message waits. */
 function full(t) {
   const [one, theirs] = bare(t)
   const sent = [one.send(LONG)]
@@ -36,7 +37,7 @@ function full(t) {
 
 // ── At once ──
 
-test('what is sent while nothing is on its way is there when send() returns, with its handles', {
+test('Channel send(): sends at once if no message is queued', {
   contract: 'H2',
 }, (t) => {
   const [one, theirs] = bare(t)
@@ -47,7 +48,7 @@ test('what is sent while nothing is on its way is there when send() returns, wit
   assert.deepEqual(identities(handles), all.map(identity))
 })
 
-test('also with 1,000 handles, and in each turn', { contract: 'H2' }, async (t) => {
+test('Channel send(): sends 1,000 handles at once in each turn', { contract: 'H2' }, async (t) => {
   const [one, theirs] = bare(t)
   const all = files(t, 1000)
   for (let turn = 0; turn < 3; turn++) {
@@ -63,7 +64,7 @@ test('also with 1,000 handles, and in each turn', { contract: 'H2' }, async (t) 
   }
 })
 
-test('of what goes out at once nothing is duplicated', { contract: 'H2' }, (t) => {
+test('Channel send(): duplicates no descriptor of a message sent at once', { contract: 'H2' }, (t) => {
   const [one] = bare(t)
   const all = files(t, 100)
   const before = openCount()
@@ -71,7 +72,7 @@ test('of what goes out at once nothing is duplicated', { contract: 'H2' }, (t) =
   assert.equal(openCount(), before)
 })
 
-test('the rest of the turn has gone when the turn is over, though nobody awaits it', { contract: 'H2' }, async (t) => {
+test('Channel send(): sends the rest of a turn at its end', { contract: 'H2' }, async (t) => {
   const [one, theirs] = bare(t)
   for (let i = 0; i < 100; i++) one.send(i)
   await turns(2)
@@ -81,14 +82,14 @@ test('the rest of the turn has gone when the turn is over, though nobody awaits 
   )
 })
 
-test('send() resolves when the kernel has the message, read or not', { contract: 'H3' }, async (t) => {
+test('Channel send(): resolves when the kernel has the message, unread', { contract: 'H3' }, async (t) => {
   const [one, theirs] = bare(t)
   await one.send('one')
   await Promise.all([one.send('two'), one.send('three'), one.send('four')])
   assert.equal(frames(arrived(t, theirs).data).length, 4)
 })
 
-test('and no sooner: what there is no room for is pending, until there is', { contract: 'H3' }, async (t) => {
+test('Channel send(): stays pending until the socket has room', { contract: 'H3' }, async (t) => {
   const { one, theirs, sent } = full(t)
   sent.push(one.send('behind it'))
   const watched = sent.map(watch)
@@ -111,11 +112,11 @@ test('and no sooner: what there is no room for is pending, until there is', { co
 
 // ── Together ──
 
-/** What a burst of messages costs, as strace tells: the bytes and the descriptors of each sendmsg() that went well. */
+/** Traces a burst of messages with strace. Returns the bytes and the descriptors of each successful sendmsg(). */
 async function calls(t, ...args) {
   const trace = path.join(temporary(t), 'trace')
   const options = ['-f', '-qq', '-s', '0', '-o', trace, '-e', 'trace=sendmsg,sendmmsg,write,writev,sendto']
-  const program = [process.execPath, ...scriptCommand(fixture('channel/burst.mjs'), ...args)]
+  const program = [process.execPath, ...scriptCommand(fixture('channel/sends-burst.mjs'), ...args)]
   const { code, stdout, stderr } = await run('strace', [...options, ...program]).ended
   assert.equal(code, 0, stderr)
   const [fd] = stdout.split('\n')
@@ -133,7 +134,7 @@ async function calls(t, ...args) {
 
 const sum = (numbers) => numbers.reduce((total, one) => total + one, 0)
 
-test('1,000 messages with a handle each, in one turn, go with six calls, with up to 253 handles', {
+test('Channel send(): sends 1,000 messages with handles by six calls', {
   contract: 'H2',
   ...strace,
 }, async (t) => {
@@ -143,7 +144,7 @@ test('1,000 messages with a handle each, in one turn, go with six calls, with up
   assert.ok(all.length <= 6, `${all.length} calls`)
 })
 
-test('1,000 short messages without handles, in one turn, go with two calls', {
+test('Channel send(): sends 1,000 short messages by two calls', {
   contract: 'H2',
   ...strace,
 }, async (t) => {
@@ -151,14 +152,14 @@ test('1,000 short messages without handles, in one turn, go with two calls', {
   assert.ok(all.length <= 2, `${all.length} calls`)
 })
 
-test('1,000 messages of 1 KiB, in one turn, go with 64 KiB each', { contract: 'H2', ...strace }, async (t) => {
+test('Channel send(): sends 1,000 messages of 1 KiB by 64 KiB each', { contract: 'H2', ...strace }, async (t) => {
   const all = await calls(t, 1000, 0, 1024)
   const total = sum(all.map(({ bytes }) => bytes))
-  // Now and then there is not that much room.
+  // Sometimes the socket has less room.
   assert.ok(all.length <= 2 * (total / 65_536) + 2, `${all.length} calls for ${total} bytes`)
 })
 
-test('2,000 handles of one message go with nine calls', { contract: 'H1', ...strace }, async (t) => {
+test('Channel send(): sends 2,000 handles of a message by nine calls', { contract: 'H1', ...strace }, async (t) => {
   const all = await calls(t, 1, 2000, 10)
   assert.equal(sum(all.map(({ count }) => count)), 2000)
   assert.ok(all.length <= 9, `${all.length} calls`)
@@ -166,7 +167,7 @@ test('2,000 handles of one message go with nine calls', { contract: 'H1', ...str
 
 // ── Duplicates ──
 
-test('the caller may close a descriptor right after send(), and use its number for another', {
+test('Channel send(): lets the caller close its descriptor at once', {
   contract: 'H2',
 }, async (t) => {
   const [one, other] = pair(t)
@@ -185,7 +186,7 @@ test('the caller may close a descriptor right after send(), and use its number f
   }
 })
 
-test('what waits is duplicated, once for each handle, and closed when it is sent', { contract: 'H2' }, async (t) => {
+test('Channel send(): duplicates waiting descriptors until they are sent', { contract: 'H2' }, async (t) => {
   const { one, theirs, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
@@ -209,18 +210,18 @@ test('what waits is duplicated, once for each handle, and closed when it is sent
   assert.equal(openCount(), before)
 })
 
-test('and when it is destroyed: what waits is rejected', { contract: 'H2' }, async (t) => {
+test('Channel destroy(): closes the duplicates of waiting descriptors', { contract: 'H2' }, async (t) => {
   const { one, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
   for (let i = 0; i < 100; i++) sent.push(one.send(i, all))
   one.destroy()
-  // Its own is gone, too.
+  // The descriptor of the channel is closed, too.
   assert.equal(openCount(), before - 1)
   for (const { reason } of await Promise.allSettled(sent)) assert.equal(reason?.code, CLOSED.code)
 })
 
-test('and when it fails, since the peer is gone: EPIPE', { contract: 'H2' }, async (t) => {
+test('Channel: closes the duplicates of waiting descriptors at EPIPE', { contract: 'H2' }, async (t) => {
   const { one, theirs, sent } = full(t)
   const all = files(t, 10)
   const before = openCount()
@@ -230,14 +231,17 @@ test('and when it fails, since the peer is gone: EPIPE', { contract: 'H2' }, asy
   assert.ok(openCount() < before)
 })
 
-// ── What is on its way when the process ends ──
+// ── The end of the process ──
 
-for (const how of ['exit', 'end']) {
-  test(`'${how}' right after two or three messages in a turn: all arrive, with their handles`, {
+for (const [how, title] of [
+  ['exit', 'process.exit()'],
+  ['end', 'the natural end'],
+]) {
+  test(`Channel send(): delivers all messages before ${title}`, {
     contract: 'H3',
   }, async (t) => {
     for (const many of [[], [300]]) {
-      const { end } = peer(t, 'channel/leaves.mjs', [how, ...many])
+      const { end } = peer(t, 'channel/sends-then-ends.mjs', [how, ...many])
       const expected = [['first', 1], ['second', 1], ...many.map((count) => ['third', count])]
       const found = await messages(t, end, expected.length)
       assert.deepEqual(
@@ -249,10 +253,10 @@ for (const how of ['exit', 'end']) {
 }
 
 for (const when of ['before', 'after']) {
-  test(`two messages in a listener of 'exit' that was there ${when} the package: both arrive`, {
+  test(`Channel send(): delivers from an 'exit' listener added ${when} the package`, {
     contract: 'H2',
   }, async (t) => {
-    const { end, ended } = peer(t, 'channel/exits.mjs', [when])
+    const { end, ended } = peer(t, 'channel/sends-at-exit.mjs', [when])
     const found = await messages(t, end, 2)
     assert.deepEqual(
       found.map(({ message }) => message),

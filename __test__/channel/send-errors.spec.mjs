@@ -1,4 +1,4 @@
-// H4: what send() refuses before anything is sent, and errors of one message only.
+// What send() refuses before it sends anything, and errors of a single message.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -35,8 +35,8 @@ const UNUSED = 1_000_000
 const INVALID = { code: 'ERR_INVALID_ARG_VALUE' }
 
 /**
- * Sends what is to be refused, first of all and while something waits, alone and as the last of 600 handles. Nothing of that
- * is sent, and nothing is left of it; the channel goes on.
+ * Sends a handle that must be refused: as the first message and while others wait, alone and as the last of 600 handles.
+ * Checks that nothing of it is sent, that no descriptor is left, and that the channel continues.
  */
 async function isRefused(t, what, expected) {
   const [one, theirs] = bare(t)
@@ -70,7 +70,7 @@ async function isRefused(t, what, expected) {
   assert.equal(openCount(), before)
 }
 
-/** Two connected sockets of Node's. */
+/** Returns two connected net.Sockets and their server. */
 async function sockets(t) {
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   t.after(() => server.close())
@@ -81,7 +81,7 @@ async function sockets(t) {
   return { server, client, connection }
 }
 
-test('a descriptor that is not open is EBADF', { contract: 'H4' }, (t) =>
+test('Channel send(): fails with EBADF for a number never opened', { contract: 'H4' }, (t) =>
   isRefused(t, UNUSED, { code: 'EBADF', errno: -9 }),
 )
 
@@ -107,21 +107,23 @@ test('Channel send(), sendHandle(): refuse a callback', async (t) => {
   )
 })
 
-test('also one that was closed', { contract: 'H4' }, (t) => {
+test('Channel send(): fails with EBADF for a closed descriptor', { contract: 'H4' }, (t) => {
   const fd = fs.openSync('/dev/null')
   fs.closeSync(fd)
-  // The test opens others: it takes a number that is free for good.
+  // The test opens descriptors, so it takes a number that stays free.
   return isRefused(t, { fd: fd + 10_000 }, { code: 'EBADF' })
 })
 
-test('what has no descriptor is ERR_INVALID_ARG_TYPE, and no descriptor is ERR_OUT_OF_RANGE', {
+test('Channel send(): refuses handles of wrong types and numbers', {
   contract: 'E2',
 }, async (t) => {
   for (const what of [null, 'text', true, {}, () => {}]) await isRefused(t, what, { code: 'ERR_INVALID_ARG_TYPE' })
   for (const what of [-1, 1.5, Number.NaN, 2 ** 31]) await isRefused(t, what, { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('a handle that was taken or closed is ERR_PROCNATIVE_HANDLE_CLOSED', { contract: 'H4' }, async (t) => {
+test('Channel send(): fails with ERR_PROCNATIVE_HANDLE_CLOSED for a closed or taken handle', {
+  contract: 'H4',
+}, async (t) => {
   const [taken, closed] = socketpair()
   const fd = taken.take()
   t.after(() => fs.closeSync(fd))
@@ -129,7 +131,7 @@ test('a handle that was taken or closed is ERR_PROCNATIVE_HANDLE_CLOSED', { cont
   for (const handle of [taken, closed]) await isRefused(t, handle, { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' })
 })
 
-test('a server that does not listen', { contract: 'H4', ...onlyNode }, async (t) => {
+test('Channel send(): refuses a server that does not listen', { contract: 'H4', ...onlyNode }, async (t) => {
   await isRefused(t, net.createServer(), INVALID)
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -137,21 +139,24 @@ test('a server that does not listen', { contract: 'H4', ...onlyNode }, async (t)
   await isRefused(t, server, INVALID)
 })
 
-test('a datagram socket that has no descriptor, or none any more', { contract: 'H4', ...onlyNode }, async (t) => {
+test('Channel send(): refuses a closed datagram socket', { contract: 'H4', ...onlyNode }, async (t) => {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
   await new Promise((resolve) => socket.close(resolve))
   await isRefused(t, socket, INVALID)
 })
 
-test('a socket that was destroyed, or never connected', { contract: 'H4', ...onlyNode }, async (t) => {
+test('Channel send(): refuses a socket that is destroyed or not connected', {
+  contract: 'H4',
+  ...onlyNode,
+}, async (t) => {
   const { client } = await sockets(t)
   client.destroy()
   await isRefused(t, client, INVALID)
   await isRefused(t, new net.Socket(), INVALID)
 })
 
-test('a socket that has read something which nobody has taken, until somebody does', {
+test('Channel send(): refuses a socket with unread data, until it is read', {
   contract: 'H4',
   ...onlyNode,
 }, async (t) => {
@@ -159,14 +164,17 @@ test('a socket that has read something which nobody has taken, until somebody do
   connection.write('read already')
   await until(() => client.bytesRead > 0)
   await isRefused(t, client, INVALID)
-  // As it was.
+  // The socket is unchanged.
   assert.equal(String(client.read()), 'read already')
   const [one, other] = pair(t)
   await one.send('a socket', client)
   assert.equal((await messages(t, other, 1))[0].handles[0].kind, 'tcp-socket')
 })
 
-test('a socket that has something left to write, until it has none', { contract: 'H4', ...onlyNode }, async (t) => {
+test('Channel send(): refuses a socket with unwritten data, until it is written', {
+  contract: 'H4',
+  ...onlyNode,
+}, async (t) => {
   const { client, connection } = await sockets(t)
   client.write(Buffer.alloc(32 << 20))
   assert.ok(client.writableLength > 0)
@@ -178,7 +186,7 @@ test('a socket that has something left to write, until it has none', { contract:
   assert.equal((await messages(t, other, 1))[0].handles.length, 1)
 })
 
-test('a TLS socket: the other end could not go on with it', { contract: 'H4', ...onlyNode }, async (t) => {
+test('Channel send(): refuses a TLS socket', { contract: 'H4', ...onlyNode }, async (t) => {
   const { client } = await sockets(t)
   const secure = new tls.TLSSocket(client)
   secure.on('error', () => {})
@@ -186,7 +194,7 @@ test('a TLS socket: the other end could not go on with it', { contract: 'H4', ..
   await isRefused(t, secure, INVALID)
 })
 
-test('a Unix server that Node bound itself would remove its file: refused, and told what to do', {
+test('Channel send(): refuses a Unix server of Node, names listenUnix()', {
   contract: 'H9',
   ...onlyNode,
 }, async (t) => {
@@ -199,7 +207,7 @@ test('a Unix server that Node bound itself would remove its file: refused, and t
   assert.ok(fs.existsSync(file))
 })
 
-test("one of listenUnix()'s is sent", { contract: 'H9', ...onlyNode }, async (t) => {
+test('Channel send(): takes a Unix server of listenUnix()', { contract: 'H9', ...onlyNode }, async (t) => {
   const server = net.createServer().listen({ fd: listenUnix(path.join(temporary(t), 'socket')).take() })
   t.after(() => server.close())
   await until(() => server.listening)
@@ -210,12 +218,14 @@ test("one of listenUnix()'s is sent", { contract: 'H9', ...onlyNode }, async (t)
 
 // ── Too many descriptors here ──
 
-test('EMFILE is of the message that can’t be duplicated, and of no other', { contract: 'H2' }, async (t) => {
-  const { code, said } = await program(t, 'channel/full.mjs', [], { prefix: limitedTo(40) }).ended()
+test('Channel send(): rejects with EMFILE only messages that need duplicates', { contract: 'H2' }, async (t) => {
+  const { code, said } = await program(t, 'channel/sends-without-descriptors.mjs', [], {
+    prefix: limitedTo(40),
+  }).ended()
   assert.equal(code, 0)
   for (const { outcomes, received, open } of said) {
     assert.deepEqual(outcomes, [null, 'EMFILE -24', null, 'EMFILE -24', 'EMFILE -24', null])
-    // With how many handles each.
+    // The number of handles of each message.
     assert.deepEqual(received, { 'at once': 2, 'without any': 0, last: 0 })
     assert.equal(open, said[0].open)
   }
@@ -224,14 +234,14 @@ test('EMFILE is of the message that can’t be duplicated, and of no other', { c
 
 // ── What the kernel refuses ──
 
-const hasRing = spawnSync(PYTHON, [fixture('channel/ring.py')]).status === 0
+const hasRing = spawnSync(PYTHON, [fixture('channel/with-io-uring.py')]).status === 0
 
-test('what the kernel does not send is an error of that message only, alone and among others', {
+test('Channel send(): rejects only the messages that the kernel refuses', {
   contract: 'H4',
   ...needs('io_uring, which can’t be sent', hasRing),
 }, async (t) => {
-  const prefix = [PYTHON, fixture('channel/ring.py')]
-  const { code, said } = await program(t, 'channel/unsendable.mjs', [], { prefix }).ended()
+  const prefix = [PYTHON, fixture('channel/with-io-uring.py')]
+  const { code, said } = await program(t, 'channel/sends-refused.mjs', [], { prefix }).ended()
   assert.equal(code, 0)
   const refused = 'EINVAL sendmsg'
   assert.deepEqual(said, [
@@ -255,8 +265,8 @@ test(
   'Channel send(): rejects the refused message, later ones in its turn',
   needs('io_uring, which can’t be sent', hasRing),
   async (t) => {
-    const prefix = [PYTHON, fixture('channel/ring.py')]
-    const { code, said } = await program(t, 'channel/unsendable-turn.mjs', [], { prefix }).ended()
+    const prefix = [PYTHON, fixture('channel/with-io-uring.py')]
+    const { code, said } = await program(t, 'channel/sends-refused-in-turn.mjs', [], { prefix }).ended()
     assert.equal(code, 0)
     const refused = 'EINVAL sendmsg'
     assert.deepEqual(said, [
@@ -266,9 +276,9 @@ test(
   },
 )
 
-// ── Nobody is there ──
+// ── The peer is gone ──
 
-test('the peer is gone: EPIPE, and no SIGPIPE', { contract: 'H4' }, async (t) => {
+test('Channel send(): fails with EPIPE without SIGPIPE, peer gone', { contract: 'H4' }, async (t) => {
   let signals = 0
   const count = () => signals++
   process.on('SIGPIPE', count)
@@ -285,7 +295,9 @@ test('the peer is gone: EPIPE, and no SIGPIPE', { contract: 'H4' }, async (t) =>
   assert.equal(signals, 0)
 })
 
-test('after close() and destroy(), send() is ERR_PROCNATIVE_CHANNEL_CLOSED', { contract: 'H3' }, async (t) => {
+test('Channel send(): fails with ERR_PROCNATIVE_CHANNEL_CLOSED after close() and destroy()', {
+  contract: 'H3',
+}, async (t) => {
   const [file] = files(t, 1)
   for (const end of ['close', 'destroy']) {
     const [one, other] = pair(t)
@@ -298,7 +310,7 @@ test('after close() and destroy(), send() is ERR_PROCNATIVE_CHANNEL_CLOSED', { c
   }
 })
 
-test('also once the peer has ended it', { contract: 'H3' }, async (t) => {
+test('Channel send(): fails with ERR_PROCNATIVE_CHANNEL_CLOSED after the peer’s end', { contract: 'H3' }, async (t) => {
   const [one, theirs] = bare(t)
   one.on('message', () => {})
   const closed = once(one, 'close')

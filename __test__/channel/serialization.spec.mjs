@@ -1,4 +1,4 @@
-// H3: messages of a channel. Handles are in channel-handles.spec.mjs.
+// The messages of a channel in each serialization. Handles are in received-handles.spec.mjs.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ const PLAIN = [
   'text',
   'zwölf € 😀',
   'NUL \0 and \u2028',
-  // Half of a character each, which UTF-8 has no bytes for.
+  // Lone surrogates, for which UTF-8 has no bytes.
   'a\ud83d',
   '\ude00b',
   [],
@@ -30,7 +30,7 @@ const PLAIN = [
   { 'key €': { '': 'empty' } },
 ]
 
-// What JSON has not.
+// Values that JSON can't express.
 const CLONED = [
   undefined,
   Number.NaN,
@@ -51,7 +51,7 @@ for (const [serialization, values] of [
   ['advanced', [...PLAIN, ...CLONED]],
   ['raw', BYTES],
 ]) {
-  test(`'${serialization}': messages arrive as they were sent, in order, both ways at once`, {
+  test(`Channel '${serialization}': delivers equal messages in order, both ways at once`, {
     contract: 'H3',
   }, async (t) => {
     const ends = pair(t, { serialization })
@@ -64,7 +64,7 @@ for (const [serialization, values] of [
     assert.deepEqual([...new Set(await Promise.all(sent))], [undefined])
   })
 
-  test(`'${serialization}': 3,000 messages of all lengths, not awaited, arrive in order, both ways at once`, {
+  test(`Channel '${serialization}': delivers 3,000 messages of all lengths in order`, {
     contract: 'H3',
   }, async (t) => {
     const ends = pair(t, { serialization })
@@ -79,7 +79,7 @@ for (const [serialization, values] of [
     for (const found of await Promise.all(received)) assert.deepEqual(found, all)
   })
 
-  test(`'${serialization}': 20 MiB arrive where they may, between two short messages`, {
+  test(`Channel '${serialization}': delivers 20 MiB between two short messages`, {
     contract: 'H3',
   }, async (t) => {
     const ends = pair(t, { serialization, maxMessageLength: 32 * MiB })
@@ -90,19 +90,19 @@ for (const [serialization, values] of [
     await Promise.all([small, large, small].map((message) => ends[0].send(message)))
     const found = await received
     assert.ok(found[1].length >= 20 * MiB)
-    // Not by deepEqual(), which would show 20 MiB.
+    // deepEqual() would print 20 MiB.
     assert.ok(Buffer.from(large).equals(Buffer.from(found[1])))
     assert.deepEqual([found[0], found[2]], [small, small])
   })
 }
 
-test("'json' is the default, and what a message was when it was sent is what arrives", {
+test('Channel send(): takes the message as it is at the call', {
   contract: 'H3',
 }, async (t) => {
   const [one, other] = pair(t)
   const received = words(t, other, 3)
   const message = { changed: 0, at: new Date(0), left: undefined }
-  // The first goes out at once, the others wait.
+  // The first message goes out at once, the others wait.
   for (let i = 0; i < 3; i++) {
     message.changed = i
     one.send(message)
@@ -115,7 +115,7 @@ test("'json' is the default, and what a message was when it was sent is what arr
   )
 })
 
-test("'raw': a Buffer is received, which nothing writes into later", { contract: 'H3' }, async (t) => {
+test("Channel 'raw': receives Buffers that no later message changes", { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const all = Array.from({ length: 2000 }, (_, index) => new Uint8Array(100).fill(index))
   const received = words(t, other, all.length)
@@ -126,7 +126,7 @@ test("'raw': a Buffer is received, which nothing writes into later", { contract:
   }
 })
 
-test("'raw': of a view, what it shows is sent", { contract: 'H3' }, async (t) => {
+test("Channel 'raw': sends only the bytes of a view", { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const whole = Uint8Array.from(Array(100).keys())
   one.send(whole.subarray(10, 20))
@@ -136,7 +136,7 @@ test("'raw': of a view, what it shows is sent", { contract: 'H3' }, async (t) =>
   assert.equal(none.length, 0)
 })
 
-test('a message may be as long as `maxMessageLength` says', { contract: 'H6' }, async (t) => {
+test('Channel: accepts a message of exactly maxMessageLength bytes', { contract: 'H6' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw', maxMessageLength: 1000 })
   one.send(Buffer.alloc(1000, 'x'))
   assert.deepEqual(await words(t, other, 1), [Buffer.alloc(1000, 'x')])
@@ -144,10 +144,10 @@ test('a message may be as long as `maxMessageLength` says', { contract: 'H6' }, 
 
 const circular = {}
 circular.self = circular
-// No stack is so deep.
+// Exceeds any stack.
 const endless = { toJSON: () => JSON.stringify(endless) }
 
-// Of the class, and no array.
+// Instances of the class that are no arrays.
 const NO_BYTES = [new Proxy(new Uint8Array(1), {}), Object.create(Uint8Array.prototype)]
 
 for (const [serialization, values, message] of [
@@ -159,12 +159,12 @@ for (const [serialization, values, message] of [
     Buffer.from('next'),
   ],
 ]) {
-  test(`'${serialization}': what can't be sent is ERR_INVALID_ARG_TYPE, and the channel goes on`, {
+  test(`Channel '${serialization}': refuses values that it can’t send, and continues`, {
     contract: 'E2',
   }, async (t) => {
     const [one, other] = pair(t, { serialization })
     for (const value of values) await assert.rejects(one.send(value), { code: 'ERR_INVALID_ARG_TYPE' })
-    // Also while something is on its way.
+    // The same while other messages wait.
     const first = one.send(message)
     const refused = values.map((value) => assert.rejects(one.send(value), { code: 'ERR_INVALID_ARG_TYPE' }))
     await Promise.all([first, one.send(message), ...refused])
@@ -172,7 +172,7 @@ for (const [serialization, values, message] of [
   })
 }
 
-test('what is sent before anybody looks is there when somebody does', { contract: 'H3' }, async (t) => {
+test('Channel: keeps messages that came before channel() and a listener', { contract: 'H3' }, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => one.destroy())
@@ -183,7 +183,7 @@ test('what is sent before anybody looks is there when somebody does', { contract
   assert.deepEqual(await words(t, other, 2), ['before there was a channel', 'before there was a listener'])
 })
 
-test('a message sent in a listener goes back, 1,000 times', { contract: 'H3' }, async (t) => {
+test('Channel: carries 1,000 answers sent in listeners', { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t)
   other.on('message', (message) => other.send(message + 1))
   const last = new Promise((resolve) => {
@@ -191,7 +191,7 @@ test('a message sent in a listener goes back, 1,000 times', { contract: 'H3' }, 
   })
   one.send(0)
   assert.equal(await last, 1001)
-  // Nothing more comes.
+  // No further message comes.
   other.removeAllListeners('message')
   one.removeAllListeners('message')
   const next = messages(t, one, 1)
@@ -199,7 +199,7 @@ test('a message sent in a listener goes back, 1,000 times', { contract: 'H3' }, 
   assert.equal((await next)[0].message, 'the end')
 })
 
-test("'advanced': what has its bytes of a message has nothing of another", { contract: 'H6' }, async (t) => {
+test("Channel 'advanced': gives each message’s bytes a buffer of their own", { contract: 'H6' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'advanced' })
   const sent = [
     { hello: 1 },
@@ -219,13 +219,13 @@ test("'advanced': what has its bytes of a message has nothing of another", { con
     assert.equal(Buffer.from(buffer).includes('SECRET'), false)
     assert.equal(buffers.has(buffer), false)
     buffers.add(buffer)
-    // What comes after that is unharmed. Numbers of eight bytes that are not aligned are in a pool of Node's own, which
-    // can't be transferred.
+    // A transfer must not harm later messages. Unaligned numbers of eight bytes are in a pool of Node's, which can't be
+    // transferred.
     if (!(message.data instanceof Float64Array)) structuredClone(message.data, { transfer: [buffer] })
   })
   const failed = once(other, 'error')
   await Promise.race([until(() => found.length === sent.length), failed.then(([error]) => assert.fail(error))])
-  // structuredClone() knows nothing of Buffer.
+  // structuredClone() makes a Uint8Array of a Buffer.
   const plain = sent.map(({ data, ...rest }) =>
     Buffer.isBuffer(data) ? { data: new Uint8Array(data) } : data ? { data } : rest,
   )

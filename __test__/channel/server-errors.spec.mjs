@@ -1,15 +1,24 @@
-// H11: where no server of channels can be, and where there is none to connect to.
+// Errors of listenChannel() and connectChannel().
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { connectChannel, listenChannel } from '../../index.js'
-import { openCount, program, words } from '../helpers/channels.mjs'
+import { listen, openCount, words } from '../helpers/channels.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
+import { PYTHON } from '../helpers/spawned.mjs'
 import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
 
-test('where somebody listens already: EADDRINUSE, and nothing has changed', { contract: 'H11' }, async (t) => {
+/** A Python program that has a socket for datagrams at a path, until its input ends. */
+const DATAGRAMS = `import socket, sys
+one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+one.bind(sys.argv[1])
+print('{"there": true}', flush=True)
+sys.stdin.read()`
+
+test('listenChannel(): fails at a taken or wrong path, changes nothing', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   await serve(t, at, {}, answer)
   const before = openCount()
@@ -25,7 +34,7 @@ test('where somebody listens already: EADDRINUSE, and nothing has changed', { co
   assert.deepEqual(await words(t, one, 1), ['still'])
 })
 
-test('nobody to connect to: ENOENT, ECONNREFUSED; and nothing is left', { contract: 'H11' }, async (t) => {
+test('connectChannel(): fails without a server, leaves no descriptor', { contract: 'H11' }, async (t) => {
   const directory = temporary(t)
   const before = openCount()
   const nowhere = path.join(directory, 'nowhere')
@@ -38,15 +47,15 @@ test('nobody to connect to: ENOENT, ECONNREFUSED; and nothing is left', { contra
   assert.equal(openCount(), before)
 })
 
-test('a socket of another type: EPROTOTYPE', { contract: 'H11' }, async (t) => {
+test('connectChannel(): fails with EPROTOTYPE for a socket of another type', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
-  const { child, told } = program(t, 'channel/datagrams.py', [at])
-  await told('there')
+  const child = spawn(PYTHON, ['-c', DATAGRAMS, at], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await listen(t, child).told('there')
   await assert.rejects(connectChannel(at), { code: 'EPROTOTYPE', syscall: 'connect', path: at })
   child.stdin.end()
 })
 
-test('wrong arguments are refused by a rejection', { contract: 'E2' }, async (t) => {
+test('listenChannel(), connectChannel(): reject for wrong arguments', { contract: 'E2' }, async (t) => {
   const at = socketIn(t)
   for (const [where, options, code] of [
     [1, {}, 'ERR_INVALID_ARG_TYPE'],

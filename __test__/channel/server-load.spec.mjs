@@ -1,4 +1,4 @@
-// H11: servers of channels with many connections, without descriptors, and with connections that are no use.
+// Servers of channels with many connections, without descriptors, and with connections that break at once.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -18,7 +18,7 @@ const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).tri
 
 const COUNT = 1000
 
-test(`${COUNT} connections at once, more than may wait, are answered each`, {
+test(`listenChannel(): answers ${COUNT} connections at once, more than may wait`, {
   contract: 'H11',
   ...needs('4,096 descriptors', limit === 'unlimited' || Number(limit) >= 4096),
 }, async (t) => {
@@ -37,10 +37,10 @@ test(`${COUNT} connections at once, more than may wait, are answered each`, {
   )
 })
 
-test('so are those of a server whose queue is full for a while', { contract: 'H11' }, async (t) => {
-  // One that accepts nothing is full soon: who then connects waits, without holding anybody up.
+test('connectChannel(): waits while the queue of the server is full', { contract: 'H11' }, async (t) => {
+  // The queue is soon full, because the server accepts nothing. Further connections wait without blocking this process.
   const at = socketIn(t)
-  const { child, told } = program(t, 'channel/late.py', [at])
+  const { child, told } = program(t, 'channel/accepts-late.py', [at])
   await told('there')
   const connecting = Array.from({ length: 20 }, () => connect(t, at))
   let turned = 0
@@ -53,12 +53,14 @@ test('so are those of a server whose queue is full for a while', { contract: 'H1
 
 // ── Too many ──
 
-test('a server without descriptors tells of it, does not spin, and serves who waits when it has some', {
+test('listenChannel(): waits without spinning while descriptors run out, then serves', {
   contract: 'H11',
 }, async (t) => {
   for (const listens of ['listens', 'warns']) {
     const at = socketIn(t)
-    const { child, said, told } = program(t, 'channel/server-full.mjs', [at, listens], { prefix: limitedTo(40) })
+    const { child, said, told } = program(t, 'channel/serves-without-descriptors.mjs', [at, listens], {
+      prefix: limitedTo(40),
+    })
     await told('there')
     const one = await connect(t, at)
     one.send('waits')
@@ -70,7 +72,7 @@ test('a server without descriptors tells of it, does not spin, and serves who wa
     assert.ok(said.filter((line) => line.error).length < 100)
     child.stdin.write('free\n')
     assert.deepEqual(await words(t, one, 1), ['waits'])
-    // And those that come later.
+    // The server accepts later connections, too.
     const other = await connect(t, at)
     other.send('comes later')
     assert.deepEqual(await words(t, other, 1), ['comes later'])
@@ -79,7 +81,7 @@ test('a server without descriptors tells of it, does not spin, and serves who wa
 
 // ── Alive ──
 
-test('it keeps the event loop alive until it is closed', { contract: 'H11' }, async (t) => {
+test('listenChannel(): keeps the event loop alive until close()', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const { child, told, ended } = program(t, 'channel/serves-once.mjs', [at])
   await told('there')
@@ -93,7 +95,7 @@ test('it keeps the event loop alive until it is closed', { contract: 'H11' }, as
   assert.deepEqual(await ended(), { code: 0, said: [{ there: true }, { closed: true }] })
 })
 
-test('connections that are made and broken at once harm nobody', { contract: 'H11' }, async (t) => {
+test('listenChannel(): survives connections that break at once', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   await serve(t, at, {}, answer)
   for (let round = 0; round < 100; round++)

@@ -1,4 +1,4 @@
-// H11: listenChannel() and connectChannel(). Who is let in is in channel-authorize.spec.mjs.
+// listenChannel() and connectChannel(). Authorization is in authorize.spec.mjs.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -8,16 +8,16 @@ import path from 'node:path'
 import { Channel, ChannelServer, connectChannel } from '../../index.js'
 import { events, files, identities, identity, messages, turns, words } from '../helpers/channels.mjs'
 import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
-import { fixture, run, scriptCommand } from '../helpers/run.mjs'
+import { library, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 import { answer, connect, serve, socketIn } from './helpers/channel-server.mjs'
 
 for (const [title, where] of [
   ['a path', socketIn],
-  ['an abstract name after an @', () => `@procnative-channel-${process.pid}`],
-  ['an abstract name after a NUL', () => `\0procnative-channel-${process.pid}`],
+  ['an @ name', () => `@procnative-channel-${process.pid}`],
+  ['a NUL name', () => `\0procnative-channel-${process.pid}`],
 ]) {
-  test(`over ${title}, messages and handles go both ways`, { contract: 'H11' }, async (t) => {
+  test(`listenChannel(): carries messages and handles both ways, at ${title}`, { contract: 'H11' }, async (t) => {
     const at = where(t)
     const server = await serve(t, at, undefined, answer)
     assert.ok(server instanceof ChannelServer)
@@ -35,7 +35,7 @@ for (const [title, where] of [
   })
 }
 
-test("the listener is one of 'connection'; others hear of it, too", { contract: 'H11' }, async (t) => {
+test("listenChannel(): adds its listener to 'connection', next to others", { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const seen = []
   const server = await serve(t, at, {}, (one) => seen.push(one))
@@ -46,11 +46,11 @@ test("the listener is one of 'connection'; others hear of it, too", { contract: 
   assert.ok(seen[0] instanceof Channel)
 })
 
-test('nobody makes a ChannelServer but listenChannel()', { contract: 'H11' }, () => {
+test('ChannelServer: has no public constructor', { contract: 'H11' }, () => {
   assert.throws(() => new ChannelServer(), { name: 'TypeError', message: 'Illegal constructor' })
 })
 
-test('options of channels hold for each connection', { contract: 'H11' }, async (t) => {
+test('listenChannel(): applies its options to each connection', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const options = { serialization: 'advanced', maxMessageLength: 100, maxHandles: 2 }
   const [file] = files(t, 1)
@@ -75,7 +75,7 @@ test('options of channels hold for each connection', { contract: 'H11' }, async 
 
 // ── The file ──
 
-test('the file has mode 0600, or that which is given, whatever the umask', { contract: 'H11' }, async (t) => {
+test('listenChannel(): gives its file mode 0600 or `mode`, any umask', { contract: 'H11' }, async (t) => {
   const before = process.umask(0)
   t.after(() => process.umask(before))
   for (const [options, mode] of [
@@ -89,7 +89,7 @@ test('the file has mode 0600, or that which is given, whatever the umask', { con
   }
 })
 
-test('it has its mode from the first moment: fchmod, then bind, and no chmod after it', {
+test('listenChannel(): gives its file the mode before bind', {
   contract: 'H11',
   ...needs('strace', hasProgram('strace')),
 }, async (t) => {
@@ -97,8 +97,10 @@ test('it has its mode from the first moment: fchmod, then bind, and no chmod aft
   const trace = path.join(directory, 'trace')
   const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat']
   const at = path.join(directory, 'socket')
-  const command = [process.execPath, ...scriptCommand(fixture('channel/serves-none.mjs'), at)]
-  const { code, stderr } = await run('strace', [...traced, ...command]).ended
+  const script = `require(${JSON.stringify(library)})
+    .listenChannel(process.argv[1], { mode: 0o640 })
+    .then((server) => server.close())`
+  const { code, stderr } = await run('strace', [...traced, process.execPath, '-e', script, at]).ended
   assert.equal(code, 0, stderr)
   const calls = fs
     .readFileSync(trace, 'utf8')
@@ -108,7 +110,7 @@ test('it has its mode from the first moment: fchmod, then bind, and no chmod aft
   assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'bind', 'listen'])
 })
 
-test('close() stops listening; channels go on, the file stays, and the next replaces it', {
+test('ChannelServer close(): stops listening, keeps channels and the file', {
   contract: 'H11',
 }, async (t) => {
   const at = socketIn(t)
@@ -134,12 +136,12 @@ test('close() stops listening; channels go on, the file stays, and the next repl
   assert.deepEqual(await words(t, other, 1), ['next'])
 })
 
-test('who waits to be accepted when it closes is told so', { contract: 'H11' }, async (t) => {
+test('ChannelServer close(): ends connections that wait to be accepted', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const server = await serve(t, at)
   let connections = 0
   server.on('connection', () => connections++)
-  // In one turn: none is accepted before close().
+  // All in one turn: the server accepts none before close().
   const connecting = [1, 2, 3].map(() => connectChannel(at))
   const closed = server.close()
   const outcomes = await Promise.allSettled(connecting)

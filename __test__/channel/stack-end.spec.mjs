@@ -1,4 +1,4 @@
-// Channels used where the stack ends.
+// Channels used at the end of the stack.
 
 import assert from 'node:assert/strict'
 import { isNode, needs, test } from '../helpers/harness.mjs'

@@ -13,10 +13,10 @@ import { frame } from './helpers/hostile-peer.mjs'
 
 const json = (value) => frame(JSON.stringify(value))
 
-/** Runs a server that listens for no 'error'. Returns its output after a connection sent `bytes` and closed. */
+/** Runs a server without an 'error' listener. Returns its output after a connection sent `bytes` and closed. */
 async function after(t, bytes) {
   const address = path.join(temporary(t), 'socket')
-  const { said, told } = program(t, 'channel/unheard-errors.mjs', [address])
+  const { said, told } = program(t, 'channel/serves-without-error-listener.mjs', [address])
   await told('listens')
   const socket = net.connect(address)
   await once(socket, 'connect')
@@ -37,18 +37,18 @@ const faults = {
 }
 
 for (const [what, [bytes, code]] of Object.entries(faults)) {
-  test(`Channel: ${what} warns, where nothing listens for 'error'`, async (t) => {
+  test(`Channel: warns without an 'error' listener, after ${what}`, async (t) => {
     assert.deepEqual(await after(t, bytes), [{ warning: code }])
   })
 }
 
-test('Channel send(): the end of the peer is no unhandled rejection', async (t) => {
+test('Channel send(): causes no unhandled rejection at the peer’s end', async (t) => {
   const many = Buffer.concat(Array(3000).fill(json('x')))
   assert.deepEqual(await after(t, many), [])
   assert.deepEqual(await after(t, json('answer when I am gone')), [])
 })
 
-test('Channel send(): is an unhandled rejection after close() of the same end', async (t) => {
+test('Channel send(): causes an unhandled rejection after its own close()', async (t) => {
   assert.deepEqual(await after(t, json('close')), [{ unhandled: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }])
 })
 
@@ -56,7 +56,7 @@ for (const [how, end] of [
   ['destroy()', (one) => one.destroy()],
   ['the end of the peer', (_, theirs) => theirs.close()],
 ]) {
-  test(`Channel send(): queued before ${how} is no unhandled rejection`, async (t) => {
+  test(`Channel send(): causes no unhandled rejection, queued before ${how}`, async (t) => {
     const [one, theirs] = bare(t)
     const unhandled = []
     const note = ({ code }) => unhandled.push(code)
@@ -80,7 +80,7 @@ test('Channel send(): rejects for a waiting caller, peer gone', async (t) => {
   await assert.rejects(one.send('x'), { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
 })
 
-test('fork(): a child killed in the middle of a message warns', needs('Node.js', isNode), async (t) => {
+test('fork(): warns if a child dies in the middle of a message', needs('Node.js', isNode), async (t) => {
   const warned = once(process, 'warning')
   const child = fork(fixture('channel/sends-long.mjs'))
   t.after(() => child.kill('SIGKILL'))

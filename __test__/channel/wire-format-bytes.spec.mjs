@@ -1,4 +1,4 @@
-// H7: the bytes of docs/wire-format.md, as they are on the socket.
+// The bytes of docs/wire-format.md on the socket.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -13,7 +13,7 @@ const HEADER = 8
 const CARRIER = 2 ** 30
 const AHEAD = 2 ** 31
 
-/** A channel, and the other end of it, which the test itself writes to and reads from. */
+/** Returns a channel and its other end, a bare socket that the test reads and writes. */
 function bare(t, options) {
   const [ours, theirs] = socketpair()
   const one = channel(ours, options)
@@ -32,7 +32,7 @@ function frame(payload, count = 0, flags = 0) {
   return Buffer.concat([header, bytes])
 }
 
-/** What was sent, with one slice of descriptors at most; their handles are closed. Undefined if there is nothing now. */
+/** Receives data and the inodes of up to one slice of descriptors. Returns undefined if there is none, and 'end' at the end. */
 function next(theirs) {
   try {
     const received = recvFds(theirs)
@@ -45,7 +45,7 @@ function next(theirs) {
   }
 }
 
-/** All that a channel is told from here on: messages, with the inodes of their handles, and how it ends. */
+/** Records the further events of a channel: messages with the inodes of their handles, errors, and the end. */
 function heard(one) {
   const said = []
   one.on('message', (message, handles) => said.push(noted(message, handles)))
@@ -54,23 +54,23 @@ function heard(one) {
   return said
 }
 
-// ── What is sent ──
+// ── Sending ──
 
 for (const [title, options, message, expected] of [
   ['json', {}, { a: 1 }, '07000000 00000000 7b2261223a317d'],
-  ['json, in UTF-8', {}, 'é', '04000000 00000000 22c3a922'],
-  ['json, of nothing', {}, null, '04000000 00000000 6e756c6c'],
+  ['json in UTF-8', {}, 'é', '04000000 00000000 22c3a922'],
+  ['json null', {}, null, '04000000 00000000 6e756c6c'],
   ['raw', { serialization: 'raw' }, new Uint8Array([0, 255, 1]), '03000000 00000000 00ff01'],
-  ['raw, of no bytes', { serialization: 'raw' }, new Uint8Array(), '00000000 00000000'],
+  ['empty raw', { serialization: 'raw' }, new Uint8Array(), '00000000 00000000'],
 ]) {
-  test(`a frame's bytes: ${title}`, { contract: 'H7' }, async (t) => {
+  test(`Channel send(): writes the bytes of docs/wire-format.md, ${title}`, { contract: 'H7' }, async (t) => {
     const { channel, theirs } = bare(t, options)
     await channel.send(message)
     assert.deepEqual(next(theirs), { data: Buffer.from(expected.replaceAll(' ', ''), 'hex'), inodes: [] })
   })
 }
 
-test("a frame's bytes: advanced", { contract: 'H7' }, async (t) => {
+test('Channel send(): writes the bytes of docs/wire-format.md, advanced', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t, { serialization: 'advanced' })
   await channel.send(new Map([[1, 2n]]))
   const { data } = next(theirs)
@@ -78,14 +78,14 @@ test("a frame's bytes: advanced", { contract: 'H7' }, async (t) => {
   assert.deepEqual(v8.deserialize(data.subarray(HEADER)), new Map([[1, 2n]]))
 })
 
-test("a frame's bytes: with two descriptors, in their order", { contract: 'H7' }, async (t) => {
+test('Channel send(): sends two descriptors in order with the frame', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 2)
   await channel.send(1, fds)
   assert.deepEqual(next(theirs), { data: frame('1', 2), inodes })
 })
 
-test('600 descriptors: two carriers with 253 each, and the rest with the frame', { contract: 'H7' }, async (t) => {
+test('Channel send(): sends 600 descriptors as two carriers and a frame', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 600)
   await channel.send('many', fds)
@@ -101,7 +101,7 @@ test('600 descriptors: two carriers with 253 each, and the rest with the frame',
   )
 })
 
-test('of one turn, the first message goes at once, and the others together, ahead where descriptors are', {
+test('Channel send(): sends the turn’s first message alone, then batches', {
   contract: 'H2 H7',
 }, async (t) => {
   const { channel, theirs } = bare(t)
@@ -111,7 +111,7 @@ test('of one turn, the first message goes at once, and the others together, ahea
   await Promise.all(sent)
 
   let index = 1
-  // Two hundred need not wait for more.
+  // 200 messages do not wait for more.
   for (const expected of [200, 200, 199]) {
     const { data, inodes: came } = next(theirs)
     const last = index + expected
@@ -126,7 +126,7 @@ test('of one turn, the first message goes at once, and the others together, ahea
   assert.equal(next(theirs), undefined)
 })
 
-test('close() shuts down, and closes when the other end has', { contract: 'H7 H14' }, async (t) => {
+test('Channel close(): shuts down, closes when the peer has closed', { contract: 'H7 H14' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   channel.send('last')
@@ -140,9 +140,9 @@ test('close() shuts down, and closes when the other end has', { contract: 'H7 H1
   assert.deepEqual(said, [{ message: 'an answer', inodes: [] }, 'close'])
 })
 
-// ── What is received ──
+// ── Receiving ──
 
-test('descriptors come with the bytes of a frame before theirs, and are kept', { contract: 'H7' }, async (t) => {
+test('Channel: keeps descriptors that come with an earlier frame', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 3)
@@ -159,7 +159,7 @@ test('descriptors come with the bytes of a frame before theirs, and are kept', {
   ])
 })
 
-test('messages without descriptors come between a carrier and what it was sent for', { contract: 'H7' }, async (t) => {
+test('Channel: accepts messages between a carrier and its frame', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 2)
@@ -174,7 +174,7 @@ test('messages without descriptors come between a carrier and what it was sent f
   ])
 })
 
-test('a frame is cut anywhere, and its descriptors come with either part', { contract: 'H7' }, async (t) => {
+test('Channel: accepts a frame in two parts, descriptors with either', { contract: 'H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const said = heard(channel)
   const { fds, inodes } = files(t, 2)
@@ -186,7 +186,7 @@ test('a frame is cut anywhere, and its descriptors come with either part', { con
       [[fds[0]], [fds[1]]],
     ]) {
       sendFds(theirs, whole.subarray(0, cut), early)
-      // Has it read the first part before there is a second one, as a rule.
+      // As a rule, the channel reads the first part before the second one is sent.
       await new Promise(setImmediate)
       sendFds(theirs, whole.subarray(cut), late)
     }
@@ -197,10 +197,10 @@ test('a frame is cut anywhere, and its descriptors come with either part', { con
 })
 
 for (const [title, message] of [
-  ['the end of the stream', null],
-  ['a reset, as what was sent is unread there,', 'unread'],
+  ['an end', null],
+  ['a reset', 'unread'],
 ]) {
-  test(`${title} at the end of a frame is 'close' and no error`, { contract: 'H7 H14' }, async (t) => {
+  test(`Channel 'close': comes without 'error' after ${title} between frames`, { contract: 'H7 H14' }, async (t) => {
     const { channel, theirs } = bare(t)
     const said = heard(channel)
     if (message !== null) await channel.send(message)

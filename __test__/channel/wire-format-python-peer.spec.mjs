@@ -1,4 +1,4 @@
-// H7: what docs/wire-format.md says, with a peer that was written from it: fixtures/peer.py, in Python.
+// A peer in Python that was written from docs/wire-format.md: fixtures/peer.py.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -13,7 +13,7 @@ import { fixture, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 
 const COUNTS = [0, 1, 253, 254, 1000]
-// A thousand files, their duplicates while they are on their way, and what the other end has of them.
+// A thousand files, their duplicates while they wait, and the descriptors at the other end.
 const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
 const manyDescriptors = needs('4,000 descriptors', limit === 'unlimited' || Number(limit) >= 4000)
 
@@ -26,7 +26,7 @@ const SERIALIZATIONS = {
   },
 }
 
-/** For each count the next descriptors of so many files. */
+/** Opens files. Returns for each count that many descriptors, and their inodes. */
 function shares(t, counts) {
   const sum = counts.reduce((all, count) => all + count, 0)
   const { fds, inodes } = files(t, sum)
@@ -38,7 +38,7 @@ function shares(t, counts) {
   })
 }
 
-/** Sends all of them in one turn, each with a message that tells its inodes; resolves when they are on their way. */
+/** Sends each share in one turn, with a message that tells its inodes. Resolves when all are sent. */
 const sendAll = (channel, all, encode = (value) => value) =>
   Promise.all(all.map(({ fds, inodes }) => channel.send(encode(inodes), fds)))
 
@@ -49,7 +49,7 @@ for (const [serialization, { encode, decode, fromPython }] of Object.entries(SER
     ['drips', 'one byte at a time', COUNTS],
     ['together', 'ahead of their messages', [0, 1, 100, 0, 0, 152, 0]],
   ]) {
-    test(`from Python, ${serialization}: descriptors ${title}, each leads to the right inode`, {
+    test(`Channel '${serialization}': receives descriptors from Python ${title}`, {
       contract: 'H7',
       ...manyDescriptors,
     }, async (t) => {
@@ -64,7 +64,7 @@ for (const [serialization, { encode, decode, fromPython }] of Object.entries(SER
     })
   }
 
-  test(`to Python, ${serialization}: each descriptor leads to the right inode`, {
+  test(`Channel '${serialization}': sends descriptors to Python in order`, {
     contract: 'H7',
     ...manyDescriptors,
   }, async (t) => {
@@ -83,10 +83,10 @@ for (const [serialization, { encode, decode, fromPython }] of Object.entries(SER
 
 for (const [title, chunk] of [
   ['', 65_536],
-  // It finds descriptors that came with the first bytes of many frames, and has not read the others.
-  [', which reads a few bytes at a time', 5],
+  // Python receives descriptors with the first bytes of many frames, before it has read the other frames.
+  [', few bytes per read', 5],
 ]) {
-  test(`to Python${title}: 1,000 messages of one turn, with descriptors and without`, { contract: 'H7' }, async (t) => {
+  test(`Channel send(): sends 1,000 messages of one turn to Python${title}`, { contract: 'H7' }, async (t) => {
     const { channel, succeeded } = peer(t, ['peer.py', '--chunk', chunk, 'collect'])
     const some = shares(t, [1, 0, 3, 0, 0, 2, 1, 5, 0, 4])
     const all = Array.from({ length: 1000 }, (_, index) => some[index % some.length])
@@ -101,7 +101,7 @@ for (const [title, chunk] of [
   })
 }
 
-test('to Python: long messages, which go in parts, and their descriptors with the first of them', {
+test('Channel send(): sends long messages with descriptors to Python', {
   contract: 'H2 H7',
 }, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'collect'])
@@ -117,7 +117,7 @@ test('to Python: long messages, which go in parts, and their descriptors with th
   }
 })
 
-/** The same as `received()`, by listening. */
+/** Like `received()`, with a listener. */
 async function heard(channel) {
   const all = []
   channel.on('message', (message, handles) => all.push(noted(message, handles)))
@@ -126,10 +126,10 @@ async function heard(channel) {
 }
 
 for (const [title, receive] of [
-  ['who listens', heard],
-  ['who iterates', received],
+  ['a listener', heard],
+  ['a loop', received],
 ]) {
-  test(`what Python sends back comes to ${title}, though this end is done`, {
+  test(`Channel close(): still gives Python’s answers to ${title}`, {
     contract: 'H7 H14',
     ...manyDescriptors,
   }, async (t) => {
@@ -146,11 +146,11 @@ for (const [title, receive] of [
   })
 }
 
-test('when Python is done, what is queued here is sent to the last, and then the channel closes', {
+test('Channel: sends its queue after Python’s end, then closes', {
   contract: 'H7',
 }, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'last'])
-  // Many times what the socket has room for, so that the end is read long before all is sent.
+  // Many times the room of the socket, so that this end reads the end of the stream long before it has sent all.
   const messages = Array.from({ length: 40 }, (_, index) => `${index}`.repeat(50_000))
   const sent = messages.map((message) => channel.send(message))
   assert.deepEqual(await heard(channel), [{ message: 'done', inodes: [] }])
@@ -162,7 +162,7 @@ test('when Python is done, what is queued here is sent to the last, and then the
   )
 })
 
-test('Python connects to listenChannel()', { contract: 'H7' }, async (t) => {
+test('listenChannel(): accepts a Python peer', { contract: 'H7' }, async (t) => {
   const address = path.join(temporary(t), 'channel')
   const server = await listenChannel(address)
   t.after(() => server.close())

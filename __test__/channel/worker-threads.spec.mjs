@@ -1,4 +1,4 @@
-// H13: channels in worker threads, and the ends of threads and processes that have some.
+// Channels in worker threads, and the end of threads and processes with open channels.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -8,15 +8,16 @@ import { channel, connectChannel, listenChannel, socketpair } from '../../index.
 import { files, identities, identity, messages, openCount, program, words } from '../helpers/channels.mjs'
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { threadsOfOurs } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { until } from '../helpers/until.mjs'
 
 const onlyNode = needs('Node.js, whose threads end when they say so', isNode)
 
-/** A thread that has the other ends of channels, and goes about it as `how` says: see channel-thread.mjs. */
+/** Starts a worker thread with the other ends of `count` channels. `how` is an order of worker-with-channels.mjs. */
 function thread(t, how, count = 1) {
   const pairs = Array.from({ length: count }, () => socketpair())
   const workerData = { how, fds: pairs.map(([, theirs]) => theirs.take()) }
-  const worker = new Worker(new URL('./fixtures/thread.mjs', import.meta.url), { workerData })
+  const worker = new Worker(new URL('./fixtures/worker-with-channels.mjs', import.meta.url), { workerData })
   const exit = once(worker, 'exit')
   const ends = pairs.map(([ours]) => channel(ours))
   t.after(async () => {
@@ -44,7 +45,7 @@ function readToTheEnd(end) {
   })
 }
 
-test('a channel works in a worker thread, with handles, both ways', { contract: 'H13' }, async (t) => {
+test('Channel: works in a worker thread, with handles', { contract: 'H13' }, async (t) => {
   const { ends, exit } = thread(t, 'answer', 3)
   const all = files(t, 300)
   for (const [index, end] of ends.entries()) {
@@ -57,12 +58,12 @@ test('a channel works in a worker thread, with handles, both ways', { contract: 
     )
     assert.deepEqual(identities(found[0].handles), all.map(identity))
   }
-  // Nothing else keeps the thread alive.
+  // Only the channels keep the thread alive.
   await Promise.all(ends.map((end) => end.close()))
   assert.deepEqual(await exit, [0])
 })
 
-test('channels add no thread of their own', { contract: 'H13', ...onlyNode }, async (t) => {
+test('Channel: adds no thread in worker threads', { contract: 'H13', ...onlyNode }, async (t) => {
   const { ends } = thread(t, 'answer', 10)
   await Promise.all(
     ends.map(async (end) => {
@@ -74,38 +75,38 @@ test('channels add no thread of their own', { contract: 'H13', ...onlyNode }, as
 })
 
 for (const [how, title, code] of [
-  ['terminate', 'worker.terminate()', 1],
-  ['exit', 'process.exit() of a worker', 5],
-  ['unref', 'the end of a worker whose channels are unref()ed', 0],
+  ['terminate', 'terminate()', 1],
+  ['exit', 'process.exit()', 5],
+  ['unref', 'the natural end', 0],
 ]) {
-  test(`${title} with 20 channels open is safe, closes them and what they have, 20 times`, {
+  test(`Channel: 20 channels close at ${title} of a worker`, {
     contract: 'H13',
     ...onlyNode,
   }, async (t) => {
-    // Handles that were read and are nobody's yet, that wait to be read, and that wait to be sent.
+    // The handles are read but not taken, wait to be read, or wait to be sent.
     const all = files(t, 5)
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < repetitions(20); round++) {
       const before = openCount()
       const { worker, exit, ends } = thread(t, how, 20)
       for (const end of ends) for (let i = 0; i < 4; i++) end.send('handles', all).catch(() => {})
       await once(worker, 'message')
       if (how === 'terminate') await worker.terminate()
       assert.deepEqual(await exit, [code])
-      // The peers hear of it, after what has been sent to them; the last of that may be cut off.
+      // The peers read the messages, and then the end. The last message may be cut.
       await Promise.all(ends.map(readToTheEnd))
       await until(() => openCount() === before, 'no descriptor is left')
     }
   })
 }
 
-/** A thread that ends in the midst of things: see channel-thread-ends.mjs. */
+/** Starts a worker thread that ends early: see worker-ends-early.mjs. */
 function ending(t, workerData) {
-  const worker = new Worker(new URL('./fixtures/thread-ends.mjs', import.meta.url), { workerData })
+  const worker = new Worker(new URL('./fixtures/worker-ends-early.mjs', import.meta.url), { workerData })
   t.after(() => worker.terminate())
   return { worker, exit: once(worker, 'exit') }
 }
 
-test('a worker that ends when it has just called connectChannel() leaves no connection', {
+test('connectChannel(): leaves no connection if its worker ends at once', {
   contract: 'H13',
   ...onlyNode,
 }, async (t) => {
@@ -116,7 +117,7 @@ test('a worker that ends when it has just called connectChannel() leaves no conn
     one.on('close', () => closed++)
   })
   t.after(() => server.close())
-  for (let round = 1; round <= 20; round++) {
+  for (let round = 1; round <= repetitions(20); round++) {
     const before = openCount()
     assert.deepEqual(await ending(t, { how: 'connect', name }).exit, [6])
     await until(() => closed === round, 'the server sees the end')
@@ -124,11 +125,11 @@ test('a worker that ends when it has just called connectChannel() leaves no conn
   }
 })
 
-test('a worker that ends when it is told of the first of five connections leaves none of them', {
+test("listenChannel(): leaves no connection if its worker ends at 'connection'", {
   contract: 'H13',
   ...onlyNode,
 }, async (t) => {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < repetitions(20); round++) {
     const before = openCount()
     const name = `@procnative-${process.pid}-${round}`
     const gate = new Int32Array(new SharedArrayBuffer(4))
@@ -143,15 +144,15 @@ test('a worker that ends when it is told of the first of five connections leaves
   }
 })
 
-test('process.exit() with 20 channels open is safe, 20 times', { contract: 'H13' }, async (t) => {
-  for (let round = 0; round < 20; round++) {
-    const { code, said } = await program(t, 'channel/ends.mjs', [20]).ended()
+test('process.exit(): keeps its exit code with 20 open channels', { contract: 'H13' }, async (t) => {
+  for (let round = 0; round < repetitions(20); round++) {
+    const { code, said } = await program(t, 'channel/exits-with-channels.mjs', [20]).ended()
     assert.deepEqual([code, said], [7, [{ channels: 20 }]])
   }
 })
 
-test('Handle: a worker’s end closes no number of another file', onlyNode, async (t) => {
-  const worker = new Worker(new URL('./fixtures/handle-lost-thread.mjs', import.meta.url))
+test('Handle: the end of a worker closes no descriptor of another owner', onlyNode, async (t) => {
+  const worker = new Worker(new URL('./fixtures/worker-closes-by-number.mjs', import.meta.url))
   const exit = once(worker, 'exit')
   t.after(() => worker.terminate())
   const [numbers] = await once(worker, 'message')
@@ -163,15 +164,15 @@ test('Handle: a worker’s end closes no number of another file', onlyNode, asyn
   assert.deepEqual(all.map(identityOrNone), before)
 })
 
-test('the end of a worker closes nothing that has the numbers of what it has closed', {
+test('Channel: the end of a worker closes no number used again', {
   contract: 'H13',
   ...onlyNode,
 }, async (t) => {
-  const worker = new Worker(new URL('./fixtures/thread-closed.mjs', import.meta.url))
+  const worker = new Worker(new URL('./fixtures/worker-closes-channels.mjs', import.meta.url))
   const exit = once(worker, 'exit')
   t.after(() => worker.terminate())
   await once(worker, 'message')
-  // More than it has had open.
+  // More files than the worker had descriptors.
   const all = files(t, 40)
   const before = all.map(identity)
   worker.postMessage('end')

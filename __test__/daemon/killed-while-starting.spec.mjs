@@ -217,7 +217,8 @@ test('where seccomp refuses close_range, everything is closed all the same', { c
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]
   const many = ['python3', fixture('open-many.py'), 200, ...node]
-  const { code, stderr } = await run('python3', [fixture('deny.py'), CLOSE_RANGE, '/usr/bin/env', ...many]).ended
+  const { code, stderr } = await run('python3', [fixture('denies-syscall.py'), CLOSE_RANGE, '/usr/bin/env', ...many])
+    .ended
   assert.equal(code, 0, stderr)
   const { facts } = factsFrom(t, log)
   assert.equal(Object.values(facts.descriptors).includes('/dev/zero'), false)

@@ -10,7 +10,7 @@ const PYTHON = needs('Node.js and python3', isNode && hasProgram('python3'))
 
 test('daemonize(): knows each exit code, and that late daemons were killed', PYTHON, async () => {
   const node = [process.execPath, ...scriptCommand(fixture('daemon/unready-daemons.mjs'))]
-  const program = ['python3', fixture('deny.py'), IOCTL, ...node]
+  const program = ['python3', fixture('denies-syscall.py'), IOCTL, ...node]
   const { stdout, stderr, code } = await run('python3', [fixture('daemon/reaps-at-once.py'), ...program]).ended
   assert.equal(code, 0, stderr)
   const { rounds, known, killed } = JSON.parse(stdout)

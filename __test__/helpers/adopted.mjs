@@ -1,9 +1,9 @@
-// What Node.js has made of handles.
+// Objects of Node.js that handles become by adopt().
 
-/** handle.adopt(), destroyed or closed when the test is over. */
+/** Adopts a handle. The object is destroyed or closed with the test. */
 export function adopted(context, handle) {
   const one = handle.adopt()
-  // That it was closed before is all the same.
+  // The test may have closed the object before.
   context.after(() => (one.destroy ? one.destroy() : new Promise((resolve) => closing(one, resolve))))
   return one
 }
@@ -12,11 +12,11 @@ function closing(one, done) {
   try {
     one.close(done)
   } catch (error) {
-    // Of a datagram socket; a server tells its listener.
+    // A closed datagram socket throws. A closed server calls its listener.
     if (error.code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error
     done()
   }
 }
 
-/** All that a stream says until it ends. */
+/** Reads a stream to its end. Returns the text. */
 export const textOf = async (stream) => (await stream.setEncoding('utf8').toArray()).join('')

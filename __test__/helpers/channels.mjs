@@ -1,4 +1,4 @@
-// Channels under test, and what is at their other end: a channel, a bare socket, or another process.
+// Channels under test, whose other end is a channel, a bare socket, or another process.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -13,19 +13,19 @@ import { fixture, scriptCommand } from './run.mjs'
 import { PYTHON } from './spawned.mjs'
 import { until } from './until.mjs'
 
-// What a thread has for all its channels is opened with the first one: that is to be over before one counts.
+// The first channel of a thread opens descriptors for all channels. Open them before tests count descriptors.
 for (const handle of socketpair()) channel(handle).destroy()
 
 export const CLOSED = { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' }
 
-/** Two channels that are connected to each other, destroyed with the test. */
+/** Returns two connected channels, destroyed with the test. */
 export function pair(context, ...options) {
   const ends = socketpair().map((handle, index) => channel(handle, options[index] ?? options[0]))
   context.after(() => ends.map((end) => end.destroy()))
   return ends
 }
 
-/** A channel, and a bare socket that is connected to it. */
+/** Returns a channel, and a bare socket that is connected to the channel. */
 export function bare(context, options) {
   const [ours, theirs] = socketpair()
   const end = channel(ours, options)
@@ -36,7 +36,7 @@ export function bare(context, options) {
   return [end, theirs]
 }
 
-/** The next messages of a channel: it is read for as long as that takes. Their handles are closed with the test. */
+/** Listens for the next `count` messages of a channel. Their handles are closed with the test. */
 export function messages(context, from, count) {
   const found = []
   return new Promise((resolve, reject) => {
@@ -57,7 +57,7 @@ export function messages(context, from, count) {
   })
 }
 
-/** The same, without their handles, of which there must be none. */
+/** Returns the next `count` messages of a channel, which must have no handles. */
 export async function words(context, from, count) {
   return (await messages(context, from, count)).map(({ message, handles }) => {
     assert.deepEqual(handles, [])
@@ -65,7 +65,7 @@ export async function words(context, from, count) {
   })
 }
 
-/** Everything that happens to a channel from now on, in order. */
+/** Records the further errors and the end of a channel, in order. */
 export function events(of) {
   const all = []
   of.on('error', (error) => all.push(error))
@@ -73,12 +73,12 @@ export function events(of) {
   return all
 }
 
-/** Time enough for what is not to happen. */
+/** Waits for turns of the event loop: enough time for an event that must not happen. */
 export async function turns(count = 200) {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-/** Whether a promise has settled, as `{ settled }`, which changes. */
+/** Returns an object whose `settled` becomes true when the promise settles. */
 export function watch(promise) {
   const found = { settled: false }
   const settle = () => {
@@ -90,7 +90,7 @@ export function watch(promise) {
 
 export { files } from './handles.mjs'
 
-/** What tells an open file or socket from another. */
+/** Returns the device and inode of a descriptor, which identify its file or socket. */
 export function identity(fd) {
   const { dev, ino } = fs.fstatSync(fd, { bigint: true })
   return `${dev}:${ino}`
@@ -98,14 +98,14 @@ export function identity(fd) {
 
 export const identities = (handles) => handles.map(({ fd }) => identity(fd))
 
-/** How many descriptors this process has open, of the kinds that tests send; the runtime opens others when it sees fit. */
+/** Returns the number of open descriptors of the kinds that tests send. The runtime opens other kinds at any time. */
 export function openCount() {
   const isOurs = (what) =>
     ['socket:', '/dev/', path.join(os.tmpdir(), 'procnative-')].some((prefix) => what.startsWith(prefix))
   return Object.values(descriptors()).filter(isOurs).length
 }
 
-/** What waits at a bare socket now: its bytes and handles, which are closed with the test. */
+/** Receives all that waits at a bare socket. The handles are closed with the test. */
 export function arrived(context, socket, options) {
   const parts = []
   const handles = []
@@ -126,7 +126,7 @@ export function arrived(context, socket, options) {
 const CARRIER = 2 ** 30
 const AHEAD = 2 ** 31
 
-/** What the bytes of a channel say: messages, as docs/wire-format.md has them, and where in the bytes each one ends. */
+/** Parses the bytes of a channel (docs/wire-format.md). Returns the messages, each with its end in the bytes. */
 export function frames(data) {
   const found = []
   for (let at = 0; at < data.length; ) {
@@ -141,7 +141,7 @@ export function frames(data) {
   return found
 }
 
-/** A program that says things, killed with the test: a fixture, and what stands before it. */
+/** Runs a fixture that prints lines of JSON, killed with the test. `prefix` is a command that runs the program. */
 export function program(context, script, args = [], { prefix = [], flags = [], stdio = [] } = {}) {
   const command = script.endsWith('.py')
     ? [PYTHON, fixture(script), ...args]
@@ -151,7 +151,7 @@ export function program(context, script, args = [], { prefix = [], flags = [], s
   return { child, ...listen(context, child) }
 }
 
-/** The same, with the other end of a channel at descriptor 3. */
+/** Runs a fixture with the other end of a channel at descriptor 3. */
 export function peer(context, script, args = [], { options, ...settings } = {}) {
   const [ours, theirs] = socketpair()
   const started = program(context, script, args, { ...settings, stdio: [theirs.fd] })
@@ -161,7 +161,7 @@ export function peer(context, script, args = [], { options, ...settings } = {}) 
   return { end, ...started }
 }
 
-/** What a child says, a line of JSON each, and its end. */
+/** Reads the lines of JSON that a child prints, and waits for its end. The child is killed with the test. */
 export function listen(context, child) {
   const said = []
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
@@ -173,8 +173,8 @@ export function listen(context, child) {
   })
   return {
     said,
-    told: (name) => until(() => said.find((one) => Object.hasOwn(one, name)), `it tells ${name}`),
-    /** Its exit code and what it has said; an end by a signal is an error. */
+    told: (name) => until(() => said.find((one) => Object.hasOwn(one, name)), `the child tells ${name}`),
+    /** Returns the exit code and the lines. Throws if a signal ended the child. */
     ended: async () => {
       const [code, signal] = await closed
       assert.equal(signal, null)
@@ -183,6 +183,6 @@ export function listen(context, child) {
   }
 }
 
-/** Debian's user without rights. */
+/** Debian's user `nobody`. */
 export const NOBODY = 65534
 export const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']

@@ -1,8 +1,8 @@
-// Descriptors that run out.
+// Uses up the descriptors of this process.
 
 import fs from 'node:fs'
 
-/** Opens descriptors until there are none left; returns them. */
+/** Opens descriptors until EMFILE. Returns the descriptors. */
 export function exhaust() {
   const opened = []
   for (;;) {

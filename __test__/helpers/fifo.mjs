@@ -1,11 +1,11 @@
-// A FIFO that a process waits at, opening it to read: the tests' way to have it go on.
+// A FIFO that blocks a process in open(2), until the test opens the other end.
 
 import fs from 'node:fs'
 import { until } from './until.mjs'
 
 const { O_WRONLY, O_NONBLOCK } = fs.constants
 
-/** Opens the other end when somebody is there, who then waits until it is closed. An open that waits might do so for ever. */
+/** Opens the FIFO to write once a reader waits, without blocking. The reader continues when the descriptor is closed. */
 export function opened(fifo) {
   return until(() => {
     try {
@@ -14,10 +14,10 @@ export function opened(fifo) {
       if (error.code !== 'ENXIO') throw error
       return undefined
     }
-  }, 'somebody reads from the FIFO')
+  }, 'a process reads from the FIFO')
 }
 
-/** Lets whoever is there, or comes, go on. */
+/** Lets the waiting or next reader continue. */
 export async function release(fifo) {
   fs.closeSync(await opened(fifo))
 }

@@ -1,4 +1,4 @@
-// Handles of all that there can be, and what the kernel says of their descriptors.
+// Handles of all kinds, and the kernel's view of their descriptors.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -9,27 +9,27 @@ import { recvFds, sendFds, socketpair } from '../../index.js'
 import { temporary } from './harness.mjs'
 import { fixture } from './run.mjs'
 
-// The runtime's own does not close what it has not opened, in Deno.
+// Closes by the native half, because fs.closeSync() of Deno closes only descriptors that Deno opened.
 const native = createRequire(import.meta.url)('../../lib/core/native.js')
 export const close = (fd) => native.close(fd)
 
 const O_CLOEXEC = 0o2000000
 
-/** Two Unix sockets that are connected to each other, closed when the test is over. */
+/** Returns two connected Unix sockets, closed with the test. */
 export function pair(context, type) {
   const both = socketpair(type)
   context.after(() => both.map((handle) => handle.close()))
   return both
 }
 
-/** recvFds(), of which nothing stays open when the test is over. */
+/** Calls recvFds(). The handles are closed with the test. */
 export function received(context, socket, options) {
   const message = recvFds(socket, options)
   context.after(() => message?.handles.map((handle) => handle.close()))
   return message
 }
 
-/** A handle of a descriptor, which stays its owner's. */
+/** Returns a handle of a duplicate of a descriptor. */
 export function handleOf(context, fd) {
   const [a, b] = socketpair('seqpacket')
   sendFds(a, Buffer.from('.'), [fd])
@@ -39,7 +39,7 @@ export function handleOf(context, fd) {
   return handles[0]
 }
 
-/** A handle of a file, or whatever there is at that path. */
+/** Returns a handle of the file at a path. */
 export function opened(context, path, flags = 'r') {
   const fd = fs.openSync(path, flags)
   const handle = handleOf(context, fd)
@@ -47,13 +47,13 @@ export function opened(context, path, flags = 'r') {
   return handle
 }
 
-/** Handles of what fixtures/opens.py opens by that name: only these are left of it. */
+/** Returns the handles that fixtures/sends-opened.py opens for a name. That process has ended. */
 export function made(context, name) {
   const [a, b] = socketpair('seqpacket')
   const stdio = ['ignore', 'inherit', 'inherit', b.fd]
-  const { status, signal } = spawnSync('python3', [fixture('opens.py'), name], { stdio })
+  const { status, signal } = spawnSync('python3', [fixture('sends-opened.py'), name], { stdio })
   b.close()
-  assert.deepEqual([status, signal], [0, null], `opens.py ${name}`)
+  assert.deepEqual([status, signal], [0, null], `sends-opened.py ${name}`)
   const { handles } = received(context, a)
   a.close()
   return handles
@@ -62,12 +62,12 @@ export function made(context, name) {
 const info = (fd, field) =>
   fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(new RegExp(`^${field}:\\s+(.*)`, 'm'))[1]
 
-/** What open(2) and fcntl(2) say of a descriptor, O_NONBLOCK among it: the description's, but for O_CLOEXEC. */
+/** Returns the flags of a descriptor: those of its open file, such as O_NONBLOCK, and O_CLOEXEC. */
 export const flagsOf = (fd) => Number.parseInt(info(fd, 'flags'), 8)
 export const positionOf = (fd) => Number(info(fd, 'pos'))
 export const isCloseOnExec = (fd) => (flagsOf(fd) & O_CLOEXEC) !== 0
 
-/** By the link, which is there whatever it leads to. */
+/** Returns true if the descriptor is open. Reads the link in /proc, which exists for files of any kind. */
 export function isOpen(fd) {
   try {
     fs.readlinkSync(`/proc/self/fd/${fd}`)
@@ -78,13 +78,13 @@ export function isOpen(fd) {
   }
 }
 
-/** Which inode a descriptor leads to, in any process. */
+/** Returns the device and inode of a descriptor, which are the same in any process. */
 export function inodeOf(fd) {
   const { dev, ino } = fs.statSync(`/proc/self/fd/${fd}`, { bigint: true })
   return `${dev}:${ino}`
 }
 
-/** A number that no descriptor has. */
+/** Returns the number of a closed descriptor. */
 export function closedNumber() {
   const [a, b] = socketpair()
   const { fd } = b
@@ -95,10 +95,10 @@ export function closedNumber() {
 
 export const AGAIN = { name: 'Error', code: 'EAGAIN', errno: -11 }
 
-/** Nothing waits to be received. */
+/** Checks that nothing waits at a socket. */
 export const isEmpty = (socket) => assert.throws(() => recvFds(socket), { ...AGAIN, syscall: 'recvmsg' })
 
-/** Files of the test's own, each with an inode of its own. */
+/** Opens `count` new files, each with an inode of its own. Returns their descriptors, closed with the test. */
 export function files(context, count) {
   const directory = temporary(context)
   const fds = Array.from({ length: count }, (_, index) => fs.openSync(path.join(directory, String(index)), 'w+'))

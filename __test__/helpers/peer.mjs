@@ -1,4 +1,4 @@
-// The tests' side of fixtures/peer.py: a process that is not ours at the other end of a channel.
+// The tests' side of fixtures/peer.py: a program in Python at the other end of a channel.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -8,12 +8,12 @@ import { temporary } from './harness.mjs'
 import { fixture, run } from './run.mjs'
 import { PYTHON } from './spawned.mjs'
 
-/** As the environment of a program says it that finds its end of a channel at 3. */
+/** Returns the environment of a program that has its end of a channel at descriptor 3. */
 export function joining({ fd }, { serialization = 'json' } = {}) {
   return { ...process.env, PROCNATIVE_CHANNEL_FD: `3:${inodeOf(fd)}:${serialization}` }
 }
 
-/** Starts a program of Python's with a channel; `succeeded()` is what it has printed. Both end with the test. */
+/** Starts a Python program with a channel. `succeeded()` returns its output at its end. Both end with the test. */
 export function peer(context, [script, ...args], options = {}) {
   const [ours, theirs] = socketpair()
   const { child, ended } = run(PYTHON, ['-B', fixture(script), ...args], {
@@ -35,7 +35,7 @@ function output({ code, signal, stdout, stderr }) {
   return stdout
 }
 
-/** So many descriptors, each of a file of its own, and the inodes of these; closed when the test is over. */
+/** Opens `count` new files. Returns their descriptors and inodes. They are closed with the test. */
 export function files(context, count) {
   const directory = temporary(context)
   const fds = Array.from({ length: count }, (_, index) => fs.openSync(path.join(directory, `${index}`), 'w'))
@@ -43,17 +43,17 @@ export function files(context, count) {
   return { fds, inodes: fds.map(inodeOf) }
 }
 
-/** By the link, which any runtime follows, whoever has opened it. */
+/** Returns the inode of a descriptor. Any runtime follows the link in /proc, also of descriptors that it did not open. */
 export const inodeOf = (fd) => fs.statSync(`/proc/self/fd/${fd}`).ino
 
-/** A message, and what its handles lead to; they are closed. */
+/** Returns a message and the inodes of its handles. Closes the handles. */
 export function noted(message, handles) {
   const inodes = handles.map(({ fd }) => inodeOf(fd))
   for (const handle of handles) handle.close()
   return { message, inodes }
 }
 
-/** All that a channel has to say until it is closed. */
+/** Returns all messages of a channel until it closes. */
 export async function received(channel) {
   const all = []
   for await (const { message, handles } of channel) all.push(noted(message, handles))

@@ -1,10 +1,10 @@
-// How often something has woken this thread's reactor.
+// Counts the wakeups of this thread's reactor.
 
 import { createRequire } from 'node:module'
 
 const native = createRequire(import.meta.url)('../../lib/core/native.js')
 
-/** Counts its turns, until the test is over: how many there were since. Only where modules can be changed, as in Node.js. */
+/** Counts the turns of the reactor until the end of the test. Returns a function for the count. Works in Node.js only. */
 export function countedTurns(context) {
   const { turn } = native
   context.after(() => {

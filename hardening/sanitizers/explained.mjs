@@ -6,7 +6,7 @@ const CLEANED = 'the environment that it gives has no LD_PRELOAD, and so the run
 export const EXPLAINED = {
   'a daemon that cleans its environment before it loads procnative is one daemon': CLEANED,
   'a daemon that cleans its environment after it loads procnative is one daemon': CLEANED,
-  'the variables that are given are the child’s, and its channel is another one': CLEANED,
+  'fork(): passes its `env` to the child, with a new channel': CLEANED,
   'and so where node has a capability, which undoes the death signal':
     'a program with capabilities is run without LD_PRELOAD',
   'wait(): 5000 children that end in a burst have the right statuses':

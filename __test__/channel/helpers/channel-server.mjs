@@ -4,7 +4,7 @@ import path from 'node:path'
 import { connectChannel, listenChannel } from '../../../index.js'
 import { temporary } from '../../helpers/harness.mjs'
 
-/** A server, closed with the test, and its channels destroyed. */
+/** Starts a server. It is closed and its channels are destroyed with the test. */
 export async function serve(t, where, options, listener) {
   const server = await listenChannel(where, options, listener)
   server.on('connection', (one) => t.after(() => one.destroy()))
@@ -12,13 +12,14 @@ export async function serve(t, where, options, listener) {
   return server
 }
 
+/** Connects to a server. The channel is destroyed with the test. */
 export async function connect(t, where, options) {
   const one = await connectChannel(where, options)
   t.after(() => one.destroy())
   return one
 }
 
-/** Answers each message with the same, and its handles. */
+/** Sends each message back, with its handles. */
 export function answer(one) {
   one.on('message', (message, handles) => {
     one.send(message, handles).catch(() => {})
@@ -26,5 +27,5 @@ export function answer(one) {
   })
 }
 
-/** A path that is the test's own. */
+/** Returns a path for a socket in a directory of the test's own. */
 export const socketIn = (t) => path.join(temporary(t), 'socket')

@@ -1,11 +1,11 @@
-// Unix sockets of Node's, for channels to take over.
+// net.Sockets of Unix sockets, which channels take over.
 
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
 import { temporary } from '../../helpers/harness.mjs'
 
-/** Two connected sockets of Node's: the one that connects, and the one that is accepted. */
+/** Returns two connected net.Sockets: the socket that connected, and the accepted socket. */
 export async function sockets(t, options = {}) {
   const server = net.createServer(options).listen(path.join(temporary(t), 'socket'))
   t.after(() => server.close())

@@ -5,9 +5,9 @@ import { fork } from '../../../index.js'
 import { messages } from '../../helpers/channels.mjs'
 import { fixture } from '../../helpers/run.mjs'
 
-/** A child that obeys: see channel-child.mjs. Killed with the test. */
+/** Starts a child that obeys: see obeys-parent.mjs. It is killed with the test. */
 export function forked(t, options, args = []) {
-  const child = fork(fixture('channel/child.mjs'), args, options)
+  const child = fork(fixture('channel/obeys-parent.mjs'), args, options)
   const exit = once(child, 'exit')
   t.after(async () => {
     child.kill('SIGKILL')
@@ -18,11 +18,11 @@ export function forked(t, options, args = []) {
   return Object.assign(child, { ended: exit })
 }
 
-/** What it says to an order, and the handles that come with that. */
+/** Sends an order. Returns the answer with its handles. */
 export async function ask(t, child, order, ...args) {
   child.handles.send({ order, args: args.slice(1) }, args[0]).catch(() => {})
   const [found] = await messages(t, child.handles, 1)
   return found
 }
-/** Only what it says. */
+/** Sends an order. Returns the message of the answer. */
 export const answer = async (...args) => (await ask(...args)).message

@@ -1,4 +1,4 @@
-// A server of channels, somebody well-behaved who has one, and peers that are not: fixtures/hostile-server.mjs and
+// A server of channels in another process, a well-behaved client, and hostile peers: fixtures/hostile-server.mjs and
 // fixtures/hostile-peer.py.
 
 import assert from 'node:assert/strict'
@@ -16,13 +16,13 @@ import { PYTHON } from '../../helpers/spawned.mjs'
 import { until } from '../../helpers/until.mjs'
 
 const MiB = 1 << 20
-// As many descriptors as a process may open.
+// The hard limit of descriptors of a process.
 const LIMIT = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
 
 export const CARRIER = 2 ** 30
 export const AHEAD = 2 ** 31
 
-/** A header, whatever follows it. */
+/** Returns a header for a length that need not be true. */
 export function header(length, countAndFlags = 0) {
   const bytes = Buffer.alloc(8)
   bytes.writeUInt32LE(length, 0)
@@ -35,10 +35,10 @@ export function frame(payload, countAndFlags = 0) {
   return Buffer.concat([header(bytes.length, countAndFlags), bytes])
 }
 
-/** A step of hostile-peer.py's. */
+/** Returns a step of hostile-peer.py that sends bytes. */
 export const send = (bytes, fds = 0, times = 1) => ({ send: Buffer.from(bytes).toString('hex'), fds, times })
 
-/** Has hostile-peer.py take these steps on a connection; resolves when all that it has sent is closed. */
+/** Runs hostile-peer.py with these steps. `ended` resolves when all descriptors that it sent are closed. */
 export function attack(address, ...steps) {
   const { child, ended } = run(PYTHON, [fixture('channel/hostile-peer.py'), address], {
     input: JSON.stringify([steps]),
@@ -51,7 +51,7 @@ export function attack(address, ...steps) {
   return { child, ended: closed() }
 }
 
-/** A server in a process of its own, which may open so many descriptors, and somebody well-behaved there. */
+/** Starts a server in a process that may open `most` descriptors, with a well-behaved client. */
 export async function server(t, options = {}, { most = LIMIT } = {}) {
   const address = path.join(temporary(t), 'channel')
   const command = scriptCommand(fixture('channel/hostile-server.mjs'), address, JSON.stringify(options))
@@ -64,16 +64,16 @@ export async function server(t, options = {}, { most = LIMIT } = {}) {
     child.kill('SIGKILL')
     return ended
   })
-  assert.equal(await until(() => said.shift(), 'it listens'), 'listening')
+  assert.equal(await until(() => said.shift(), 'the server listens'), 'listening')
   const friend = await wellBehaved(t, address, options)
-  // What is opened once, is.
+  // The first message opens descriptors that stay open.
   await friend()
   return new Server({ address, pid: child.pid, said, friend })
 }
 
 /**
- * A channel to the server; each call sends a message with a handle, and sees that both come back. When it is over, the
- * server has closed that.
+ * Connects to the server. Each call of the result sends a message with a handle, and checks that both come back. Afterwards
+ * the server has closed the handle.
  */
 async function wellBehaved(t, address, options) {
   const channel = await connectChannel(address, options)
@@ -86,7 +86,7 @@ async function wellBehaved(t, address, options) {
   return async () => {
     for (const [sent, expected] of [
       [fds, inodes],
-      // It is answered after the turn in which the first one was.
+      // The server answers this message in a later turn, after it has closed the first handle.
       [[], []],
     ]) {
       const message = { echo: ++count }
@@ -113,10 +113,10 @@ class Server {
 
   #open = () => Object.keys(descriptors(this.pid)).length
 
-  /** The same, there. */
+  /** Attacks the server: see attack(). */
   attacked = (...steps) => attack(this.address, ...steps).ended
 
-  /** So many connections at once, which send these bytes in turn; they stay until `leave()`. */
+  /** Opens `count` connections, which send one of `bytes` each, in turn. They stay open until `leave()`. */
   async crowd(t, count, ...bytes) {
     const args = [fixture('channel/hostile-crowd.py'), this.address, count, ...bytes.map((one) => one.toString('hex'))]
     const child = spawn(PYTHON, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -134,18 +134,21 @@ class Server {
     }
   }
 
-  /** How the next channel that is closed has ended. */
-  ended = () => until(() => this.#said.shift(), 'a channel has ended')
+  /** Waits for the next channel that the server reports as closed. Returns its report. */
+  ended = () => until(() => this.#said.shift(), 'the end of a channel')
 
-  /** It serves others, and has so many descriptors more than at first, and about as much memory. */
+  /** Checks that the server answers its client, and has `open` more descriptors than at first and little more memory. */
   async isWell({ open = 0, resident = 128 * MiB } = {}) {
     await this.friend()
-    await until(() => this.#open() === this.#before.open + open, `it has ${open} descriptors more than at first`)
+    await until(
+      () => this.#open() === this.#before.open + open,
+      `the server has ${open} descriptors more than at first`,
+    )
     const now = this.#size()
     const grown = (what) => now[what] - this.#before[what]
     assert.ok(grown('resident') < resident, `${grown('resident') / MiB} MiB of memory`)
-    // What was allocated, though nothing was written there, and though it was given back.
+    // The peak counts memory that was never written, and memory that was given back.
     assert.ok(grown('peak') < 512 * MiB, `${grown('peak') / MiB} MiB of addresses`)
-    assert.deepEqual(this.#said, [], 'nobody else has lost a channel')
+    assert.deepEqual(this.#said, [], 'no other channel has closed')
   }
 }

@@ -1,16 +1,16 @@
-// Messages by the hundred thousand, each with a descriptor: both sides of handles-load.spec.mjs.
+// Both sides of throughput.spec.mjs: hundreds of thousands of messages, each with a descriptor.
 
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { inodeOf } from '../../helpers/peer.mjs'
 
-/** So many files that a message's number tells which one goes with it. */
+/** The number of files: the number of a message tells which file goes with it. */
 const FILES = 7
-// Of different lengths: some fit into what the socket has room for, and most don't.
+// The lengths of bursts: some fit into the socket's buffer, and most don't.
 const BURSTS = [1, 10, 5000, 300, 1, 2, 2000, 800]
 
-/** Sends so many messages, a burst at a time; the first one tells the inodes. */
+/** Sends `count` messages, a burst at a time, after a message with the inodes. */
 export async function sendMany(channel, count) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-'))
   const fds = Array.from({ length: FILES }, (_, index) => fs.openSync(path.join(directory, `${index}`), 'w'))
@@ -26,7 +26,7 @@ export async function sendMany(channel, count) {
   for (const fd of fds) fs.closeSync(fd)
 }
 
-/** Receives them: resolves with how many have come in their order, each with its descriptor, when that many have. */
+/** Receives `count` messages. Resolves with their number, or rejects at a wrong order or descriptor. */
 export function receiveMany(channel, count) {
   let inodes
   let next = 0
