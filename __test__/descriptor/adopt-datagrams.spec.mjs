@@ -1,4 +1,4 @@
-// H8: adopt() of sockets for datagrams.
+// Handle adopt() of datagram sockets.
 
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
@@ -13,7 +13,7 @@ import { fixture, runScript } from '../helpers/run.mjs'
 const NODE = needs('Node.js', isNode)
 const LOCAL = { udp4: ['127.0.0.1', 'IPv4'], udp6: ['::1', 'IPv6'] }
 
-/** The port of a socket that is bound, as the kernel lists it. */
+/** Returns the port of a bound socket from /proc/net. */
 function portOf({ fd }) {
   const [inode] = fs.readlinkSync(`/proc/self/fd/${fd}`).match(/\d+/)
   const lines = ['udp', 'udp6'].flatMap((name) => fs.readFileSync(`/proc/net/${name}`, 'utf8').split('\n'))
@@ -21,14 +21,14 @@ function portOf({ fd }) {
   return Number.parseInt(fields[1].split(':')[1], 16)
 }
 
-/** A datagram that comes in, and whence. */
+/** Waits for a datagram. Returns its text and its sender. */
 async function next(socket) {
   const [data, { address, port }] = await once(socket, 'message')
   return { text: data.toString(), address, port }
 }
 
 for (const [name, [address, family]] of Object.entries(LOCAL)) {
-  test(`${name} becomes a dgram.Socket that is bound: datagrams arrive and are sent`, {
+  test(`Handle adopt(): makes ${name} a bound dgram.Socket that sends and receives`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -51,7 +51,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
     }
   })
 
-  test(`${name}: what came before is still there`, { contract: 'H8', ...NODE }, async (t) => {
+  test(`Handle adopt(): keeps datagrams that came before, ${name}`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = made(t, name)
     const sender = adopted(t, a)
     await new Promise((resolve) => sender.send('sent before', portOf(b), address, resolve))
@@ -59,7 +59,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
     assert.equal((await next(adopted(t, b))).text, 'sent before')
   })
 
-  test(`${name}: one that is connected receives from its peer, and sends to it`, {
+  test(`Handle adopt(): makes connected ${name} a connected dgram.Socket`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -78,7 +78,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
   })
 }
 
-test('to close it closes the descriptor', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): close() of the dgram.Socket closes the descriptor', { contract: 'H8', ...NODE }, async (t) => {
   const [handle] = made(t, 'udp4')
   const { fd } = handle
   const socket = adopted(t, handle)
@@ -87,11 +87,11 @@ test('to close it closes the descriptor', { contract: 'H8', ...NODE }, async (t)
   assert.equal(isOpen(fd), false)
 })
 
-test('one that has the number of standard input is bound as before, receives and sends', {
+test('Handle adopt(): takes a datagram socket with the number of stdin', {
   contract: 'H8',
   ...NODE,
 }, async () => {
-  const { code, stdout, stderr } = await runScript(fixture('descriptor/adopt-zero.mjs'))
+  const { code, stdout, stderr } = await runScript(fixture('descriptor/adopts-stdin-socket.mjs'))
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(reports(stdout), [
     { fd: 0, kind: 'udp', samePort: true },

@@ -1,4 +1,4 @@
-// H8: adopt() of terminals.
+// Handle adopt() of terminals.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { until } from '../helpers/until.mjs'
 
 const NODE = needs('Node.js', isNode)
 
-/** A terminal: what is typed on it, what it shows, and handles of it. */
+/** Opens a terminal. Returns its handles, `user` to type, and `shows()` to wait for output. */
 function terminal(context) {
   const [master, both, reads, writes] = made(context, 'terminal')
   const user = adopted(context, master)
@@ -18,13 +18,15 @@ function terminal(context) {
   user.setEncoding('utf8').on('data', (text) => {
     shown += text
   })
-  // EIO, when nobody has the terminal open any more.
+  // EIO, when no process has the terminal open any more.
   user.on('error', () => {})
   return { both, reads, writes, user, shows: (text) => until(() => shown.includes(text), `${text} is shown`) }
 }
 
+const VERBS = { reads: 'read', writes: 'write', both: 'read and write' }
+
 for (const end of ['reads', 'both']) {
-  test(`a terminal that is open to ${end} becomes a tty.ReadStream, and what is typed arrives`, {
+  test(`Handle adopt(): makes a terminal a tty.ReadStream, open to ${VERBS[end]}`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -36,7 +38,7 @@ for (const end of ['reads', 'both']) {
     stream.setEncoding('utf8')
     user.write('typed\n')
     assert.deepEqual(await once(stream, 'data'), ['typed\n'])
-    // It is a terminal also to be changed: without its line discipline, a key is there at once.
+    // setRawMode() changes the terminal: a key arrives at once, without the line discipline.
     stream.setRawMode(true)
     user.write('k')
     assert.deepEqual(await once(stream, 'data'), ['k'])
@@ -44,7 +46,7 @@ for (const end of ['reads', 'both']) {
   })
 }
 
-test('one that is open to write becomes a tty.WriteStream, and what is written is shown', {
+test('Handle adopt(): makes a terminal a tty.WriteStream, open to write', {
   contract: 'H8',
   ...NODE,
 }, async (t) => {
@@ -57,10 +59,10 @@ test('one that is open to write becomes a tty.WriteStream, and what is written i
   await shows('written\r\n')
 })
 
-test('what was typed before is still there', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): keeps input that was typed before', { contract: 'H8', ...NODE }, async (t) => {
   const { reads, user, shows } = terminal(t)
   user.write('typed before\n')
-  // The terminal echoes what it has.
+  // The terminal echoes its input.
   await shows('typed before')
   assert.equal(reads.kind, 'tty')
   const stream = adopted(t, reads)
@@ -68,7 +70,7 @@ test('what was typed before is still there', { contract: 'H8', ...NODE }, async 
 })
 
 for (const end of ['both', 'reads', 'writes']) {
-  test(`to destroy the stream of one that is open to ${end} closes the descriptor`, {
+  test(`Handle adopt(): destroy() closes the terminal, open to ${VERBS[end]}`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -77,6 +79,6 @@ for (const end of ['both', 'reads', 'writes']) {
     const stream = adopted(t, handle)
     stream.destroy()
     await once(stream, 'close')
-    await until(() => !isOpen(fd), 'it is closed')
+    await until(() => !isOpen(fd), 'the descriptor is closed')
   })
 }

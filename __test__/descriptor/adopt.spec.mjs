@@ -1,5 +1,5 @@
-// H8: adopt() of servers, connections and pipes, and of what Node.js has nothing for. Datagram sockets, terminals and cluster
-// workers have specs of their own.
+// Handle adopt() of servers, connections and pipes, and of kinds that Node.js has no object for. Datagram sockets, terminals
+// and cluster workers have specs of their own.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ const NODE = needs('Node.js', isNode)
 const CLOSED = { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
 const LOCAL = { tcp4: ['127.0.0.1', 'IPv4'], tcp6: ['::1', 'IPv6'] }
 
-/** Asks a server and returns what it answers. */
+/** Connects to a server and returns its answer. */
 const ask = (...where) => textOf(net.connect(...where))
 
 const isOver = (socket) => socket.destroyed || once(socket, 'close')
@@ -25,7 +25,7 @@ const isOver = (socket) => socket.destroyed || once(socket, 'close')
 // ── Servers ──
 
 for (const [name, [address, family]] of Object.entries(LOCAL)) {
-  test(`a listening ${family} socket becomes a net.Server that listens, and serves`, {
+  test(`Handle adopt(): makes a listening ${family} socket a net.Server`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -44,7 +44,10 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
   })
 }
 
-test('so does a listening Unix socket; to close it leaves the path alone', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): makes a listening Unix socket a net.Server, path stays', {
+  contract: 'H8',
+  ...NODE,
+}, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   const { ino } = fs.lstatSync(file)
@@ -60,7 +63,10 @@ test('so does a listening Unix socket; to close it leaves the path alone', { con
   await assert.rejects(ask(file), { code: 'ECONNREFUSED' })
 })
 
-test('also one that somebody else has bound, to an abstract name', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): takes a server at an abstract name of another process', {
+  contract: 'H8',
+  ...NODE,
+}, async (t) => {
   const [handle] = made(t, 'unix')
   const name = nameOf(handle)
   const server = adopted(t, handle)
@@ -69,14 +75,14 @@ test('also one that somebody else has bound, to an abstract name', { contract: '
   assert.equal(stdout, 'served')
 })
 
-/** Where a Unix socket listens, as the kernel lists it. */
+/** Returns the address of a Unix socket from /proc/net/unix. */
 function nameOf({ fd }) {
   const [inode] = fs.readlinkSync(`/proc/self/fd/${fd}`).match(/\d+/)
   const lines = fs.readFileSync('/proc/net/unix', 'utf8').split('\n')
   return lines.map((line) => line.split(/ +/)).find((line) => line[6] === inode)[7]
 }
 
-test('who has connected before is served, too', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): serves connections that waited before', { contract: 'H8', ...NODE }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   const waiting = Array.from({ length: 5 }, () => net.connect(file))
@@ -86,7 +92,7 @@ test('who has connected before is served, too', { contract: 'H8', ...NODE }, asy
   assert.deepEqual(await Promise.all(waiting.map(textOf)), Array(5).fill('served'))
 })
 
-test('two servers of one socket: each serves, and the other goes on when one closes', {
+test('Handle adopt(): makes two servers of a socket, each closes alone', {
   contract: 'H8',
   ...NODE,
 }, async (t) => {
@@ -104,12 +110,12 @@ test('two servers of one socket: each serves, and the other goes on when one clo
 const CONNECTIONS = {
   tcp4: (t) => made(t, 'tcp4').slice(1),
   tcp6: (t) => made(t, 'tcp6').slice(1),
-  'a Unix socket that was connected': (t) => made(t, 'unix').slice(1),
-  'a pair of Unix sockets': (t) => pair(t),
+  'a Unix connection': (t) => made(t, 'unix').slice(1),
+  'a socket pair': (t) => pair(t),
 }
 
 for (const [name, connect] of Object.entries(CONNECTIONS)) {
-  test(`${name}: a connection becomes a net.Socket: data flows both ways, and so does the end`, {
+  test(`Handle adopt(): makes ${name} a net.Socket with data both ways`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -135,7 +141,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
     await Promise.all([isOver(a), isOver(b)])
   })
 
-  test(`${name}: of what was sent before nothing is lost, the end neither`, { contract: 'H8', ...NODE }, async (t) => {
+  test(`Handle adopt(): keeps data and end from before, ${name}`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = connect(t)
     fs.writeSync(a.fd, 'sent before')
     assert.match(b.kind, /-socket$/)
@@ -145,7 +151,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
     await isOver(socket)
   })
 
-  test(`${name}: to destroy it closes the descriptor`, { contract: 'H8', ...NODE }, async (t) => {
+  test(`Handle adopt(): destroy() closes the descriptor, ${name}`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = connect(t)
     const { fd } = a
     const socket = adopted(t, a)
@@ -157,7 +163,7 @@ for (const [name, connect] of Object.entries(CONNECTIONS)) {
   })
 }
 
-test('of a TCP connection the addresses are known', { contract: 'H8', ...NODE }, (t) => {
+test('Handle adopt(): tells the addresses of a TCP connection', { contract: 'H8', ...NODE }, (t) => {
   const [listener, client, accepted] = made(t, 'tcp4')
   const { port } = adopted(t, listener).address()
   const [a, b] = [client, accepted].map((handle) => adopted(t, handle))
@@ -168,7 +174,7 @@ test('of a TCP connection the addresses are known', { contract: 'H8', ...NODE },
 // ── Pipes ──
 
 for (const name of ['pipe', 'fifo']) {
-  test(`${name}: each end becomes a net.Socket that is readable or writable, as its end is`, {
+  test(`Handle adopt(): makes each end of a ${name} a one-way net.Socket`, {
     contract: 'H8',
     ...NODE,
   }, async (t) => {
@@ -185,7 +191,7 @@ for (const name of ['pipe', 'fifo']) {
   })
 }
 
-test('much goes through a pipe, and then the end', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): carries much data through a pipe, then the end', { contract: 'H8', ...NODE }, async (t) => {
   const [reader, writer] = made(t, 'pipe').map((handle) => adopted(t, handle))
   const much = 'Through the pipe. '.repeat(50_000)
   writer.end(much)
@@ -193,7 +199,7 @@ test('much goes through a pipe, and then the end', { contract: 'H8', ...NODE }, 
   await Promise.all([isOver(reader), isOver(writer)])
 })
 
-test('what was written to a pipe before is read, and then the end', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): reads data written to a pipe before, then the end', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes] = made(t, 'pipe')
   fs.writeSync(writes.fd, 'written before')
   assert.equal(reads.kind, 'pipe')
@@ -203,7 +209,7 @@ test('what was written to a pipe before is read, and then the end', { contract: 
   await isOver(reader)
 })
 
-test('who writes to a pipe that nobody reads any more hears EPIPE', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): emits EPIPE on a pipe without a reader', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes] = made(t, 'pipe')
   const writer = adopted(t, writes)
   reads.close()
@@ -213,7 +219,7 @@ test('who writes to a pipe that nobody reads any more hears EPIPE', { contract: 
   await isOver(writer)
 })
 
-test('a FIFO that is open both ways is readable and writable', { contract: 'H8', ...NODE }, async (t) => {
+test('Handle adopt(): makes a two-way FIFO readable and writable', { contract: 'H8', ...NODE }, async (t) => {
   const [reads, writes, both] = made(t, 'fifo')
   reads.close()
   writes.close()
@@ -223,7 +229,7 @@ test('a FIFO that is open both ways is readable and writable', { contract: 'H8',
   assert.deepEqual(await once(socket, 'data'), ['to itself'])
 })
 
-// ── What can't be adopted ──
+// ── Kinds without an object of Node.js ──
 
 const FOREIGN = {
   file: (t) => opened(t, import.meta.filename),
@@ -235,7 +241,7 @@ const FOREIGN = {
 }
 
 for (const [kind, open] of Object.entries(FOREIGN)) {
-  test(`for kind '${kind}' adopt() is a TypeError that says what to do with \`fd\`; the handle is as before`, {
+  test(`Handle adopt(): refuses kind '${kind}', leaves the handle unchanged`, {
     contract: 'H8',
     ...NODE,
   }, (t) => {
@@ -254,14 +260,17 @@ for (const [kind, open] of Object.entries(FOREIGN)) {
   })
 }
 
-test('what waits to be read there is still there', { contract: 'H8', ...NODE }, (t) => {
+test('Handle adopt(): keeps unread data of a kind that it refuses', { contract: 'H8', ...NODE }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   sendFds(a, Buffer.from('waiting'))
   assert.throws(() => b.adopt(), { code: 'ERR_PROCNATIVE_NOT_ADOPTABLE' })
   assert.equal(recvFds(b).data.toString(), 'waiting')
 })
 
-test('in Bun and Deno adopt() is ERR_PROCNATIVE_RUNTIME', { contract: 'H8', ...needs('Bun or Deno', !isNode) }, (t) => {
+test('Handle adopt(): fails with ERR_PROCNATIVE_RUNTIME in Bun and Deno', {
+  contract: 'H8',
+  ...needs('Bun or Deno', !isNode),
+}, (t) => {
   const [a, b] = pair(t)
   const { fd } = a
   assert.throws(() => a.adopt(), { code: 'ERR_PROCNATIVE_RUNTIME' })
@@ -272,7 +281,7 @@ test('in Bun and Deno adopt() is ERR_PROCNATIVE_RUNTIME', { contract: 'H8', ...n
 
 // ── Worker threads ──
 
-test('adopt() works in a worker thread, whose end closes what it has adopted', {
+test('Handle adopt(): works in a worker thread, whose end closes the server', {
   contract: 'H8',
   ...NODE,
 }, async (t) => {

@@ -35,12 +35,12 @@ test('spawnDaemon(): hands its pid file over, 58-bit inodes', compiler, async (t
   assert.equal(stderr, '')
   const { successor } = reports(fs.readFileSync(log, 'utf8')).find((one) => one.successor)
   t.after(() => end(successor))
-  await until(() => daemonStatus(pidFile).pid === successor, 'the successor is named')
+  await until(() => daemonStatus(pidFile).pid === successor, 'the pid file names the successor')
 })
 
 test('parentChannel(): finds the channel, 58-bit inodes', compiler, async (t) => {
   const script = `const { fork } = require(${JSON.stringify(library)})
-    const child = fork(${JSON.stringify(fixture('channel/child.mjs'))})
+    const child = fork(${JSON.stringify(fixture('channel/obeys-parent.mjs'))})
     child.handles.send({ order: 'say', args: ['found'] })
     child.handles.once('message', (text) => { console.log(text); child.kill(); child.handles.destroy() })`
   const { stdout, stderr } = await run(process.execPath, ['-e', script], { env: bigInodes(t) }).ended

@@ -1,5 +1,4 @@
-// Descriptors as such: socketpair(), dup(), dup2(), setCloseOnExec() and openFds(). What is sent over sockets is in
-// send-fds.spec.mjs.
+// The calls on descriptors: socketpair(), dup(), dup2(), setCloseOnExec() and openFds().
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -11,18 +10,18 @@ import { descriptors } from '../helpers/proc.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
 
-// One past it is no descriptor of any kind.
+// The greatest number of a descriptor. No process has it open.
 const NOBODY = 2 ** 31 - 1
 const EBADF = { name: 'Error', code: 'EBADF', errno: -9 }
 
-/** A descriptor of the test's own. */
+/** Opens a descriptor, closed with the test. */
 function open(context, path = '/dev/zero') {
   const fd = fs.openSync(path, 'r')
   context.after(() => fs.closeSync(fd))
   return fd
 }
 
-/** One that a call has given, which is to be closed. */
+/** Closes a descriptor with the test. Returns the descriptor. */
 function owned(context, fd) {
   context.after(() => close(fd))
   return fd
@@ -36,7 +35,7 @@ for (const [type, kind] of [
   ['seqpacket', 'unix-seqpacket'],
   ['dgram', 'unix-dgram'],
 ]) {
-  test(`socketpair(${type ?? ''}) is two sockets of that type, connected both ways, close-on-exec`, {
+  test(`socketpair(${type ?? ''}): returns two connected close-on-exec sockets of the type`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -55,7 +54,7 @@ for (const [type, kind] of [
   })
 }
 
-test('where there are no descriptors left, and where there is one, socketpair() is EMFILE and leaves none', {
+test('socketpair(): fails with EMFILE, leaves no descriptor', {
   contract: 'H12',
 }, async () => {
   assert.deepEqual(await atTheLimit('socketpair'), [
@@ -67,7 +66,7 @@ test('where there are no descriptors left, and where there is one, socketpair() 
 
 // ── dup() ──
 
-test('dup() is another descriptor of the same description, close-on-exec', { contract: 'H12' }, (t) => {
+test('dup(): returns a close-on-exec descriptor of the same open file', { contract: 'H12' }, (t) => {
   const fd = open(t)
   setCloseOnExec(fd, false)
   const other = owned(t, dup(fd))
@@ -76,25 +75,25 @@ test('dup() is another descriptor of the same description, close-on-exec', { con
   assert.deepEqual([isCloseOnExec(fd), isCloseOnExec(other)], [false, true])
 })
 
-test('it shares the position with the first, which an open of the same file would not', { contract: 'H12' }, (t) => {
+test('dup(): shares the file position with the original', { contract: 'H12' }, (t) => {
   const fd = open(t, import.meta.filename)
   const other = owned(t, dup(fd))
   fs.readSync(fd, Buffer.alloc(10))
   assert.equal(positionOf(other), 10)
 })
 
-test('dup() of what is closed is EBADF', { contract: 'H12' }, () => {
+test('dup(): fails with EBADF for a closed descriptor', { contract: 'H12' }, () => {
   for (const fd of [closedNumber(), NOBODY]) assert.throws(() => dup(fd), EBADF)
 })
 
-test('where there are no descriptors left, dup() is EMFILE', { contract: 'H12' }, async () => {
+test('dup(): fails with EMFILE, leaves no descriptor', { contract: 'H12' }, async () => {
   const [none, one] = await atTheLimit('dup')
   assert.deepEqual([none.code, none.left, one], ['EMFILE', 0, { free: 1, value: 1, left: 0 }])
 })
 
 // ── dup2() ──
 
-test('dup2() makes one number what another is; not close-on-exec, whatever it was', { contract: 'H12' }, (t) => {
+test('dup2(): replaces a descriptor, always without close-on-exec', { contract: 'H12' }, (t) => {
   const from = open(t)
   for (const before of [true, false]) {
     const to = open(t, '/dev/null')
@@ -105,7 +104,7 @@ test('dup2() makes one number what another is; not close-on-exec, whatever it wa
   }
 })
 
-test('it closes what was there: a socket’s peer reads the end', { contract: 'H12' }, (t) => {
+test('dup2(): closes the replaced descriptor', { contract: 'H12' }, (t) => {
   const from = open(t)
   const [a, b] = socketpair()
   t.after(() => a.close())
@@ -115,9 +114,9 @@ test('it closes what was there: a socket’s peer reads the end', { contract: 'H
   assert.equal(recvFds(a), null)
 })
 
-test('it opens a number that was closed', { contract: 'H12' }, (t) => {
+test('dup2(): opens a closed number', { contract: 'H12' }, (t) => {
   const from = open(t)
-  // Above all that could be opened meanwhile.
+  // Above all numbers that could be opened meanwhile.
   const to = 300
   assert.equal(isOpen(to), false)
   dup2(from, to)
@@ -125,14 +124,14 @@ test('it opens a number that was closed', { contract: 'H12' }, (t) => {
   assert.equal(inodeOf(to), inodeOf(from))
 })
 
-test('onto itself it does nothing, to close-on-exec neither', { contract: 'H12' }, (t) => {
+test('dup2(): changes nothing for equal numbers', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
   dup2(fd, fd)
   assert.deepEqual([inodeOf(fd), flagsOf(fd)], [inode, flags])
 })
 
-test('what is not open, or past the limit, is EBADF, and the other stays what it was', { contract: 'H12' }, (t) => {
+test('dup2(): fails with EBADF for closed and too high numbers', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const [inode, flags] = [inodeOf(fd), flagsOf(fd)]
   for (const closed of [closedNumber(), NOBODY]) {
@@ -145,7 +144,7 @@ test('what is not open, or past the limit, is EBADF, and the other stays what it
 
 // ── setCloseOnExec() ──
 
-test('setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', { contract: 'H12' }, (t) => {
+test('setCloseOnExec(): sets and clears FD_CLOEXEC only', { contract: 'H12' }, (t) => {
   const fd = open(t)
   const flags = flagsOf(fd)
   for (const enabled of [false, false, true, true]) {
@@ -155,7 +154,7 @@ test('setCloseOnExec() sets and clears FD_CLOEXEC, and nothing else', { contract
   assert.equal(flagsOf(fd), flags)
 })
 
-test('of what is closed it is EBADF', { contract: 'H12' }, () => {
+test('setCloseOnExec(): fails with EBADF for a closed descriptor', { contract: 'H12' }, () => {
   for (const fd of [closedNumber(), NOBODY]) {
     for (const enabled of [true, false]) assert.throws(() => setCloseOnExec(fd, enabled), EBADF)
   }
@@ -163,10 +162,10 @@ test('of what is closed it is EBADF', { contract: 'H12' }, () => {
 
 // ── openFds() ──
 
-test('openFds() is what is open, in ascending order, without what it looked by', { contract: 'H12' }, (t) => {
+test('openFds(): lists open descriptors in ascending order, without its own', { contract: 'H12' }, (t) => {
   const from = open(t)
   const [a, b] = pair(t)
-  // Where numbers in order are not in the order of their digits.
+  // Numbers whose order differs from the order of their digits.
   for (const to of [1000, 200, 3000]) {
     dup2(from, to)
     owned(t, to)
@@ -181,7 +180,7 @@ test('openFds() is what is open, in ascending order, without what it looked by',
   assert.deepEqual(openFds(), listed)
 })
 
-test('of thousands, too', { contract: 'H12' }, (t) => {
+test('openFds(): lists thousands of descriptors', { contract: 'H12' }, (t) => {
   const from = open(t)
   const before = openFds()
   const many = Array.from({ length: 3000 }, () => dup(from))
@@ -192,14 +191,14 @@ test('of thousands, too', { contract: 'H12' }, (t) => {
   )
 })
 
-test('where there are no descriptors left, openFds() is EMFILE', { contract: 'H12' }, async () => {
+test('openFds(): fails with EMFILE, leaves no descriptor', { contract: 'H12' }, async () => {
   const [none, one] = await atTheLimit('openFds')
   assert.deepEqual([none.code, none.left, one.code, one.left], ['EMFILE', 0, undefined, 0])
 })
 
-/** What a call comes to where 0, 1, … descriptors can still be opened. */
+/** Returns the outcomes of a call while only 0, 1 and 2 more descriptors can be opened. */
 async function atTheLimit(name) {
-  const program = [process.execPath, ...scriptCommand(fixture('descriptor/descriptors-limit.mjs'), name)]
+  const program = [process.execPath, ...scriptCommand(fixture('descriptor/calls-without-descriptors.mjs'), name)]
   const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
   assert.equal(code, 0, stderr)
   return reports(stdout)

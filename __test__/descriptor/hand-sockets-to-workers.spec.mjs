@@ -1,4 +1,4 @@
-// H9: the idiom of the tutorials: a master listens, and hands what it has to its workers, which serve without it.
+// The idiom of the tutorials: a master hands its server or its connections to workers, which serve without the master.
 
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
@@ -20,9 +20,9 @@ import { until } from '../helpers/until.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** A worker, and what it has said; ended with the test. */
+/** Starts a worker, killed with the test. Returns it with its messages. */
 function worker(t) {
-  const child = fork(fixture('descriptor/hand-out-worker.mjs'))
+  const child = fork(fixture('descriptor/serves-handed-sockets.mjs'))
   const exit = once(child, 'exit')
   const said = []
   child.handles.on('message', (message) => said.push(message))
@@ -36,7 +36,7 @@ function worker(t) {
 
 const workers = (t, count) => Array.from({ length: count }, () => worker(t))
 
-/** Hands it over; resolves when the worker has taken it. */
+/** Hands a handle over. Resolves when the worker has taken the handle. */
 async function hand({ child, said }, what, handle) {
   await sendHandle(child, what, handle)
   assert.equal(await until(() => said.shift(), 'the worker has taken it'), `has done: ${what}`)
@@ -51,16 +51,16 @@ async function listening(t) {
 
 const closed = (server) => new Promise((resolve) => server.close(resolve))
 
-/** Who answers there; each time on a connection of its own. */
+/** Sends a request on a new connection. Returns the pid and ppid of the worker that answers. */
 async function ask(where) {
   const request = http.get({ host: '127.0.0.1', ...where, agent: false, timeout: 15_000 })
-  request.on('timeout', () => request.destroy(new Error('nobody answers')))
+  request.on('timeout', () => request.destroy(new Error('no worker answers')))
   const [response] = await once(request, 'response')
   const [, pid, ppid] = (await text(response)).match(/^I am worker, pid: (\d+)(?:, ppid: (\d+))?$/)
   return { pid: Number(pid), ppid: Number(ppid) }
 }
 
-/** Each of them serves: whoever answers is ended, until there is nobody. */
+/** Checks that each worker serves: kills the worker that answers, until none is left. */
 async function eachServes(all, where) {
   const left = new Map(all.map((one) => [one.child.pid, one]))
   while (left.size > 0) {
@@ -72,7 +72,7 @@ async function eachServes(all, where) {
   await assert.rejects(ask(where), { code: 'ECONNREFUSED' })
 }
 
-test('a master hands its server to four workers and closes its own; each of them serves', {
+test('sendHandle(): hands a server to four workers, which all serve', {
   contract: 'H9',
   ...onlyNode,
 }, async (t) => {
@@ -83,7 +83,7 @@ test('a master hands its server to four workers and closes its own; each of them
   await eachServes(all, { port })
 })
 
-test('the same in one turn, as in the tutorials: forked, sent, closed', { contract: 'H9', ...onlyNode }, async (t) => {
+test('Channel send(): hands a server over in the turn of fork()', { contract: 'H9', ...onlyNode }, async (t) => {
   const { server, port } = await listening(t)
   const all = workers(t, 4)
   for (const { child } of all) child.handles.send('server', server)
@@ -92,15 +92,15 @@ test('the same in one turn, as in the tutorials: forked, sent, closed', { contra
   await eachServes(all, { port })
 })
 
-test('a master ends as soon as it has handed over; its orphans serve', { contract: 'H9', ...onlyNode }, async (t) => {
-  const { pid: master, code, stdout, stderr } = await runScript(fixture('descriptor/hand-out-master.mjs'), [4])
+test('Channel send(): workers keep the server after their master’s end', { contract: 'H9', ...onlyNode }, async (t) => {
+  const { pid: master, code, stdout, stderr } = await runScript(fixture('descriptor/hands-out-server.mjs'), [4])
   assert.equal(code, 0, stderr)
   const [{ port, pids }] = reports(stdout)
   t.after(() => Promise.all(pids.map((pid) => end(pid))))
 
   const parent = foster(t)
 
-  // Connections wait in the listener's queue, for whoever comes first.
+  // Connections wait in the listener's queue for any worker.
   for (const left = new Set(pids); left.size > 0; ) {
     const { pid, ppid } = await ask({ port })
     assert.ok(left.delete(pid))
@@ -109,12 +109,12 @@ test('a master ends as soon as it has handed over; its orphans serve', { contrac
     assert.equal(stat(pid).ppid, parent)
     await end(pid)
   }
-  // A process that is dead may have threads that are not yet, and with them the socket.
-  await until(async () => (await ask({ port }).catch(({ code }) => code)) === 'ECONNREFUSED', 'nobody listens')
+  // The threads of a dead process may hold the socket a moment longer.
+  await until(async () => (await ask({ port }).catch(({ code }) => code)) === 'ECONNREFUSED', 'no process listens')
 })
 
 for (const pauseOnConnect of [false, true]) {
-  test(`connections are dealt out, and released without a FIN${pauseOnConnect ? ', paused' : ''}`, {
+  test(`sendHandle(): hands connections out without a FIN${pauseOnConnect ? ', paused' : ''}`, {
     contract: 'H9',
     ...onlyNode,
   }, async (t) => {
@@ -128,7 +128,7 @@ for (const pauseOnConnect of [false, true]) {
     t.after(() => server.close())
 
     const clients = Array.from({ length: 200 }, () => new Client(server.address().port))
-    await until(() => sent.length === clients.length, 'all are accepted')
+    await until(() => sent.length === clients.length, 'all connections are accepted')
     await Promise.all(sent)
     const pids = await Promise.all(clients.map((client) => client.visit()))
     for (const { child } of all) assert.equal(pids.filter((pid) => pid === child.pid).length, 50)
@@ -151,7 +151,7 @@ class Client {
     })
   }
 
-  /** Asks twice: the worker ends the connection after that, and nobody does before. Resolves with its pid. */
+  /** Asks twice: the worker ends the connection only after the second answer. Resolves with the pid of the worker. */
   async visit() {
     const first = await this.#ask('keep-alive')
     assert.equal(this.#ended, false)
@@ -169,7 +169,7 @@ class Client {
   }
 }
 
-test('a socket of UDP is handed over', { contract: 'H9', ...onlyNode }, async (t) => {
+test('sendHandle(): hands a UDP socket to a worker', { contract: 'H9', ...onlyNode }, async (t) => {
   const [one] = workers(t, 1)
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
@@ -184,7 +184,7 @@ test('a socket of UDP is handed over', { contract: 'H9', ...onlyNode }, async (t
   assert.equal(answer.toString(), `I am worker, pid: ${one.child.pid}`)
 })
 
-test('a Unix server of listenUnix() is handed over; a worker that closes it leaves its path', {
+test('sendHandle(): hands a server of listenUnix() over, its path stays', {
   contract: 'H9',
   ...onlyNode,
 }, async (t) => {
@@ -203,12 +203,12 @@ test('a Unix server of listenUnix() is handed over; a worker that closes it leav
   await assert.rejects(ask({ socketPath }), { code: 'ECONNREFUSED' })
 })
 
-test('a worker in Python, too, accepts on the server it is handed, beside one of Node.js', {
+test('sendHandle(): hands a server to a Python and a Node.js worker', {
   contract: 'H9',
   ...onlyNode,
 }, async (t) => {
   const { server, port } = await listening(t)
-  const { channel, child, ended } = peer(t, ['hand-out-worker.py'])
+  const { channel, child, ended } = peer(t, ['serves-handed-socket.py'])
   const said = []
   channel.on('message', (message) => said.push(message))
   const [node] = workers(t, 1)

@@ -1,4 +1,4 @@
-// H5: handles that are collected as garbage.
+// Handles that are collected as garbage.
 
 import assert from 'node:assert/strict'
 import path from 'node:path'
@@ -6,11 +6,11 @@ import { isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 
-// Bun's takes what only looks like a reference for one, for as long as it likes.
-const EXACT = needs('a garbage collector that finds all there is', !('bun' in process.versions))
+// Bun's collector takes any value that looks like a reference for one.
+const EXACT = needs('an exact garbage collector', !('bun' in process.versions))
 const CODE = 'PROCNATIVE_HANDLE_COLLECTED'
 
-/** Plays one scene of fixtures/handle-collected.mjs; returns what it reports, and what it says on standard error. */
+/** Plays one scene of fixtures/handle-collected.mjs. Returns its report and its standard error. */
 async function play(context, scene) {
   const ways = { deno: ['run', '-A', '--v8-flags=--expose-gc'], bun: [] }
   const [way] = Object.keys(ways).filter((name) => name in process.versions)
@@ -23,14 +23,14 @@ async function play(context, scene) {
   return { told, stderr }
 }
 
-test('a handle that is collected unclaimed closes its descriptor, with one warning', { contract: 'H5' }, async (t) => {
+test('Handle: collected unclaimed, closes its descriptor with one warning', { contract: 'H5' }, async (t) => {
   const { told, stderr } = await play(t, 'unclaimed')
   assert.deepEqual(told, { warnings: [CODE] })
-  // For whoever has no listener.
+  // Node prints the warning, too.
   assert.match(stderr, new RegExp(CODE))
 })
 
-test('one that was not received stays open: it may be in use by its number', {
+test('Handle: keeps a descriptor open that was not received, when collected', {
   contract: 'H5',
   ...EXACT,
 }, async (t) => {
@@ -38,12 +38,12 @@ test('one that was not received stays open: it may be in use by its number', {
   assert.deepEqual(told, { warnings: [], open: true })
 })
 
-test('after close() it does nothing: who has its number by then keeps it', { contract: 'H5', ...EXACT }, async (t) => {
+test('Handle: closes no number used again, collected after close()', { contract: 'H5', ...EXACT }, async (t) => {
   const { told, stderr } = await play(t, 'closed')
   assert.deepEqual(told, { warnings: [], same: true, open: true }, stderr)
 })
 
-test('after take() it does nothing: the descriptor is whose it was given to', {
+test('Handle: keeps the descriptor open, collected after take()', {
   contract: 'H5',
   ...EXACT,
 }, async (t) => {
@@ -51,7 +51,7 @@ test('after take() it does nothing: the descriptor is whose it was given to', {
   assert.deepEqual(told, { warnings: [], open: 10 })
 })
 
-test('after adopt() it does nothing: the server serves, and the sockets are connected', {
+test('Handle: keeps servers and sockets open, collected after adopt()', {
   contract: 'H5',
   ...needs('Node.js', isNode),
 }, async (t) => {
@@ -59,7 +59,7 @@ test('after adopt() it does nothing: the server serves, and the sockets are conn
   assert.deepEqual(told, { warnings: [], answer: 'served', heard: 'said' })
 })
 
-test('of handles that came with one message none is closed while one is kept', {
+test('Handle: keeps all handles of a message while one is referenced', {
   contract: 'H5',
   ...EXACT,
 }, async (t) => {
@@ -67,22 +67,22 @@ test('of handles that came with one message none is closed while one is kept', {
   assert.deepEqual(told, { warnings: [], open: 3, kept: true })
 })
 
-test('they are closed when the last of them is collected', { contract: 'H5', ...EXACT }, async (t) => {
+test('Handle: closes all handles of a message when the last is collected', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'the last')
   assert.deepEqual(told, { warnings: [CODE], before: 3 })
 })
 
-test('one that was taken stays open then, and the others are closed', { contract: 'H5' }, async (t) => {
+test('Handle: closes all handles of a message except a taken one', { contract: 'H5' }, async (t) => {
   const { told } = await play(t, 'one taken')
   assert.deepEqual(told, { warnings: [CODE], open: true })
 })
 
-test('Handle: the collector closes no number of another file', EXACT, async (t) => {
+test('Handle: closes no descriptor of another owner, when collected', EXACT, async (t) => {
   const { told } = await play(t, 'closed by number')
   assert.deepEqual(told, { warnings: Array(2).fill('PROCNATIVE_HANDLE_LOST'), isReused: true, isOpen: true })
 })
 
-test('where each was taken or closed there is no warning', { contract: 'H5', ...EXACT }, async (t) => {
+test('Handle: causes no warning if each was taken or closed', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'all claimed')
   assert.deepEqual(told, { warnings: [], open: 2 })
 })

@@ -1,5 +1,5 @@
-// H8, H5: what a handle is, and who owns its descriptor. What Node.js makes of it is in adopt.spec.mjs, and what becomes of
-// one that nobody keeps in handle-collected.spec.mjs.
+// Handle: its kind, and the ownership of its descriptor. adopt() is in adopt.spec.mjs, and garbage collection is in
+// handle-collected.spec.mjs.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -29,7 +29,7 @@ const CLOSED = { name: 'Error', code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
 
 const kinds = (handles) => handles.map(({ kind }) => kind)
 
-/** What fixtures/opens.py opens, by its name there, and what that is. */
+/** The names of fixtures/sends-opened.py, and the kinds of their descriptors. */
 const MADE = {
   tcp4: ['tcp-server', 'tcp-socket', 'tcp-socket'],
   tcp6: ['tcp-server', 'tcp-socket', 'tcp-socket'],
@@ -51,7 +51,7 @@ const MADE = {
 }
 
 for (const [name, expected] of Object.entries(MADE)) {
-  test(`of what Python opens as '${name}', the kind is told, and nothing is changed by that`, {
+  test(`Handle kind: tells the kind of '${name}', changes nothing`, {
     contract: 'H8',
   }, (t) => {
     const handles = made(t, name)
@@ -63,11 +63,11 @@ for (const [name, expected] of Object.entries(MADE)) {
   })
 }
 
-test("a raw socket is of kind 'other'", { contract: 'H8', ...needs('root', isRoot) }, (t) => {
+test("Handle kind: is 'other' for a raw socket", { contract: 'H8', ...needs('root', isRoot) }, (t) => {
   assert.deepEqual(kinds(made(t, 'raw')), ['other'])
 })
 
-test('the kinds of files, directories and character devices', { contract: 'H8' }, (t) => {
+test('Handle kind: tells files, directories and character devices', { contract: 'H8' }, (t) => {
   const directory = temporary(t)
   const file = path.join(directory, 'file')
   for (const [where, flags, kind] of [
@@ -99,11 +99,14 @@ const block = fs
   .map(({ name }) => `/dev/${name}`)
   .find(isReadable)
 
-test('the kind of block devices', { contract: 'H8', ...needs('a block device that can be opened', block) }, (t) => {
+test('Handle kind: tells block devices', {
+  contract: 'H8',
+  ...needs('a block device that can be opened', block),
+}, (t) => {
   assert.equal(opened(t, block).kind, 'block-device')
 })
 
-test('to ask what it is takes no byte of what waits to be read', { contract: 'H8' }, (t) => {
+test('Handle kind: takes no unread data', { contract: 'H8' }, (t) => {
   for (const type of ['stream', 'seqpacket', 'dgram']) {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('waiting'), [a])
@@ -114,7 +117,7 @@ test('to ask what it is takes no byte of what waits to be read', { contract: 'H8
   }
 })
 
-test('the kind is asked of the kernel each time: what is put in its place is told', { contract: 'H8' }, (t) => {
+test('Handle kind: asks the kernel each time', { contract: 'H8' }, (t) => {
   const [handle] = pair(t)
   assert.equal(handle.kind, 'unix-socket')
   dup2(made(t, 'pipe')[0].fd, handle.fd)
@@ -123,19 +126,19 @@ test('the kind is asked of the kernel each time: what is put in its place is tol
 
 // ── Ownership ──
 
-test('a handle is made by procnative only', { contract: 'H5' }, () => {
+test('Handle: has no public constructor', { contract: 'H5' }, () => {
   assert.throws(() => new Handle(), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
   assert.throws(() => new Handle(0), { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' })
 })
 
-test('`name` is null where there was none, and stays when the descriptor is gone', { contract: 'H5' }, (t) => {
+test('Handle name: is null without a name, also after close()', { contract: 'H5' }, (t) => {
   const [handle] = pair(t)
   assert.equal(handle.name, null)
   handle.close()
   assert.equal(handle.name, null)
 })
 
-test('`fd` is the same each time, open and close-on-exec', { contract: 'H5' }, (t) => {
+test('Handle fd: is the same number each time, close-on-exec', { contract: 'H5' }, (t) => {
   for (const handle of [
     ...pair(t),
     ...made(t, 'pipe'),
@@ -155,14 +158,14 @@ const ENDS = {
   'Symbol.dispose': (handle) => handle[Symbol.dispose](),
 }
 for (const [how, end] of Object.entries(ENDS)) {
-  test(`${how} closes the descriptor, once`, { contract: 'H5' }, (t) => {
+  test(`Handle ${how}: closes the descriptor once`, { contract: 'H5' }, (t) => {
     const [handle, other] = pair(t)
     const { fd } = handle
     const zero = fs.openSync('/dev/zero')
     assert.equal(end(handle), undefined)
     assert.equal(isOpen(fd), false)
     assert.equal(recvFds(other), null)
-    // Who has the number by now keeps it.
+    // The new owner of the number keeps it.
     dup2(zero, fd)
     t.after(() => {
       for (const one of [zero, fd]) fs.closeSync(one)
@@ -174,7 +177,7 @@ for (const [how, end] of Object.entries(ENDS)) {
   })
 }
 
-test('take() gives the descriptor away: it stays open, whatever is done with the handle', { contract: 'H5' }, (t) => {
+test('Handle take(): gives the descriptor away, close() no longer closes it', { contract: 'H5' }, (t) => {
   const [handle] = pair(t)
   const { fd } = handle
   const inode = inodeOf(fd)
@@ -192,7 +195,9 @@ const USES = {
   'take()': (handle) => handle.take(),
 }
 for (const [use, attempt] of Object.entries(USES)) {
-  test(`${use} is ERR_PROCNATIVE_HANDLE_CLOSED after close(), Symbol.dispose and take()`, { contract: 'H5' }, (t) => {
+  test(`Handle ${use}: fails with ERR_PROCNATIVE_HANDLE_CLOSED after close(), Symbol.dispose, take()`, {
+    contract: 'H5',
+  }, (t) => {
     const [one, two, three] = made(t, 'tcp4')
     one.close()
     two[Symbol.dispose]()
@@ -205,9 +210,9 @@ for (const [use, attempt] of Object.entries(USES)) {
 
 // ── Worker threads ──
 
-const ENDINGS = { 'ends by itself': () => {}, 'is terminated': (worker) => worker.terminate() }
+const ENDINGS = { ends: () => {}, 'is terminated': (worker) => worker.terminate() }
 for (const [how, end] of Object.entries(ENDINGS)) {
-  test(`the handles of a worker thread are closed when it ${how}; what it took stays open`, {
+  test(`Handle: closes when its worker ${how}, except after take()`, {
     contract: 'H5',
   }, async (t) => {
     const script = `
@@ -215,7 +220,7 @@ for (const [how, end] of Object.entries(ENDINGS)) {
       const [a, b] = socketpair()
       sendFds(a, Buffer.from('.'), [a, b])
       const { handles } = recvFds(b)
-      // Not to be collected before.
+      // Keeps the handles from being collected.
       globalThis.kept = [a, b, handles[0], listenUnix('@procnative-worker-' + process.pid)]
       const { parentPort } = require('node:worker_threads')
       parentPort.once('message', () => {})

@@ -1,4 +1,4 @@
-// H9: what a hostile user can't do to a socket in a directory where all may write.
+// Attacks of another user on the path of listenUnix(), in a directory where all users may write.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -8,13 +8,14 @@ import path from 'node:path'
 import { listenUnix } from '../../index.js'
 import { temporary, test } from '../helpers/harness.mjs'
 import { anotherUser, hostile } from '../helpers/hostile-user.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 
-const ROUNDS = 300
-// By when both have had their turn, also on a machine that has others to run.
+const ROUNDS = repetitions(300)
+// Both outcomes must have happened by then, on a loaded machine, too.
 const PATIENCE = 15_000
 
-test('where a path is a dead socket and a link to a live one by turns, the live one stays', {
+test('listenUnix(): keeps a live socket behind a link that replaces another', {
   contract: 'H9',
   ...anotherUser,
 }, async (t) => {
@@ -33,7 +34,7 @@ test('where a path is a dead socket and a link to a live one by turns, the live 
       listenUnix(at).close()
       seen.listened++
     } catch ({ code }) {
-      // ENOENT: it was gone when it was to be looked at, or removed.
+      // ENOENT: the file was gone when listenUnix() looked at it or removed it.
       assert.match(code, /^(EADDRINUSE|ENOENT)$/)
       seen[code]++
     }
@@ -42,7 +43,7 @@ test('where a path is a dead socket and a link to a live one by turns, the live 
   assert.ok(isEnough(), JSON.stringify(seen))
 })
 
-test('a socket that is bound in the place of another user’s is the caller’s own', {
+test('listenUnix(): replaces another user’s dead socket by one of the caller', {
   contract: 'H9',
   ...anotherUser,
 }, (t) => {

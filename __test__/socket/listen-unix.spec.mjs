@@ -1,4 +1,4 @@
-// H9: listening Unix sockets.
+// listenUnix(): listening Unix sockets, at paths and abstract names.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -8,13 +8,14 @@ import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { listenUnix } from '../../index.js'
 import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, library, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const modeOf = (file) => fs.statSync(file).mode & 0o7777
 const talk = async (file) => (await run('python3', [fixture('talk.py'), file]).ended).stdout
 
-// A server on the handle, which answers with who it is.
+/** Starts a server on the handle, which answers each connection with `answer`. */
 async function serve(context, handle, answer) {
   const server = net.createServer((socket) => socket.end(answer)).listen({ fd: handle.take() })
   context.after(() => server.close())
@@ -22,7 +23,7 @@ async function serve(context, handle, answer) {
   return server
 }
 
-// Starts a program that says a word and stays.
+/** Starts a program, and waits for its first output. */
 async function start(program, args) {
   const { child, ended } = run(program, args)
   const said = await new Promise((resolve) => child.stdout.once('data', resolve))
@@ -33,16 +34,16 @@ async function start(program, args) {
   return { said: said.trim(), end }
 }
 
-const listener = (file) => start(process.execPath, [fixture('socket/listener.cjs'), file])
+const listener = (file) => start(process.execPath, [fixture('socket/listens.cjs'), file])
 
-// What a process that was killed has left: a socket that nobody listens on.
+/** Leaves the socket of a killed process at a path. */
 async function deadSocket(file) {
   const { said, end } = await listener(file)
   assert.equal(said, 'listening')
   await end()
 }
 
-test('a server on the handle serves', { contract: 'H9' }, async (t) => {
+test('listenUnix(): returns a handle that a server can listen on', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await serve(t, listenUnix(file), 'served')
   assert.equal(await talk(file), 'served')
@@ -54,7 +55,7 @@ for (const [mode, umask] of [
   [0o777, 0o777],
   [0o020, 0o022],
 ]) {
-  test(`the file has mode 0${mode.toString(8)} whatever the umask (0${umask.toString(8)}), which stays`, {
+  test(`listenUnix(): gives the file mode 0${mode.toString(8)}, umask 0${umask.toString(8)}`, {
     contract: 'H9',
   }, (t) => {
     const file = path.join(temporary(t), 'socket')
@@ -67,14 +68,14 @@ for (const [mode, umask] of [
   })
 }
 
-test('the mode is 0600 unless given', { contract: 'H9' }, (t) => {
+test('listenUnix(): gives the file mode 0600 by default', { contract: 'H9' }, (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   t.after(() => handle.close())
   assert.equal(modeOf(file), 0o600)
 })
 
-test('the file has its mode from the first moment: fchmod, then bind, and no chmod after it', {
+test('listenUnix(): gives the file its mode before bind', {
   contract: 'H9',
   ...needs('strace', hasProgram('strace')),
 }, async (t) => {
@@ -93,31 +94,31 @@ test('the file has its mode from the first moment: fchmod, then bind, and no chm
   assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'umask', 'bind', 'listen'])
 })
 
-test('a dead socket is replaced', { contract: 'H9' }, async (t) => {
+test('listenUnix(): replaces a dead socket', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await deadSocket(file)
   await serve(t, listenUnix(file), 'the new one')
   assert.equal(await talk(file), 'the new one')
 })
 
-test('a live one never is', { contract: 'H9' }, async (t) => {
+test('listenUnix(): never replaces a live socket', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   await serve(t, listenUnix(file), 'the old one')
   assert.throws(() => listenUnix(file), { code: 'EADDRINUSE', syscall: 'bind', path: file })
   assert.equal(await talk(file), 'the old one')
 })
 
-test('nor one whose queue is full', { contract: 'H9' }, async (t) => {
+test('listenUnix(): never replaces a live socket with a full queue', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file, { backlog: 1 })
   t.after(() => handle.close())
-  // Two connections fill a queue of one, and stay until it is closed.
+  // Two connections fill a queue of one, and wait until the socket closes.
   const waiting = [net.connect(file), net.connect(file)]
   t.after(() => waiting.map((socket) => socket.destroy()))
   assert.throws(() => listenUnix(file), { code: 'EADDRINUSE' })
 })
 
-test('nor a file, a directory or a symbolic link', { contract: 'H9' }, (t) => {
+test('listenUnix(): never replaces a file, a directory or a symbolic link', { contract: 'H9' }, (t) => {
   const directory = temporary(t)
   const [file, inner, link] = ['file', 'inner', 'link'].map((name) => path.join(directory, name))
   fs.writeFileSync(file, 'kept')
@@ -128,11 +129,11 @@ test('nor a file, a directory or a symbolic link', { contract: 'H9' }, (t) => {
   assert.equal(fs.readFileSync(file, 'utf8'), 'kept')
 })
 
-test('of 20 that find a dead socket at once, one replaces it and none is replaced, 10 times', {
+test('listenUnix(): one of 20 processes at once replaces a dead socket', {
   contract: 'H9',
 }, async (t) => {
   const file = path.join(temporary(t), 'socket')
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < repetitions(10); round++) {
     await deadSocket(file)
     const started = await Promise.all(Array.from({ length: 20 }, () => listener(file)))
     await Promise.all(started.map(({ end }) => end()))
@@ -141,7 +142,7 @@ test('of 20 that find a dead socket at once, one replaces it and none is replace
   }
 })
 
-test('where somebody keeps the directory locked, nothing is replaced, and a free path is bound', {
+test('listenUnix(): replaces nothing in a locked directory, binds free paths', {
   contract: 'H9',
 }, async (t) => {
   const directory = temporary(t)
@@ -155,10 +156,10 @@ test('where somebody keeps the directory locked, nothing is replaced, and a free
 })
 
 for (const [prefix, convention] of [
-  ['\0', 'a NUL, as in Node.js'],
-  ['@', 'an @, as in systemd'],
+  ['\0', 'a NUL'],
+  ['@', 'an @'],
 ]) {
-  test(`after ${convention}, a name is abstract`, { contract: 'H9' }, async (t) => {
+  test(`listenUnix(): takes a name after ${convention} as abstract`, { contract: 'H9' }, async (t) => {
     const name = `procnative-test-${process.pid}`
     const before = fs.readdirSync('.')
     await serve(t, listenUnix(prefix + name), 'abstract')
@@ -168,12 +169,12 @@ for (const [prefix, convention] of [
   })
 }
 
-test('an abstract name has no mode, and no NUL in it', { contract: 'H9' }, () => {
+test('listenUnix(): refuses abstract names with a mode or a NUL', { contract: 'H9' }, () => {
   assert.throws(() => listenUnix('@name', { mode: 0o600 }), { code: 'ERR_INVALID_ARG_VALUE' })
   assert.throws(() => listenUnix('\0na\0me'), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-test('closing the server that has it leaves the path alone', { contract: 'H9' }, async (t) => {
+test('listenUnix(): its path stays when the server closes', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const server = await serve(t, listenUnix(file), 'first')
   const { ino } = fs.lstatSync(file)
@@ -181,22 +182,22 @@ test('closing the server that has it leaves the path alone', { contract: 'H9' },
   assert.equal(fs.lstatSync(file).ino, ino)
 })
 
-test('backlog is how many may wait', { contract: 'H9' }, async (t) => {
+test('listenUnix(): lets as many connections wait as `backlog` says', { contract: 'H9' }, async (t) => {
   const waiting = async (backlog) => {
     const file = path.join(temporary(t), 'socket')
     const handle = listenUnix(file, { backlog })
     t.after(() => handle.close())
-    const { stdout } = await run('python3', [fixture('socket/count-waiting.py'), file]).ended
+    const { stdout } = await run('python3', [fixture('socket/counts-waiting.py'), file]).ended
     return Number(stdout)
   }
-  // The kernel lets one more in.
+  // The kernel accepts one more.
   assert.equal(await waiting(5), 6)
   assert.equal(await waiting(50), 51)
-  // More than the kernel grants is what it grants.
+  // The kernel caps the backlog.
   assert.equal(await waiting(2 ** 31 - 1), 200)
 })
 
-test('what can’t be bound says why, and leaves nothing', { contract: 'H9' }, (t) => {
+test('listenUnix(): tells why bind fails, leaves no file', { contract: 'H9' }, (t) => {
   const directory = temporary(t)
   const long = path.join(directory, 'x'.repeat(108))
   assert.throws(() => listenUnix(long), { code: 'ENAMETOOLONG', syscall: 'bind', path: long })
@@ -208,7 +209,7 @@ test('what can’t be bound says why, and leaves nothing', { contract: 'H9' }, (
   assert.deepEqual(fs.readdirSync(directory), ['file'])
 })
 
-test('it works in a worker thread', { contract: 'H9' }, async (t) => {
+test('listenUnix(): works in a worker thread', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const script = `require(${JSON.stringify(library)}).listenUnix(${JSON.stringify(file)}, { mode: 0o640 }).close()`
   const worker = new Worker(script, { eval: true })
@@ -217,7 +218,7 @@ test('it works in a worker thread', { contract: 'H9' }, async (t) => {
   assert.equal(modeOf(file), 0o640)
 })
 
-test('the handle is close-on-exec', { contract: 'E5' }, async (t) => {
+test('listenUnix(): returns a close-on-exec handle', { contract: 'E5' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const handle = listenUnix(file)
   t.after(() => handle.close())
@@ -235,7 +236,7 @@ test(
     await deadSocket(file)
     // Stop the process once it has found the socket dead.
     const hold = ['-e', 'trace=connect', '-e', 'inject=connect:signal=SIGSTOP:when=1']
-    const command = [...hold, process.execPath, fixture('socket/listener.cjs'), file]
+    const command = [...hold, process.execPath, fixture('socket/listens.cjs'), file]
     const { ended } = run('strace', ['-f', '-o', trace, ...command])
     const stopped = () =>
       fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)

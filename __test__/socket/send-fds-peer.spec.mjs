@@ -1,4 +1,4 @@
-// H12: sendFds() and recvFds() with another program, in Python, of its standard library only; and who has sent something.
+// sendFds() and recvFds() with a program in Python that uses only its standard library, and the credentials of senders.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -19,9 +19,9 @@ const PYTHON = '/usr/bin/python3'
 const TYPES = ['stream', 'seqpacket', 'dgram']
 const byte = Buffer.from('.')
 
-/** fixtures/fds-peer.py with this socket of ours, which does what it is told. */
+/** Starts fixtures/sends-and-receives.py with a socket of this process. `order()` returns the answer to an order. */
 function peer(context, { fd }, prefix = []) {
-  const [program, ...args] = [...prefix, PYTHON, fixture('socket/fds-peer.py')]
+  const [program, ...args] = [...prefix, PYTHON, fixture('socket/sends-and-receives.py')]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit', fd] })
   const answers = []
   let asked = 0
@@ -42,7 +42,7 @@ function peer(context, { fd }, prefix = []) {
   }
 }
 
-/** Files of the test's own. */
+/** Creates files in a directory of the test's own. Returns their paths. */
 function files(context, count) {
   const directory = temporary(context)
   return Array.from({ length: count }, (_, index) => {
@@ -53,7 +53,7 @@ function files(context, count) {
 }
 
 for (const type of TYPES) {
-  test(`${type}: what Python sends with send_fds() is received, nothing taken for a header`, {
+  test(`recvFds(): receives plain data and descriptors from Python, ${type}`, {
     contract: 'H12',
   }, async (t) => {
     const [a, b] = pair(t, type)
@@ -69,7 +69,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`${type}: Python receives with recv_fds() what is sent, and nothing else`, { contract: 'H12' }, async (t) => {
+  test(`sendFds(): sends plain data and descriptors to Python, ${type}`, { contract: 'H12' }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     const fds = files(t, 253).map((file) => fs.openSync(file, 'r'))
@@ -81,7 +81,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`${type}: where the other has made it non-blocking, or blocking, it stays so, and nothing waits`, {
+  test(`sendFds(), recvFds(): never block, leave O_NONBLOCK unchanged, ${type}`, {
     contract: 'H12',
   }, async (t) => {
     const [a, b] = pair(t, type)
@@ -97,7 +97,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`${type}: with SO_PASSCRED there are credentials, of whoever sent each; all descriptors come, too`, {
+  test(`recvFds(): returns credentials of each sender with SO_PASSCRED, ${type}`, {
     contract: 'H12',
   }, async (t) => {
     const [a, b] = pair(t, type)
@@ -117,13 +117,13 @@ for (const type of TYPES) {
         assert.deepEqual(credentials, { pid, ...own })
       }
     }
-    // It is asked for at one end, and not at the other.
+    // Only one end has SO_PASSCRED.
     sendFds(b, byte)
     assert.equal(recvFds(a).credentials, null)
   })
 }
 
-test('credentials are those of another user, where one has sent it', {
+test('recvFds(): returns the credentials of another user', {
   contract: 'H12',
   ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
 }, async (t) => {
@@ -134,7 +134,7 @@ test('credentials are those of another user, where one has sent it', {
   assert.deepEqual(recvFds(b).credentials, { pid: nobody.pid, uid: 65_534, gid: 65_533 })
 })
 
-test('a pidfd that the kernel adds where it is told to is not left open', { contract: 'H12' }, async (t) => {
+test('recvFds(): closes the pidfd that the kernel adds with SO_PASSPIDFD', { contract: 'H12' }, async (t) => {
   const [a, b] = pair(t, 'seqpacket')
   const python = peer(t, b)
   if (!(await python.order('pass pidfd'))) return t.skip('SKIPPED, NOT SHOWN HERE: needs SO_PASSPIDFD, of Linux 6.5')
@@ -156,14 +156,14 @@ test('a pidfd that the kernel adds where it is told to is not left open', { cont
   }
 })
 
-test('where an unprivileged user has too many in flight, it is ETOOMANYREFS, and goes on when some have arrived', {
+test('sendFds(): fails with ETOOMANYREFS until descriptors were received, unprivileged user', {
   contract: 'H12',
   ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
 }, async () => {
-  // Of its own: what else a user has in flight counts, too.
+  // A user of its own, because the kernel counts the descriptors in flight per user.
   const user = 100_000 + process.pid
   const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
-  const program = [process.execPath, ...scriptCommand(fixture('socket/send-fds-flight.mjs'))]
+  const program = [process.execPath, ...scriptCommand(fixture('socket/exceeds-in-flight.mjs'))]
   const limited = [...limitedTo(64), ...program]
   const { code, stdout, stderr } = await run(asUser[0], [...asUser.slice(1), ...limited]).ended
   assert.equal(code, 0, stderr)

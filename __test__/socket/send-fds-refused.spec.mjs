@@ -1,4 +1,4 @@
-// H12, H4, H9: what sendFds() and recvFds() take and refuse, what they run out of, and which calls they make.
+// Arguments that sendFds() and recvFds() take and refuse, their behavior without free descriptors, and their system calls.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -12,22 +12,22 @@ import { adopted } from '../helpers/adopted.mjs'
 import { close, closedNumber, files, inodeOf, isEmpty, made, pair, received } from '../helpers/handles.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { reports } from '../helpers/report.mjs'
-import { fixture, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
+import { fixture, library, limitedTo, run, scriptCommand } from '../helpers/run.mjs'
 
 const NODE = needs('Node.js', isNode)
 const TYPES = ['stream', 'seqpacket', 'dgram']
 const NOTHING = Buffer.alloc(0)
 const byte = Buffer.from('.')
 
-// ── What is no argument ──
+// ── Wrong arguments ──
 
-test('what is only of the class of Uint8Array is no `data`', { contract: 'E2' }, (t) => {
+test('sendFds(): refuses data that only looks like a Uint8Array', { contract: 'E2' }, (t) => {
   const [a] = pair(t)
   for (const data of [new Proxy(byte, {}), Object.create(Uint8Array.prototype)])
     assert.throws(() => sendFds(a, data), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('2**32-1 holes are no descriptors, and no memory is taken for them', { contract: 'E2' }, async (t) => {
+test('sendFds(): refuses an array of 2**32-1 holes, allocates nothing', { contract: 'E2' }, async (t) => {
   const [a, b] = pair(t)
   const holes = Array(2 ** 32 - 1)
   const end = channel(b)
@@ -38,9 +38,9 @@ test('2**32-1 holes are no descriptors, and no memory is taken for them', { cont
   assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 30)
 })
 
-// ── What is no socket, or not connected ──
+// ── Wrong sockets ──
 
-test('a socket that is closed is EBADF, and what is none is ENOTSOCK', { contract: 'H12' }, (t) => {
+test('sendFds(), recvFds(): fail with EBADF if closed, ENOTSOCK for files', { contract: 'H12' }, (t) => {
   const [file, closed] = [...files(t, 1), closedNumber()]
   for (const [fd, code] of [
     [closed, 'EBADF'],
@@ -49,12 +49,12 @@ test('a socket that is closed is EBADF, and what is none is ENOTSOCK', { contrac
   ]) {
     assert.throws(() => sendFds(fd, byte, [file]), { name: 'Error', code, syscall: 'sendmsg' })
     assert.throws(() => recvFds(fd), { name: 'Error', code, syscall: 'recvmsg' })
-    // For nothing with descriptors one looks what it is.
+    // Empty data with descriptors makes sendFds() look up the type of the socket.
     assert.throws(() => sendFds(fd, NOTHING, [file]), { name: 'Error', code })
   }
 })
 
-test('a handle that is closed or taken is refused, as the socket and among the descriptors', {
+test('sendFds(), recvFds(): refuse a handle that is closed or taken', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t)
@@ -71,23 +71,23 @@ test('a handle that is closed or taken is refused, as the socket and among the d
   isEmpty(b)
 })
 
-test('one that is not connected is ENOTCONN', { contract: 'H12' }, (t) => {
+test('sendFds(): fails with ENOTCONN on an unconnected socket', { contract: 'H12' }, (t) => {
   for (const name of ['unix-stream', 'unix-seqpacket', 'unix-dgram']) {
     const [alone] = made(t, name)
     assert.throws(() => sendFds(alone, byte, [alone]), { code: 'ENOTCONN', syscall: 'sendmsg' })
   }
 })
 
-test('at least one byte is asked for, and no fewer than no descriptors', { contract: 'H12' }, (t) => {
+test('recvFds(): refuses maxLength below 1 and maxFds below 0', { contract: 'H12' }, (t) => {
   const [, b] = pair(t)
   for (const options of [{ maxLength: 0 }, { maxLength: -1 }, { maxFds: -1 }]) {
     assert.throws(() => recvFds(b, options), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
   }
 })
 
-// ── What has a descriptor ──
+// ── Objects with a descriptor ──
 
-test('a handle, a number, what has an fd, and files of Node’s are sent, and stay their owner’s', {
+test('sendFds(): sends handles, numbers, objects with an fd, and FileHandles', {
   contract: 'H12',
 }, async (t) => {
   const [a, b] = pair(t)
@@ -102,7 +102,7 @@ test('a handle, a number, what has an fd, and files of Node’s are sent, and st
   )
 })
 
-test('so are servers, connections and datagram sockets', { contract: 'H12', ...NODE }, async (t) => {
+test('sendFds(): sends servers, connections and datagram sockets', { contract: 'H12', ...NODE }, async (t) => {
   const [a, b] = pair(t)
   const server = net.createServer().listen(0, '127.0.0.1')
   t.after(() => server.close())
@@ -124,12 +124,12 @@ test('so are servers, connections and datagram sockets', { contract: 'H12', ...N
     handles.slice(0, 3).map(({ fd }) => inodeOf(fd)),
     [server, socket, accepted].map((one) => inodeOf(one._handle.fd)),
   )
-  // They are Node's as before.
+  // Node's objects still work.
   socket.end('still here')
   assert.deepEqual((await accepted.setEncoding('utf8').toArray()).join(''), 'still here')
 })
 
-test('what has none is refused before anything is sent', { contract: 'H12' }, async (t) => {
+test('sendFds(): refuses objects without a descriptor, sends nothing', { contract: 'H12' }, async (t) => {
   const [a, b] = pair(t)
   const file = await fs.promises.open('/dev/zero')
   await file.close()
@@ -139,7 +139,7 @@ test('what has none is refused before anything is sent', { contract: 'H12' }, as
   isEmpty(b)
 })
 
-test('nor is anything sent of a socket that has been read from here, or has something left to write', {
+test('sendFds(): refuses sockets with unread or unwritten data, sends nothing', {
   contract: 'H4',
   ...NODE,
 }, async (t) => {
@@ -155,7 +155,7 @@ test('nor is anything sent of a socket that has been read from here, or has some
     assert.throws(() => sendFds(a, byte, [0, socket]), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
   }
   isEmpty(b)
-  // Once it is taken and written, they can be sent.
+  // The sockets can be sent once the data is read and written.
   assert.equal(other.read().toString(), 'read there, and not taken')
   one.uncork()
   await once(other, 'readable')
@@ -164,7 +164,7 @@ test('nor is anything sent of a socket that has been read from here, or has some
   assert.equal(received(t, b).handles.length, 2)
 })
 
-test('nor a Unix server of Node’s, whose file its close() removes; one that adopted the socket is sent', {
+test('sendFds(): refuses a Unix server of Node, sends an adopted one', {
   contract: 'H9',
   ...NODE,
 }, async (t) => {
@@ -182,10 +182,10 @@ test('nor a Unix server of Node’s, whose file its close() removes; one that ad
 // ── Limits ──
 
 for (const type of TYPES) {
-  test(`${type}: what this process has no descriptors left for is closed, and \`truncated\` says so`, {
+  test(`recvFds(): closes descriptors beyond the process limit, tells truncation, ${type}`, {
     contract: 'H12',
   }, async () => {
-    const program = [process.execPath, ...scriptCommand(fixture('socket/send-fds-limit.mjs'), type)]
+    const program = [process.execPath, ...scriptCommand(fixture('socket/receives-without-descriptors.mjs'), type)]
     const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
     assert.deepEqual([code, stderr], [0, ''])
     assert.deepEqual(
@@ -203,7 +203,7 @@ for (const type of TYPES) {
 
 // ── The calls ──
 
-test('one sendmsg and one recvmsg, which never wait, raise no signal and peek at nothing', {
+test('sendFds(), recvFds(): make one system call each, without waits or signals', {
   contract: 'H12',
   ...needs('strace', hasProgram('strace')),
 }, async (t) => {
@@ -215,12 +215,18 @@ test('one sendmsg and one recvmsg, which never wait, raise no signal and peek at
     '-e',
     'trace=socketpair,sendmsg,recvmsg,sendto,recvfrom,fcntl,getsockopt,setsockopt',
   ]
-  const args = [...traced, process.execPath, ...scriptCommand(fixture('socket/send-fds-once.mjs'))]
-  const { code, stdout, stderr } = await run('strace', args).ended
+  const script = `
+    const { recvFds, sendFds, socketpair } = require(${JSON.stringify(library)})
+    const [a, b] = socketpair('seqpacket')
+    sendFds(a, Buffer.from('word'), [0])
+    const { handles } = recvFds(b)
+    console.log(JSON.stringify({ sender: a.fd, receiver: b.fd }))
+    for (const handle of [a, b, ...handles]) handle.close()`
+  const { code, stdout, stderr } = await run('strace', [...traced, process.execPath, '-e', script]).ended
   assert.equal(code, 0, stderr)
   const [{ sender, receiver }] = reports(stdout)
   const all = fs.readFileSync(trace, 'utf8').split('\n')
-  // Without what is asked when they are closed.
+  // Without the calls of close().
   const calls = all
     .slice(all.findLastIndex((line) => line.includes('socketpair(')))
     .filter((line) => !line.includes('SO_LINGER'))

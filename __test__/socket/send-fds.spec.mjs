@@ -1,4 +1,4 @@
-// H12: sendFds() and recvFds(), one sendmsg(2) and one recvmsg(2). What other programs send is in send-fds-peer.spec.mjs.
+// sendFds() and recvFds() on each type of Unix socket. Other programs as peers are in send-fds-peer.spec.mjs.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -27,7 +27,7 @@ const byte = Buffer.from('.')
 
 for (const type of TYPES) {
   for (const count of [0, 1, 253]) {
-    test(`${type}: data and ${count} descriptors arrive, in order, close-on-exec, and are the same`, {
+    test(`recvFds(): receives data and ${count} descriptors in order, close-on-exec, ${type}`, {
       contract: 'H12',
     }, (t) => {
       const [a, b] = pair(t, type)
@@ -45,7 +45,7 @@ for (const type of TYPES) {
     })
   }
 
-  test(`${type}: 254 are EINVAL, as of the kernel, and nothing is sent`, { contract: 'H12' }, (t) => {
+  test(`sendFds(): fails with EINVAL for 254 descriptors, sends nothing, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [fd] = files(t, 1)
     const tooMany = Array(254).fill(fd)
@@ -53,7 +53,7 @@ for (const type of TYPES) {
     isEmpty(b)
   })
 
-  test(`${type}: a descriptor that is closed is EBADF, and nothing is sent, of the others neither`, {
+  test(`sendFds(): fails with EBADF for a closed descriptor, sends nothing, ${type}`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -62,7 +62,7 @@ for (const type of TYPES) {
     isEmpty(b)
   })
 
-  test(`${type}: EAGAIN is thrown as such, both ways, and O_NONBLOCK stays as it is`, { contract: 'H12' }, (t) => {
+  test(`sendFds(), recvFds(): throw EAGAIN, leave O_NONBLOCK unchanged, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [fd] = files(t, 1)
     const before = [a, b].map((one) => flagsOf(one.fd))
@@ -78,7 +78,7 @@ for (const type of TYPES) {
       [a, b].map((one) => flagsOf(one.fd)),
       before,
     )
-    // All of it arrives, and no descriptor: what was refused was not sent.
+    // All bytes arrive, without descriptors: the refused calls sent nothing.
     while (sent > 0) {
       const { data, handles, truncated } = received(t, b)
       assert.deepEqual([handles.length, truncated], [0, false])
@@ -90,7 +90,7 @@ for (const type of TYPES) {
     assert.equal(received(t, b).handles.length, 1)
   })
 
-  test(`${type}: of more descriptors than maxFds the others are closed, and \`truncated\` says so`, {
+  test(`recvFds(): closes descriptors beyond maxFds, tells truncation, ${type}`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -118,7 +118,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`${type}: of what was received, none changes with what is received later`, { contract: 'H12' }, (t) => {
+  test(`recvFds(): returns data that no later call changes, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('first'))
     const { data } = recvFds(b)
@@ -127,14 +127,14 @@ for (const type of TYPES) {
     assert.equal(data.toString(), 'first')
   })
 
-  test(`${type}: a part of a buffer is sent, and not what is around it`, { contract: 'H12' }, (t) => {
+  test(`sendFds(): sends only the given part of a buffer, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const whole = Uint8Array.from(Buffer.from('0123456789'))
     assert.equal(sendFds(a, whole.subarray(3, 7)), 4)
     assert.equal(recvFds(b).data.toString(), '3456')
   })
 
-  test(`${type}: a socket is named by its number, too`, { contract: 'H12' }, (t) => {
+  test(`sendFds(), recvFds(): take the number of a socket, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     assert.equal(sendFds(a.fd, byte), 1)
     assert.equal(recvFds(b.fd).data.toString(), '.')
@@ -143,7 +143,7 @@ for (const type of TYPES) {
 
 // ── Streams ──
 
-test('stream: of more than maxLength the rest remains; descriptors come with their first byte', {
+test('recvFds(): leaves data beyond maxLength for the next call, stream', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t)
@@ -161,7 +161,7 @@ test('stream: of more than maxLength the rest remains; descriptors come with the
   isEmpty(b)
 })
 
-test('stream: unless said otherwise 65,536 bytes are received at most', { contract: 'H12' }, (t) => {
+test('recvFds(): receives up to 65,536 bytes by default, stream', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   let sent = 0
   for (let i = 0; i < 3; i++) sent += sendFds(a, Buffer.alloc(30_000, 'x'))
@@ -170,7 +170,7 @@ test('stream: unless said otherwise 65,536 bytes are received at most', { contra
   assert.equal(recvFds(b).data.length, 90_000 - 65_536)
 })
 
-test('stream: what there is room for is sent, and its number returned; descriptors go with the first byte', {
+test('sendFds(): sends what fits, returns its length, stream', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t)
@@ -189,7 +189,7 @@ test('stream: what there is room for is sent, and its number returned; descripto
   isEmpty(b)
 })
 
-test('stream: no bytes with descriptors are refused before anything is sent: the kernel would drop them', {
+test('sendFds(): refuses descriptors without data, stream', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t)
@@ -198,7 +198,7 @@ test('stream: no bytes with descriptors are refused before anything is sent: the
     assert.throws(() => sendFds(socket, NOTHING, fds), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
   }
   isEmpty(b)
-  // Without descriptors they are nothing, which can be sent.
+  // Empty data without descriptors is allowed.
   assert.equal(sendFds(a, NOTHING), 0)
   assert.equal(sendFds(a, NOTHING, []), 0)
   isEmpty(b)
@@ -207,7 +207,7 @@ test('stream: no bytes with descriptors are refused before anything is sent: the
 // ── Messages ──
 
 for (const type of MESSAGES) {
-  test(`${type}: of a message longer than maxLength the rest is lost, and \`truncated\` says so`, {
+  test(`recvFds(): drops data beyond maxLength, tells truncation, ${type}`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -226,7 +226,7 @@ for (const type of MESSAGES) {
     }
   })
 
-  test(`${type}: unless said otherwise 65,536 bytes are received at most`, { contract: 'H12' }, (t) => {
+  test(`recvFds(): receives up to 65,536 bytes by default, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     for (const [length, truncated] of [
       [65_536, false],
@@ -238,7 +238,7 @@ for (const type of MESSAGES) {
     }
   })
 
-  test(`${type}: messages keep their bounds and their descriptors`, { contract: 'H12' }, (t) => {
+  test(`recvFds(): keeps the bounds and descriptors of messages, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const [one, two] = files(t, 2)
     const messages = [
@@ -255,7 +255,7 @@ for (const type of MESSAGES) {
     isEmpty(b)
   })
 
-  test(`${type}: no bytes, with descriptors or without, are a message and not the end`, { contract: 'H12' }, (t) => {
+  test(`recvFds(): returns an empty message, not the end, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 1)
     for (const count of [0, 1]) {
@@ -268,7 +268,7 @@ for (const type of MESSAGES) {
     assert.equal(recvFds(b).data.toString(), '.')
   })
 
-  test(`${type}: a message that there is no room for at all is EMSGSIZE`, { contract: 'H12' }, (t) => {
+  test(`sendFds(): fails with EMSGSIZE for a too long message, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const much = Buffer.alloc(2 ** 22)
     assert.throws(() => sendFds(a, much, files(t, 1)), { name: 'Error', code: 'EMSGSIZE', syscall: 'sendmsg' })
@@ -279,7 +279,7 @@ for (const type of MESSAGES) {
 // ── The end ──
 
 for (const type of ['stream', 'seqpacket']) {
-  test(`${type}: at the end comes null, as often as one asks, and all that was sent before it`, {
+  test(`recvFds(): returns null at the end, on each call, ${type}`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -290,7 +290,7 @@ for (const type of ['stream', 'seqpacket']) {
     for (let i = 0; i < 3; i++) assert.equal(recvFds(b), null)
   })
 
-  test(`${type}: of who goes without reading, the other hears ECONNRESET, and then the end`, {
+  test(`recvFds(): fails once with ECONNRESET if the peer left data, ${type}`, {
     contract: 'H12',
   }, (t) => {
     const [a, b] = pair(t, type)
@@ -301,7 +301,7 @@ for (const type of ['stream', 'seqpacket']) {
   })
 }
 
-test('seqpacket: no bytes with descriptors are a message also where the end comes after it', {
+test('recvFds(): returns an empty message with descriptors before the end, seqpacket', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
@@ -311,7 +311,7 @@ test('seqpacket: no bytes with descriptors are a message also where the end come
   assert.equal(recvFds(b), null)
 })
 
-test('seqpacket: no bytes are not the end where more comes after them, though the other has gone', {
+test('recvFds(): returns empty messages before the last one, peer gone, seqpacket', {
   contract: 'H12',
 }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
@@ -322,15 +322,15 @@ test('seqpacket: no bytes are not the end where more comes after them, though th
   assert.deepEqual(texts, ['first', '', '', 'last'])
 })
 
-test('dgram: there is no end: EAGAIN to who receives, ECONNREFUSED to who sends', { contract: 'H12' }, (t) => {
+test('recvFds(): fails with EAGAIN, sendFds() with ECONNREFUSED, peer gone, dgram', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t, 'dgram')
   a.close()
   isEmpty(b)
   assert.throws(() => sendFds(b, byte), { code: 'ECONNREFUSED', syscall: 'sendmsg' })
 })
 
-test('EPIPE comes without SIGPIPE', { contract: 'H12' }, async () => {
-  const { code, signal, stdout, stderr } = await runScript(fixture('socket/send-fds-broken.mjs'))
+test('sendFds(): fails with EPIPE without SIGPIPE', { contract: 'H12' }, async () => {
+  const { code, signal, stdout, stderr } = await runScript(fixture('socket/sends-to-closed.mjs'))
   assert.deepEqual([code, signal, stderr], [0, null, ''])
   const [told] = reports(stdout)
   assert.deepEqual(told.codes, ['EPIPE', 'EPIPE', 'EPIPE', 'EPIPE'])
