@@ -7,22 +7,25 @@ import type * as net from 'node:net'
 import type * as tty from 'node:tty'
 
 /*
- * Errors, for all that follows. A failed system call throws an `Error` shaped like Node's own: `code: 'EPERM'`,
- * `errno: -1`, `syscall: 'setsid'`, `path` where there is one. A wrong argument throws `ERR_INVALID_ARG_TYPE`,
- * `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE` and has changed nothing. Conditions of procnative's own have codes
- * that start with `ERR_PROCNATIVE_` (docs/errors.md). Match on `code`; messages may change.
+ * Errors. A failed system call throws an `Error` like Node's own: `code: 'EPERM'`, `errno: -1`, `syscall: 'setsid'`,
+ * and `path` if the call takes a path. A wrong argument throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or
+ * `ERR_OUT_OF_RANGE`, and the call changes nothing. Conditions of procnative have codes that start with
+ * `ERR_PROCNATIVE_` (docs/errors.md). Match on `code`, because messages may change.
  *
- * Descriptors: who owns one, owns it afterwards too, unless it is said that it is taken over.
+ * Ownership. Passing a descriptor never transfers it, unless the function says so. "Yours" is a descriptor that the
+ * caller must close.
  *
- * Platform: Linux 5.9 or newer. Node.js 20 or newer for everything; Bun and Deno for what does not say otherwise.
+ * Platform. Linux 5.9 or newer. Everything works in Node.js 20 or newer. In Bun and Deno, everything works except where
+ * a comment says otherwise.
  */
 
 /**
- * The name of a signal. Node.js has no names for the real-time signals 34 to 64 of signal(7). These are SIGRTMIN, and
- * SIGRTMIN+1 to SIGRTMIN+30.
+ * The name of a signal, signal(7). Node.js has no names for the real-time signals 34 to 64. procnative calls them
+ * SIGRTMIN and SIGRTMIN+1 to SIGRTMIN+30.
  */
 export type Signal = NodeJS.Signals | RealTimeSignal
 
+/** The name of a real-time signal, from number 34 (SIGRTMIN) to number 64 (SIGRTMIN+30). */
 export type RealTimeSignal =
   | 'SIGRTMIN'
   | 'SIGRTMIN+1'
@@ -58,17 +61,19 @@ export type RealTimeSignal =
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A system call that failed. */
+/** The error of a failed system call. */
 export interface SystemError extends Error {
-  /** 'EPERM', 'ENOENT', … */
+  /** The name of the error in errno(3): 'EPERM', 'ENOENT', … */
   code: string
-  /** The negative of errno(3), as in Node.js. */
+  /** The negative number of the error in errno(3), as in Node.js. */
   errno: number
+  /** The system call that failed, such as 'setsid'. */
   syscall: string
+  /** The path that the system call was given, if any. */
   path?: string
 }
 
-/** A condition of procnative's own. `code` determines the other properties. */
+/** A condition of procnative. `code` determines the other properties. */
 export type ProcnativeError =
   | AlreadyRunningError
   | DaemonExitedError
@@ -77,45 +82,54 @@ export type ProcnativeError =
   | ChildOwnedError
   | PlainError
 
+/** Another daemon holds the pid file. */
 export interface AlreadyRunningError extends Error {
   code: 'ERR_PROCNATIVE_ALREADY_RUNNING'
-  /** The daemon that has the pid file, or null if it is not known. */
+  /** The pid of the daemon that holds the pid file, or null if unknown. */
   pid: number | null
 }
 
+/** The daemon ended before it was ready. */
 export interface DaemonExitedError extends Error {
   code: 'ERR_PROCNATIVE_DAEMON_EXITED'
+  /** The exit code, or null if a signal killed the daemon or the end is unknown. */
   exitCode: number | null
+  /** The signal that killed the daemon, or null. */
   signal: Signal | null
-  /** The last 64 KiB that the daemon wrote to standard error, or empty. */
+  /** The last 64 KiB that the daemon wrote to standard error, or an empty string. */
   stderr: string
   /** The last error that reached the top of the program after the daemon's own call of {@link daemonize}. */
   cause?: Error
 }
 
+/** The daemon was not ready in time. */
 export interface DaemonTimeoutError extends Error {
   code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT'
-  /** In ms. */
+  /** The time limit, in ms. */
   timeout: number
-  /** The last 64 KiB that the daemon wrote to standard error, or empty. */
+  /** The last 64 KiB that the daemon wrote to standard error, or an empty string. */
   stderr: string
+  /** As in {@link DaemonExitedError}. */
   cause?: Error
 }
 
+/** The daemon did not end in time. */
 export interface StopTimeoutError extends Error {
   code: 'ERR_PROCNATIVE_STOP_TIMEOUT'
+  /** The pid of the daemon. */
   pid: number
-  /** In ms. */
+  /** The time limit, in ms. */
   timeout: number
 }
 
+/** The child may belong to child_process. */
 export interface ChildOwnedError extends Error {
   code: 'ERR_PROCNATIVE_CHILD_OWNED'
-  /** The child. If the call meant several children, the `pid` that was passed. */
+  /** The pid of the child. If the call matches several children: the `pid` argument of the call. */
   pid: number
 }
 
-/** Conditions with no other property than `cause`. */
+/** A condition with no property but `code` and, for some codes, `cause`. */
 export interface PlainError extends Error {
   code:
     | 'ERR_PROCNATIVE_ALREADY_DAEMONIZED'
@@ -147,109 +161,119 @@ export interface PlainError extends Error {
 // ── Sessions and process groups ──────────────────────────────────────────────────────────────────────────────
 
 /**
- * setsid(2): makes the caller the leader of a new session and of a new process group, without a controlling
- * terminal. The end of the old terminal, or of the parent, does not reach it any more.
+ * Makes the caller the leader of a new session and of a new process group, setsid(2). The session has no controlling
+ * terminal. The hangup of the old terminal does not reach the caller, and neither does the end of the shell.
  *
- * To become a daemon, call {@link daemonize} instead: a process that was started from a shell leads its group, and
- * for a leader this call fails.
+ * To become a daemon, call {@link daemonize} instead. An interactive shell makes each program the leader of a process
+ * group, and setsid(2) fails for a leader.
  *
- * @returns the new session id, which is also the process group id and the pid
- * @throws `EPERM` if the caller leads its process group, `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @returns the session id, equal to the process group id and the pid
+ * @throws `EPERM` if the caller leads its process group
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` in a worker thread
  * @see setsid(2)
  */
 export function setsid(): number
 
 /**
- * getsid(2): the session of a process.
+ * Returns the session id of a process, getsid(2).
  *
- * @param pid 0 or absent: this process
- * @throws `ESRCH` if there is no such process
+ * @param pid the process. Default 0: this process
+ * @throws `ESRCH` if the process does not exist
  * @see getsid(2)
  */
 export function getsid(pid?: number): number
 
 /**
- * getpgid(2): the process group of a process.
+ * Returns the process group id of a process, getpgid(2).
  *
- * @param pid 0 or absent: this process
- * @throws `ESRCH` if there is no such process
+ * @param pid the process. Default 0: this process
+ * @throws `ESRCH` if the process does not exist
  * @see getpgid(2)
  */
 export function getpgid(pid?: number): number
 
 /**
- * setpgid(2): moves a process, the caller or a child of it, into a process group of its session.
+ * Moves this process or a child into a process group of the same session, setpgid(2).
  *
- * @param pid 0: this process
- * @param pgid 0: a group of its own, named after it
- * @throws `EACCES` if the child has run exec already, `EPERM` if it leads a session or the group is none of the
- * session, `ESRCH` if it is neither the caller nor a child, `ERR_PROCNATIVE_WORKER_THREAD` for this process off the
- * main thread
+ * @param pid the process; 0 is this process
+ * @param pgid the process group; 0 creates a group with the id `pid`
+ * @throws `EACCES` if the child has already called exec
+ * @throws `EPERM` if the process leads a session, or the session has no such group
+ * @throws `ESRCH` if `pid` is neither this process nor a child
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` for this process in a worker thread
  * @see setpgid(2)
  */
 export function setpgid(pid: number, pgid: number): void
 
 /**
- * tcgetpgrp(3): the foreground process group of a terminal, the one that Ctrl-C goes to.
+ * Returns the foreground process group of a terminal, tcgetpgrp(3). Ctrl-C and Ctrl-Z signal this group.
  *
- * @param fd the caller's controlling terminal; stays the caller's
- * @throws `ENOTTY` if it is no terminal or not the controlling one, `EBADF`
+ * @param fd a descriptor of the caller's controlling terminal; stays yours
+ * @throws `ENOTTY` if `fd` is not a terminal, or not the controlling terminal
+ * @throws `EBADF` if `fd` is not open
  * @see tcgetpgrp(3)
  */
 export function tcgetpgrp(fd: number): number
 
 /**
- * tcsetpgrp(3): makes a process group the foreground group of a terminal. SIGTTOU is blocked around the call, so
- * that it works from the background too, where it would otherwise stop the process.
+ * Makes a process group the foreground group of a terminal, tcsetpgrp(3). Blocks SIGTTOU during the call, because the
+ * kernel would otherwise stop a caller in the background.
  *
- * @param fd the caller's controlling terminal; stays the caller's
- * @param pgid a group of the caller's session
- * @throws `ENOTTY` if it is no terminal or not the controlling one, `EPERM` if the group is none of the session,
- * `ESRCH` if there is no such group, `EBADF`
+ * @param fd a descriptor of the caller's controlling terminal; stays yours
+ * @param pgid a process group of the caller's session
+ * @throws `ENOTTY` if `fd` is not a terminal, or not the controlling terminal
+ * @throws `EPERM` if the group belongs to another session
+ * @throws `ESRCH` if the group does not exist
+ * @throws `EBADF` if `fd` is not open
  * @see tcsetpgrp(3)
  */
 export function tcsetpgrp(fd: number, pgid: number): void
 
 /**
- * tcgetsid(3): the session of which a terminal is the controlling one.
+ * Returns the id of the session that a terminal controls, tcgetsid(3).
  *
- * @param fd the caller's controlling terminal; stays the caller's
- * @throws `ENOTTY` if it is no terminal or not the controlling one, `EBADF`
+ * @param fd a descriptor of the caller's controlling terminal; stays yours
+ * @throws `ENOTTY` if `fd` is not a terminal, or not the controlling terminal
+ * @throws `EBADF` if `fd` is not open
  * @see tcgetsid(3)
  */
 export function tcgetsid(fd: number): number
 
 /**
- * The path of the controlling terminal ('/dev/pts/3'), from tty_nr in /proc/self/stat, or null if there is none.
- * Where the terminal has no name in this mount namespace, '/dev/tty', which opens it all the same.
+ * Returns the path of the controlling terminal, such as '/dev/pts/3', or null without one. The path comes from tty_nr
+ * in /proc/self/stat. Returns '/dev/tty' if this mount namespace has no path for the terminal. /dev/tty always opens
+ * the controlling terminal, tty(4).
  *
+ * @throws the system error of `open` if /proc/self/stat can't be opened, such as `EMFILE`
  * @see proc_pid_stat(5)
  */
 export function controllingTerminal(): string | null
 
 /**
- * prctl(PR_SET_CHILD_SUBREAPER): orphans among this process's descendants become its children instead of init's.
+ * Makes this process a subreaper, or an ordinary process again: prctl(PR_SET_CHILD_SUBREAPER). Orphans among the
+ * descendants of a subreaper become children of the subreaper instead of init. {@link reapOrphans} reaps them.
  *
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` in a worker thread
  * @see PR_SET_CHILD_SUBREAPER(2const), Linux 3.4
  */
 export function setChildSubreaper(enabled: boolean): void
 
 /**
- * prctl(PR_GET_CHILD_SUBREAPER): whether orphans among this process's descendants become its children.
+ * Returns true if this process is a subreaper, prctl(PR_GET_CHILD_SUBREAPER).
  *
  * @see PR_GET_CHILD_SUBREAPER(2const), Linux 3.4
  */
 export function isChildSubreaper(): boolean
 
 /**
- * prctl(PR_SET_PDEATHSIG): the signal that this process gets when its parent dies; null for none. A parent that
- * dies during the call is noticed, and the signal is sent (it may then come twice, once from the kernel).
+ * Sets the signal that this process gets when its parent dies, prctl(PR_SET_PDEATHSIG). If the parent dies during the
+ * call, procnative sends the signal itself. The signal may then come twice, because the kernel may also send it.
  *
- * The parent, in Linux, is the thread that started this process. The setting is the calling thread's, is not
- * inherited by children, and is cleared by the exec of a set-user-ID program.
+ * In Linux, the parent is the thread that started this process. Children don't inherit the setting. The kernel clears
+ * the setting at the exec of a set-user-ID program.
  *
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread
+ * @param signal the signal, or null for none
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` in a worker thread, because the setting belongs to a single thread
  * @see PR_SET_PDEATHSIG(2const)
  */
 export function setParentDeathSignal(signal: Signal | null): void
@@ -257,107 +281,130 @@ export function setParentDeathSignal(signal: Signal | null): void
 // ── Daemons ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Where a daemon's output goes: 'ignore' is /dev/null, 'inherit' the launcher's own, a number a descriptor of the
- * launcher's, and any other string a file to append to, opened by the launcher. A new file is created with the daemon's umask
- * and given to its `user` and `group`. If the launcher may not do that (CAP_CHOWN), the file stays the launcher's.
+ * The destination of a daemon's output:
+ *
+ * - 'ignore': /dev/null
+ * - 'inherit': the launcher's own descriptor of the same number
+ * - a number: a descriptor of the launcher; stays the launcher's
+ * - any other string: the path of a file to append to
+ *
+ * The launcher opens the file. A new file gets its mode by the daemon's umask, and belongs to the daemon's `user` and
+ * `group`. The file stays the launcher's if the launcher lacks the right to change the owner (CAP_CHOWN).
  */
 export type Output = 'ignore' | 'inherit' | string | number
 
+/** The options of {@link daemonize}. */
 export interface DaemonizeOptions {
-  /** The daemon's working directory: a path or a file: URL. The daemon enters it in `daemonize()`. Default '/'. */
+  /** The daemon's working directory: a path or a file: URL. `daemonize()` enters it in the daemon. Default '/'. */
   cwd?: string | URL
-  /** The daemon's file mode creation mask. Default 0o022. */
+  /** The daemon's file mode creation mask, umask(2). Default 0o022. */
   umask?: number
   /**
-   * Default 'ignore'. Give a long-running daemon a log file: with 'ignore', the report of an uncaught error after readiness
-   * is lost, and nothing says why the daemon has ended.
+   * The destination of standard output. Default 'ignore'. Give a long-running daemon a log file. With 'ignore', the
+   * report of an uncaught error after readiness is lost.
    */
   stdout?: Output
   /**
-   * Default: the same as stdout. With 'ignore', what is written before readiness is kept in memory, for the error of
-   * a start that fails; a child that was started before then goes on writing into that memory, unless it is given a
-   * standard error of its own. With a limit RLIMIT_FSIZE, which includes such memory, it is /dev/null from the start.
+   * The destination of standard error. Default: the value of `stdout`.
+   *
+   * With 'ignore', procnative keeps the output in memory until the daemon is ready. The error of a failed start has
+   * this output. A child that the daemon starts before readiness inherits this memory as standard error, and keeps
+   * writing to it. Give such a child its own standard error. Under a limit RLIMIT_FSIZE, standard error is /dev/null
+   * from the start, because the limit applies to this memory.
    */
   stderr?: Output
   /**
-   * A file that is locked for as long as the daemon lives, and holds its pid. While another one has it, this throws
-   * `ERR_PROCNATIVE_ALREADY_RUNNING`. The lock is what counts: a file that was left behind, by a crash or by SIGKILL,
-   * is no obstacle, whatever stands in it.
+   * The path of a file that holds the daemon's pid. The daemon keeps the file locked until it ends. Default: none.
    *
-   * The file has mode 0600, since who can read a file can lock it too, and keep a daemon from being started; it
-   * follows no symbolic link; it belongs to whoever starts the daemon, also where that becomes another user. It is
-   * removed at an exit that emits 'exit' (`process.exit()`, an empty event loop, an uncaught error), after the last
-   * handler of that, or emptied where its user may not remove it; not when a signal without a handler kills it.
+   * `daemonize()` throws `ERR_PROCNATIVE_ALREADY_RUNNING` while another daemon has the lock. Only the lock counts. A
+   * file that a crash or SIGKILL left behind does not prevent a start, whatever the file contains.
    *
-   * `process.execve()` closes the file and so drops the lock: the new program does not hold it, and no exit handler runs.
-   * Start a successor by {@link spawnDaemon} instead, which passes the lock on. Or let the new program call
-   * `daemonize({ foreground: true, pidFile })`. Another daemon may take the lock in between.
+   * The file has mode 0600, because any user with the right to read the file could lock it and prevent a start. The
+   * path must not be a symbolic link. The file belongs to the user who starts the daemon, even if the daemon becomes
+   * another user.
+   *
+   * The daemon removes the file at an exit that emits 'exit', after the last 'exit' listener: `process.exit()`, an
+   * empty event loop or an uncaught error. The daemon empties the file if its user lacks the right to remove it. The
+   * file stays if a signal without a listener kills the daemon.
+   *
+   * `process.execve()` closes the file and drops the lock. The new program does not hold the lock, and no 'exit'
+   * listener runs. Start a successor by {@link spawnDaemon} instead, which passes the lock on. Or call `daemonize({
+   * foreground: true, pidFile })` in the new program. Another daemon may take the lock in between.
    */
   pidFile?: string
   /**
-   * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
-   * regained: where a capability would allow that, the start fails with EPERM.
+   * The user to run as: a name or a number. The supplementary groups come from the group database. The daemon can't
+   * become root again: the start fails with `EPERM` if a capability would allow that. Default: the launcher's user.
    */
   user?: string | number
-  /** The group to run as, by name or number. Default: the user's own. */
+  /** The group to run as: a name or a number. Default: the primary group of `user`. */
   group?: string | number
-  /** Descriptors that the daemon gets, as `daemon.kept`, in this order. All others are closed. They stay yours. */
+  /**
+   * Descriptors that the daemon inherits, in this order, as `daemon.kept`. The daemon's other descriptors are closed.
+   * The launcher's own stay yours. Default: none.
+   */
   keep?: readonly Sendable[]
   /**
-   * When the launcher may end. 'auto', the default: when the rest of the main script (a main module's top-level
-   * awaits included) and one turn of the event loop after it have gone by without an uncaught error. What can fail
-   * later, such as listening on a host name or connecting to a database, needs 'manual' and `daemon.ready()`; so
-   * does a main module that awaits for as long as it runs.
+   * The moment of readiness, when the launcher ends. Default 'auto'.
    *
-   * The main script is the one that calls: where another module calls on its behalf while it is loaded (an import of
-   * the main module, a preload), the awaits of the main module are not waited for, nor are those of code given by
-   * --eval or of a main module found through --preserve-symlinks-main.
+   * - 'auto': the main script has ended, including the top-level awaits of a main module, and one turn of the event
+   *   loop has passed without an uncaught error
+   * - 'manual': the daemon has called `daemon.ready()`
+   *
+   * Use 'manual' for a step that can fail later, such as listening on a host name or connecting to a database. Also use
+   * 'manual' for a main module whose top-level await lasts as long as the program.
+   *
+   * 'auto' waits for the awaits of the main module only if the main module itself is running when `daemonize()` is
+   * called. It does not wait for them if a preload or an import of the main module calls. It does not wait for awaits
+   * in --eval code, or in a main module found through --preserve-symlinks-main.
    */
   ready?: 'auto' | 'manual'
   /**
-   * Milliseconds that the daemon has to become ready, or it is killed. Default 30,000. None while a debugger is
-   * waited for (--inspect-brk, --inspect-wait).
+   * The time limit for readiness, in ms. procnative kills a daemon that is not ready by then. Default 30,000. There is
+   * no limit while the daemon waits for a debugger (--inspect-brk, --inspect-wait).
    */
   readyTimeout?: number
   /**
-   * Do everything but the fork, the session and the redirection: for a container's PID 1, and under systemd.
-   * Default false.
+   * Stays in this process: no fork, no session, no redirection. All other options apply. For PID 1 of a container, and
+   * under systemd. Default false.
    *
-   * Also for PM2, nodemon and `node --watch`. These start a program again when it has ended or a file has changed, and end
-   * only the process that they have started. A launcher ends once its daemon is ready. Decide by an argument:
-   * `foreground: process.argv.includes('--foreground')`, and then `node --watch server.js --foreground`.
+   * Also for PM2, nodemon and `node --watch`. These tools restart a program when it ends or when a file changes, and
+   * they end only the process that they started. A launcher ends as soon as its daemon is ready. Decide by an argument:
+   * `foreground: process.argv.includes('--foreground')`, with `node --watch server.js --foreground`.
    */
   foreground?: boolean
 }
 
-/** What {@link daemonize} returns, in the daemon. */
+/** The daemon, as {@link daemonize} returns it. */
 export interface Daemon {
-  /** `process.pid`, which is what the launcher and the service manager know. */
+  /** The pid of the daemon, equal to `process.pid`. The launcher and the service manager know this pid. */
   readonly pid: number
-  /** The session, whose leader is gone: never the pid, unless in the foreground. */
+  /** The session id. The session leader has ended, so this is never the pid, except in the foreground. */
   readonly sid: number
   /** The absolute path of the pid file, or null. */
   readonly pidFile: string | null
-  /** Whether nothing was forked. */
+  /** True if the daemon is this same process, with no fork. */
   readonly foreground: boolean
-  /** The descriptors of `keep`, in that order; each `Handle` owns its own. */
+  /** The descriptors of `keep`, in the same order. Each `Handle` owns its descriptor. */
   readonly kept: readonly Handle[]
   /**
-   * Releases the launcher, which ends with 0; in the foreground, tells the service manager. Once is enough, twice
-   * is no error. If the launcher has died without hearing of it, so does the daemon. Can be passed as a callback.
+   * Ends the launcher with exit code 0. In the foreground, reports to the service manager instead, sd_notify(3). Later
+   * calls do nothing. The daemon ends if the launcher died without this report. `ready` is bound, so it can be passed
+   * as a callback.
    *
-   * Another process may report for this one: a launcher with NOTIFY_SOCKET, or a predecessor under a service manager. `ready()`
-   * then waits until the manager knows the new main process: usually milliseconds, at most ten seconds. systemd
-   * ignores a {@link notify} of any other process.
+   * Another process may report for the daemon: a launcher with NOTIFY_SOCKET, or a predecessor under a service manager.
+   * `ready()` then waits until the manager knows the new main process, because systemd ignores a {@link notify} of any
+   * other process. The wait usually takes some ms, and at most ten seconds.
    */
   ready(): void
   /**
-   * After a log rotation: opens the files of `stdout` and `stderr` anew, in the place of those that were renamed. What
-   * is written from then on goes to the new ones, and no line is lost in between. Can be passed as a callback
-   * (`process.on('SIGHUP', daemon.reopenLogs)`). In the foreground, where output is somebody else's, does nothing.
+   * Reopens the files of `stdout` and `stderr` after a log rotation, and puts them in the place of the renamed files.
+   * Output goes to the new files from then on, and no line is lost. Does nothing in the foreground, because the service
+   * manager owns the output there. `reopenLogs` is bound: `process.on('SIGHUP', daemon.reopenLogs)`.
    *
-   * The daemon's user must have the right to open or create the files. If one of them can't be opened, the daemon goes on in
-   * the old files, and a line in each says why. Nothing is thrown, because an error would end the daemon.
+   * The daemon's user must have the right to open or create the files. If a file can't be opened, the daemon keeps
+   * writing to all old files, and writes a line with the reason to each. Nothing is thrown, because an error would end
+   * the daemon.
    *
    * @returns null, or the system error of the file that can't be opened
    * @see open(2), dup2(2)
@@ -366,39 +413,54 @@ export interface Daemon {
 }
 
 /**
- * Makes this program a daemon: forks twice, in a session of its own that it does not lead, without a terminal, and
- * runs the program again in it, with the same arguments and options. Returns only there. The process that called,
- * the launcher, ends with 0 once the daemon is ready, without running its exit handlers; or this throws in it.
+ * Makes this program a daemon. Forks twice and runs the program again, with the same arguments and options, in a new
+ * session that the daemon does not lead. So the daemon can never acquire a controlling terminal.
  *
- * In the daemon: cwd, umask and user as in the options, which are those that the launcher was given: what this same call
- * has as options in the daemon is not looked at. stdin is /dev/null; open are 0, 1, 2, the pid file and what `keep` says;
- * signals that were blocked or ignored are reset. `NOTIFY_SOCKET`: the launcher tells systemd of MAINPID and READY.
- * Sockets of systemd's (`LISTEN_FDS`) go on to the daemon.
+ * Returns in the daemon only. The calling process is the launcher. The launcher waits until the daemon is ready, and
+ * then ends with exit code 0 without 'exit' listeners. If the start fails, `daemonize()` throws in the launcher.
  *
- * Arguments and variables that are not valid UTF-8 keep their bytes. The bytes of arguments come from /proc/self/cmdline when
- * procnative is loaded, so `process.title` must not be set before.
+ * The daemon has the cwd, umask and user of the launcher's options. The options of the same call in the daemon have no
+ * effect. Standard input is /dev/null. The open descriptors are 0, 1, 2, the pid file and those of `keep`. No signal is
+ * blocked or ignored. The launcher reports MAINPID and READY to a NOTIFY_SOCKET of systemd. The daemon inherits the
+ * sockets that systemd gave the launcher (LISTEN_FDS).
  *
- * While the launcher waits, SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action. If it dies, so does the
- * daemon, until that is ready. If the start fails, what the daemon has started in its process group is killed too.
+ * Arguments and variables that are not valid UTF-8 keep their bytes. procnative reads the bytes of the arguments from
+ * /proc/self/cmdline when it is loaded. Don't set `process.title` before.
  *
- * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon died before it was ready, with `exitCode` or `signal`,
- * `stderr` (the last 64 KiB that it wrote there; empty unless that is a regular file, or 'ignore') and, as `cause`,
- * the last error that reached the top of the program after the daemon's own call, as a rule the one that ended it
- * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
- * @throws `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
- * @throws the system's error for a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
- * @throws `EBADF`, or `ERR_PROCNATIVE_HANDLE_CLOSED`, for something closed in `keep`, `stdout` or `stderr`
- * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
- * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` when called again in the daemon
- * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed the descriptors it was started with
- * @throws `ERR_PROCNATIVE_INIT_PROCESS` as PID 1, unless `foreground`
- * @throws `ERR_PROCNATIVE_TEST_RUNNER` in a process that runs tests, unless `foreground`: the process would end with 0
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT have their default action while the launcher waits. If the launcher dies, a
+ * daemon that is not ready dies too. If the start fails, procnative also kills all processes in the daemon's process
+ * group.
+ *
+ * @throws `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon ended before it was ready, with `exitCode` or `signal`. `stderr`
+ * is the last 64 KiB of standard error if that is a regular file or 'ignore', else an empty string. `cause` is the last
+ * error that reached the top of the program after the daemon's own call. It usually is the error that ended the daemon
+ * @throws `ERR_PROCNATIVE_DAEMON_TIMEOUT` if the daemon was not ready in time. The daemon and its process group were
+ * killed
+ * @throws `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon holds the pid file, with its `pid`
+ * @throws the system error of a step that failed: `open` of a log, `chdir`, `setgroups`, `setuid`, `execve`, …
+ * @throws `EBADF` or `ERR_PROCNATIVE_HANDLE_CLOSED` if `keep`, `stdout` or `stderr` has a closed descriptor
+ * @throws `ERR_UNKNOWN_CREDENTIAL` if the user or group does not exist
+ * @throws `ERR_PROCNATIVE_ALREADY_DAEMONIZED` at a second call in the daemon
+ * @throws `ERR_PROCNATIVE_LINK_LOST` in a daemon that has closed its inherited descriptors
+ * @throws `ERR_PROCNATIVE_INIT_PROCESS` in PID 1, unless `foreground`
+ * @throws `ERR_PROCNATIVE_TEST_RUNNER` in a process that runs tests, unless `foreground`, because the launcher's exit
+ * code 0 would hide failures
  * @throws `ERR_PROCNATIVE_STDIN_SCRIPT`, `ERR_PROCNATIVE_REPL`, `ERR_PROCNATIVE_WORKER_THREAD`,
- * `ERR_PROCNATIVE_CLUSTER_WORKER`, `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) where there is no program to run again
+ * `ERR_PROCNATIVE_CLUSTER_WORKER` or `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) if the program can't run again
  * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
+ * @example
+ * ```mjs
+ * import http from 'node:http'
+ * import { daemonize } from 'procnative'
+ *
+ * daemonize({ pidFile: '/run/app.pid', stdout: '/var/log/app.log' })
+ * // From here on, only the daemon runs.
+ * http.createServer((request, response) => response.end('hello\n')).listen(8080)
+ * ```
  */
 export function daemonize(options?: DaemonizeOptions): Daemon
 
+/** The options of {@link spawnDaemon}. */
 export interface SpawnDaemonOptions
   extends Omit<
     SpawnOptions,
@@ -406,64 +468,87 @@ export interface SpawnDaemonOptions
   > {
   /**
    * The daemon's working directory: a path or a file: URL. Default '/'. A `file` with a slash and paths in `args` are
-   * relative to it.
+   * relative to this directory.
    */
   cwd?: string | URL
-  /** The daemon's file mode creation mask. Default 0o022. */
+  /** The daemon's file mode creation mask, umask(2). Default 0o022. */
   umask?: number
   /**
-   * The daemon's descriptors, each at its index. A missing one, null or undefined is 'ignore', and there are always at least
-   * three. Default 'ignore'. 'inherit' is the caller's descriptor of the same number. A path is opened to append to, as for
-   * {@link Output}, but not at index 0, which is read from.
+   * The daemon's descriptors, each at its index. Default 'ignore'. A missing entry, null or undefined is 'ignore', and
+   * there are always at least three entries. 'inherit' is the caller's descriptor of the same number. A path is opened
+   * for appending, as in {@link Output}. Index 0 must not be a path, because the daemon reads from it.
    */
   stdio?: 'ignore' | 'inherit' | ReadonlyArray<Output | null | undefined>
   /**
-   * A pid file, as in {@link DaemonizeOptions.pidFile}; but only a daemon that procnative runs in can remove it.
+   * The path of a pid file, as in {@link DaemonizeOptions.pidFile}. Only a daemon that uses procnative removes the
+   * file.
    *
-   * Where the caller itself holds it, the daemon becomes its successor: it inherits the lock, the pid in the file
-   * becomes its own when it is ready, and systemd is told of it (MAINPID). There is no moment without a holder, and if
-   * the start fails nothing has changed. There can be one successor at a time. In it, `daemonize({ pidFile })`, with
-   * `foreground: true` or without, takes the file over.
+   * If the caller holds this pid file, the daemon becomes the caller's successor:
+   *
+   * 1. The daemon inherits the lock, so the lock is never free.
+   * 2. When the daemon is ready, the file gets the daemon's pid, and systemd gets its MAINPID.
+   * 3. If the start fails, nothing has changed.
+   *
+   * There can be one successor at a time. The successor takes the file over by `daemonize({ pidFile })`, with or
+   * without `foreground: true`.
    */
   pidFile?: string
   /**
-   * When the promise resolves. 'exec', the default: the program was begun. 'notify': it has said READY=1, as a service
-   * of systemd's does (sd_notify(3)), to a `NOTIFY_SOCKET` of its own; only its own process is believed. What systemd
-   * gave the caller as `NOTIFY_SOCKET` is in `PROCNATIVE_NOTIFY_SOCKET` until then, and {@link notify} puts it back.
+   * The moment when the promise resolves. Default 'exec'.
+   *
+   * - 'exec': execve(2) has succeeded, so the program has begun
+   * - 'notify': the daemon has sent READY=1 to its NOTIFY_SOCKET, as a systemd service does, sd_notify(3)
+   *
+   * With 'notify', procnative accepts READY=1 only from the daemon's own process. Until then, the variable
+   * `PROCNATIVE_NOTIFY_SOCKET` has the caller's own NOTIFY_SOCKET. {@link notify} restores it.
    */
   ready?: 'exec' | 'notify'
-  /** With 'notify', milliseconds that the daemon has to become ready, or it is killed. Default 30,000. */
+  /**
+   * With 'notify': the time limit for readiness, in ms. procnative kills a daemon that is not ready by then. Default
+   * 30,000.
+   */
   readyTimeout?: number
   /**
-   * Listening sockets, or any descriptors, that the daemon gets at 3, 4, …, in this order, as LISTEN_FDS (sd_listen_fds
-   * (3)); an object's keys become LISTEN_FDNAMES. {@link listenFds} takes them there. They stay yours here, and can be
-   * closed as soon as this has returned.
+   * Descriptors that the daemon inherits as 3, 4, … in this order, usually listening sockets: LISTEN_FDS,
+   * sd_listen_fds(3). The keys of an object become LISTEN_FDNAMES. The daemon takes the descriptors by {@link
+   * listenFds}. The caller's own stay yours, and can be closed as soon as `spawnDaemon()` has returned. Default: none.
    */
   listen?: readonly Sendable[] | Record<string, Sendable>
 }
 
 /**
- * Makes any program a daemon, and goes on: forks twice, as {@link daemonize} does, and runs it in a session of its own
- * that it does not lead. No zombie and no descriptor of it stays here, and the call takes the same time, a fraction of a
- * millisecond, whatever the size of this process: it opens and locks what there is to, and a thread does the rest.
+ * Starts any program as a daemon, and lets the caller go on. Forks twice, as {@link daemonize} does, and runs the
+ * program in a new session that the daemon does not lead. The caller keeps no zombie and no descriptor of the daemon.
  *
- * It gets 0, 1, 2 and what `stdio` and `listen` say; then the pid file's lock, if it has one, which its children get
- * too unless it sees to it that they don't, as Node.js does.
+ * The call takes a fraction of a millisecond, whatever the size of this process. It opens and locks the files. A thread
+ * does the rest.
  *
- * A caller that is PID 1, or a subreaper, becomes its parent, and has to reap it. One that ends while the promise is
- * pending leaves the daemon to itself: nobody is left then to apply `readyTimeout`.
+ * The daemon has the descriptors 0, 1, 2, those of `stdio` and `listen`, and the lock of the pid file. Children of the
+ * daemon inherit the lock, unless the program prevents that, as Node.js does.
  *
- * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3)
- * @returns its pid; with 'notify', the MAINPID that it has given, if it has
- * @throws (rejects) the system's error for a step that failed: `execve`, `chdir`, `open` of a log, `setuid`, …
- * @throws (rejects) `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon has the pid file, with its `pid`
- * @throws (rejects) `ERR_PROCNATIVE_DAEMON_EXITED` if it died before it was ready, with `exitCode` or `signal`, both
- * null where the kernel does not tell, and `stderr`: the last 64 KiB that it wrote there, where that is a file
- * @throws (rejects) `ERR_PROCNATIVE_DAEMON_TIMEOUT` if it was not ready in time; it and its process group were killed
- * @throws (rejects) `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
- * @throws (rejects) `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server in `listen` that would remove its file when it is
- * closed here: see {@link listenUnix}
+ * If the caller is PID 1 or a subreaper, the daemon becomes its child, and the caller must reap it ({@link
+ * reapOrphans}). If the caller ends while the promise is pending, the daemon goes on without `readyTimeout`.
+ *
+ * @param file the program. A name without a slash is looked for in `PATH`, as in execvp(3)
+ * @param args the arguments. May be absent or null
+ * @returns the pid of the daemon. With 'notify': the MAINPID that the daemon has sent, if any
+ * @throws (rejects) the system error of a step that failed: `execve`, `chdir`, `open` of a log, `setuid`, …
+ * @throws (rejects) `ERR_PROCNATIVE_ALREADY_RUNNING` if another daemon holds the pid file, with its `pid`
+ * @throws (rejects) `ERR_PROCNATIVE_DAEMON_EXITED` if the daemon ended before it was ready, with `exitCode` or
+ * `signal`. Both are null if the kernel does not tell. `stderr` is the last 64 KiB of standard error if that is a file
+ * @throws (rejects) `ERR_PROCNATIVE_DAEMON_TIMEOUT` if the daemon was not ready in time. The daemon and its process
+ * group were killed
+ * @throws (rejects) `ERR_UNKNOWN_CREDENTIAL` if the user or group does not exist
+ * @throws (rejects) `ERR_PROCNATIVE_UNIX_SERVER` if `listen` has a Unix server that would remove its file when the
+ * caller closes it: use {@link listenUnix}
  * @see daemon(7), sd_listen_fds(3), sd_notify(3)
+ * @example
+ * ```mjs
+ * import { spawnDaemon } from 'procnative'
+ *
+ * const { pid } = await spawnDaemon('sleep', ['1'], { pidFile: '/run/sleep.pid' })
+ * console.log(`daemon ${pid} runs`)
+ * ```
  */
 export function spawnDaemon(
   file: string | Uint8Array,
@@ -473,46 +558,66 @@ export function spawnDaemon(
 export function spawnDaemon(file: string | Uint8Array, options?: SpawnDaemonOptions): Promise<{ pid: number }>
 
 /**
- * Returns whether a daemon runs, that is, whether its pid file is locked. `pid` is the process that the file names, if that
- * process has the lock. `pid` is null if no daemon runs, while one starts, and if the holder is unknown:
+ * Returns whether the daemon of a pid file runs, that is, whether the file is locked. Takes no lock, waits for nothing
+ * and changes nothing.
  *
- * - the number comes from another pid namespace (a container's file on a shared volume)
- * - the caller may not look at the process, and the lock was not taken for that process
- * - the file belongs to another user than root or the caller, and the process does not belong to that user
+ * `pid` is the pid in the file, if the process with this pid holds the lock. `pid` is null if no daemon runs, or if a
+ * daemon is starting, or if the holder is unknown:
  *
- * Takes no lock, waits for nothing, and changes nothing.
+ * - the pid comes from another pid namespace, such as a container with the file on a shared volume
+ * - the caller lacks the right to look at the process, and the lock was not taken for this process
+ * - the file belongs to a user other than root and the caller, and the process does not belong to that user
  *
- * @throws `EACCES` if the file may not be read, `ELOOP` if it is a symbolic link, …; a file that is not there is no
- * error
+ * A missing file is not an error: no daemon runs.
+ *
+ * @throws `EACCES` if the caller lacks the right to read the file, `ELOOP` if the file is a symbolic link, …
  * @see F_OFD_GETLK in fcntl_locking(2)
+ * @example
+ * ```mjs
+ * import { daemonStatus } from 'procnative'
+ *
+ * const { running, pid } = daemonStatus('/run/app.pid')
+ * console.log(running ? `running with pid ${pid}` : 'not running')
+ * ```
  */
 export function daemonStatus(pidFile: string): { running: boolean; pid: number | null }
 
+/** The options of {@link stopDaemon}. */
 export interface StopDaemonOptions {
-  /** Default 'SIGTERM'. */
+  /** The signal to send. Default 'SIGTERM'. */
   signal?: Signal
-  /** Milliseconds to wait for its end. Default 10,000. */
+  /** The time limit for the daemon's end, in ms. Default 10,000. */
   timeout?: number
-  /** Whether to send SIGKILL after that, and to wait as long again. Default true. */
+  /** True to send SIGKILL after `timeout`, and to wait as long again. Default true. */
   kill?: boolean
 }
 
 /**
- * Stops the daemon of a pid file and waits for its end. Signals the daemon through a pidfd, after a check that this process has
- * the lock: never a stranger that has its number. The lock may outlive the daemon by milliseconds if another thread of
- * this process is just starting a child: {@link daemonStatus} says running then, and a start waits for it.
+ * Stops the daemon of a pid file, and waits for its end. Sends the signal through a pidfd, after a check that this
+ * process holds the lock. So the signal never reaches another process that was given the same pid.
  *
- * A daemon may end while it starts its successor ({@link SpawnDaemonOptions.pidFile}), which then has the lock. `stopDaemon()`
- * waits for the successor, up to `timeout` or five seconds if that is longer, and stops it in the same way. A daemon that
- * another program starts meanwhile, such as a standby or a supervisor, goes on: it has locked the file anew. So does a successor
- * whose descriptors the caller may not look at, because it can't be told from that.
+ * The lock may outlive the daemon by some ms if another thread of the caller is starting a child at that moment. {@link
+ * daemonStatus} then still says running. A start waits for the lock.
  *
- * @returns null if none runs; else the pid found first, and whether any of them needed SIGKILL
- * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if it is still there, with `pid`
- * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but {@link daemonStatus} gives no pid. After a
- * daemon's end: only if its own lock is still there, held by a process that the file does not name
- * @throws (rejects) `EPERM` if it may not be signalled, and what {@link daemonStatus} throws
+ * A daemon may end while it starts a successor ({@link SpawnDaemonOptions.pidFile}). The successor then holds the lock.
+ * `stopDaemon()` waits for the successor up to `timeout`, or five seconds if that is longer, and stops it likewise. It
+ * does not stop a daemon that locked the file anew, such as one that a standby or a supervisor started meanwhile. It
+ * also does not stop a successor whose descriptors the caller may not look at, because such a successor looks the same.
+ *
+ * @returns null if no daemon runs. Else `pid` is the first pid found, and `killed` tells whether any daemon needed
+ * SIGKILL
+ * @throws (rejects) `ERR_PROCNATIVE_STOP_TIMEOUT` if the daemon did not end, with `pid`
+ * @throws (rejects) `ERR_PROCNATIVE_HOLDER_UNKNOWN` if the file is locked, but {@link daemonStatus} gives no pid. After
+ * the end of a daemon: only if its own lock remains, held by a process that the file does not name
+ * @throws (rejects) `EPERM` if the caller lacks the right to signal the daemon, and the errors of {@link daemonStatus}
  * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
+ * @example
+ * ```mjs
+ * import { stopDaemon } from 'procnative'
+ *
+ * const stopped = await stopDaemon('/run/app.pid', { timeout: 5000 })
+ * console.log(stopped === null ? 'not running' : `stopped ${stopped.pid}`)
+ * ```
  */
 export function stopDaemon(
   pidFile: string,
@@ -521,46 +626,51 @@ export function stopDaemon(
 
 // ── Processes ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** An argument of a program: a string, or a finite number, which is converted to a decimal string. */
+/** An argument of a program: a string, or a finite number, which becomes a decimal string. */
 export type Argument = string | number
 
-/** An argument of a program, or bytes that are not valid UTF-8. The bytes are copied, and must not contain a null byte. */
+/**
+ * An argument of a program, or bytes that are not valid UTF-8. The bytes are copied, and must not contain a null byte.
+ */
 export type BytesOrArgument = Argument | Uint8Array
 
+/** The options of {@link spawn}. */
 export interface SpawnOptions {
-  /** What the program sees as its own name. Default: `file`. */
+  /** The name that the program sees as its own, argv[0]. Default: `file`. */
   argv0?: string | Uint8Array
   /**
-   * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash and paths
-   * in `args` are relative to it.
+   * The child's working directory: a path or a file: URL. Default, also for '': the caller's. A `file` with a slash and
+   * paths in `args` are relative to this directory.
    */
   cwd?: string | URL
   /**
-   * The child's environment. Its `PATH` is searched for `file`. Default: `process.env`.
+   * The child's environment. `file` is looked for in its `PATH`. Default: `process.env`.
    *
-   * Variables that are not valid UTF-8 keep their bytes, by default and with `env: process.env`. A value in a copy, such as
-   * `{ ...process.env }`, keeps its bytes if, with U+FFFD, it equals the value that this process was started with. A copy lacks
-   * variables whose name is not valid UTF-8. So does `process.env` in a worker thread, in Bun and in Deno.
+   * Variables that are not valid UTF-8 keep their bytes, by default and with `env: process.env`. In a copy such as `{
+   * ...process.env }`, an unchanged value keeps its bytes. procnative compares the value, with U+FFFD in it, with the
+   * value that this process was started with. A copy lacks variables whose name is not valid UTF-8. So does
+   * `process.env` in a worker thread, in Bun and in Deno.
    */
   env?: Record<string, BytesOrArgument | boolean | undefined>
   /**
-   * What the child's descriptors are to be, each at its index; what is missing, null or undefined is 'pipe' for the first
-   * three, and 'ignore' for others, as in child_process. Default 'pipe'. Any mapping goes: `[0, 2, 1]` swaps output and errors.
+   * The child's descriptors, each at its index. All other descriptors are closed in the child. Default 'pipe'. A
+   * missing entry, null or undefined is 'pipe' at 0, 1 and 2, and 'ignore' above, as in child_process. Any mapping
+   * works: `[0, 2, 1]` swaps output and errors.
    *
-   * - 'pipe': a new one, with the other end in {@link Process.stdio}: pipe(7) for 0, 1 and 2, above that a pair of
-   *   sockets, which goes both ways. Node.js only. To be another child's `stdio`, an end is handed on in the same turn:
-   *   in the next one Node.js begins to read from it. A pipe holds 64 KiB. If a Node.js child calls `process.exit()`, the data
-   *   that the pipe has no room for is lost: set `process.exitCode` in the child instead, or use 'socket' for large pieces.
-   * - 'socket': a pair of sockets, as in child_process. Both ends are two-way. Node.js only. The kernel counts its own overhead
-   *   of each write. With the usual net.core.wmem_max of 208 KiB, there is room for 300 KiB in pieces of 4 KiB, but only for
-   *   50 KiB in lines of 100 bytes. From 1 MiB on, there is five times the room. The child can't open /dev/stdin, /dev/stdout
-   *   and /dev/stderr (ENXIO), as `echo >/dev/stderr` does in most shells.
+   * - 'pipe': a new pipe(7) at 0, 1 and 2; above, a pair of sockets, which works in both directions. The other end is
+   *   in {@link Process.stdio}. Node.js only. To make this end the `stdio` of another child, pass it in the same turn.
+   *   Node.js begins to read from it in the next turn. A pipe holds 64 KiB. A Node.js child that calls `process.exit()`
+   *   loses the data beyond. Set `process.exitCode` in the child instead, or use 'socket' for large pieces.
+   * - 'socket': a pair of sockets, as in child_process. Both ends work in both directions. Node.js only. The kernel
+   *   counts its own overhead for each write: the usual net.core.wmem_max is 208 KiB. A socket then holds 300 KiB in
+   *   pieces of 4 KiB, but only 50 KiB in lines of 100 bytes. With 1 MiB or more, it holds five times as much. The
+   *   child can't open /dev/stdin, /dev/stdout or /dev/stderr (`ENXIO`), as `echo >/dev/stderr` does in most shells.
    * - 'ignore': /dev/null
-   * - 'inherit': the caller's descriptor of that number
-   * - anything that has a descriptor, which stays yours
+   * - 'inherit': the caller's descriptor of the same number
+   * - a {@link Sendable}: its descriptor, which stays yours
    *
-   * Of what becomes 0, 1 or 2, O_NONBLOCK is cleared, as child_process does it, for whoever else has it, too. All other
-   * descriptors are closed in the child.
+   * The kernel flag O_NONBLOCK is cleared for 0, 1 and 2, as in child_process. This affects every process that shares
+   * the open file description.
    */
   stdio?:
     | 'pipe'
@@ -568,57 +678,72 @@ export interface SpawnOptions {
     | 'ignore'
     | 'inherit'
     | ReadonlyArray<'pipe' | 'socket' | 'ignore' | 'inherit' | Sendable | null | undefined>
-  /** The child's file mode creation mask. Default: the caller's. */
+  /** The child's file mode creation mask, umask(2). Default: the caller's. */
   umask?: number
   /**
-   * The user to run as, by name or number, with the supplementary groups of the group database. Root can't be
-   * regained: where a capability would allow that, the call fails with EPERM.
+   * The user to run as: a name or a number. The supplementary groups come from the group database. The child can't
+   * become root again: the call fails with `EPERM` if a capability would allow that. Default: the caller's user.
    */
   user?: string | number
-  /** The group to run as, by name or number. Default: the user's own. */
+  /** The group to run as: a name or a number. Default: the primary group of `user`. */
   group?: string | number
-  /** setsid(2): the child leads a session of its own, without a terminal. Default false. */
+  /** True to make the child the leader of a new session without a controlling terminal, setsid(2). Default false. */
   session?: boolean
   /**
-   * setpgid(0, n): the child joins a process group of the caller's session; with 0 it leads one of its own. Not together
-   * with `session` or `controllingTerminal`, which give it one.
+   * The process group that the child joins, setpgid(2): a group of the caller's session, or 0 for a new group that the
+   * child leads. Not together with `session` or `controllingTerminal`, which create a group. Default: the caller's
+   * group.
    */
   processGroup?: number
-  /** A terminal's descriptor: becomes the controlling terminal of the child's session. Implies `session`. */
+  /**
+   * A descriptor of a terminal, which becomes the controlling terminal of the child's new session. Implies `session`.
+   * Stays yours.
+   */
   controllingTerminal?: number
   /**
-   * A terminal's descriptor: the child's process group becomes its foreground group, before the program runs. With
-   * `processGroup: 0` this is a shell's foreground job: Ctrl-C and Ctrl-Z reach it, and not the caller.
+   * A descriptor of a terminal. The child's process group becomes its foreground group before the program runs. Stays
+   * yours. With `processGroup: 0` the child is a foreground job, as in a shell: Ctrl-C and Ctrl-Z reach the child and
+   * not the caller.
    */
   foreground?: number
   /**
-   * The signal that the child gets when the caller dies, be it by SIGKILL. Refused off the main thread: the parent, in
-   * Linux, is the thread that calls. It may come more than once. Cleared in the child when it runs a set-user-ID program.
+   * The signal that the child gets when the caller dies, even by SIGKILL: prctl(PR_SET_PDEATHSIG). It may come more
+   * than once. Main thread only, because in Linux the parent is the calling thread. The kernel clears the setting when
+   * the child runs a set-user-ID program. Default: none.
    */
   parentDeathSignal?: Signal
 }
 
 /**
- * Runs a program as a child of this process. The call takes the same time whatever the size of this process, since its
- * memory is neither copied nor mapped anew: clone(CLONE_VM | CLONE_VFORK). It returns when the program has begun.
+ * Runs a program as a child of this process. Returns as soon as the program has begun. The call takes the same time
+ * whatever the size of this process, because clone(CLONE_VM | CLONE_VFORK) copies neither memory nor page tables.
  *
- * The child gets the descriptors of `stdio` and no others. Signals that are blocked or ignored here are not so there.
+ * The child has the descriptors of `stdio` and no others. No signal is blocked or ignored in the child.
  *
- * Its status is for whoever waits for it: {@link Process.wait}, {@link waitpid} or {@link wait}; until then a child that
- * has ended is a zombie, as POSIX has it. Once its `Process` has been closed, or collected as garbage, procnative reaps it:
- * keep the object for as long as you want to wait for its pid. When a worker thread ends, procnative also reaps the
- * children that the thread has started.
+ * The child's status belongs to {@link Process.wait}, {@link waitpid} or {@link wait}. A child that has ended is a
+ * zombie until one of these reaps it. procnative reaps the child itself once its `Process` is closed or
+ * garbage-collected, or once the worker thread that started it has ended. Keep the object for as long as you want to
+ * wait for its pid.
  *
- * @param file the program; without a slash it is looked for in `PATH`, as by execvp(3), but for the shell: a file that is
- * no program (ENOEXEC) is an error
- * @param args may be left out, or be null. docs/guides/from-child-process.md compares it with child_process
- * @throws the system's error for a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
- * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` and `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
- * (`EBADF`), `clone`; then there is no child
- * @throws `ERR_UNKNOWN_CREDENTIAL` for a user or group that does not exist
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` for `parentDeathSignal` off the main thread
- * @throws `ERR_PROCNATIVE_RUNTIME` for a 'pipe' or 'socket' in Bun or Deno, which can't make a socket of a descriptor
+ * @param file the program. A name without a slash is looked for in `PATH`, as in execvp(3). A file that is not a
+ * program (`ENOEXEC`) is an error, while execvp(3) runs a shell
+ * @param args the arguments. May be absent or null. docs/guides/from-child-process.md compares them with child_process
+ * @throws the system error of a step that failed, with its `syscall` and `path`: `execve` (`ENOENT`, `EACCES`,
+ * `ENOEXEC`), `chdir`, `setpgid`, `ioctl` or `tcsetpgrp` of a terminal, `setgroups`, `setgid`, `setuid`, `fcntl`
+ * (`EBADF`), `clone`. There is no child then
+ * @throws `ERR_UNKNOWN_CREDENTIAL` if the user or group does not exist
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` for `parentDeathSignal` in a worker thread
+ * @throws `ERR_PROCNATIVE_RUNTIME` for 'pipe' or 'socket' in Bun or Deno, which can't make a `net.Socket` of a
+ * descriptor
  * @see clone(2), execve(2), posix_spawn(3)
+ * @example
+ * ```mjs
+ * import { spawn } from 'procnative'
+ *
+ * const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'inherit' })
+ * const { state, exitCode } = await child.wait()
+ * console.log(state, exitCode) // 'exited', 3
+ * ```
  */
 export function spawn(
   file: string | Uint8Array,
@@ -628,117 +753,166 @@ export function spawn(
 export function spawn(file: string | Uint8Array, options?: SpawnOptions): Process
 
 /**
- * Any process, by its pid: a pidfd, which never comes to stand for another one. Its {@link Process.wait} observes: it
- * takes the status away from nobody.
+ * Returns any process by its pid, as an object that holds a pidfd. A pidfd never refers to another process, even if the
+ * kernel gives the pid to one. {@link Process.wait} of this object takes no status away: other code can still reap the
+ * process.
  *
- * @throws `ESRCH` if there is no such process; `ENOENT` or, of older kernels, `EINVAL` if that is a thread's id
+ * @throws `ESRCH` if the process does not exist
+ * @throws `ENOENT`, or `EINVAL` in older kernels, if `pid` is the id of a thread
  * @see pidfd_open(2), Linux 5.3
+ * @example
+ * ```mjs
+ * import { openProcess } from 'procnative'
+ *
+ * const parent = openProcess(process.ppid)
+ * console.log(parent.kill(0)) // true, because the parent exists
+ * parent.close()
+ * ```
  */
 export function openProcess(pid: number): Process
 
-/** A process that {@link spawn} or {@link openProcess} has given. It owns a pidfd, until it is waited for or closed. */
+/**
+ * A process from {@link spawn} or {@link openProcess}. Owns a pidfd until the process is waited for or the object is
+ * closed.
+ */
 export class Process {
   private constructor()
+  /** The pid. */
   readonly pid: number
-  /** The other ends of each 'pipe' or 'socket' in `stdio`, each at its index; null for the rest. They are yours. */
+  /**
+   * The caller's ends of each 'pipe' or 'socket' in `stdio`, each at its index, and null at the others. They are yours.
+   */
   readonly stdio: ReadonlyArray<net.Socket | null>
   /**
-   * Sends a signal through the pidfd: never to a stranger who was given the number.
+   * Sends a signal through the pidfd. The signal never reaches another process that was given the same pid.
    *
-   * @param signal its name or number; 0 only asks. Default 'SIGTERM'
-   * @returns false if the process is gone; a zombie is not
-   * @throws `EPERM`; `ERR_PROCNATIVE_PROCESS_CLOSED` once closed
+   * @param signal a name or a number; 0 sends nothing and only checks. Default 'SIGTERM'
+   * @returns true if the process exists, even as a zombie that is not reaped; false if it is gone
+   * @throws `EPERM` if the caller lacks the right to signal the process
+   * @throws `ERR_PROCNATIVE_PROCESS_CLOSED` after `close()`
    * @see pidfd_send_signal(2), Linux 5.1
    */
   kill(signal?: Signal | number): boolean
   /**
-   * Resolves when the process has ended, also if it had before; any number of times. What was spawned is reaped by
-   * this, what was opened is not. While it is pending it keeps the event loop alive, unless {@link unref} was called.
+   * Resolves when the process has ended, even if it ended before. May be called any number of times. Reaps a process
+   * from {@link spawn}, and does not reap a process from {@link openProcess}. A pending wait keeps the event loop
+   * alive, unless {@link unref} was called.
    *
-   * Output may still be on its way through a pipe then.
+   * A pipe may still hold output of the process then.
    *
-   * @throws (rejects) `ERR_PROCNATIVE_PROCESS_CLOSED` once closed, unless its end was heard of before; the reason of
-   * `signal`, if that was aborted
+   * @param options.signal stops the wait when aborted. The process goes on
+   * @throws (rejects) `ERR_PROCNATIVE_PROCESS_CLOSED` after `close()`, unless the end was already known
+   * @throws (rejects) the reason of `signal`
    */
   wait(options?: { signal?: AbortSignal }): Promise<WaitStatus>
   /** Undoes {@link unref}. */
   ref(): this
-  /** Has its waits not keep the event loop alive. */
+  /** Lets this process exit while waits are pending, like `timer.unref()`. */
   unref(): this
   /**
-   * Gives it up: closes the pidfd. A child goes on running, and is reaped when it ends. What waits already, still
-   * hears of that.
+   * Closes the pidfd. A child from {@link spawn} goes on running, and procnative reaps it when it ends. Pending waits
+   * still resolve.
    */
   close(): void
+  /** Same as {@link close}, for `using`. */
   [Symbol.dispose](): void
 }
 
-/** What has become of a process. */
+/** The change in the state of a process that a wait has reported. */
 export interface WaitStatus {
   pid: number
-  /** 'unknown': gone, and the kernel keeps its status from us, as that of another one's child on Linux before 6.15. */
+  /**
+   * The state. 'unknown': the process has ended, and the kernel does not tell how. This happens for a process that is
+   * no child of this one, before Linux 6.15.
+   */
   state: 'exited' | 'killed' | 'stopped' | 'continued' | 'unknown'
-  /** If it exited. */
+  /** The exit code if the state is 'exited', else null. */
   exitCode: number | null
-  /** The signal that killed or stopped the process. */
+  /** The signal that killed or stopped the process, else null. */
   signal: Signal | null
-  /** Whether a core was written. */
+  /** True if the kernel wrote a core dump. */
   coreDumped: boolean
   /**
-   * What it and those of its children that it has waited for have used, in microseconds and KiB, as in
-   * `process.resourceUsage()`; null where it is no child of ours, or was reaped by another one. `maxRSS` is never less
-   * than what this process had in use when it spawned the child, which borrows that memory until its program begins.
+   * The resources that the process used, including its children that it waited for. Times are in microseconds, `maxRSS`
+   * is in KiB, as in `process.resourceUsage()`. Null if the process is no child of this one, or if other code reaped
+   * it.
+   *
+   * `maxRSS` is at least the memory of this process at the time of {@link spawn}, because the child borrows this memory
+   * until its program begins.
    */
   usage: { userCPUTime: number; systemCPUTime: number; maxRSS: number } | null
 }
 
+/** The options of {@link waitpid}. */
 export interface WaitOptions {
-  /** WNOHANG: do not wait. Default false. */
+  /** WNOHANG: returns null instead of waiting. Default false. */
   nohang?: boolean
-  /** WUNTRACED: also children that were stopped. Default false. */
+  /** WUNTRACED: also reports children that a signal stopped. Default false. */
   untraced?: boolean
-  /** WCONTINUED: also those that were continued. Default false. */
+  /** WCONTINUED: also reports children that SIGCONT continued. Default false. */
   continued?: boolean
-  /** WNOWAIT: leave it as it is, to be waited for again. Default false. */
+  /** WNOWAIT: leaves the status in the kernel, so that it can be waited for again. Default false. */
   nowait?: boolean
-  /** Also take what is somebody else's: see {@link waitpid}. Default false. */
+  /** True to take the status of a child that may belong to child_process: see {@link waitpid}. Default false. */
   force?: boolean
 }
 
 /**
- * waitpid(2): waits for a child and reaps it. Blocks the whole thread, the event loop with it, unless `nohang`; {@link wait}
- * does not. Signals do not interrupt it.
+ * Waits for a child and reaps it, waitpid(2). Blocks the thread and its event loop, unless `nohang`. {@link wait} does
+ * not block. Signals do not interrupt the call.
  *
- * The children of child_process are the runtime's to wait for: had this taken the status, their 'exit' event would never
- * come. Unless `force` or `nowait`, it therefore refuses
+ * The runtime waits for the children of child_process itself. If `waitpid()` took such a status, the child's 'exit'
+ * event would never come. So without `force` or `nowait`, `waitpid()` refuses:
  *
  * - a child that child_process has started in this thread since procnative was loaded there
- * - a child of another thread, of which it can't know that, unless {@link spawn} has started it
- * - -1, and a group, as long as there is one of child_process's among them; and it looks at this thread's children only
- * - in Bun and Deno, which do not tell of theirs, whatever {@link spawn} has not started; -1 and groups always
+ * - a child of another thread that {@link spawn} did not start, because its owner is unknown
+ * - -1 or a group, while a child of child_process belongs to it. Otherwise it matches only children of this thread
+ * - in Bun and Deno, which do not report their children: any child that {@link spawn} did not start, and always -1 and
+ *   groups
  *
- * @param pid a child; -1: any; 0: any of the caller's process group; less than -1: any of the group of that number
- * @returns null with `nohang`, if there is nothing to tell yet
- * @throws `ECHILD` if it is no child, or was waited for already
- * @throws `ERR_PROCNATIVE_CHILD_OWNED`, with `pid`, where it may be the runtime's
+ * @param pid a child; -1: any child; 0: any child in the caller's process group; less than -1: any child in the group
+ * `-pid`
+ * @returns null with `nohang` if no status has changed
+ * @throws `ECHILD` if the process is no child, or was already reaped
+ * @throws `ERR_PROCNATIVE_CHILD_OWNED` if the child may belong to the runtime, with `pid`
  * @see waitpid(2), waitid(2)
+ * @example
+ * ```mjs
+ * import { spawn, waitpid } from 'procnative'
+ *
+ * const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'inherit' })
+ * const { state, exitCode } = waitpid(child.pid)
+ * console.log(state, exitCode) // 'exited', 3
+ * ```
  */
 export function waitpid(pid: number, options?: WaitOptions & { nohang?: false }): WaitStatus
 export function waitpid(pid: number, options?: WaitOptions): WaitStatus | null
 
 /**
- * Resolves when a process has ended, and reaps it if it is a child. Any process can be waited for; two that wait for one
- * both hear of it. No thread is needed on Node.js, one in all elsewhere; a descriptor each. While it is pending it keeps
- * the event loop alive.
+ * Resolves when a process has ended, and reaps it if it is a child. Works for any process. Several waits for one
+ * process all resolve. Each pending wait takes one descriptor and keeps the event loop alive. Node.js needs no thread
+ * for waits, Bun and Deno need one for all.
  *
- * @param options.observe take nothing away: the process stays a zombie for whoever waits for it, be that the runtime. What
- * that has been quicker to reap is told all the same since Linux 6.15, and else of state 'unknown'. Default false
- * @param options.force also take what is the runtime's: see {@link waitpid}. Default false
- * @param options.signal stops waiting; the process goes on
- * @throws (rejects) `ESRCH` if there is no such process, `EMFILE`
- * @throws (rejects) `ERR_PROCNATIVE_CHILD_OWNED`, with `pid`, as {@link waitpid}, unless `observe`
- * @throws (rejects) the reason of `signal`, if that was aborted
+ * @param options.observe true to take no status away. The process stays a zombie until its owner, such as the runtime,
+ * reaps it. Since Linux 6.15, the status is known even if the owner reaps first. Before, the state may be 'unknown'.
+ * Default false
+ * @param options.force true to take the status of a child that may belong to the runtime: see {@link waitpid}. Default
+ * false
+ * @param options.signal stops the wait when aborted. The process goes on
+ * @throws (rejects) `ESRCH` if the process does not exist; `EMFILE` if no descriptor is free
+ * @throws (rejects) `ERR_PROCNATIVE_CHILD_OWNED` as in {@link waitpid}, unless `observe`, with `pid`
+ * @throws (rejects) the reason of `signal`
  * @see pidfd_open(2), waitid(2), PIDFD_GET_INFO in linux/pidfd.h
+ * @example
+ * ```mjs
+ * import childProcess from 'node:child_process'
+ * import { wait } from 'procnative'
+ *
+ * const child = childProcess.spawn('sh', ['-c', 'exit 3'])
+ * child.on('exit', (code) => console.log(code)) // 3, as without wait()
+ * const { pid, state } = await wait(child.pid, { observe: true })
+ * console.log(pid, state)
+ * ```
  */
 export function wait(
   pid: number,
@@ -746,30 +920,42 @@ export function wait(
 ): Promise<WaitStatus>
 
 /**
- * Reaps orphans: children that this process has not started, but was given when their parents died, because it is PID 1
- * or a subreaper ({@link setChildSubreaper}). Those of child_process, of {@link spawn} and of worker threads are left to
- * whoever has started them. It is woken by SIGCHLD, looks at each child by its pid, and takes one that has been a zombie,
- * and nobody else's, for 20 ms.
+ * Reaps orphans: children that became children of this process when their parents died, because this process is PID 1
+ * or a subreaper ({@link setChildSubreaper}). Leaves the children of child_process, of {@link spawn} and of worker
+ * threads to their owners.
  *
- * A child started by an addon itself, or by another installed copy of procnative, looks like an orphan. So does a child of
- * child_process started before procnative was loaded. {@link protect} such a child.
+ * SIGCHLD wakes `reapOrphans()`. It looks at each child, and reaps a child that has been an unclaimed zombie for 20 ms.
  *
- * It does not keep the event loop alive. If called again, each listener hears of each orphan.
+ * The kernel does not mark orphans. So a child that an addon has started looks like an orphan, and so does a child of
+ * another installed copy of procnative. A child that child_process started before procnative was loaded looks like one,
+ * too. Call {@link protect} for such a child.
  *
- * @param listener is told of each orphan that was reaped
- * @returns what ends it
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno, where it can't
- * be known which children are the runtime's; `ENOENT` of a kernel that does not list children (CONFIG_PROC_CHILDREN)
+ * Does not keep the event loop alive. After several calls, each listener gets each orphan.
+ *
+ * @param listener gets the status of each orphan that was reaped
+ * @returns an object whose `stop()` ends the reaping of this call
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` in a worker thread
+ * @throws `ERR_PROCNATIVE_RUNTIME` in Bun and Deno, which do not report their children
+ * @throws `ENOENT` if the kernel does not list children (CONFIG_PROC_CHILDREN)
  * @see proc_pid_task(5), waitid(2)
+ * @example
+ * ```mjs
+ * import { reapOrphans, setChildSubreaper } from 'procnative'
+ *
+ * setChildSubreaper(true)
+ * const reaping = reapOrphans(({ pid, exitCode, signal }) => console.log(pid, exitCode ?? signal))
+ * process.once('SIGTERM', () => reaping.stop())
+ * ```
  */
 export function reapOrphans(listener?: (status: WaitStatus) => void): { stop(): void }
 
 /**
- * Keeps {@link reapOrphans} from reaping a process, for as long as that is there. Takes a descriptor until then: whoever has
- * its number later is not protected.
+ * Keeps {@link reapOrphans} from reaping a process until the process is gone. Takes one descriptor until then. A later
+ * process with the same pid is not protected.
  *
- * @throws `ESRCH` if there is no such process
- * @throws `ERR_PROCNATIVE_WORKER_THREAD` off the main thread; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
+ * @throws `ESRCH` if the process does not exist
+ * @throws `ERR_PROCNATIVE_WORKER_THREAD` in a worker thread
+ * @throws `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
  * @see pidfd_open(2)
  */
 export function protect(pid: number): void
@@ -777,33 +963,45 @@ export function protect(pid: number): void
 // ── systemd ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The sockets that this process was handed by systemd or by {@link spawnDaemon}: LISTEN_FDS, from descriptor 3 on. Each
- * `Handle` owns its own, close-on-exec, with its name of LISTEN_FDNAMES. The variables are removed, so that this gives
- * them once; those of another process (LISTEN_PID) are left alone, and an empty array is returned. Returns an empty array in a
- * worker thread, too, because the sockets belong to the main thread.
+ * Returns the sockets that systemd or {@link spawnDaemon} gave this process: LISTEN_FDS, from descriptor 3 on. Each
+ * `Handle` owns its descriptor, which becomes close-on-exec, and has its name from LISTEN_FDNAMES.
+ *
+ * Removes the variables, so that only the first call returns the sockets. Returns an empty array if the variables are
+ * for another process (LISTEN_PID), and leaves them alone. Returns an empty array in a worker thread, because the
+ * sockets belong to the main thread.
  *
  * @throws `EBADF` if a descriptor is not open
  * @see sd_listen_fds(3)
+ * @example
+ * ```mjs
+ * import { listenFds } from 'procnative'
+ *
+ * for (const handle of listenFds()) {
+ *   const server = handle.adopt() // a net.Server that listens
+ *   server.on('connection', (socket) => socket.end('hello\n'))
+ * }
+ * ```
  */
 export function listenFds(): Handle[]
 
 /**
- * Tells the service manager how this process does: 'READY=1', 'STOPPING=1', 'WATCHDOG=1', 'STATUS=…', lines of these.
+ * Sends the state of this process to the service manager: 'READY=1', 'STOPPING=1', 'WATCHDOG=1', 'STATUS=…', or several
+ * such lines.
  *
- * @returns whether it was sent; false if there is no `NOTIFY_SOCKET`, or nobody listens there
- * @throws `EAGAIN` if too much is waiting to be read there, or another error of `sendmsg`
+ * @returns true if the state was sent; false without `NOTIFY_SOCKET`, or if no process listens there
+ * @throws `EAGAIN` if the manager's socket is full, or another system error of `sendmsg`
  * @see sd_notify(3)
  */
 export function notify(state: string): boolean
 
 // ── Handles ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Anything that has a descriptor. What takes one of these leaves its owner what it is. */
+/** Anything with a descriptor. Passing one to procnative leaves the ownership as it is. */
 export type Sendable = number | Handle | net.Server | net.Socket | dgram.Socket | FileHandle | { readonly fd: number }
 
 /**
- * What is behind a descriptor, by fstat(2) and socket options. Sockets of Unix datagrams, of other protocols, and what has no
- * inode of its own (epoll sets, timers, pidfds) have kinds too: 'unix-dgram', 'other'.
+ * The kind of a descriptor's file, by fstat(2) and socket options. 'other': a socket of another protocol, or a file
+ * without an inode of its own, such as an epoll set, a timer or a pidfd.
  */
 export type HandleKind =
   | 'tcp-server'
@@ -822,129 +1020,148 @@ export type HandleKind =
   | 'other'
 
 /**
- * Owns a descriptor until it is taken, adopted or closed. If one that was received with a message is collected before, its
- * descriptor is closed, and a warning with the code `PROCNATIVE_HANDLE_COLLECTED` is emitted; of several, when all those are
- * collected that were not taken, adopted or closed. Others are left open: they may be in use by their numbers.
+ * Owns a descriptor until the descriptor is taken, adopted or closed.
  *
- * Don't close a descriptor by its number while a handle owns it: call {@link Handle.take} first. If the number belongs to
- * another file by then, neither the collector nor the end of a worker thread closes it.
+ * A handle that came with a message closes its descriptor when it is garbage-collected. Node.js then emits a warning
+ * with the code `PROCNATIVE_HANDLE_COLLECTED`. For handles that came together, this happens when all unclaimed ones are
+ * collected. The descriptors of other handles stay open, because the program may use them by their numbers.
+ *
+ * Don't close a descriptor by its number while a handle owns it: call {@link Handle.take} first. If another file has
+ * the number by then, neither the garbage collector nor the end of a worker thread closes that file.
  */
 export class Handle {
   private constructor()
   /**
-   * The descriptor, which stays the handle's.
+   * The descriptor. The handle still owns it.
    *
-   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` if it was taken, adopted or closed
    */
   readonly fd: number
   /**
-   * What it is. Asked of the kernel each time.
+   * The kind of the descriptor's file. Each access asks the kernel.
    *
-   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` if it was taken, adopted or closed
    */
   readonly kind: HandleKind
-  /** The name that it was handed over with (LISTEN_FDNAMES), or null. */
+  /** The name from LISTEN_FDNAMES, or null. */
   readonly name: string | null
   /**
-   * What Node.js has for it, which owns the descriptor from here on:
+   * Returns the Node.js object for the descriptor. The object owns the descriptor from then on.
    *
-   * - 'tcp-server', 'unix-server': a `net.Server` that listens. No primary is asked in a cluster worker, and to close it
-   *   leaves the path of a Unix socket alone
+   * - 'tcp-server', 'unix-server': a listening `net.Server`. A cluster worker does not ask its primary. Closing the
+   *   server leaves the file of a Unix socket in place
    * - 'tcp-socket', 'unix-socket': a `net.Socket`
-   * - 'pipe': a `net.Socket`, readable or writable as its end is
-   * - 'udp': a `dgram.Socket` that is bound
-   * - 'tty': a `tty.WriteStream` if it can only be written to, else a `tty.ReadStream`
+   * - 'pipe': a `net.Socket`, readable or writable like the end of the pipe
+   * - 'udp': a bound `dgram.Socket`
+   * - 'tty': a `tty.WriteStream` if the terminal is open only for writing, else a `tty.ReadStream`
    *
-   * Node.js sets O_NONBLOCK on what it adopts, which all feel who have the same description.
+   * Node.js sets O_NONBLOCK. This affects every process that shares the open file description.
    *
-   * @throws `TypeError` `ERR_PROCNATIVE_NOT_ADOPTABLE` for other kinds, with what to do with `fd` instead
-   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed; `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
+   * @throws `ERR_PROCNATIVE_NOT_ADOPTABLE` (a `TypeError`) for other kinds, with advice on the use of `fd`
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` if it was taken, adopted or closed
+   * @throws `ERR_PROCNATIVE_RUNTIME` in Bun and Deno
    */
   adopt(): net.Server | net.Socket | dgram.Socket | tty.ReadStream | tty.WriteStream
   /**
-   * Gives the descriptor away: the caller owns it from here on.
+   * Returns the descriptor, which is yours from then on.
    *
-   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` once taken or closed
+   * @throws `ERR_PROCNATIVE_HANDLE_CLOSED` if it was taken, adopted or closed
    */
   take(): number
   /**
-   * close(2), at once: a socket's SO_LINGER, by which its sender could have it wait, is turned off. Does nothing once taken
-   * or closed.
+   * Closes the descriptor at once, close(2). Turns SO_LINGER of a socket off, because the sender could have set it to
+   * make this call wait. Does nothing if the descriptor was taken, adopted or closed.
    */
   close(): void
+  /** Same as {@link close}, for `using`. */
   [Symbol.dispose](): void
 }
 
+/** The options of a {@link Channel}. */
 export interface ChannelOptions {
   /**
-   * What messages are: 'json' (default), what JSON has; 'advanced', what `v8.serialize()` has, for peers that one trusts and
-   * that run the same runtime; 'raw', a `Uint8Array` sent and a `Buffer` received. Both ends need the same. The objects
-   * of an 'advanced' message belong to the program's realm, as with `v8.deserialize()`: in a test file of jest, a Map is not
-   * an instance of that file's `Map`.
+   * The format of messages. Both ends must have the same. Default 'json'.
+   *
+   * - 'json': any value supported by JSON
+   * - 'advanced': any value supported by `v8.serialize()`. Only for trusted peers with the same runtime. The objects
+   *   belong to the program's realm, as with `v8.deserialize()`: in a test file of jest, a Map is not an instance of
+   *   that file's `Map`
+   * - 'raw': a `Uint8Array` to send, and a `Buffer` when received
    */
   serialization?: 'json' | 'advanced' | 'raw'
   /**
-   * The maximum length of a received message, in bytes. Default 16 MiB. With 'json', a message must also fit into the longest
-   * string of the runtime: 536,870,888 UTF-16 units in Node.js.
+   * The maximum length of a received message, in bytes. Default 16 MiB. With 'json', a message must also fit into the
+   * longest string of the runtime: 536,870,888 UTF-16 units in Node.js.
    */
   maxMessageLength?: number
-  /** How many handles may come with a message. Default 1024. */
+  /** The maximum number of handles with a received message. Default 1024. */
   maxHandles?: number
 }
 
-/** Who is at the other end, as the kernel says (SO_PEERCRED): as it was when that connected or began to listen. */
+/**
+ * The credentials of the peer's process, from the kernel (SO_PEERCRED, or SCM_CREDENTIALS for {@link recvFds}).
+ * SO_PEERCRED dates from the moment when the peer connected or began to listen.
+ */
 export interface PeerCredentials {
-  /** 0 for one outside of this pid namespace. */
+  /** The pid, or 0 for a process outside of this pid namespace. */
   pid: number
   /**
-   * The number in this user namespace. A user without a number here, such as one of a container with user namespaces, has
-   * 65534 (/proc/sys/kernel/overflowuid). So 65534 doesn't identify a user, unless such users can't reach the socket.
+   * The user id in this user namespace. A user without an id here, such as one of a container with user namespaces, has
+   * 65534 (/proc/sys/kernel/overflowuid). So 65534 does not identify a user, unless such users can't reach the socket.
    */
   uid: number
-  /** The number in this user namespace, or /proc/sys/kernel/overflowgid. */
+  /** The group id in this user namespace, or the number in /proc/sys/kernel/overflowgid. */
   gid: number
 }
 
 /**
- * Messages, and any descriptors with them, over a Unix stream socket, to any process: docs/wire-format.md has the bytes.
+ * Sends and receives messages with descriptors over a Unix stream socket, to and from any process. docs/wire-format.md
+ * describes the bytes. Sending and receiving never block.
  *
  * It is an `EventEmitter`:
  *
  * - 'message' (message, handles): the handles are yours to adopt, take or close
- * - 'error' (error): then comes 'close'. What the peer does wrong has a code of its own (docs/errors.md) and costs this
- *   channel only: if nothing listens for 'error' and nothing iterates, it is a warning with that code
- * - 'close' (): the peer has closed its end, or this one was
+ * - 'error' (error): 'close' follows. A fault of the peer has a code of its own (docs/errors.md), and affects only this
+ *   channel. Without an 'error' listener and a loop over the channel, it becomes a warning with that code
+ * - 'close' (): either end was closed
  *
- * Listeners run in the asynchronous context (`AsyncLocalStorage`) that the channel was made in, as with `net.Socket`.
- * `async_hooks` sees the channel as a resource of the type 'PROCNATIVECHANNEL'.
+ * Listeners run in the asynchronous context (`AsyncLocalStorage`) in which the channel was made, as in `net.Socket`.
+ * `async_hooks` sees the channel as a resource of type 'PROCNATIVECHANNEL'.
  *
- * The channel is read only while something listens for 'message' or iterates. It keeps the event loop alive while it is read,
- * unless {@link unref} was called, and while queued messages are not sent. `process.exit()` waits for neither: it sends as much
- * as the socket has room for, and the rest is lost. Await {@link send} before you call it.
+ * The channel is read only while it has a 'message' listener or a loop. It keeps the event loop alive while it is read,
+ * unless {@link unref} was called, and while queued messages are not sent. `process.exit()` waits for neither: it sends
+ * as much as the socket has room for, and the rest is lost. Await {@link send} before `process.exit()`.
  */
 export class Channel extends EventEmitter {
   private constructor()
-  /** Null on a socket pair, where the kernel would name who has made it. */
+  /** The peer's credentials. Null for a socket pair, because the kernel would name the process that made the pair. */
   readonly peer: PeerCredentials | null
+  /** True after the channel was closed or has failed. */
   readonly closed: boolean
   /**
-   * Sends a message, and handles with it. At once if nothing is on its way; what else is sent in the same turn goes
-   * together. Resolves when the kernel has it all: to await that is the backpressure. Order is kept.
+   * Sends a message, with handles. Resolves when the kernel has the whole message. Await the promise to wait for a slow
+   * peer (backpressure). Messages keep their order. The first message of a turn is sent at once if no message is
+   * queued. Later messages of the turn are sent together.
    *
-   * The handles stay yours, and may be closed right away: what can't be sent at once is duplicated. A connection is
-   * yours to `destroy()` in the same turn, before data for its new owner is read here; `end()` would end it for both.
+   * The handles stay yours, and may be closed at once, because a queued message has duplicates of them. For a
+   * connection, call `destroy()` in the same turn, before this process reads data meant for the new owner. `end()`
+   * would end the connection for both.
    *
-   * While more descriptors are in flight than RLIMIT_NOFILE allows to an unprivileged user, it waits until the peer has
-   * received some; `ETOOMANYREFS` is for those of others.
+   * The kernel limits an unprivileged user's descriptors in flight to RLIMIT_NOFILE. At the limit, `send()` waits until
+   * the peer has received some, if descriptors of this process are in flight. Otherwise it rejects with `ETOOMANYREFS`.
    *
-   * @throws (rejects) `ERR_INVALID_ARG_TYPE` for what can't be sent; `ERR_INVALID_ARG_VALUE` for a server that does not listen,
-   * and a socket that has read something which nobody has taken, or has something left to write, or is TLS;
-   * `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file
-   * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: this message was not sent, but the channel goes on;
-   * unless some of more than 253 handles were on their way before the kernel refused the others, which costs the channel
-   * @throws (rejects) `EPIPE` if the peer is gone; `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed. If you drop the
-   * promise, neither is an unhandled rejection, and nor is any other error once the peer has ended the channel. After
-   * {@link close} or {@link destroy} of this end, each is one
+   * A promise may be dropped. `EPIPE` and `ERR_PROCNATIVE_CHANNEL_CLOSED` then cause no unhandled rejection, and
+   * neither does any error after the peer has ended the channel. But a `send()` after {@link close} or {@link destroy}
+   * of this end can cause one.
+   *
+   * @throws (rejects) `ERR_INVALID_ARG_TYPE` for a value or handle that can't be sent
+   * @throws (rejects) `ERR_INVALID_ARG_VALUE` for a server that does not listen, and for a socket with unread or unsent
+   * data in its buffer, or with TLS
+   * @throws (rejects) `ERR_PROCNATIVE_UNIX_SERVER` for a Unix server that would remove its file: use {@link listenUnix}
+   * @throws (rejects) `EBADF`, `EMFILE`, `ENOMEM`, `ETOOMANYREFS`, `EPERM`, `EINVAL`: the message was not sent, and the
+   * channel goes on. The channel fails if the kernel refuses some of more than 253 handles after it has sent others
+   * @throws (rejects) `EPIPE` if the peer is gone
+   * @throws (rejects) `ERR_PROCNATIVE_CHANNEL_CLOSED` if the channel is closed
    * @see sendmsg(2), unix(7)
    */
   send(message: unknown, handles?: Sendable | readonly Sendable[]): Promise<void>
@@ -954,32 +1171,37 @@ export class Channel extends EventEmitter {
   prependListener<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
   prependOnceListener<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): this
   /**
-   * Messages until the channel is closed; throws what 'error' would tell, also when the loop is left, if it has come by then.
-   * To leave the loop stops the reading, and leaves the channel open.
+   * Iterates over the messages until the channel is closed. Throws the error that 'error' would emit. Leaving the loop
+   * also throws an error that has already arrived. Leaving the loop stops the reading, and the channel stays open.
    */
   [Symbol.asyncIterator](): AsyncIterator<{ message: any; handles: Handle[] }>
-  /** Stops the reading: the peer's `send()` soon waits. What was read already is kept. */
+  /** Stops the reading. The peer's `send()` soon waits. Messages that were already read are kept. */
   pause(): this
   /** Undoes {@link pause}. */
   resume(): this
   /** Undoes {@link unref}. */
   ref(): this
-  /** Lets the process exit while the channel is read, or waits for its peer to close, but not before queued messages are sent. */
+  /**
+   * Lets the process exit while the channel is read or waits for its peer to close. The process still stays alive until
+   * queued messages are sent.
+   */
   unref(): this
   /**
-   * Sends what is queued, shuts down the sending half, reads to the end, and closes. Resolves then; which is when the
-   * peer, too, has closed its end, as a `Channel` does of itself. Messages that come meanwhile are dropped, and their
-   * handles closed, unless somebody listens or iterates, who is waited for: leave a loop over the channel before you await
-   * this, and {@link resume} one that is paused.
+   * Closes the channel: sends queued messages, shuts down the sending half, reads to the end, and closes the socket.
+   * Resolves when the socket is closed. The peer must close its end first, as a `Channel` does when it reads the end.
+   *
+   * Messages that arrive meanwhile are dropped, and their handles are closed. With a listener or a loop they are
+   * delivered, and `close()` waits for it: leave a loop before you await `close()`, and {@link resume} a paused
+   * channel.
    */
   close(): Promise<void>
   /**
-   * Closes now. Queued messages are rejected with `error`, or with `ERR_PROCNATIVE_CHANNEL_CLOSED`, which is no unhandled
-   * rejection. An `error` is also thrown in loops over the channel, or else emitted as 'error', which ends a process
-   * without a listener.
+   * Closes the channel at once. Rejects queued messages with `error`, or with `ERR_PROCNATIVE_CHANNEL_CLOSED`, and
+   * neither is an unhandled rejection. Loops over the channel also throw `error`. Without a loop, it is emitted as
+   * 'error', which ends a process without a listener.
    */
   destroy(error?: Error): void
-  /** The same as {@link close}, for `await using`. */
+  /** Same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -991,19 +1213,24 @@ export interface ChannelEvents {
 }
 
 /**
- * The channel of a connected Unix stream socket: one for each, however often it is asked for. It owns the descriptor
- * from here on, and makes it close-on-exec; of a `net.Socket` it takes a duplicate, and destroys the socket.
+ * Returns the channel of a connected Unix stream socket. Each socket has one channel, and further calls return the
+ * same. The channel owns the descriptor from then on, and makes it close-on-exec. For a `net.Socket`, the channel owns
+ * a duplicate, and the socket is destroyed.
  *
- * Don't close the descriptor by its number. If another file gets the number, the channel takes that file for its socket, and
- * closes it in the end. Until then, `channel()` returns the old channel for that number.
+ * Don't close the descriptor by its number. If another file gets the number, the channel uses and finally closes that
+ * file. Until then, `channel()` returns the old channel for that number.
  *
- * @throws `ERR_INVALID_ARG_VALUE` for other kinds of descriptors, and for a socket that has read or left something to write
- * @throws `ENOTCONN` for a socket that was never connected; `EBADF`, `EMFILE`
+ * @throws `ERR_INVALID_ARG_VALUE` for another kind of descriptor, and for a socket that has read data or has unsent
+ * data
+ * @throws `ENOTCONN` for a socket that was never connected
+ * @throws `EBADF` if the socket is not open; `EMFILE` if no descriptor is free for the duplicate
+ * @see unix(7)
  */
 export function channel(socket: number | net.Socket | { readonly fd: number }, options?: ChannelOptions): Channel
 
 /**
- * {@link Channel.send}, on whatever leads to a process: a channel, a child of {@link fork}, or a socket as for {@link channel}.
+ * Sends a message with handles, like {@link Channel.send}, to a channel, a child of {@link fork}, or a socket as in
+ * {@link channel}. The socket becomes a channel.
  */
 export function sendHandle(
   to: Channel | ChildProcessWithHandles | net.Socket | number,
@@ -1013,18 +1240,34 @@ export function sendHandle(
 
 /** A child of {@link fork}. */
 export interface ChildProcessWithHandles extends ChildProcess {
+  /** The channel to the child. The child gets the other end by {@link parentChannel}. */
   readonly handles: Channel
 }
 
 /**
- * `child_process.fork()`, with a channel beside Node's own: `child.handles` here, {@link parentChannel} there. The child's
- * end is an additional descriptor after those of `stdio`, and the variable `PROCNATIVE_CHANNEL_FD` says which; the
- * options of the channel hold at both ends. Of child_process's own options, `fork()` knows those of Node.js 26. The option
- * `serialization` is for `child.send()`, and `channel: { serialization }` is for `child.handles`.
+ * Calls `child_process.fork()`, and adds a channel beside Node's own: `child.handles` in the parent, {@link
+ * parentChannel} in the child. The options of the channel apply at both ends.
  *
- * `args` may be left out, or be null.
+ * The child's end is one more descriptor after those of `stdio`. The variable `PROCNATIVE_CHANNEL_FD` has its number.
+ * `fork()` accepts the options that child_process has in Node.js 26. The option `serialization` is for `child.send()`,
+ * and `channel: { serialization }` is for `child.handles`.
  *
- * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, whose children get no further descriptors
+ * @param args the arguments. May be absent or null
+ * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, which gives children no additional descriptors
+ * @see docs/wire-format.md
+ * @example
+ * ```mjs
+ * import { fork, parentChannel } from 'procnative'
+ *
+ * const parent = parentChannel()
+ * if (parent === null) {
+ *   const child = fork(new URL(import.meta.url))
+ *   await child.handles.send('hello')
+ *   await child.handles.close()
+ * } else {
+ *   for await (const { message } of parent) console.log(message) // 'hello'
+ * }
+ * ```
  */
 export function fork(
   modulePath: string | URL,
@@ -1037,44 +1280,75 @@ export function fork(
 ): ChildProcessWithHandles
 
 /**
- * The channel to the process that has started this one by {@link fork}, or null. Any other program can be handed one as well:
- * docs/wire-format.md says how. Null in a worker thread, because the channel belongs to the main thread. If the package is
- * installed twice, or loaded again, all copies return the same object.
+ * Returns the channel to the process that started this one by {@link fork}, or null. Any other program can pass such a
+ * channel, too: docs/wire-format.md. Returns null in a worker thread, because the channel belongs to the main thread.
+ * All copies of procnative in a process return the same object.
  */
 export function parentChannel(): Channel | null
 
+/** The options of {@link connectChannel}. */
 export interface ConnectChannelOptions extends ChannelOptions {
-  /** Gives up a waiting connection: the promise is rejected with `signal.reason`. */
+  /** Gives up a connection that waits. The promise rejects with `signal.reason`. */
   signal?: AbortSignal
 }
 
 /**
- * Connects to {@link listenChannel}. If the server's queue of waiting connections (its backlog) is full, this one waits until
- * there is room or `signal` aborts. It takes no thread. It tries again every 1 to 64 ms, because the kernel sends no event
- * when there is room. Connections to one address are made in the order of their calls. Each try resolves a relative path anew:
- * use an absolute path if the process may call `process.chdir()` meanwhile.
+ * Connects to a server of {@link listenChannel}. If the server's queue of waiting connections (its backlog) is full,
+ * waits until there is room or `signal` aborts. Retries every 1 to 64 ms, without a thread, because the kernel sends no
+ * event when there is room. Connections to one address are made in the order of their calls.
+ *
+ * Each try resolves a relative path again. Use an absolute path if the process may call `process.chdir()` meanwhile.
  *
  * @param path a path, or an abstract name after a NUL or an @
- * @throws (rejects) `ENOENT`, `ECONNREFUSED`, `EACCES`, `EPROTOTYPE`
+ * @throws (rejects) `ENOENT` if the file does not exist, `ECONNREFUSED` if no process listens there
+ * @throws (rejects) `EACCES` without the right to write to the file, `EPROTOTYPE` if the socket has another type
  * @see connect(2), unix(7)
+ * @example
+ * ```mjs
+ * import { once } from 'node:events'
+ * import { connectChannel, listenChannel } from 'procnative'
+ *
+ * const server = await listenChannel('/run/app.sock', (peer) => peer.send({ hello: 'client' }))
+ *
+ * const channel = await connectChannel('/run/app.sock')
+ * const [message] = await once(channel, 'message')
+ * console.log(message) // { hello: 'client' }
+ * channel.destroy()
+ * await server.close()
+ * ```
  */
 export function connectChannel(path: string, options?: ConnectChannelOptions): Promise<Channel>
 
+/** The options of {@link listenChannel}. */
 export interface ListenChannelOptions extends ChannelOptions {
-  /** The mode of the socket's file, as for {@link listenUnix}. Default 0o600. */
+  /** The mode of the socket's file, as in {@link listenUnix}. Default 0o600. */
   mode?: number
   /**
-   * Whether a peer is let in: asked before anything of it is read. Only `true` lets it in. Default: its user is ours
-   * (the effective one), or root.
+   * Decides whether to accept a peer, before anything of the peer is read. Only `true` accepts. Default: accepts root
+   * and this process's own effective user.
    */
   authorize?: (peer: PeerCredentials) => boolean
 }
 
 /**
- * Listens for {@link connectChannel}: each connection is a channel. The socket is made as by {@link listenUnix}.
+ * Listens for {@link connectChannel}. Each connection becomes a channel. Creates the socket as {@link listenUnix} does.
  *
- * @param listener of 'connection'
- * @throws (rejects) `EADDRINUSE` and others of {@link listenUnix}
+ * @param listener a listener for 'connection'
+ * @throws (rejects) the errors of {@link listenUnix}, such as `EADDRINUSE`
+ * @see unix(7), SO_PEERCRED in unix(7)
+ * @example
+ * ```mjs
+ * import { listenChannel } from 'procnative'
+ *
+ * const authorize = ({ uid }) => uid === process.getuid()
+ * const server = await listenChannel('/run/app.sock', { authorize }, (channel) => {
+ *   channel.on('message', (message, handles) => {
+ *     for (const handle of handles) handle.close()
+ *     channel.send({ received: message })
+ *   })
+ * })
+ * process.once('SIGTERM', () => server.close())
+ * ```
  */
 export function listenChannel(
   path: string,
@@ -1084,15 +1358,20 @@ export function listenChannel(
 export function listenChannel(path: string, listener?: (channel: Channel) => void): Promise<ChannelServer>
 
 /**
- * An `EventEmitter`: 'connection' (channel); 'close' (); 'error' (error) for a connection that can't be accepted (`EMFILE`),
- * which waits and is tried again, or an `authorize` that throws or returns no boolean: it goes on either way, and
- * warns where nobody listens for 'error'. Keeps the event loop alive until it is closed.
+ * A server of channels. Keeps the event loop alive until it is closed. It is an `EventEmitter`:
  *
- * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the {@link listenChannel} call.
- * `async_hooks` sees the server as a resource of the type 'PROCNATIVECHANNELSERVER'.
+ * - 'connection' (channel)
+ * - 'error' (error): a connection can't be accepted (`EMFILE`), or `authorize` threw or returned no boolean. The server
+ *   goes on. After `EMFILE`, the connection waits and the server tries again. Without a listener, the error becomes a
+ *   warning
+ * - 'close' ()
+ *
+ * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the {@link
+ * listenChannel} call. `async_hooks` sees the server as a resource of type 'PROCNATIVECHANNELSERVER'.
  */
 export class ChannelServer extends EventEmitter {
   private constructor()
+  /** The path or abstract name, as passed to {@link listenChannel}. */
   readonly path: string
   on<E extends keyof ChannelServerEvents>(event: E, listener: (...args: ChannelServerEvents[E]) => void): this
   once<E extends keyof ChannelServerEvents>(event: E, listener: (...args: ChannelServerEvents[E]) => void): this
@@ -1105,9 +1384,9 @@ export class ChannelServer extends EventEmitter {
     event: E,
     listener: (...args: ChannelServerEvents[E]) => void,
   ): this
-  /** Stops listening. Channels go on, and the file stays, for a successor to replace. */
+  /** Stops listening. Open channels go on. The file stays, and a successor may replace it. */
   close(): Promise<void>
-  /** The same as {@link close}, for `await using`. */
+  /** Same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -1118,92 +1397,128 @@ export interface ChannelServerEvents {
   close: []
 }
 
+/** The options of {@link listenUnix}. */
 export interface ListenUnixOptions {
-  /** The mode of the socket's file, whatever the umask; to connect takes the right to write. Default 0o600. */
+  /** The mode of the socket's file, regardless of the umask. Connecting needs the right to write. Default 0o600. */
   mode?: number
-  /** How many connections may wait to be accepted. Default 511, as in Node.js. */
+  /** The maximum number of connections that wait to be accepted. Default 511, as in Node.js. */
   backlog?: number
 }
 
 /**
- * A listening Unix socket. Its file has its mode from the first moment, and belongs to nobody who closes the socket:
- * `net.Server`'s own is removed when any of the processes that have it does so. A dead socket's file is replaced; one
- * that somebody listens on never is, nor a file of another kind.
+ * Returns a listening Unix stream socket. Its file has its mode from the first moment. Closing the socket leaves the
+ * file in place, while `net.Server` removes its own file when any process with the socket closes it. Replaces the file
+ * of a dead socket. Never replaces a file of a socket that a process listens on, or a file of another type.
  *
- * `handle.adopt()` is a `net.Server` of it; so is, in any runtime, `server.listen({ fd: handle.take() })`.
+ * `handle.adopt()` returns a `net.Server`. In any runtime, `server.listen({ fd: handle.take() })` works as well.
  *
- * @param path a path, or an abstract name after a NUL, as in Node.js, or an @, as in systemd, which has no mode
- * @throws `EADDRINUSE` if somebody listens there, or the file is no socket; `ENAMETOOLONG` past 107 bytes
+ * @param path a path, or an abstract name after a NUL, as in Node.js, or after an @, as in systemd. An abstract name
+ * has no mode
+ * @returns a handle, which owns the descriptor
+ * @throws `EADDRINUSE` if a process listens there, or the file is not a socket
+ * @throws `ENAMETOOLONG` if the path is longer than 107 bytes
  * @see unix(7), bind(2), listen(2)
+ * @example
+ * ```mjs
+ * import { listenUnix } from 'procnative'
+ *
+ * const server = listenUnix('/run/app.sock', { mode: 0o660 }).adopt()
+ * server.on('connection', (socket) => socket.end('hello\n'))
+ * process.once('SIGTERM', () => server.close()) // the file stays, for a successor
+ * ```
  */
 export function listenUnix(path: string, options?: ListenUnixOptions): Handle
 
 // ── Descriptors ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * socketpair(2): two Unix sockets that are connected to each other, close-on-exec.
+ * Returns two connected Unix sockets, socketpair(2). Both are close-on-exec.
  *
  * @param type 'stream' (default), 'seqpacket' or 'dgram'
- * @throws `EMFILE`
+ * @returns two handles, each of which owns its descriptor
+ * @throws `EMFILE` if no two descriptors are free
  * @see socketpair(2), unix(7)
  */
 export function socketpair(type?: 'stream' | 'seqpacket' | 'dgram'): [Handle, Handle]
 
 /**
- * One sendmsg(2), with descriptors (SCM_RIGHTS), on any Unix socket that is connected; nothing is added. Never waits
- * (MSG_DONTWAIT), and raises no SIGPIPE.
+ * Sends one message with descriptors (SCM_RIGHTS) on a connected Unix socket of any type, by a single sendmsg(2). Adds
+ * nothing to the bytes. Never waits (MSG_DONTWAIT), and raises no SIGPIPE.
  *
- * @param data on a stream at least one byte, if there are descriptors: the kernel would drop them
- * @param fds up to 253, which stay yours
- * @returns how many bytes were sent; on a stream this may be a part, and descriptors go with the first one
- * @throws `EAGAIN` if there is no room now; `EPIPE`, `EBADF`, `EMSGSIZE`, `EINVAL` (too many descriptors), `ETOOMANYREFS`, `ENOTSOCK`, …
+ * @param socket the socket; stays yours
+ * @param data the bytes. With descriptors on a stream socket: at least one byte, because the kernel would drop the
+ * descriptors
+ * @param fds up to 253 descriptors; stay yours
+ * @returns the number of bytes sent. On a stream socket, this may be a part. The descriptors go with the first byte
+ * @throws `EAGAIN` if the socket has no room now
+ * @throws `EINVAL` for more than 253 descriptors, and `EPIPE`, `EBADF`, `EMSGSIZE`, `ETOOMANYREFS`, `ENOTSOCK`, …
  * @see sendmsg(2), unix(7)
+ * @example
+ * ```mjs
+ * import fs from 'node:fs'
+ * import { recvFds, sendFds, socketpair } from 'procnative'
+ *
+ * const [left, right] = socketpair()
+ * const file = fs.openSync('/etc/passwd')
+ * sendFds(left, Buffer.from('a file'), [file])
+ * fs.closeSync(file) // the message has its own copy
+ *
+ * const { data, handles } = recvFds(right)
+ * console.log(data.toString(), handles[0].kind) // 'a file', 'file'
+ * for (const handle of [left, right, ...handles]) handle.close()
+ * ```
  */
 export function sendFds(socket: number | Handle, data: Uint8Array, fds?: readonly Sendable[]): number
 
+/** The options of {@link recvFds}. */
 export interface RecvFdsOptions {
-  /** How many bytes to receive at most, at least 1. Default 65,536. */
+  /** The maximum number of bytes to receive, at least 1. Default 65,536. */
   maxLength?: number
-  /** How many descriptors to take at most; the others are closed. Default 253, which is all that there can be. */
+  /** The maximum number of descriptors to receive. Further ones are closed. Default 253, the kernel's limit. */
   maxFds?: number
 }
 
-/** What {@link recvFds} has received. */
+/** A message from {@link recvFds}. */
 export interface Received {
   data: Buffer
-  /** Yours, close-on-exec. */
+  /** The received descriptors, which are close-on-exec. They are yours. */
   handles: Handle[]
   /**
-   * Whether something was cut off: a datagram longer than `maxLength` (MSG_TRUNC), or descriptors beyond `maxFds` or
-   * beyond what this process may open (MSG_CTRUNC), which are closed.
+   * True if the kernel or procnative cut something off: bytes of a datagram beyond `maxLength` (MSG_TRUNC), or
+   * descriptors beyond `maxFds` or RLIMIT_NOFILE (MSG_CTRUNC). Descriptors that were cut off are closed.
    */
   truncated: boolean
-  /** Of the sender, if SO_PASSCRED is set on the socket. */
+  /** The credentials of the sender if SO_PASSCRED is set on the socket, else null. */
   credentials: PeerCredentials | null
 }
 
 /**
- * One recvmsg(2) on any Unix socket. Never waits (MSG_DONTWAIT).
+ * Receives one message with descriptors on a Unix socket of any type, by a single recvmsg(2). Never waits
+ * (MSG_DONTWAIT).
  *
- * @returns null at the end of a stream. No bytes may be a message of a 'seqpacket' or 'dgram' socket, too
- * @throws `EAGAIN` if there is nothing now; `ECONNRESET`, `EBADF`, `ENOTSOCK`, …
+ * @param socket the socket; stays yours
+ * @returns null at the end of a 'stream' or 'seqpacket' socket. Empty `data` may be an empty message of a 'seqpacket'
+ * or 'dgram' socket
+ * @throws `EAGAIN` if no message has arrived
+ * @throws `ECONNRESET`, `EBADF`, `ENOTSOCK`, …
  * @see recvmsg(2), unix(7)
  */
 export function recvFds(socket: number | Handle, options?: RecvFdsOptions): Received | null
 
 /**
- * dup(2), but close-on-exec: what a child is to have is said where it is started.
+ * Returns a duplicate of a descriptor, like dup(2), but close-on-exec. Give a child a descriptor by the options of
+ * {@link spawn}.
  *
  * @returns a new descriptor, which is yours
- * @throws `EBADF`, `EMFILE`
+ * @throws `EBADF` if `fd` is not open; `EMFILE` if no descriptor is free
  * @see dup(2), F_DUPFD_CLOEXEC in fcntl(2)
  */
 export function dup(fd: number): number
 
 /**
- * dup2(2): makes `to` what `from` is, and closes what it was. Not close-on-exec.
+ * Makes the descriptor `to` a duplicate of `from`, dup2(2), and closes the old file of `to`. `to` is not close-on-exec.
  *
- * What stood at `to` is gone for whoever had it: of the runtime's own descriptors none should be replaced.
+ * The owner of `to` loses its file. Don't replace a descriptor of the runtime.
  *
  * @throws `EBADF` if `from` is not open, or `to` is out of range
  * @see dup2(2)
@@ -1211,17 +1526,17 @@ export function dup(fd: number): number
 export function dup2(from: number, to: number): void
 
 /**
- * Whether exec closes a descriptor (FD_CLOEXEC).
+ * Sets or clears the flag FD_CLOEXEC of a descriptor. exec closes a descriptor with this flag.
  *
- * @throws `EBADF`
+ * @throws `EBADF` if `fd` is not open
  * @see fcntl(2)
  */
 export function setCloseOnExec(fd: number, enabled: boolean): void
 
 /**
- * The descriptors that this process has open, in ascending order: those of the runtime too.
+ * Returns the open descriptors of this process in ascending order, including those of the runtime.
  *
- * @throws `EMFILE`, since to look takes one
+ * @throws `EMFILE` if no descriptor is free, because the list itself takes one
  * @see proc_pid_fd(5)
  */
 export function openFds(): number[]
