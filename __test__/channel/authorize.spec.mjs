@@ -133,7 +133,7 @@ test('listenChannel(): refuses all peers by default, where all have one uid', {
   const at = path.join(temporary(t), 'socket')
   const options = JSON.stringify({ mode: 0o666 })
   const { child, said } = program(t, 'channel/hostile-server.mjs', [at, options], { prefix: ['unshare', '--user'] })
-  await until(() => said.includes('listening'), 'it listens')
+  await until(() => said.includes('listening'), 'the server listens')
   assert.equal(status(child.pid, 'Uid').split('\t')[0], '0')
   for (const prefix of [AS_NOBODY, []]) {
     const { ended } = program(t, 'channel/sends-garbage.py', [at, path.join(temporary(t), 'sent')], { prefix })
@@ -150,7 +150,7 @@ test('listenChannel(): accepts its own user, /proc/sys hidden', userNamespace, a
   const hide = 'mount -t proc -o subset=pid proc /proc && exec unshare --user --map-user=1000 "$@"'
   const prefix = ['unshare', '--pid', '--fork', '--kill-child', '--mount', 'sh', '-c', hide, 'sh']
   const { said } = program(t, 'channel/hostile-server.mjs', [at, '{}'], { prefix })
-  await until(() => said.includes('listening'), 'it listens')
+  await until(() => said.includes('listening'), 'the server listens')
   const channel = await connectChannel(at)
   await channel.send({ echo: true })
   const [answer] = await Promise.race([once(channel, 'message'), once(channel, 'close')])

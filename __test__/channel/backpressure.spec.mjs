@@ -168,7 +168,7 @@ test('Channel send(): keeps little in memory while the peer process is stopped',
   const { end, child, said, told } = peer(t, 'channel/counts-bytes.mjs', [], { options: { serialization: 'raw' } })
   await told('there')
   process.kill(child.pid, 'SIGSTOP')
-  await until(() => stat(child.pid).state === 'T', 'it is stopped')
+  await until(() => stat(child.pid).state === 'T', 'the child is stopped')
   const message = Buffer.alloc(MiB, 'x')
   const { gone, sent } = await stall(end, message)
   assert.ok(gone <= 4, `${gone} messages of 1 MiB`)

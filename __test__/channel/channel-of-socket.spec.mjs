@@ -11,7 +11,7 @@ import { arrived, events, files, messages, openCount, pair, turns, words } from 
 import { isNode, needs, test } from '../helpers/harness.mjs'
 import { descriptors } from '../helpers/proc.mjs'
 import { repetitions } from '../helpers/repetitions.mjs'
-import { fixture } from '../helpers/run.mjs'
+import { library } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 import { sockets } from './helpers/channel-sockets.mjs'
 
@@ -218,7 +218,13 @@ test('channel(): receives all data after it took over a net.Socket', {
 })
 
 test("channel(): takes over an extra 'pipe' of a child process", { contract: 'H10', ...onlyNode }, async (t) => {
-  const child = spawn(process.execPath, [fixture('channel/echoes.mjs')], {
+  const echo = `
+    const one = require(${JSON.stringify(library)}).channel(3)
+    one.on('message', (message, handles) => {
+      one.send(message, handles)
+      for (const handle of handles) handle.close()
+    })`
+  const child = spawn(process.execPath, ['-e', echo], {
     stdio: ['pipe', 'inherit', 'inherit', 'pipe'],
   })
   const closed = once(child, 'close')

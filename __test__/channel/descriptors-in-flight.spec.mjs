@@ -9,7 +9,7 @@ import { limitedTo } from '../helpers/run.mjs'
 
 const asAnother = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
 
-/** Returns a command prefix for a user who has nothing in flight, and a limit of `most` descriptors. */
+/** Returns a command prefix for a user without descriptors in flight, and a limit of `most` descriptors. */
 function otherUser(most) {
   const user = 61_000 + (process.pid % 4000)
   return [...limitedTo(most), 'setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']

@@ -35,7 +35,7 @@ for (const how of [
 async function waiting(t, how) {
   const { end, child, told, ended } = peer(t, 'channel/uses-channel.mjs', [how])
   await told('how')
-  await until(() => stat(child.pid).state === 'S', 'it waits')
+  await until(() => stat(child.pid).state === 'S', 'the child waits')
   await turns()
   assert.ok(isAlive(child.pid))
   return { end, ended }

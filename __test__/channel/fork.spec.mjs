@@ -152,7 +152,7 @@ test('fork(): keeps a child that listens alive until its channel closes', {
   const child = forked(t)
   child.disconnect()
   await answer(t, child, 'say', [], 'there')
-  await until(() => stat(child.pid).state === 'S', 'it waits')
+  await until(() => stat(child.pid).state === 'S', 'the child waits')
   assert.ok(isAlive(child.pid))
   await child.handles.close()
   assert.deepEqual(await child.ended, [0, null])

@@ -32,7 +32,7 @@ const REFUSED = [
   ],
   ['an unannounced handle', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1'), 1)]],
   ['two handles, one announced', SURPLUS, { messages: 1, handles: 1 }, [send(frame('1', 1), 2)]],
-  ['handles left after AHEAD', SURPLUS, { messages: 2, handles: 1 }, [send(frame('1', AHEAD), 2), send(frame('2', 1))]],
+  ['leftover handles ahead', SURPLUS, { messages: 2, handles: 1 }, [send(frame('1', AHEAD), 2), send(frame('2', 1))]],
   ['handles ahead, then the end', SURPLUS, { messages: 1, handles: 0 }, [send(frame('1', AHEAD), 3), 'shut']],
   ['a carrier, then the end', SURPLUS, none, [send(carrier, 253), 'shut']],
   [
@@ -125,5 +125,5 @@ test('Channel: closes a refused lingering socket without a wait', {
   const took = (performance.now() - start) / 1000
   assert.ok(took < linger / 2, `${took} s`)
   // Neither the channel nor the passed socket is open.
-  await until(() => openCount() === before - 1, 'all is closed')
+  await until(() => openCount() === before - 1, 'both sockets are closed')
 })

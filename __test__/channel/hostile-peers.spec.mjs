@@ -100,7 +100,7 @@ async function attacked(t, ...steps) {
   return { one, told, closed: ended }
 }
 
-// As many messages as the socket has room for, more than one read takes.
+// Up to the room of the socket, and more messages than one read takes.
 const SOME = send(frame('1', 1), 1, 50)
 
 test('Channel destroy(): closes handles of a channel that never listened', { contract: 'H5' }, async (t) => {

@@ -1,4 +1,4 @@
-// What send() refuses before it sends anything, and errors of a single message.
+// Messages and handles that send() refuses before it sends anything, and errors of a single message.
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'

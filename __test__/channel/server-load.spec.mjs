@@ -85,7 +85,7 @@ test('listenChannel(): keeps the event loop alive until close()', { contract: 'H
   const at = socketIn(t)
   const { child, told, ended } = program(t, 'channel/serves-once.mjs', [at])
   await told('there')
-  await until(() => stat(child.pid).state === 'S', 'it waits')
+  await until(() => stat(child.pid).state === 'S', 'the server waits')
   await turns()
   assert.ok(isAlive(child.pid))
   const one = await connect(t, at)

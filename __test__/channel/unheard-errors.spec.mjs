@@ -33,7 +33,7 @@ async function after(t, bytes) {
 const faults = {
   garbage: ['GET / HTTP/1.1\r\n\r\n', 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
   'half a message': [json('x').subarray(0, 5), 'ERR_PROCNATIVE_MESSAGE_CUT'],
-  'a text that is not JSON': [frame('{'), 'ERR_PROCNATIVE_MESSAGE_INVALID'],
+  'invalid JSON': [frame('{'), 'ERR_PROCNATIVE_MESSAGE_INVALID'],
 }
 
 for (const [what, [bytes, code]] of Object.entries(faults)) {
@@ -54,7 +54,7 @@ test('Channel send(): causes an unhandled rejection after its own close()', asyn
 
 for (const [how, end] of [
   ['destroy()', (one) => one.destroy()],
-  ['the end of the peer', (_, theirs) => theirs.close()],
+  ['the peer’s end', (_, theirs) => theirs.close()],
 ]) {
   test(`Channel send(): causes no unhandled rejection, queued before ${how}`, async (t) => {
     const [one, theirs] = bare(t)

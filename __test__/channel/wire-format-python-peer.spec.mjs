@@ -84,7 +84,7 @@ for (const [serialization, { encode, decode, fromPython }] of Object.entries(SER
 for (const [title, chunk] of [
   ['', 65_536],
   // Python receives descriptors with the first bytes of many frames, before it has read the other frames.
-  [', few bytes per read', 5],
+  [', in pieces', 5],
 ]) {
   test(`Channel send(): sends 1,000 messages of one turn to Python${title}`, { contract: 'H7' }, async (t) => {
     const { channel, succeeded } = peer(t, ['peer.py', '--chunk', chunk, 'collect'])

@@ -15,7 +15,7 @@ const ROUNDS = repetitions(300)
 // Both outcomes must have happened by then, on a loaded machine, too.
 const PATIENCE = 15_000
 
-test('listenUnix(): keeps a live socket behind a link that replaces another', {
+test('listenUnix(): keeps the live target of a link that is swapped in', {
   contract: 'H9',
   ...anotherUser,
 }, async (t) => {

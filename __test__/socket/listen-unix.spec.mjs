@@ -13,7 +13,7 @@ import { fixture, library, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const modeOf = (file) => fs.statSync(file).mode & 0o7777
-const talk = async (file) => (await run('python3', [fixture('talk.py'), file]).ended).stdout
+const talk = async (file) => (await run('python3', [fixture('prints-received.py'), file]).ended).stdout
 
 /** Starts a server on the handle, which answers each connection with `answer`. */
 async function serve(context, handle, answer) {
@@ -240,7 +240,7 @@ test(
     const { ended } = run('strace', ['-f', '-o', trace, ...command])
     const stopped = () =>
       fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)
-    const [, pid] = await until(stopped, 'it is held')
+    const [, pid] = await until(stopped, 'strace has stopped the process')
     // Other programs take no lock before they replace the file.
     fs.unlinkSync(file)
     const server = net.createServer((socket) => socket.end('the other')).listen(file)
