@@ -98,9 +98,9 @@ test('listenChannel(): gives its file the mode before bind', {
   const traced = ['-f', '-o', trace, '-e', 'trace=bind,listen,chmod,fchmod,fchmodat']
   const at = path.join(directory, 'socket')
   const script = `require(${JSON.stringify(library)})
-    .listenChannel(process.argv[1], { mode: 0o640 })
+    .listenChannel(${JSON.stringify(at)}, { mode: 0o640 })
     .then((server) => server.close())`
-  const { code, stderr } = await run('strace', [...traced, process.execPath, '-e', script, at]).ended
+  const { code, stderr } = await run('strace', [...traced, process.execPath, '-e', script]).ended
   assert.equal(code, 0, stderr)
   const calls = fs
     .readFileSync(trace, 'utf8')
