@@ -1,4 +1,4 @@
-// D13, D17, D24, D25: what variables in the environment can't do that somebody else has set.
+// Variables in the environment with hostile values: markers, LISTEN_FDS and NOTIFY_SOCKET.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -10,7 +10,7 @@ import { reports } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
 
-/** Runs a script with variables in which OWN is its own pid; what it reports. */
+/** Runs a script with variables; OWN in a value becomes the pid of the script. Returns its reports. */
 async function withVariables(variables, script, args, { before = ':', ...options } = {}) {
   const settings = Object.entries(variables).map(
     ([name, value]) => `export ${name}="${value.replaceAll('OWN', () => '$$')}"`,
@@ -36,7 +36,7 @@ for (const marker of [
   ':',
   '3:1e309',
 ]) {
-  test(`a marker of '${marker}' for this very process is ERR_PROCNATIVE_LINK_LOST, and no daemon`, {
+  test(`daemonize(): throws ERR_PROCNATIVE_LINK_LOST, marker '${marker}'`, {
     contract: 'D17',
   }, async () => {
     const fields = `${marker}::`.split(':').slice(0, 2)
@@ -47,7 +47,7 @@ for (const marker of [
   })
 }
 
-test('a marker that names another socket is ERR_PROCNATIVE_LINK_LOST, and leaves that as it is', {
+test('daemonize(): throws ERR_PROCNATIVE_LINK_LOST, reads nothing, marker of another socket', {
   contract: 'D17',
 }, async () => {
   const script = `
@@ -73,7 +73,9 @@ for (const [what, descriptor] of [
   ['no', '8'],
   ['an impossible', '4294967305'],
 ]) {
-  test(`the marker of a pid file, with ${what} descriptor, writes to nothing else`, { contract: 'D25' }, async (t) => {
+  test(`daemonize(): writes to nothing else, pid file marker with ${what} descriptor`, {
+    contract: 'D25',
+  }, async (t) => {
     const cwd = temporary(t)
     const precious = path.join(cwd, 'precious')
     const pidFile = path.join(cwd, 'pid')
@@ -90,7 +92,7 @@ for (const [what, descriptor] of [
 }
 
 for (const count of ['5000', '999999999', '9999999999999999999999']) {
-  test(`LISTEN_FDS=${count} is EBADF, and nobody waits until so many were looked at`, { contract: 'D24' }, async () => {
+  test(`listenFds(): throws EBADF, LISTEN_FDS=${count}`, { contract: 'D24' }, async () => {
     const variables = { LISTEN_PID: 'OWN', LISTEN_FDS: count }
     const [told] = await withVariables(variables, 'daemon/security-starts.cjs', [JSON.stringify({ foreground: true })])
     assert.equal(told.listenFds, 'EBADF')
@@ -105,7 +107,7 @@ for (const [what, address] of [
   ['a device', '/dev/null'],
   ['an address of another kind', 'vsock:2:1234'],
 ]) {
-  test(`where NOTIFY_SOCKET is ${what}, a daemon starts, and the launcher says what it could not`, {
+  test(`daemonize(): starts and warns, NOTIFY_SOCKET is ${what}`, {
     contract: 'D13',
   }, async (t) => {
     const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: address } })
@@ -114,7 +116,7 @@ for (const [what, address] of [
   })
 }
 
-test('who has NOTIFY_SOCKET, and reads nothing, can’t keep a daemon from starting', {
+test('daemonize(): starts and warns, NOTIFY_SOCKET never read', {
   contract: 'D13',
   ...needs('python3', hasProgram('python3')),
 }, async (t) => {

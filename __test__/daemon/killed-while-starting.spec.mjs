@@ -1,4 +1,4 @@
-// E3, D2, D9 under stress: killed at every step, out of descriptors, without rights, with two gigabytes, fifty at once.
+// daemonize() under stress: killed at every step, without descriptors or rights, two gigabytes, fifty starts at once.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,13 +6,15 @@ import path from 'node:path'
 import { end, factsFrom, launch } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { allPids, isAlive, stat } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, limitedTo, root, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const strace = needs('strace', hasProgram('strace'))
-const POINTS = 40
+// Each fourth point has the same stage; see below.
+const POINTS = 4 * repetitions(10)
 
-/** Launches under strace, which does something to one system call of the children. */
+/** Launches under strace, which injects faults, delays or signals into system calls of the children. */
 async function injected(context, injections, options = {}) {
   const log = path.join(temporary(context), 'log')
   const trace = path.join(temporary(context), 'trace')
@@ -23,13 +25,13 @@ async function injected(context, injections, options = {}) {
   return { child, ended, trace, log }
 }
 
-// What each process calls before it has exec'd, and nobody else in this program does.
+// Each call is made by this one process only, before its exec.
 for (const [who, call, options] of [
   ['the middle process', 'setsid', {}],
   ['the daemon', 'umask', {}],
   ['the daemon', 'setgroups', { user: 'nobody' }],
 ]) {
-  test(`${who} killed at ${call} makes the launcher throw, and leaves nothing`, {
+  test(`daemonize(): throws and leaves nothing, ${who} killed at ${call}`, {
     contract: 'D9',
     ...strace,
     ...(options.user && !isRoot ? needs('root', false) : {}),
@@ -49,7 +51,7 @@ for (const [call, errno, expected] of [
   ['setresgid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setgid' }],
   ['setresuid', 'EAGAIN', { code: 'EAGAIN', syscall: 'setuid' }],
 ]) {
-  test(`a failed ${call} in the child throws in the parent with errno and syscall, and no zombie`, {
+  test(`daemonize(): throws errno and syscall of a failed ${call}, no zombie`, {
     contract: 'P2',
     ...strace,
     ...(isRoot ? {} : needs('root', false)),
@@ -64,7 +66,10 @@ for (const [call, errno, expected] of [
 }
 
 for (const call of ['setsid', 'umask']) {
-  test(`a launcher killed while a child is at ${call} leaves nothing`, { contract: 'D9', ...strace }, async (t) => {
+  test(`daemonize(): leaves nothing, launcher killed with a child at ${call}`, {
+    contract: 'D9',
+    ...strace,
+  }, async (t) => {
     const { child, ended } = await injected(t, [`${call}:delay_enter=4000000`])
     // strace's child is the launcher, whose child is the middle process, whose child is the daemon.
     const ancestors = (pid) => [stat(pid)?.ppid, stat(stat(pid)?.ppid)?.ppid, stat(stat(stat(pid)?.ppid)?.ppid)?.ppid]
@@ -73,23 +78,23 @@ for (const call of ['setsid', 'umask']) {
     const launcher = ancestors(held)[ancestors(held).indexOf(child.pid) - 1]
     process.kill(launcher, 'SIGKILL')
     await until(() => !isAlive(launcher))
-    // Once its time is up, the one that was held goes on, and ends.
+    // After the delay, the held process goes on and ends.
     await ended
   })
 }
 
-test(`a launcher killed at any of ${POINTS} points leaves no daemon that was not ready`, {
+test('daemonize(): leaves no daemon that was not ready, launcher killed anytime', {
   contract: 'D9',
 }, async (t) => {
   const directory = temporary(t)
-  // Never ready, so that none may live; what does is found when the test is over.
+  // No daemon becomes ready, so none may live. The harness finds a daemon that does.
   const options = (log) => JSON.stringify({ stdout: log, ready: 'manual' })
   const reached = { nothing: 0, daemon: 0, daemonize: 0 }
   for (let point = 0; point < POINTS; point++) {
     const log = path.join(directory, String(point))
     const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options(log), 'never be ready'])
     const hasDaemon = () => allPids().some((pid) => stat(pid)?.ppid === child.pid)
-    // A quarter before there is a daemon, most of the others while its Node starts, some after daemonize().
+    // Points 0, 4, …: before the daemon exists. 1 and 2: while its Node.js starts. 3: after daemonize().
     if (point % 4 === 0) await turns(point * 50)
     else await until(hasDaemon)
     if (point % 4 === 2) await turns(point * 1000)
@@ -107,7 +112,7 @@ for (const [who, isTarget] of [
   ['a daemon', (pid, launcher) => stat(stat(pid)?.ppid)?.ppid === launcher],
   ['the parent of a daemon', (pid, launcher) => stat(pid)?.ppid === launcher],
 ]) {
-  test(`daemonize(): throws when ${who} is killed before readiness, ${POINTS} points`, async (t) => {
+  test(`daemonize(): throws when ${who} is killed before readiness`, async (t) => {
     const log = path.join(temporary(t), 'log')
     const outcomes = { ready: 0, killed: 0 }
     for (let point = 0; point < POINTS; point++) {
@@ -163,18 +168,18 @@ test('spawnDaemon(): the daemon gets a SIGTERM sent to the middle process', stra
   await until(() => !isAlive(Number(stdout)), 'the daemon has ended')
 })
 
-/** As options of launch(). */
+/** Returns options of launch() that limit the descriptors of the launcher. */
 function nodeLimitedTo(count) {
   const [node, ...execArgv] = [...limitedTo(count), process.execPath]
   return { node, execArgv }
 }
 
-test('a launcher with 32 descriptors at the most starts a daemon', { contract: 'E3' }, async (t) => {
+test('daemonize(): starts, 32 descriptors at most', { contract: 'E3' }, async (t) => {
   const { code, stderr } = await launch(t, {}, nodeLimitedTo(32))
   assert.equal(code, 0, stderr)
 })
 
-test('with too few descriptors a start says EMFILE, from where Node itself can start', {
+test('daemonize(): starts or throws, few descriptors', {
   contract: 'E3',
 }, async (t) => {
   const outcomes = { started: 0, refused: 0 }
@@ -189,7 +194,7 @@ test('with too few descriptors a start says EMFILE, from where Node itself can s
       factsFrom(t, log)
     } else {
       outcomes.refused++
-      // Or the daemon's Node, which has a few more to begin with, could not start.
+      // Or Node.js in the daemon, which begins with a few more descriptors, could not start.
       assert.match(stderr, /EMFILE|ERR_PROCNATIVE_DAEMON_EXITED/)
     }
   }
@@ -197,14 +202,14 @@ test('with too few descriptors a start says EMFILE, from where Node itself can s
   assert.notEqual(outcomes.refused, 0)
 })
 
-test('sixteen descriptors are kept with no more than 40', { contract: 'E3' }, async (t) => {
+test('daemonize(): keeps sixteen descriptors, 40 at most', { contract: 'E3' }, async (t) => {
   const { code, facts, stderr } = await launch(t, { keep: Array(16).fill(0) }, nodeLimitedTo(40))
   assert.equal(code, 0, stderr)
   assert.equal(facts.daemon.kept.length, 16)
 })
 
-test('a launcher whose poll is interrupted goes on waiting', { contract: 'E3', ...strace }, async (t) => {
-  // The first is Node's own, when it looks at its standard streams.
+test('daemonize(): goes on waiting, poll interrupted', { contract: 'E3', ...strace }, async (t) => {
+  // Node.js makes the first call, for its standard streams.
   const { ended, log } = await injected(t, ['poll:error=EINTR:when=2..4'])
   const { code, stdout, stderr } = await ended
   assert.equal(code, 0, stderr)
@@ -212,7 +217,7 @@ test('a launcher whose poll is interrupted goes on waiting', { contract: 'E3', .
   factsFrom(t, log)
 })
 
-test('where seccomp refuses close_range, everything is closed all the same', { contract: 'D2' }, async (t) => {
+test('daemonize(): closes every descriptor, close_range refused', { contract: 'D2' }, async (t) => {
   const CLOSE_RANGE = '436'
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]
@@ -224,7 +229,7 @@ test('where seccomp refuses close_range, everything is closed all the same', { c
   assert.equal(Object.values(facts.descriptors).includes('/dev/zero'), false)
 })
 
-test('closing makes one call, however many descriptors there could be', { contract: 'D2', ...strace }, async (t) => {
+test('daemonize(): closes descriptors by one call', { contract: 'D2', ...strace }, async (t) => {
   const { ended, trace, log } = await injected(t, [
     'close_range:delay_enter=0',
     'close:delay_enter=0',
@@ -234,7 +239,7 @@ test('closing makes one call, however many descriptors there could be', { contra
   assert.equal(code, 0, stderr)
   factsFrom(t, log)
   const lines = fs.readFileSync(trace, 'utf8').split('\n')
-  // The calls of the process that closed everything from 4 on, up to its exec.
+  // Calls of the process that closed all descriptors from 4 on, until its exec.
   const [daemon] = lines.find((line) => /close_range\(4, 2147483647/.test(line)).split(' ')
   const own = lines.filter((line) => line.startsWith(`${daemon} `))
   const before = own.slice(
@@ -247,14 +252,14 @@ test('closing makes one call, however many descriptors there could be', { contra
   )
 })
 
-test('an unprivileged user can do all this', { contract: 'D1', ...needs('root', isRoot) }, async (t) => {
+test('daemonize(): works for an unprivileged user', { contract: 'D1', ...needs('root', isRoot) }, async (t) => {
   const identity = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
   const { facts, code, stderr } = await launch(t, {}, { node: 'setpriv', execArgv: identity })
   assert.equal(code, 0, stderr)
   assert.equal(facts.uid[0], 65534)
 })
 
-test('a launcher with two gigabytes of resident memory starts a daemon that has none of it', {
+test('daemonize(): the daemon has no memory of a two-gigabyte launcher', {
   contract: 'P1',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
@@ -263,7 +268,7 @@ test('a launcher with two gigabytes of resident memory starts a daemon that has 
   assert.deepEqual(factsFrom(t, log).more, ['true'])
 })
 
-test('fifty starts at once are fifty daemons', { contract: 'D1' }, async (t) => {
+test('daemonize(): fifty starts at once make fifty daemons', { contract: 'D1' }, async (t) => {
   const results = await Promise.all(Array.from({ length: 50 }, () => launch(t, { readyTimeout: 100_000 })))
   for (const { code, stderr } of results) assert.equal(code, 0, stderr)
   assert.equal(new Set(results.map(({ facts }) => facts.pid)).size, 50)
@@ -273,12 +278,12 @@ test('fifty starts at once are fifty daemons', { contract: 'D1' }, async (t) => 
   )
 })
 
-/** So many turns of our own event loop: it is not for waiting, but to get to another point each time. */
+/** Turns the event loop `count` times, to reach another point of the start each time. */
 async function turns(count) {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-/** Whether strace holds a process at a system call: it is stopped, and that is its call. */
+/** Returns true if strace holds a process at a system call. */
 function isHeldAt(pid, call) {
   const numbers = { setsid: '112', umask: '95' }
   try {

@@ -1,4 +1,4 @@
-// D9, D10, D12, D13: what ties a daemon to its launcher, what a failed step throws, and what outsiders see.
+// A daemon and its launcher: common death, errors of failed steps, and the view of outsiders.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -11,10 +11,10 @@ import { fixture, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
-  test(`a launcher that dies of ${signal} before readiness takes the daemon with it`, { contract: 'D9' }, async (t) => {
+  test(`daemonize(): the daemon dies with its launcher, ${signal} before readiness`, { contract: 'D9' }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const options = JSON.stringify({ stdout: log, ready: 'manual' })
-    // With a handler in JavaScript, which can't run while the launcher waits.
+    // The launcher has a handler in JavaScript, which cannot run while the launcher waits.
     const { child, ended } = run(process.execPath, [
       '-r',
       fixture('daemon/handle-signals.cjs'),
@@ -30,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
   })
 }
 
-test('a launcher that dies before the daemon has called daemonize() takes it with it', {
+test('daemonize(): the daemon dies with its launcher, daemonize() not reached', {
   contract: 'D9',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
@@ -41,7 +41,7 @@ test('a launcher that dies before the daemon has called daemonize() takes it wit
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('daemonize() with the launcher gone ends the daemon, though its death signal was undone', {
+test('daemonize(): ends the daemon, launcher gone, death signal undone', {
   contract: 'D9',
 }, async (t) => {
   const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
@@ -55,7 +55,7 @@ test('daemonize() with the launcher gone ends the daemon, though its death signa
 })
 
 const capabilities = isRoot && hasProgram('setcap')
-test('and so where node has a capability, which undoes the death signal', {
+test('daemonize(): the daemon dies with its launcher, node with a capability', {
   contract: 'D9',
   ...needs('setcap', capabilities),
 }, async (t) => {
@@ -73,7 +73,7 @@ test('and so where node has a capability, which undoes the death signal', {
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('ready() with the launcher gone ends the daemon', { contract: 'D9' }, async (t) => {
+test('Daemon ready(): ends the daemon, launcher gone', { contract: 'D9' }, async (t) => {
   const directory = temporary(t)
   const { child, ended } = run(process.execPath, [fixture('daemon/orphaned.cjs'), directory])
   const { pid } = await until(
@@ -81,21 +81,21 @@ test('ready() with the launcher gone ends the daemon', { contract: 'D9' }, async
   )
   child.kill('SIGKILL')
   await ended
-  // It has cleared its death signal, so it is still there; now it is told to be ready.
+  // The daemon has cleared its death signal and so it still lives. The file tells it to call ready().
   assert.equal(isAlive(pid), true)
   fs.writeFileSync(path.join(directory, 'go'), '')
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('a daemon outlives the launcher from readiness on', { contract: 'D9' }, async (t) => {
+test('daemonize(): the daemon outlives its launcher, once ready', { contract: 'D9' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const { pid } = await start(t, { pidFile })
-  // The launcher's SIGKILL, if there was one, has come before this, which has the daemon remove its file.
+  // A SIGKILL of the launcher would come before this signal. A daemon that gets SIGUSR2 removes its file.
   await end(pid, 'SIGUSR2')
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('the death signal is cleared before READY is written: a launcher ends as soon as it has read that', {
+test('daemonize(): clears the death signal before it reports readiness', {
   contract: 'D9',
   ...needs('strace', hasProgram('strace')),
 }, async (t) => {
@@ -120,14 +120,14 @@ for (const [what, options, pattern] of [
   ['a closed descriptor', { stdout: 999 }, { code: 'EBADF', syscall: 'fcntl' }],
   ['keeping a closed descriptor', { keep: [999] }, { code: 'EBADF', syscall: 'fcntl' }],
 ]) {
-  test(`a failed step throws the system error: ${what}`, { contract: 'D10' }, async (t) => {
+  test(`daemonize(): throws the system error, ${what}`, { contract: 'D10' }, async (t) => {
     const error = await failure(t, options, 'stay')
     for (const [key, value] of Object.entries(pattern)) assert.equal(error[key], value)
     assert.equal(error.leftChildren, 0)
   })
 }
 
-test('a start that failed before the daemon ran leaves no new log, and an old one as it was', {
+test('daemonize(): leaves no new log and keeps an old one, failed start', {
   contract: 'D10',
 }, async (t) => {
   const directory = temporary(t)
@@ -138,13 +138,13 @@ test('a start that failed before the daemon ran leaves no new log, and an old on
   assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
 })
 
-test('a log is created with the umask of the daemon, not with the launcher’s', { contract: 'D10' }, async (t) => {
+test('daemonize(): creates a log by the daemon’s umask', { contract: 'D10' }, async (t) => {
   const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
   const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
   assert.equal(fs.statSync(log).mode & 0o777, 0o640)
 })
 
-test('a program that the new user may not run is EACCES, execve', {
+test('daemonize(): throws EACCES of execve, program closed to the user', {
   contract: 'D10',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -161,7 +161,7 @@ test('a program that the new user may not run is EACCES, execve', {
   )
 })
 
-test('a directory that the new user may not enter is EACCES, chdir', {
+test('daemonize(): throws EACCES of chdir, directory closed to the user', {
   contract: 'D10',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -171,7 +171,7 @@ test('a directory that the new user may not enter is EACCES, chdir', {
   assert.deepEqual({ code, syscall, named }, { code: 'EACCES', syscall: 'chdir', named: cwd })
 })
 
-test('a FIFO that nobody reads is ENXIO, not a wait for ever', {
+test('daemonize(): throws ENXIO, log is a FIFO without a reader', {
   contract: 'D10',
   ...needs('mkfifo', hasProgram('mkfifo')),
 }, async (t) => {
@@ -181,7 +181,7 @@ test('a FIFO that nobody reads is ENXIO, not a wait for ever', {
   assert.deepEqual({ code, syscall }, { code: 'ENXIO', syscall: 'open' })
 })
 
-test('$(launcher | cat) returns at readiness', { contract: 'D12' }, async (t) => {
+test('daemonize(): $(launcher | cat) returns at readiness', { contract: 'D12' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = `out=$("$0" "$1" "$2" stay 2>&1 | cat); echo "returned: $out"`
   const { stdout } = await run('bash', [
@@ -195,7 +195,7 @@ test('$(launcher | cat) returns at readiness', { contract: 'D12' }, async (t) =>
   assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
 })
 
-test('with "inherit", what the daemon writes is read where the launcher’s output is', {
+test('daemonize(): the daemon writes to the launcher’s output, "inherit"', {
   contract: 'D12',
 }, async (t) => {
   const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), '{"stdout":"inherit"}'])
@@ -203,11 +203,11 @@ test('with "inherit", what the daemon writes is read where the launcher’s outp
   const { pid } = JSON.parse(line)
   t.after(() => ended)
   t.after(() => end(pid))
-  // Only who writes is looked at: the launcher writes nothing.
+  // The launcher itself writes nothing.
   assert.notEqual(pid, child.pid)
 })
 
-test('the link to the launcher never reaches the daemon’s own children', { contract: 'D12' }, async (t) => {
+test('daemonize(): hides the link to the launcher from the daemon’s children', { contract: 'D12' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await runScript(fixture('daemon/with-child.cjs'), [directory])
   assert.equal(code, 0, stderr)
@@ -217,7 +217,7 @@ test('the link to the launcher never reaches the daemon’s own children', { con
   assert.doesNotMatch(more.join('\n'), /PROCNATIVE_DAEMON/)
 })
 
-test('where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and BARRIER=1 before it ends', {
+test('daemonize(): the launcher sends MAINPID, READY=1 and BARRIER=1 to the manager', {
   contract: 'D13',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
@@ -241,10 +241,10 @@ test('where NOTIFY_SOCKET is set, the launcher sends MAINPID, READY=1 and BARRIE
 })
 
 for (const [whose, execArgv] of [
-  ['a launcher', []],
-  ['a launcher that adopts orphans itself', ['-r', fixture('daemon/adopts-orphans.cjs')]],
+  ['plain launcher', []],
+  ['subreaper launcher', ['-r', fixture('daemon/adopts-orphans.cjs')]],
 ]) {
-  test(`daemonize(): the daemon is the manager's child at MAINPID=, ${whose}`, async (t) => {
+  test(`daemonize(): the manager adopts the daemon before MAINPID=, ${whose}`, async (t) => {
     const log = path.join(temporary(t), 'log')
     const options = JSON.stringify({ stdout: log })
     const node = [process.execPath, ...execArgv, fixture('daemon.cjs'), options, 'stay']
@@ -255,7 +255,7 @@ for (const [whose, execArgv] of [
   })
 }
 
-test('daemon.ready(): returns when the manager knows the daemon', async (t) => {
+test('Daemon ready(): returns when the manager knows the daemon', async (t) => {
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon/tells-status.cjs'), log]
   const env = { ...process.env, LAST: 'STATUS=ready' }
@@ -272,13 +272,13 @@ test('daemonize(): an empty NOTIFY_SOCKET counts as absent', async (t) => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
-test('a service manager that is gone does not make a daemon fail', { contract: 'D13' }, async (t) => {
+test('daemonize(): succeeds and warns, service manager gone', { contract: 'D13' }, async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)
   assert.match(stderr, /service manager could not be told: nobody listens/)
 })
 
-test('foreground: true does cwd, umask, user and notify, and neither forks, redirects nor closes anything', {
+test('daemonize(): sets cwd, umask, user, notifies, keeps the process, foreground', {
   contract: 'D13',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -302,7 +302,7 @@ test('foreground: true does cwd, umask, user and notify, and neither forks, redi
   )
 })
 
-test('in the foreground, too, the way back to root is refused, and a refusal changes nothing', {
+test('daemonize(): refuses a way back to root, changes nothing, foreground', {
   contract: 'D13',
   ...needs('root', isRoot),
 }, async () => {
@@ -319,7 +319,7 @@ test('in the foreground, too, the way back to root is refused, and a refusal cha
   }
 })
 
-test('in the foreground, the user that one is already needs no privilege', {
+test('daemonize(): needs no privilege for its own user, foreground', {
   contract: 'D13',
   ...needs('root', isRoot),
 }, async () => {
@@ -328,7 +328,7 @@ test('in the foreground, the user that one is already needs no privilege', {
   assert.equal(code, 0, stderr)
 })
 
-test('a foreground start that fails changes nothing', { contract: 'D13' }, async () => {
+test('daemonize(): changes nothing when it fails, foreground', { contract: 'D13' }, async () => {
   for (const [options, expected] of [
     [{ cwd: '/no such directory', umask: 0 }, 'ENOENT'],
     [{ keep: [0, 999], umask: 0 }, 'EBADF'],

@@ -1,5 +1,4 @@
-// D7, D23: what a daemon that became another user, and then somebody else's, can't do to the process that has started it; nor can a
-// stranger while it is being started.
+// Hostile reports of a daemon to its launcher, and hostile messages of another user during a start.
 
 import assert from 'node:assert/strict'
 import { test } from '../helpers/harness.mjs'
@@ -16,9 +15,9 @@ for (const [what, text, message, keys] of [
   ['another prototype', '{"message":"m","__proto__":{"polluted":true}}', 'm', []],
   ['other properties', '{"message":"m","code":"c","polluted":true,"stack":{}}', 'm', ['code']],
   ['values of the wrong types', '{"message":{"toString":1},"name":[],"code":{},"stack":1}', '', []],
-  ['what is long, and cut off', '[1,'.repeat(20_000), '[1,'.repeat(20_000), []],
+  ['a long, cut text', '[1,'.repeat(20_000), '[1,'.repeat(20_000), []],
 ]) {
-  test(`a daemon that tells ${what} as its error is ERR_PROCNATIVE_DAEMON_EXITED all the same`, {
+  test(`daemonize(): throws ERR_PROCNATIVE_DAEMON_EXITED, the daemon reports ${what}`, {
     contract: 'D7',
   }, async () => {
     const { stdout, stderr } = await runScript(fixture('daemon/security-tells.cjs'), ['{}', text])
@@ -27,7 +26,7 @@ for (const [what, text, message, keys] of [
   })
 }
 
-test('READY=1 of another user is not believed, and a flood of it outlasts no readyTimeout', {
+test('spawnDaemon(): times out, flood of READY=1 from another user', {
   contract: 'D23',
   ...anotherUser,
 }, async (t) => {
@@ -36,7 +35,7 @@ test('READY=1 of another user is not believed, and a flood of it outlasts no rea
   const flood = hostile(t, 'daemon/security-floods.py', [environment.NOTIFY_SOCKET])
   const { code } = await rejection(started)
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
-  // Until there was nobody who heard it.
+  // The flood went on until the socket was gone.
   const { said } = await flood.ended()
   assert.ok(said[0].sent > 100, JSON.stringify(said))
 })

@@ -1,4 +1,4 @@
-// D19: the lock on a pid file, by which one daemon is the only one.
+// The lock on a pid file, which makes a daemon the only one.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -21,8 +21,13 @@ import {
   stranger,
 } from '../helpers/pid-file.mjs'
 import { descriptors, isAlive } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
+
+const ROUNDS = repetitions(20)
+// Each fourth point has the same stage.
+const POINTS = 4 * repetitions(10)
 
 const python = needs('python3', hasProgram('python3'))
 
@@ -30,7 +35,7 @@ const python = needs('python3', hasProgram('python3'))
 const LONGEST_FILE = 2 ** 61
 const extentOf = ({ length }) => (length >= LONGEST_FILE ? 'file' : length === 1 ? 'byte' : length)
 
-/** A process that tries to start a daemon whenever it is told to: see fixtures/contender.cjs. */
+/** Starts a process that tries to start a daemon at each order: see fixtures/contender.cjs. */
 async function contender(context) {
   const child = spawn(process.execPath, [fixture('daemon/contender.cjs')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const said = []
@@ -45,17 +50,17 @@ async function contender(context) {
     child.stdin.end()
     return one.ended
   })
-  await until(() => one.answer(), 'the contender is there')
+  await until(() => one.answer(), 'the contender is ready')
   return one
 }
 
-test('of 50 concurrent starts one daemon lives, and 49 throw ERR_PROCNATIVE_ALREADY_RUNNING with its pid', {
+test('pidFile: one of 50 concurrent starts wins, the others name it', {
   contract: 'D19',
 }, async (t) => {
   const pidFile = newPidFile(t)
   let contenders = await Promise.all(Array.from({ length: 50 }, () => contender(t)))
-  for (let round = 0; round < 20; round++) {
-    // By turns over the file that the one before has left, and where there is none.
+  for (let round = 0; round < ROUNDS; round++) {
+    // Even rounds start without a file, odd rounds over the file of the round before.
     if (round % 2 === 0) fs.rmSync(pidFile, { force: true })
     for (const one of contenders) one.attempt(pidFile)
     const outcomes = await Promise.all(
@@ -76,12 +81,12 @@ test('of 50 concurrent starts one daemon lives, and 49 throw ERR_PROCNATIVE_ALRE
   }
 })
 
-test('processes that lock and let go without a pause are never two at once, nor without their file', {
+test('pidFile: two processes never hold the lock at once', {
   contract: 'D19 D20',
 }, async (t) => {
   const pidFile = newPidFile(t)
   const results = await Promise.all(
-    Array.from({ length: 4 }, () => runScript(fixture('daemon/lock-race.cjs'), [pidFile, 1000])),
+    Array.from({ length: 4 }, () => runScript(fixture('daemon/lock-race.cjs'), [pidFile, 50 * ROUNDS])),
   )
   assert.deepEqual(
     results.map(({ code, stderr }) => ({ code, stderr })),
@@ -90,7 +95,7 @@ test('processes that lock and let go without a pause are never two at once, nor 
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('another program sees an OFD write lock on the whole file', { contract: 'D19', ...python }, async (t) => {
+test('pidFile: another program sees an OFD write lock on the file', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { length, ...lock } = await locker(t).ask(pidFile)
@@ -99,7 +104,7 @@ test('another program sees an OFD write lock on the whole file', { contract: 'D1
   assert.ok(length >= LONGEST_FILE, length)
 })
 
-test('the lock keeps another program from locking any byte', { contract: 'D19', ...python }, async (t) => {
+test('pidFile: the lock keeps other programs from locking any byte', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { tryLock } = locker(t)
@@ -114,16 +119,16 @@ test('the lock keeps another program from locking any byte', { contract: 'D19', 
   }
 })
 
-test('from launcher to daemon there is no moment without the lock', { contract: 'D19', ...python }, async (t) => {
+test('pidFile: stays locked from launcher to daemon', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '')
   const { watch, seen } = locker(t)
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < repetitions(10); round++) {
     await watch(pidFile)
     const { pid } = await start(t, { pidFile })
     await killDaemon(pid, pidFile)
     const states = (await seen(pidFile)).map((lock) => lock && `${lock.kind} ${lock.start} ${extentOf(lock)}`)
-    // The first byte is locked for a short time only, and may have been missed.
+    // The lock of the first byte is short, and the watching thread may miss it.
     const steps = states.filter((state) => state !== 'write 0 byte')
     assert.deepEqual(steps, [null, 'write 0 file', null])
     assert.ok(states.length === 3 || states[1] === 'write 0 byte', states.join())
@@ -134,17 +139,17 @@ const turns = async (count) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-test('a launcher killed at any of 40 points leaves no lock, or that of a daemon that was not killed', {
+test('pidFile: a launcher killed at any point leaves no stale lock', {
   contract: 'D19',
 }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ pidFile, stdout: log })
   const reached = { 'before the lock': 0, 'with the lock': 0, ready: 0 }
-  for (let point = 0; point < 40; point++) {
+  for (let point = 0; point < POINTS; point++) {
     fs.rmSync(log, { force: true })
     const { child, ended } = run(process.execPath, [fixture('ending.cjs'), options])
-    // A quarter before there is a lock, a quarter when the daemon has spoken, the others in between.
+    // Points 0, 4, …: before the lock. 1 and 2: with the lock. 3: after the first line of the daemon.
     if (point % 4 === 0) await turns(point)
     else await until(() => daemonStatus(pidFile).running)
     if (point % 4 === 2) await turns(point * 30)
@@ -155,7 +160,7 @@ test('a launcher killed at any of 40 points leaves no lock, or that of a daemon 
     reached[code === 0 ? 'ready' : running ? 'with the lock' : 'before the lock']++
     const { pid } = await until(() => {
       const status = daemonStatus(pidFile)
-      // A daemon that is to die may be on its way yet.
+      // A daemon that must die may still be starting.
       return (!status.running || isReady(status.pid)) && status
     })
     if (pid === null) continue
@@ -163,12 +168,12 @@ test('a launcher killed at any of 40 points leaves no lock, or that of a daemon 
     await killDaemon(pid, pidFile)
   }
   for (const stage of ['before the lock', 'with the lock']) assert.notEqual(reached[stage], 0, `no kill ${stage}`)
-  // Whatever they have left, a start succeeds.
+  // The next start succeeds.
   const { pid } = await start(t, { pidFile })
   assert.equal(read(pidFile), `${pid}\n`)
 })
 
-/** Whether a daemon has let go of its launcher: it has closed the link, and is not about to die without it. */
+/** Returns true if a daemon has closed the link, and so no longer dies with its launcher. */
 function isReady(pid) {
   if (pid === null || !isAlive(pid)) return false
   const open = Object.values(descriptorsOf(pid))
@@ -184,7 +189,7 @@ function descriptorsOf(pid) {
   }
 }
 
-test('a child of the daemon has not got the lock: with it alive after kill -9, a start succeeds', {
+test('pidFile: a living child does not hold the lock, daemon killed', {
   contract: 'D19',
 }, async (t) => {
   const pidFile = newPidFile(t)
@@ -198,7 +203,7 @@ test('a child of the daemon has not got the lock: with it alive after kill -9, a
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: next.pid })
 })
 
-test('in the foreground too, a child has not got the lock', { contract: 'D19' }, async (t) => {
+test('pidFile: a child does not hold the lock, foreground', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, child, ended } = await startForeground(t, { pidFile }, { how: 'have a child' })
   t.after(() => end(child))
@@ -210,14 +215,14 @@ test('in the foreground too, a child has not got the lock', { contract: 'D19' },
 })
 
 for (const umask of ['000', '777']) {
-  test(`the file has mode 0600, whatever the umask: ${umask}`, { contract: 'D19' }, async (t) => {
+  test(`pidFile: has mode 0600, umask ${umask}`, { contract: 'D19' }, async (t) => {
     const pidFile = newPidFile(t)
     await start(t, { pidFile }, { prefix: ['bash', '-c', `umask ${umask} && exec "$0" "$@"`] })
     assert.equal(mode(pidFile), 0o600)
   })
 }
 
-test('a file that was readable by others has mode 0600 afterwards', { contract: 'D19' }, async (t) => {
+test('pidFile: has mode 0600, file readable by others before', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '', { mode: 0o644 })
   await start(t, { pidFile })
@@ -226,10 +231,10 @@ test('a file that was readable by others has mode 0600 afterwards', { contract: 
 
 for (const [what, first, length] of [
   ['the whole file', 0, 0],
-  ['its first byte', 0, 1],
-  ['what follows its first byte', 1, 0],
+  ['the first byte', 0, 1],
+  ['later bytes', 1, 0],
 ]) {
-  test(`somebody else’s read lock on ${what} is EAGAIN, and no daemon that runs`, {
+  test(`pidFile: a foreign read lock on ${what} throws EAGAIN`, {
     contract: 'D19',
     ...python,
   }, async (t) => {
@@ -247,7 +252,7 @@ for (const [what, first, length] of [
   })
 }
 
-test('while another start is on its way and its pid not known, a start throws with pid: null', {
+test('pidFile: throws without a pid, another start on its way', {
   contract: 'D19',
   ...python,
 }, async (t) => {
@@ -258,7 +263,7 @@ test('while another start is on its way and its pid not known, a start throws wi
   }
 })
 
-test('where the file names a stranger and not who has the lock, a start throws with pid: null', {
+test('pidFile: throws without a pid, file names a stranger', {
   contract: 'D19',
   ...python,
 }, async (t) => {
@@ -270,12 +275,14 @@ test('where the file names a stranger and not who has the lock, a start throws w
   }
 })
 
-// A daemon's lock outlives it for a moment, if another child of who has started it was cloned then and has not come to its exec.
+// A lock can outlive its daemon for a moment:
+// 1. The process that started the daemon clones another child, which inherits the descriptor of the lock.
+// 2. The daemon ends before that child calls exec, which closes the descriptor.
 for (const [what, start] of [
-  ['that of one that has ended', 0],
-  ['for a start that comes to nothing', 1],
+  ['of a dead daemon', 0],
+  ['of a failed start', 1],
 ]) {
-  test(`spawnDaemon() waits for a lock of nobody, ${what}, and starts when it is let go`, {
+  test(`spawnDaemon(): waits for a lock without an owner, ${what}`, {
     contract: 'D20',
     ...python,
   }, async (t) => {

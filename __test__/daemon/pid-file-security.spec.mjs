@@ -1,4 +1,4 @@
-// D19, D20, D21: what a hostile user can't do by a pid file in a directory where all may write.
+// Pid files in a directory that a hostile user may write to.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -8,12 +8,13 @@ import { temporary, test } from '../helpers/harness.mjs'
 import { anotherUser, hostile } from '../helpers/hostile-user.mjs'
 import { AS_NOBODY, mode, newPidFile, read, refusal, start } from '../helpers/pid-file.mjs'
 import { isAlive } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 
-const ROUNDS = 300
-// By when both have had their turn, also on a machine that has others to run.
-const PATIENCE = 15_000
+const ROUNDS = repetitions(300)
+// Time in which a start must have met both kinds of file, in ms.
+const PATIENCE_MS = 15_000
 
-test('another user can neither read the pid file nor lock it', { contract: 'D19', ...anotherUser }, async (t) => {
+test('pidFile: another user can neither read nor lock it', { contract: 'D19', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { told } = hostile(t, 'daemon/security-opens.py', [pidFile])
@@ -21,9 +22,9 @@ test('another user can neither read the pid file nor lock it', { contract: 'D19'
 })
 
 for (const foreground of [false, true]) {
-  const where = foreground ? ', in the foreground' : ''
+  const where = foreground ? ', foreground' : ''
 
-  test(`a file that has another name, too, is EMLINK, and is left alone${where}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: throws EMLINK and keeps a file with two names${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const target = path.join(path.dirname(pidFile), 'target')
     fs.writeFileSync(target, 'precious', { mode: 0o644 })
@@ -35,7 +36,7 @@ for (const foreground of [false, true]) {
   })
 }
 
-test(`where a path is a file and a symbolic link by turns, what that leads to is never touched`, {
+test('pidFile: never touches the target of a swapped symbolic link', {
   contract: 'D20',
   ...anotherUser,
 }, async (t) => {
@@ -46,13 +47,13 @@ test(`where a path is a file and a symbolic link by turns, what that leads to is
   await told('begun')
   const seen = { started: 0, refused: 0 }
   const isEnough = () => seen.started > 0 && seen.refused > 0
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + PATIENCE_MS
   for (let round = 0; round < ROUNDS || (!isEnough() && Date.now() < deadline); round++) {
     try {
       await spawnDaemon('true', [], { pidFile })
       seen.started++
     } catch ({ code }) {
-      // EAGAIN: it was another file each time that one looked.
+      // EAGAIN: each check found another file.
       assert.match(code, /^(ELOOP|EAGAIN|ERR_PROCNATIVE_ALREADY_RUNNING)$/)
       seen.refused++
     }
@@ -61,13 +62,13 @@ test(`where a path is a file and a symbolic link by turns, what that leads to is
   assert.ok(isEnough(), JSON.stringify(seen))
 })
 
-test('who owns a pid file can’t have a process of somebody else’s signalled by it', {
+test('stopDaemon(): signals no process that a hostile pid file names', {
   contract: 'D21',
   ...anotherUser,
 }, async (t) => {
   const pidFile = newPidFile(t)
   const [one, other] = socketpair()
-  // Somebody who takes descriptors from strangers, as a message bus does.
+  // The victim takes descriptors from strangers, as a message bus does.
   const victim = hostile(t, 'daemon/security-takes.py', [], { prefix: [], stdio: [one.fd] })
   const { told } = hostile(t, 'daemon/security-passes-lock.py', [pidFile, victim.child.pid], { stdio: [other.fd] })
   one.close()
@@ -79,7 +80,7 @@ test('who owns a pid file can’t have a process of somebody else’s signalled 
   assert.equal(isAlive(victim.child.pid), true)
 })
 
-test('what another user has left at the path is replaced, not used', { contract: 'D20', ...anotherUser }, async (t) => {
+test('pidFile: replaces a file of another user', { contract: 'D20', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, '1\n')
   fs.chownSync(pidFile, 65534, 65534)
@@ -91,7 +92,7 @@ test('what another user has left at the path is replaced, not used', { contract:
   assert.equal(fs.readFileSync(theirs, 'utf8'), '1\n')
 })
 
-test('root stops the daemon that another user has started', { contract: 'D21', ...anotherUser }, async (t) => {
+test('stopDaemon(): root stops another user’s daemon', { contract: 'D21', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile, stdout: `${pidFile}.log` }, { prefix: AS_NOBODY })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })

@@ -1,4 +1,4 @@
-// D21: daemonStatus(): what can be told of a pid file.
+// daemonStatus() of pid files in every state.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -27,11 +27,11 @@ const python = needs('python3', hasProgram('python3'))
 const strace = needs('strace', hasProgram('strace'))
 const root = needs('root', isRoot)
 
-test('daemonStatus() tells what is so where nothing runs, and where a daemon does', { contract: 'D21' }, async (t) => {
+test('daemonStatus(): tells whether a daemon runs, and its pid', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   assert.equal(fs.existsSync(pidFile), false)
-  // The number of a process that lives proves nothing.
+  // The pid of a living process in an unlocked file proves nothing.
   fs.writeFileSync(pidFile, `${process.pid}\n`)
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   const { pid } = await start(t, { pidFile })
@@ -43,7 +43,7 @@ test('daemonStatus() tells what is so where nothing runs, and where a daemon doe
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
 })
 
-test('while the first byte is locked, one is being started, and its pid is not known', {
+test('daemonStatus(): running without a pid, first byte locked', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -51,12 +51,12 @@ test('while the first byte is locked, one is being started, and its pid is not k
   const holder = locker(t)
   await holder.lock(pidFile, 'write', 0, 1)
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
-  // It is of the daemon before, even where that number is the holder's.
+  // The content belongs to the previous daemon, even if it names the holder of the lock.
   fs.writeFileSync(pidFile, `${holder.pid}\n`)
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
 })
 
-test('a start that is on its way is running, without a pid until the daemon has written that', {
+test('daemonStatus(): running without a pid until the daemon has written it', {
   contract: 'D21',
   ...strace,
 }, async (t) => {
@@ -66,7 +66,7 @@ test('a start that is on its way is running, without a pid until the daemon has 
   fs.writeFileSync(pidFile, `${old}\n`)
   const trace = path.join(temporary(t), 'trace')
   const node = [process.execPath, fixture('ending.cjs'), JSON.stringify({ pidFile, stdout: log })]
-  // The daemon is held where it is about to write its pid.
+  // strace holds the daemon before it writes its pid.
   const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=1500000']
   const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])
   const { pid } = await until(() => {
@@ -83,7 +83,7 @@ test('a start that is on its way is running, without a pid until the daemon has 
   assert.equal(read(pidFile), `${daemon}\n`)
 })
 
-test('a locked file that names somebody who has not got it open is running, and its pid not known', {
+test('daemonStatus(): running without a pid, file names a stranger', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -95,7 +95,7 @@ test('a locked file that names somebody who has not got it open is running, and 
   }
 })
 
-test('a locked file that names who asks is running, and its pid not known', {
+test('daemonStatus(): running without a pid, file names the caller', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -105,7 +105,7 @@ test('a locked file that names who asks is running, and its pid not known', {
   assert.deepEqual(answer, { value: { running: true, pid: null } })
 })
 
-test('a locked file that names a thread of who holds it is running, and its pid not known', {
+test('daemonStatus(): running without a pid, file names a thread', {
   contract: 'D21',
 }, async (t) => {
   const pidFile = newPidFile(t)
@@ -115,7 +115,7 @@ test('a locked file that names a thread of who holds it is running, and its pid 
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: null })
 })
 
-test('a locked file that names who holds it is running, with that pid', { contract: 'D21', ...python }, async (t) => {
+test('daemonStatus(): names another program that locks its file', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write')
@@ -123,7 +123,7 @@ test('a locked file that names who holds it is running, with that pid', { contra
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: holder.pid })
 })
 
-test('a daemon that has a dead file system open is told, and stopped, as any other', {
+test('stopDaemon(): stops a daemon with a dead file system open', {
   contract: 'D21',
   ...needs('python3, root, unshare and /dev/fuse', isRoot && hasProgram('unshare') && fs.existsSync('/dev/fuse')),
 }, async (t) => {
@@ -137,7 +137,7 @@ test('a daemon that has a dead file system open is told, and stopped, as any oth
   assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })
 })
 
-test('daemonStatus() changes nothing: neither the file nor whose lock it is', {
+test('daemonStatus(): changes neither the file nor its lock', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -151,7 +151,7 @@ test('daemonStatus() changes nothing: neither the file nor whose lock it is', {
   assert.equal(mode(pidFile), 0o644)
 })
 
-test('daemonStatus() of a file that may not be read throws EACCES', { contract: 'D21', ...root }, async (t) => {
+test('daemonStatus(): throws EACCES, file not readable', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { message, ...error } = await askElsewhere(AS_NOBODY, 'daemonStatus', pidFile)
@@ -159,7 +159,7 @@ test('daemonStatus() of a file that may not be read throws EACCES', { contract: 
   assert.match(message, /^EACCES: permission denied, open/)
 })
 
-test('who may not look at the daemon still sees that it runs, and its pid', { contract: 'D21', ...root }, async (t) => {
+test('daemonStatus(): tells the pid of a daemon that it may not inspect', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.chmodSync(pidFile, 0o644)

@@ -26,7 +26,7 @@ const HOLDER_UNKNOWN = 'ERR_PROCNATIVE_HOLDER_UNKNOWN'
 
 const codeOf = ({ code }) => code
 
-/** A process of another user, unrelated to any pid file. */
+/** Starts a process of another user, unrelated to any pid file. */
 async function otherUsers(context) {
   const [program, ...args] = [...AS_NOBODY, 'sleep', '1000']
   const { pid } = spawn(program, args, { stdio: 'ignore' })
@@ -142,12 +142,12 @@ test(
     const [count, pidFile] = [3000, newPidFile(t)]
     const holder = run(PYTHON, [fixture('daemon/many-descriptors.py'), count, pidFile])
     t.after(() => end(holder.child.pid).then(() => holder.ended))
-    await until(() => daemonStatus(pidFile).running, 'it has the lock')
+    await until(() => daemonStatus(pidFile).running, 'the holder has the lock')
     const trace = path.join(temporary(t), 'trace')
     const answer = await askElsewhere(['strace', '-f', '-qq', '-o', trace], 'daemonStatus', pidFile)
     assert.deepEqual(answer, { value: { running: true, pid: holder.child.pid } })
     const calls = read(trace).match(/^\d+ +(newfstatat|readlinkat|openat|read|close)\(/gm).length
-    // Starting Node takes a thousand or two of them.
+    // The start of Node.js alone takes one or two thousand calls.
     assert.ok(calls < 2 * count, `${calls} calls for ${count} descriptors`)
   },
 )

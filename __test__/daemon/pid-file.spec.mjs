@@ -1,4 +1,4 @@
-// D20: what there may be at the path of a pid file, what is written there, and when it goes.
+// The path of a pid file: existing files, the content, and the removal.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -28,9 +28,9 @@ const root = needs('root', isRoot)
 
 const NOTHING = { children: 0, descriptors: 0 }
 
-// ── D20: what is at the path ──
+// ── Existing files ──
 
-test('a start succeeds after kill -9', { contract: 'D20' }, async (t) => {
+test('pidFile: a start succeeds after kill -9', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const first = await start(t, { pidFile })
   await killDaemon(first.pid, pidFile)
@@ -44,12 +44,14 @@ for (const [what, contents] of [
   ['an empty file', () => ''],
   ['garbage', () => 'this was never a pid file: '.repeat(1000)],
   ['bytes that are no text', () => Buffer.from([0, 255, 254, 10, 0, 200])],
-  ['a pid that nobody has', () => '2147483647\n'],
+  ['an unused pid', () => '2147483647\n'],
   ['a negative pid', () => '-1\n'],
-  ['the pid of a stranger, which was given it since', (t) => `${stranger(t)}\n`],
+  ['the pid of a stranger', (t) => `${stranger(t)}\n`],
 ]) {
   for (const foreground of [false, true]) {
-    test(`a start succeeds over ${what}${foreground ? ', in the foreground' : ''}`, { contract: 'D20' }, async (t) => {
+    test(`pidFile: a start succeeds over ${what}${foreground ? ', foreground' : ''}`, {
+      contract: 'D20',
+    }, async (t) => {
       const pidFile = newPidFile(t)
       fs.writeFileSync(pidFile, contents(t))
       assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
@@ -60,7 +62,7 @@ for (const [what, contents] of [
   }
 }
 
-test('the file has the daemon’s pid before the daemon’s program begins', { contract: 'D20' }, async (t) => {
+test('pidFile: has the pid before the program of the daemon begins', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, found } = await start(t, { pidFile })
   assert.equal(found, `${pid}\n`)
@@ -68,9 +70,9 @@ test('the file has the daemon’s pid before the daemon’s program begins', { c
 })
 
 for (const foreground of [false, true]) {
-  const where = foreground ? ', in the foreground' : ''
+  const where = foreground ? ', foreground' : ''
 
-  test(`a symbolic link is ELOOP, and what it leads to is left alone${where}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: throws ELOOP and keeps the target, symbolic link${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const target = path.join(temporary(t), 'target')
     fs.symlinkSync(target, pidFile)
@@ -85,7 +87,7 @@ for (const foreground of [false, true]) {
     assert.throws(() => daemonStatus(pidFile), expected)
   })
 
-  test(`a hard link is EMLINK, and what it is a name of is left alone${where}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: throws EMLINK and keeps the file, hard link${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const other = path.join(path.dirname(pidFile), 'other')
     fs.writeFileSync(other, 'precious', { mode: 0o644 })
@@ -101,7 +103,7 @@ for (const foreground of [false, true]) {
     ['a device', (at) => run('mknod', [at, 'c', '1', '3']).ended, root, 'EINVAL'],
     ['a directory', (at) => fs.promises.mkdir(at), {}, 'EISDIR'],
   ]) {
-    test(`${what} at the path is ${code}, which takes no waiting and changes nothing${where}`, {
+    test(`pidFile: throws ${code} and changes nothing, ${what}${where}`, {
       contract: 'D20',
       ...options,
     }, async (t) => {
@@ -115,7 +117,7 @@ for (const foreground of [false, true]) {
     })
   }
 
-  test(`a directory that may not be written to is EACCES, and there is no daemon${where}`, {
+  test(`pidFile: throws EACCES and starts nothing, directory not writable${where}`, {
     contract: 'D20',
     ...root,
   }, async (t) => {
@@ -129,21 +131,21 @@ for (const foreground of [false, true]) {
     assert.equal(fs.existsSync(log), false)
   })
 
-  test(`somebody else’s file is EACCES${where}`, { contract: 'D20', ...root }, async (t) => {
+  test(`pidFile: throws EACCES, file of another user${where}`, { contract: 'D20', ...root }, async (t) => {
     const pidFile = newPidFile(t)
     fs.writeFileSync(pidFile, '', { mode: 0o644 })
     const error = await refusal(t, { pidFile, foreground }, { prefix: AS_NOBODY })
     assert.deepEqual(error, { code: 'EACCES', syscall: 'open', path: pidFile })
   })
 
-  test(`a directory that is not there is ENOENT${where}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: throws ENOENT, no such directory${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = path.join(temporary(t), 'missing', 'daemon.pid')
     assert.deepEqual(await refusal(t, { pidFile, foreground }), { code: 'ENOENT', syscall: 'open', path: pidFile })
     assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   })
 }
 
-test('the owner of a 1777 directory’s file may start over it where fs.protected_regular holds', {
+test('pidFile: root starts over another user’s file in a sticky directory', {
   contract: 'D20',
   ...root,
 }, async (t) => {
@@ -161,12 +163,17 @@ for (const [what, options, how, expected] of [
   ['whose daemon throws', {}, 'throw before it is ready', { code: 'ERR_PROCNATIVE_DAEMON_EXITED' }],
   ['whose daemon exits', {}, 'exit before it is ready', { code: 'ERR_PROCNATIVE_DAEMON_EXITED' }],
   ['whose daemon is late', { ready: 'manual', readyTimeout: 300 }, 'exit', { code: 'ERR_PROCNATIVE_DAEMON_TIMEOUT' }],
-  ['whose log can’t be opened', { stdout: '/no such directory/log' }, 'exit', { code: 'ENOENT', syscall: 'open' }],
-  ['whose cwd is not there', { cwd: '/no such directory' }, 'exit', { code: 'ENOENT', syscall: 'chdir' }],
-  ['that keeps what is not open', { keep: [999] }, 'exit', { code: 'EBADF', syscall: 'fcntl' }],
-  ['whose user is not there', { user: 'no such user' }, 'exit', { code: 'ERR_UNKNOWN_CREDENTIAL' }],
+  [
+    'without a directory for its log',
+    { stdout: '/no such directory/log' },
+    'exit',
+    { code: 'ENOENT', syscall: 'open' },
+  ],
+  ['without its cwd', { cwd: '/no such directory' }, 'exit', { code: 'ENOENT', syscall: 'chdir' }],
+  ['with a closed descriptor to keep', { keep: [999] }, 'exit', { code: 'EBADF', syscall: 'fcntl' }],
+  ['with an unknown user', { user: 'no such user' }, 'exit', { code: 'ERR_UNKNOWN_CREDENTIAL' }],
 ]) {
-  test(`a start ${what} leaves no pid file`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: a start ${what} leaves no file`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { path: _, ...error } = await refusal(t, { pidFile, ...options }, { how })
     assert.deepEqual(error, expected)
@@ -174,7 +181,7 @@ for (const [what, options, how, expected] of [
   })
 }
 
-test('a start whose execve fails leaves no pid file', { contract: 'D20', ...root }, async (t) => {
+test('pidFile: a start whose execve fails leaves no file', { contract: 'D20', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const directory = path.join(temporary(t), 'closed')
   fs.mkdirSync(directory, { mode: 0o700 })
@@ -191,7 +198,7 @@ for (const [call, name] of [
   ['pwrite64', 'pwrite'],
   ['ftruncate', 'ftruncate'],
 ]) {
-  test(`a ${name} of the pid that fails is thrown with its path, and leaves no pid file`, {
+  test(`pidFile: throws a failed ${name} with its path, leaves no file`, {
     contract: 'D20',
     ...strace,
   }, async (t) => {
@@ -206,10 +213,10 @@ for (const [call, name] of [
   })
 }
 
-// ── D20: the end ──
+// ── The end ──
 
 for (const how of ['exit', 'run empty', 'throw']) {
-  test(`the file is removed at an orderly exit: ${how}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: is removed at an orderly exit, ${how}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid } = await start(t, { pidFile }, { how })
     await end(pid, 'SIGUSR2')
@@ -217,7 +224,7 @@ for (const how of ['exit', 'run empty', 'throw']) {
     assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   })
 
-  test(`and so it is in the foreground: ${how}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: is removed at an orderly exit, ${how}, foreground`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid, ended } = await startForeground(t, { pidFile }, { how })
     process.kill(pid, 'SIGUSR2')
@@ -226,7 +233,7 @@ for (const how of ['exit', 'run empty', 'throw']) {
   })
 }
 
-test('SIGTERM’s default action is no orderly exit: the file stays, and means nothing', {
+test('pidFile: stays, unlocked, after SIGTERM without a handler', {
   contract: 'D20',
 }, async (t) => {
   const pidFile = newPidFile(t)
@@ -236,7 +243,7 @@ test('SIGTERM’s default action is no orderly exit: the file stays, and means n
   assert.equal(read(pidFile), `${pid}\n`)
 })
 
-test('a file that was replaced meanwhile is another daemon’s, and stays', { contract: 'D20' }, async (t) => {
+test('pidFile: an exit keeps the file of another daemon', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const first = await start(t, { pidFile })
   fs.rmSync(pidFile)
@@ -247,7 +254,7 @@ test('a file that was replaced meanwhile is another daemon’s, and stays', { co
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: second.pid })
 })
 
-test('a file in the place of the daemon’s is left alone even where it has the daemon’s pid', {
+test('pidFile: an exit keeps a new file with the same pid', {
   contract: 'D20',
 }, async (t) => {
   const pidFile = newPidFile(t)
@@ -258,7 +265,7 @@ test('a file in the place of the daemon’s is left alone even where it has the 
   assert.equal(read(pidFile), `${pid}\n`)
 })
 
-test('a file that names another process by now is left alone', { contract: 'D20' }, async (t) => {
+test('pidFile: an exit keeps a file that names another process', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.writeFileSync(pidFile, `${process.pid}\n`)
@@ -267,14 +274,14 @@ test('a file that names another process by now is left alone', { contract: 'D20'
 })
 
 for (const [what, directoryMode] of [
-  ['may not write to its directory', 0o755],
-  ['may not even enter its directory', 0o700],
+  ['not writable for', 0o755],
+  ['closed to', 0o700],
 ]) {
   for (const [where, begin] of [
     ['', start],
-    [', in the foreground', startForeground],
+    [', foreground', startForeground],
   ]) {
-    test(`where the daemon’s user ${what}, the file is emptied${where}`, { contract: 'D20', ...root }, async (t) => {
+    test(`pidFile: an exit empties it, directory ${what} the user${where}`, { contract: 'D20', ...root }, async (t) => {
       const directory = path.join(temporary(t), 'closed')
       fs.mkdirSync(directory, { mode: directoryMode })
       const pidFile = path.join(directory, 'daemon.pid')
@@ -283,9 +290,9 @@ for (const [what, directoryMode] of [
       assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
       process.kill(pid, 'SIGUSR2')
       await ended
-      await until(() => !daemonStatus(pidFile).running, 'it has ended')
+      await until(() => !daemonStatus(pidFile).running, 'the daemon has ended')
       assert.equal(read(pidFile), '')
-      // Nor was there anything to complain of.
+      // The daemon logged no complaint.
       assert.equal(read(log).trim().split('\n').length, 1)
     })
   }
@@ -293,9 +300,9 @@ for (const [what, directoryMode] of [
 
 for (const [where, begin] of [
   ['', start],
-  [', in the foreground', startForeground],
+  [', foreground', startForeground],
 ]) {
-  test(`by its file, a daemon runs until its last exit handler has${where}`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: the daemon is running until its last exit handler${where}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid, log } = await begin(t, { pidFile }, { how: 'ask at the end' })
     process.kill(pid, 'SIGUSR2')
@@ -304,9 +311,9 @@ for (const [where, begin] of [
   })
 }
 
-// ── In the foreground, and what the daemon has ──
+// ── The foreground, and the daemon ──
 
-test('in the foreground the file is locked and written as well', { contract: 'D20', ...python }, async (t) => {
+test('pidFile: is locked and written, foreground', { contract: 'D20', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await startForeground(t, { pidFile })
   assert.equal(read(pidFile), `${pid}\n`)
@@ -317,7 +324,7 @@ test('in the foreground the file is locked and written as well', { contract: 'D2
   assert.ok(length >= 2 ** 61, length)
 })
 
-test('daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in the foreground or not', {
+test('daemonize(): throws ERR_PROCNATIVE_ALREADY_RUNNING, either side in the foreground', {
   contract: 'D19',
 }, async (t) => {
   for (const begin of [start, startForeground]) {
@@ -331,7 +338,7 @@ test('daemonize() throws ERR_PROCNATIVE_ALREADY_RUNNING, on either side in the f
   }
 })
 
-test('a foreground start that fails later leaves no file, no lock and no descriptor', {
+test('pidFile: a failed start leaves no file, lock or descriptor, foreground', {
   contract: 'D20',
 }, async (t) => {
   for (const [options, expected] of [
@@ -349,7 +356,7 @@ test('a foreground start that fails later leaves no file, no lock and no descrip
   }
 })
 
-test('also where the directory that it was called in may not be entered again, and it says why it failed', {
+test('pidFile: a failed start changes nothing, current directory closed, foreground', {
   contract: 'E3',
   ...needs('root and setpriv', isRoot && hasProgram('setpriv')),
 }, async (t) => {
@@ -366,7 +373,7 @@ test('also where the directory that it was called in may not be entered again, a
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('a foreground start that is refused for its pid file changes nothing', { contract: 'E3' }, async (t) => {
+test('pidFile: a refused start changes nothing, foreground', { contract: 'E3' }, async (t) => {
   const directory = temporary(t)
   const running = path.join(directory, 'running')
   const { pid } = await start(t, { pidFile: running })
@@ -389,7 +396,7 @@ test('a foreground start that is refused for its pid file changes nothing', { co
   assert.deepEqual(daemonStatus(running), { running: true, pid })
 })
 
-test('what the system says of a pid file is worded as Node words it', { contract: 'E1' }, async (t) => {
+test('pidFile: system errors look like those of Node.js', { contract: 'E1' }, async (t) => {
   const pidFile = newPidFile(t)
   fs.symlinkSync('nowhere', pidFile)
   const shape = ({ name, code, errno, syscall, path: named, message }) => [name, code, errno, syscall, named, message]
@@ -406,7 +413,7 @@ test('what the system says of a pid file is worded as Node words it', { contract
   assert.deepEqual(shape(await stopDaemon(pidFile).catch((error) => error)), expected)
 })
 
-test('daemon.pidFile is the absolute path, or null', { contract: 'D20' }, async (t) => {
+test('Daemon pidFile: is the absolute path, or null', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const cwd = fs.realpathSync(path.dirname(pidFile))
   const absolute = path.join(cwd, 'daemon.pid')
@@ -419,7 +426,7 @@ test('daemon.pidFile is the absolute path, or null', { contract: 'D20' }, async 
   assert.equal((await startForeground(t, {})).pidFile, null)
 })
 
-test('beside the standard ones, what it keeps and the runtime’s own, the daemon has one descriptor of its pid file', {
+test('pidFile: the daemon has exactly one descriptor of it', {
   contract: 'D2',
 }, async (t) => {
   const pidFile = newPidFile(t)

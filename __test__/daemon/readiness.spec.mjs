@@ -1,4 +1,4 @@
-// D6–D8: when a daemon is ready, and how a launcher learns that it won't be.
+// Readiness of daemonize(): success, errors of the daemon, and the time-out.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -7,10 +7,11 @@ import path from 'node:path'
 import { end, factsFrom, failure, firstLine, launch } from '../helpers/daemon.mjs'
 import { isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat, status } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, root, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-test('the launcher ends by _exit(0), without running its exit handlers', { contract: 'D6' }, async (t) => {
+test('daemonize(): the launcher ends without its exit handlers', { contract: 'D6' }, async (t) => {
   const marks = path.join(temporary(t), 'marks')
   const { code, facts } = await launch(
     t,
@@ -22,29 +23,29 @@ test('the launcher ends by _exit(0), without running its exit handlers', { contr
   assert.equal(fs.existsSync(marks), false)
 })
 
-test('the launcher ends only after the rest of the main script went by', { contract: 'D6' }, async (t) => {
+test('daemonize(): waits for the rest of the main script', { contract: 'D6' }, async (t) => {
   const error = await failure(t, {}, 'throw')
   assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
 
-test('an error in the first turn of the loop is still in time', { contract: 'D6' }, async (t) => {
+test('daemonize(): an error in the first turn fails the start', { contract: 'D6' }, async (t) => {
   const error = await failure(t, {}, 'throw in a callback')
   assert.equal(error.cause.message, 'thrown at the start')
 })
 
-test('an error that the daemon catches itself is none', { contract: 'D6' }, async (t) => {
+test('daemonize(): succeeds, daemon catches its error', { contract: 'D6' }, async (t) => {
   const { code, facts } = await launch(t, {}, { behaviour: 'catch it all' })
   assert.equal(code, 0)
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('with ready: "manual" the launcher ends when ready() is called', { contract: 'D6' }, async (t) => {
+test('Daemon ready(): ends the launcher, ready: "manual"', { contract: 'D6' }, async (t) => {
   const { code, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'ready by hand' })
   assert.equal(code, 0)
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('a daemon that has done its work and ended before the launcher looked was ready', {
+test('daemonize(): succeeds, daemon done and ended', {
   contract: 'D6',
 }, async (t) => {
   const { code, facts } = await launch(t, {}, { behaviour: 'end' })
@@ -52,13 +53,13 @@ test('a daemon that has done its work and ended before the launcher looked was r
   await until(() => !isAlive(facts.pid))
 })
 
-test('so was one that has caught an error before', { contract: 'D6' }, async (t) => {
+test('daemonize(): succeeds, daemon ready and ended after a caught error', { contract: 'D6' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ stdout: log, ready: 'manual' })
   const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), options, 'catch at SIGUSR2, be ready and end'])
-  const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon is there')
+  const { pid } = await until(() => fs.existsSync(log) && firstLine(log), 'the daemon has begun')
   const SIGUSR2 = 1n << 11n
-  await until(() => BigInt(`0x${status(pid, 'SigCgt')}`) & SIGUSR2, 'it has a handler')
+  await until(() => BigInt(`0x${status(pid, 'SigCgt')}`) & SIGUSR2, 'the daemon has a handler')
   child.kill('SIGSTOP')
   const threads = () => fs.readdirSync(`/proc/${child.pid}/task`).map((id) => stat(`${child.pid}/task/${id}`))
   await until(() => threads().every((thread) => thread?.state === 'T'), 'the launcher is stopped')
@@ -70,7 +71,7 @@ test('so was one that has caught an error before', { contract: 'D6' }, async (t)
 })
 
 for (const behaviour of ['throw', 'reject']) {
-  test(`after ${behaviour} at the start, the daemon’s own error is the cause, and what it wrote is in the message`, {
+  test(`daemonize(): throws the daemon’s error as cause, ${behaviour} at the start`, {
     contract: 'D7',
   }, async (t) => {
     const error = await failure(t, { stdout: 'ignore' }, behaviour)
@@ -84,18 +85,18 @@ for (const behaviour of ['throw', 'reject']) {
   })
 }
 
-test('the cause has the name and the code of the error', { contract: 'D7' }, async (t) => {
+test('daemonize(): the cause has name and code of the error', { contract: 'D7' }, async (t) => {
   const { cause } = await failure(t, {}, 'throw')
   assert.equal(cause.name, 'RangeError')
   assert.equal(cause.code, 'E_MINE')
 })
 
-test('what is thrown need not be an error', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports a thrown value that is no error', { contract: 'D7' }, async (t) => {
   const { cause } = await failure(t, {}, 'throw text')
   assert.match(cause.message, /only text/)
 })
 
-test('an error whose name and message are objects is told as what these look like', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports an error whose name and message are objects', { contract: 'D7' }, async (t) => {
   const { code, cause } = await failure(t, {}, 'throw what is no text')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
   assert.equal(cause.name, "[ 'a', 'list' ]")
@@ -103,7 +104,7 @@ test('an error whose name and message are objects is told as what these look lik
   assert.equal(cause.code, 7)
 })
 
-test('an error of any length and kind is told, and what can be told of it comes out', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports a long error without its bigint code', { contract: 'D7' }, async (t) => {
   const { code, exitCode, cause } = await failure(t, {}, 'throw at length')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
   assert.equal(exitCode, 1)
@@ -111,27 +112,27 @@ test('an error of any length and kind is told, and what can be told of it comes 
   assert.equal(cause.code, undefined)
 })
 
-test('what a daemon has started goes with it when its start fails', { contract: 'D7' }, async (t) => {
+test('daemonize(): kills the daemon’s child, failed start', { contract: 'D7' }, async (t) => {
   const { code } = await failure(t, {}, 'start a child and throw')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
 
-test('a daemon that is ready and ends at once was ready, 50 of 50 times', { contract: 'D6' }, async (t) => {
-  for (let round = 0; round < 50; round++) {
+test('daemonize(): succeeds, daemon ready and ended at once', { contract: 'D6' }, async (t) => {
+  for (let round = 0; round < repetitions(50); round++) {
     const { code, stderr, facts } = await launch(t, { ready: 'manual' }, { behaviour: 'be ready and end at once' })
     assert.equal(code, 0, stderr)
     await until(() => !isAlive(facts.pid))
   }
 })
 
-test('a syntax error in a lazily loaded file', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports a syntax error in a file loaded later', { contract: 'D7' }, async (t) => {
   const { cause, exitCode } = await failure(t, {}, 'require a broken file')
   assert.equal(cause.name, 'SyntaxError')
   assert.match(cause.stack, /not-javascript\.txt/)
   assert.equal(exitCode, 1)
 })
 
-test('a failing top-level await, however late', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports a top-level await that fails late', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'fail'])
   assert.equal(code, 1)
@@ -139,7 +140,7 @@ test('a failing top-level await, however late', { contract: 'D7' }, async (t) =>
   assert.match(stderr, /\[cause\]: Error: too late/)
 })
 
-test('a top-level await is part of the main script: readiness comes after it', { contract: 'D7' }, async (t) => {
+test('daemonize(): waits for a top-level await', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await runScript(fixture('daemon/top-level-await.mjs'), [log, 'succeed'])
   assert.equal(code, 0, stderr)
@@ -147,7 +148,7 @@ test('a top-level await is part of the main script: readiness comes after it', {
   assert.deepEqual(more, ['awaited'])
 })
 
-test('exit(7) is exitCode 7', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports the exit code', { contract: 'D7' }, async (t) => {
   const { code, exitCode, signal } = await failure(t, {}, 'exit')
   assert.deepEqual({ code, exitCode, signal }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7, signal: null })
 })
@@ -159,7 +160,7 @@ test('daemonize(): names process.exit(), called before readiness', async (t) => 
   assert.doesNotMatch(message, /ready\(\)/)
 })
 
-test('daemonize(): names itself where the daemon does not call it', async (t) => {
+test('daemonize(): names itself, daemon does not call it', async (t) => {
   const script = `
     const fs = require('node:fs')
     const { daemonize } = require(${JSON.stringify(root)})
@@ -210,7 +211,7 @@ for (const [what, socket] of [
   })
 }
 
-test('a loop that ran empty says that ready() was never called', { contract: 'D7' }, async (t) => {
+test('daemonize(): says that ready() was never called, event loop empty', { contract: 'D7' }, async (t) => {
   const { exitCode, message } = await failure(t, { ready: 'manual' }, 'end')
   assert.equal(exitCode, 0)
   assert.match(message, /never called ready\(\)/)
@@ -221,7 +222,7 @@ for (const [behaviour, signal] of [
   ['segfault', 'SIGSEGV'],
   ['abort', 'SIGABRT'],
 ]) {
-  test(`to ${behaviour} is signal ${signal}`, { contract: 'D7' }, async (t) => {
+  test(`daemonize(): reports the signal ${signal}`, { contract: 'D7' }, async (t) => {
     const error = await failure(t, {}, behaviour)
     assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
     assert.equal(error.signal, signal)
@@ -229,19 +230,19 @@ for (const [behaviour, signal] of [
   })
 }
 
-test('out of memory is told by what V8 wrote', { contract: 'D7' }, async (t) => {
+test('daemonize(): reports the message of V8, out of memory', { contract: 'D7' }, async (t) => {
   const error = await failure(t, { stdout: 'ignore' }, 'run out of memory', { execArgv: ['--max-old-space-size=32'] })
   assert.match(error.stderr, /heap out of memory/)
   assert.equal(error.signal, 'SIGABRT')
 })
 
-test('stderr is the last 64 KiB', { contract: 'D7' }, async (t) => {
+test('daemonize(): error.stderr is the last 64 KiB', { contract: 'D7' }, async (t) => {
   const { stderr } = await failure(t, { stdout: 'ignore' }, 'write much')
   assert.equal(stderr.length, 65536)
   assert.equal(stderr.endsWith('xthe last words'), true)
 })
 
-test('with a file, stderr is the tail of what this start wrote', { contract: 'D7' }, async (t) => {
+test('daemonize(): error.stderr has only the lines of this start, file', { contract: 'D7' }, async (t) => {
   const log = path.join(temporary(t), 'old log')
   fs.writeFileSync(log, 'of long ago\n')
   const { stderr } = await failure(t, { stderr: log }, 'throw')
@@ -249,7 +250,7 @@ test('with a file, stderr is the tail of what this start wrote', { contract: 'D7
   assert.match(stderr, /thrown at the start/)
 })
 
-test('after readiness, stderr is /dev/null with "ignore"', { contract: 'D7' }, async (t) => {
+test('daemonize(): stderr is /dev/null after readiness, "ignore"', { contract: 'D7' }, async (t) => {
   const { facts } = await launch(t, { stderr: 'ignore' })
   assert.match(facts.descriptors[2], /memfd:/)
   assert.equal(fs.readlinkSync(`/proc/${facts.pid}/fd/2`), '/dev/null')
@@ -266,7 +267,7 @@ test('daemonize(): an ignored stderr does not count for RLIMIT_FSIZE', async (t)
   assert.match(stderr, /exit code 7/)
 })
 
-test('past readyTimeout, the daemon and its process group are killed and reaped', { contract: 'D8' }, async (t) => {
+test('daemonize(): kills and reaps the process group, past readyTimeout', { contract: 'D8' }, async (t) => {
   const directory = temporary(t)
   const { stdout, code, stderr } = await runScript(fixture('daemon/late.cjs'), [directory])
   assert.equal(code, 0, stderr)
@@ -277,14 +278,14 @@ test('past readyTimeout, the daemon and its process group are killed and reaped'
   await until(() => !isAlive(daemon) && !isAlive(child))
 })
 
-test('a daemon that has left its process group is killed all the same', { contract: 'D8' }, async (t) => {
+test('daemonize(): kills a daemon outside its process group, past readyTimeout', { contract: 'D8' }, async (t) => {
   const options = { ready: 'manual', readyTimeout: 1000 }
   const { code, leftChildren } = await failure(t, options, 'lead a session and never be ready')
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
   assert.equal(leftChildren, 0)
 })
 
-test('one that the launcher may not signal is not waited for, and the message says so', {
+test('daemonize(): says that it may not kill, past readyTimeout', {
   contract: 'D8',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -298,10 +299,10 @@ test('one that the launcher may not signal is not waited for, and the message sa
   assert.match(message, /may not kill/)
 })
 
-test('there is no time-out while a debugger is waited for', { contract: 'D8' }, async (t) => {
+test('daemonize(): has no time-out while it waits for a debugger', { contract: 'D8' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { child, ended } = run(process.execPath, [fixture('daemon/debugged.cjs'), log])
-  // It takes more than the millisecond that it has to get so far.
+  // The daemon needs longer than its millisecond to get here.
   await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8').includes('Debugger listening'))
   assert.equal(isAlive(child.pid), true)
   child.kill('SIGKILL')

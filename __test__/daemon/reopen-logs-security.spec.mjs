@@ -1,4 +1,4 @@
-// D10: what somebody else can't have done by the log of a daemon, in a directory where he may write.
+// The log of a daemon in a directory that a hostile user may write to.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -8,7 +8,7 @@ import { read } from '../helpers/pid-file.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-test('a start that fails removes its new log, but nothing that was put into its place', {
+test('daemonize(): keeps a file in the place of its log, failed start', {
   contract: 'D10',
   ...needs('root, and strace', isRoot && hasProgram('strace')),
 }, async (t) => {
@@ -17,8 +17,8 @@ test('a start that fails removes its new log, but nothing that was put into its 
   const node = path.join(closed, 'node')
   fs.copyFileSync(process.execPath, node)
   const log = path.join(public_, 'log')
-  // The child is held where it changes its user, who may not run the program: for longer than a busy machine needs to
-  // see the log.
+  // strace holds the child before it changes its user, longer than a busy machine needs to see the log. The new user may
+  // not run the program.
   const held = ['-e', 'trace=setresuid', '-e', 'inject=setresuid:delay_enter=5000000:when=1']
   const options = JSON.stringify({ stdout: log, user: 'nobody' })
   const { ended } = run('strace', [

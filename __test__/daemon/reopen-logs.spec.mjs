@@ -1,4 +1,4 @@
-// D22: reopenLogs().
+// reopenLogs(): rotations, and the owner and mode of logs.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -8,20 +8,21 @@ import { end } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { start, startForeground } from '../helpers/pid-file.mjs'
 import { descriptors, status } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const root = needs('root', isRoot)
 const strace = needs('root and strace', isRoot && hasProgram('strace'))
 const setpriv = needs('root and setpriv', isRoot && hasProgram('setpriv'))
-const ROTATIONS = 25
+const ROTATIONS = repetitions(25)
 
 const read = (file) => fs.readFileSync(file, 'utf8')
 const lines = (file) => read(file).split('\n').slice(0, -1)
 
 /**
- * Renames logs again and again under a daemon that writes, as logrotate does. `streams` has, for each log, what goes
- * there; nothing is renamed before all of that does. Returns all the files of each log, in their order.
+ * Renames logs again and again under a daemon that writes, as logrotate does. `streams`: the streams of each log. Each
+ * rename waits until all of them write to it. Returns all files of each log, in order.
  */
 async function rotate(pid, streams) {
   const logs = Object.keys(streams)
@@ -38,12 +39,12 @@ async function rotate(pid, streams) {
 
 const has = (log, stream) => new RegExp(`^${stream} `, 'm').test(read(log))
 
-/** The numbers that a stream wrote into these files, which are all of them, in order, and each once. */
+/** Checks that these files have all numbers of a stream, in order and each once. */
 function assertComplete(files, stream) {
   let expected = 0
   for (const file of files) {
     for (const line of lines(file).filter((one) => one.startsWith(`${stream} `))) {
-      // Compared as text, and not by assert: there are hundreds of thousands.
+      // Plain comparison is faster than assert.equal() for hundreds of thousands of lines.
       if (line !== `${stream} ${expected}`) assert.fail(`${file}: ${line} where ${stream} ${expected} was due`)
       expected++
     }
@@ -51,7 +52,7 @@ function assertComplete(files, stream) {
   assert.ok(expected > 0)
 }
 
-test(`${ROTATIONS} rotations under load lose no line, write none twice, and keep their order`, {
+test('Daemon reopenLogs(): rotations under load lose and repeat no line', {
   contract: 'D22',
 }, async (t) => {
   const directory = temporary(t)
@@ -60,7 +61,7 @@ test(`${ROTATIONS} rotations under load lose no line, write none twice, and keep
   const [out, err] = await rotate(pid, { [stdout]: [1], [stderr]: [2] })
   assertComplete(out, 1)
   assertComplete(err, 2)
-  // Whole lines, and each stream's own only, but for what the daemon has said of itself.
+  // Whole lines, only of this stream, except for the first line of the daemon.
   for (const file of [...out, ...err]) assert.ok(read(file).endsWith('\n'), file)
   assert.deepEqual(
     out.flatMap(lines).filter((line) => !/^1 \d+$/.test(line)),
@@ -72,7 +73,7 @@ test(`${ROTATIONS} rotations under load lose no line, write none twice, and keep
   )
 })
 
-test(`and so it is where both streams go to one file`, { contract: 'D22' }, async (t) => {
+test('Daemon reopenLogs(): loses no line, both streams in one file', { contract: 'D22' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { pid } = await start(t, { stdout: log }, { script: 'daemon/numbers.cjs' })
   const [files] = await rotate(pid, { [log]: [1, 2] })
@@ -84,16 +85,16 @@ test(`and so it is where both streams go to one file`, { contract: 'D22' }, asyn
   )
 })
 
-/** A daemon that opens its logs anew on SIGHUP and then says how that went, on both streams. */
+/** Starts a daemon that reopens its logs on SIGHUP and reports the result on both streams. */
 async function reopening(context, options, more = {}) {
   const { pid } = await start(context, options, { script: 'daemon/reopens.cjs', ...more })
-  // Its launcher has ended a moment before it closes its end of the link.
+  // The launcher ends a moment before the daemon closes its end of the link.
   const isLinked = () => Object.values(descriptors(pid)).some((what) => what.startsWith('socket:'))
   await until(() => !isLinked(), 'the link is closed')
   return {
     pid,
     descriptors: () => descriptors(pid),
-    /** Has it do so; what it says then ends in `file`. */
+    /** Sends SIGHUP; returns the report that the daemon writes to `file`. */
     async hangUp(file) {
       const before = fs.existsSync(file) ? lines(file).length : 0
       process.kill(pid, 'SIGHUP')
@@ -108,7 +109,7 @@ async function reopening(context, options, more = {}) {
   }
 }
 
-/** Logs that were renamed, and the daemon that still writes to them. */
+/** Starts a daemon and renames its logs, to which it still writes. */
 async function renamed(context, options = {}) {
   const directory = path.join(temporary(context), 'logs')
   fs.mkdirSync(directory)
@@ -119,7 +120,7 @@ async function renamed(context, options = {}) {
   return { ...daemon, directory, stdout, stderr }
 }
 
-test('after a rename, new lines go to the new files, and no descriptor is left over', {
+test('Daemon reopenLogs(): writes to the new files, leaves no descriptor', {
   contract: 'D22',
 }, async (t) => {
   const { pid, stdout, stderr, hangUp, ...daemon } = await renamed(t)
@@ -129,11 +130,11 @@ test('after a rename, new lines go to the new files, and no descriptor is left o
   assert.deepEqual(lines(`${stdout}.1`), [JSON.stringify({ pid })])
   assert.deepEqual(lines(`${stderr}.1`), [])
   assert.deepEqual(daemon.descriptors(), { ...before, 1: stdout, 2: stderr })
-  // O_WRONLY, O_APPEND, and nothing of how they were opened: O_NONBLOCK, O_CLOEXEC.
+  // O_WRONLY and O_APPEND, without the O_NONBLOCK and O_CLOEXEC that open(2) got.
   for (const fd of [1, 2]) {
     const flags = Number.parseInt(read(`/proc/${pid}/fdinfo/${fd}`).match(/^flags:\s*(\d+)/m)[1], 8)
     const { O_WRONLY, O_APPEND } = fs.constants
-    // O_LARGEFILE is the kernel's own, where it is told at all.
+    // Some kernels add O_LARGEFILE.
     assert.equal(flags & ~0o100000, O_WRONLY | O_APPEND)
   }
 })
@@ -158,11 +159,11 @@ test('spawnDaemon(): streams with one path share one open log', async (t) => {
   const script = 'echo one >&2; exec sleep 1000'
   const { pid } = await spawnDaemon('sh', ['-c', script], { stdio: ['ignore', log, log] })
   t.after(() => end(pid))
-  await until(() => read(log) === 'one\n', 'it has written')
+  await until(() => read(log) === 'one\n', 'the daemon has written')
   assert.deepEqual(offsets(pid), [4, 4])
 })
 
-test('without a rename, what is written goes on where it went', { contract: 'D22' }, async (t) => {
+test('Daemon reopenLogs(): goes on in the same file, no rename', { contract: 'D22' }, async (t) => {
   const directory = temporary(t)
   const stdout = path.join(directory, 'out')
   const { pid, hangUp } = await reopening(t, { stdout, stderr: 'ignore' })
@@ -170,7 +171,7 @@ test('without a rename, what is written goes on where it went', { contract: 'D22
   assert.deepEqual(lines(stdout), [JSON.stringify({ pid }), '{"reopened":true}'])
 })
 
-test('a file that somebody has put there meanwhile is appended to, and keeps its mode', {
+test('Daemon reopenLogs(): appends to an existing file, keeps its mode', {
   contract: 'D22',
 }, async (t) => {
   const { stdout, stderr, hangUp } = await renamed(t)
@@ -199,7 +200,7 @@ for (const [which, other] of [
   ['stdout', 'stderr'],
   ['stderr', 'stdout'],
 ]) {
-  test(`where ${which} can’t be opened, ${other} stays what it was, and no new file is left`, {
+  test(`Daemon reopenLogs(): keeps ${other} and leaves no file, ${which} fails`, {
     contract: 'D22',
   }, async (t) => {
     const daemon = await renamed(t)
@@ -216,7 +217,7 @@ for (const [which, other] of [
   })
 }
 
-test('it is the user that the daemon has become who opens them', { contract: 'D22', ...root }, async (t) => {
+test('Daemon reopenLogs(): opens logs as the daemon’s user', { contract: 'D22', ...root }, async (t) => {
   const { directory, stdout, stderr, hangUp } = await renamed(t, { user: 'nobody' })
   assert.deepEqual(await hangUp(stderr), { reopened: true })
   assert.equal(fs.statSync(stdout).uid, 65534)
@@ -319,14 +320,16 @@ for (const [umask, mode] of [
   [0, 0o666],
   [0o077, 0o600],
 ]) {
-  test(`a new file’s mode is by the umask of the daemon: ${mode.toString(8)}`, { contract: 'D22' }, async (t) => {
+  test(`Daemon reopenLogs(): creates logs by the daemon’s umask, mode ${mode.toString(8)}`, {
+    contract: 'D22',
+  }, async (t) => {
     const { stdout, stderr, hangUp } = await renamed(t, { umask })
     await hangUp(stderr)
     for (const log of [stdout, stderr]) assert.equal(fs.statSync(log).mode & 0o777, mode)
   })
 }
 
-test('a relative path is that of the start, whatever the daemon’s directory', { contract: 'D22' }, async (t) => {
+test('Daemon reopenLogs(): a relative path is that of the start', { contract: 'D22' }, async (t) => {
   const cwd = temporary(t)
   const log = path.join(cwd, 'out')
   const { hangUp } = await reopening(t, { stdout: 'out', stderr: 'ignore', cwd: '/' }, { cwd })
@@ -334,7 +337,7 @@ test('a relative path is that of the start, whatever the daemon’s directory', 
   assert.deepEqual(await hangUp(log), { reopened: true })
 })
 
-test('what is no file by its path is left alone: /dev/null, and a descriptor of the launcher’s', {
+test('Daemon reopenLogs(): leaves /dev/null and inherited descriptors alone', {
   contract: 'D22',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
@@ -350,7 +353,7 @@ test('what is no file by its path is left alone: /dev/null, and a descriptor of 
   assert.deepEqual(daemon.descriptors(), { ...before, 1: `${log}.1` })
 })
 
-test('in the foreground it does nothing', { contract: 'D22' }, async (t) => {
+test('Daemon reopenLogs(): does nothing in the foreground', { contract: 'D22' }, async (t) => {
   const stdout = path.join(temporary(t), 'never made')
   const { pid, log, ended } = await startForeground(t, { stdout }, { script: 'daemon/reopens.cjs' })
   const before = descriptors(pid)

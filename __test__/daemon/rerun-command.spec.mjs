@@ -1,4 +1,4 @@
-// D15, D16, D18: a daemon is the same program, run again.
+// daemonize() runs the same program again: arguments, entry points, inspector and binary.
 
 import assert from 'node:assert/strict'
 import cluster from 'node:cluster'
@@ -12,7 +12,7 @@ import { temporary, test } from '../helpers/harness.mjs'
 import { exe, isAlive } from '../helpers/proc.mjs'
 import { fixture, root, run } from '../helpers/run.mjs'
 
-/** Runs a launcher in a directory of its own, with its daemon's output in `log` there. */
+/** Runs a launcher in its own directory, where `log` has the output of its daemon. */
 async function again(context, args, { env, ...options } = {}) {
   const directory = temporary(context)
   const log = path.join(directory, 'log')
@@ -26,7 +26,7 @@ const write = (directory, name, text) => {
   return name
 }
 
-// A program as short as it can be, in CommonJS and as a module.
+// A short daemon, in CommonJS and as a module.
 const PACKAGE = JSON.stringify(root)
 const FACTS = JSON.stringify(fixture('facts.cjs'))
 const COMMONJS = `
@@ -42,7 +42,7 @@ const MODULE = `
   setInterval(() => {}, 2 ** 30)`
 const PRELOAD = 'globalThis.preloaded = [process.cwd(), process.argv.length]'
 
-test('execArgv, arguments and argv0 survive', { contract: 'D15' }, async (t) => {
+test('daemonize(): keeps execArgv, arguments and argv0', { contract: 'D15' }, async (t) => {
   const { facts } = await again(
     t,
     (directory) => [
@@ -60,13 +60,13 @@ test('execArgv, arguments and argv0 survive', { contract: 'D15' }, async (t) => 
   assert.equal(facts.argv0, 'my server')
 })
 
-test('an ESM entry', { contract: 'D15' }, async (t) => {
+test('daemonize(): runs an ESM entry again', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, (directory) => [write(directory, 'app.mjs', MODULE), 'argument'])
   assert.equal(code, 0, stderr)
   assert.equal(facts.argv[2], 'argument')
 })
 
-test('a relative -r', { contract: 'D15' }, async (t) => {
+test('daemonize(): finds a relative -r module', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '-r',
     `./${write(at, 'pre.cjs', PRELOAD)}`,
@@ -75,7 +75,7 @@ test('a relative -r', { contract: 'D15' }, async (t) => {
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('a relative --import, run in the directory of the start', { contract: 'D15' }, async (t) => {
+test('daemonize(): finds a relative --import module in the starting directory', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '--import',
     `./${write(at, 'pre.mjs', PRELOAD)}`,
@@ -84,7 +84,7 @@ test('a relative --import, run in the directory of the start', { contract: 'D15'
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('the directory of the start, also where the program has left it', { contract: 'D15' }, async (t) => {
+test('daemonize(): runs preloads in the starting directory, program left it', { contract: 'D15' }, async (t) => {
   const { more, directory } = await again(t, (at) => [
     '-r',
     `./${write(at, 'pre.cjs', PRELOAD)}`,
@@ -93,7 +93,7 @@ test('the directory of the start, also where the program has left it', { contrac
   assert.deepEqual(JSON.parse(more[0]), [directory, 2])
 })
 
-test('NODE_OPTIONS survives', { contract: 'D15' }, async (t) => {
+test('daemonize(): keeps NODE_OPTIONS', { contract: 'D15' }, async (t) => {
   const { more } = await again(
     t,
     (at) => [write(at, 'app.cjs', `${COMMONJS}; console.log(process.env.NODE_OPTIONS)`)],
@@ -104,7 +104,7 @@ test('NODE_OPTIONS survives', { contract: 'D15' }, async (t) => {
   assert.equal(more[1], '--stack-trace-limit=7')
 })
 
-test('the environment is process.env at the call', { contract: 'D15' }, async (t) => {
+test('daemonize(): the environment is process.env at the call', { contract: 'D15' }, async (t) => {
   const { facts } = await again(
     t,
     (at) => [write(at, 'app.cjs', `process.env.ADDED = 'a=b\\nc'; delete process.env.GONE; ${COMMONJS}`)],
@@ -114,7 +114,7 @@ test('the environment is process.env at the call', { contract: 'D15' }, async (t
   assert.equal(facts.env.GONE, undefined)
 })
 
-test('arguments are those of the start, whatever the program did to them', { contract: 'D15' }, async (t) => {
+test('daemonize(): the arguments are those of the start, argv changed', { contract: 'D15' }, async (t) => {
   const { facts } = await again(t, (at) => [
     write(
       at,
@@ -137,38 +137,38 @@ test('arguments are those of the start, whatever the program did to them', { con
   assert.deepEqual(kept.argv.slice(2), ['start', '--now'])
 })
 
-test('node -e', { contract: 'D15' }, async (t) => {
+test('daemonize(): runs node -e again', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, () => ['-e', COMMONJS, '--', '--like-an-option', 'argument'])
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.argv.slice(1), ['--like-an-option', 'argument'])
 })
 
-test('node -p', { contract: 'D15' }, async (t) => {
+test('daemonize(): runs node -p again', { contract: 'D15' }, async (t) => {
   const { facts, code, stderr } = await again(t, () => ['-p', COMMONJS, 'argument'])
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.argv.slice(1), ['argument'])
 })
 
-test('node --input-type=module -e', { contract: 'D15' }, async (t) => {
+test('daemonize(): runs node --input-type=module -e again', { contract: 'D15' }, async (t) => {
   const { code, stderr } = await again(t, () => ['--input-type=module', '-e', MODULE])
   assert.equal(code, 0, stderr)
 })
 
 for (const args of [[], ['-']]) {
-  test(`a script on stdin (node ${args}) throws ERR_PROCNATIVE_STDIN_SCRIPT`, { contract: 'D15' }, async () => {
+  test(`daemonize(): throws ERR_PROCNATIVE_STDIN_SCRIPT, node ${args[0] ?? 'alone'}`, { contract: 'D15' }, async () => {
     const { code, stderr } = await run(process.execPath, args, { input: COMMONJS }).ended
     assert.equal(code, 1)
     assert.match(stderr, /ERR_PROCNATIVE_STDIN_SCRIPT/)
   })
 }
 
-test('the REPL throws ERR_PROCNATIVE_REPL', { contract: 'D15' }, async () => {
+test('daemonize(): throws ERR_PROCNATIVE_REPL in the REPL', { contract: 'D15' }, async () => {
   const input = `try { require(${PACKAGE}).daemonize() } catch ({ code }) { console.log(code) }\n`
   const { stdout } = await run(process.execPath, ['-i'], { input }).ended
   assert.match(stdout, /ERR_PROCNATIVE_REPL/)
 })
 
-test('a worker thread throws ERR_PROCNATIVE_WORKER_THREAD', { contract: 'D15' }, async () => {
+test('daemonize(): throws ERR_PROCNATIVE_WORKER_THREAD in a worker thread', { contract: 'D15' }, async () => {
   const source = `try { require(${PACKAGE}).daemonize() } catch ({ code }) { require('worker_threads').parentPort.postMessage(code) }`
   const worker = new Worker(source, { eval: true })
   const message = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))
@@ -176,7 +176,7 @@ test('a worker thread throws ERR_PROCNATIVE_WORKER_THREAD', { contract: 'D15' },
   assert.equal(message, 'ERR_PROCNATIVE_WORKER_THREAD')
 })
 
-test('a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', { contract: 'D15' }, async () => {
+test('daemonize(): throws ERR_PROCNATIVE_CLUSTER_WORKER in a cluster worker', { contract: 'D15' }, async () => {
   cluster.setupPrimary({ exec: fixture('daemon/cluster-worker.cjs') })
   const worker = cluster.fork()
   const message = await new Promise((resolve) => worker.on('message', resolve))
@@ -184,7 +184,7 @@ test('a cluster worker throws ERR_PROCNATIVE_CLUSTER_WORKER', { contract: 'D15' 
   assert.equal(message, 'ERR_PROCNATIVE_CLUSTER_WORKER')
 })
 
-test('the options are those that the launcher was given; what the daemon gives is not looked at', {
+test('daemonize(): ignores the options that the daemon gives', {
   contract: 'D15',
 }, async (t) => {
   const options = '{ stdout: process.env.LOG, cwd: process.env.PROCNATIVE_DAEMON ? 5 : process.cwd() }'
@@ -199,7 +199,7 @@ for (const [by, start] of [
   ['--inspect', (port, app) => [`--inspect=127.0.0.1:${port}`, app(COMMONJS)]],
   ['inspector.open()', (port, app) => [app(`require('node:inspector').open(${port}, '127.0.0.1'); ${COMMONJS}`)]],
 ]) {
-  test(`with ${by} the daemon has the port, and answers on it`, { contract: 'D16' }, async (t) => {
+  test(`daemonize(): the daemon takes over the inspector port, ${by}`, { contract: 'D16' }, async (t) => {
     const port = await freePort()
     const { facts, code, stderr } = await again(t, (at) => start(port, (text) => write(at, 'app.cjs', text)))
     assert.equal(code, 0, stderr)
@@ -209,7 +209,7 @@ for (const [by, start] of [
   })
 }
 
-test('a launcher that throws takes the port back', { contract: 'D16' }, async () => {
+test('daemonize(): the launcher takes the inspector port back, failed start', { contract: 'D16' }, async () => {
   const port = await freePort()
   const { code, stdout, stderr } = await run(process.execPath, [
     `--inspect=127.0.0.1:${port}`,
@@ -225,7 +225,7 @@ for (const [what, change, running] of [
   ['replaced', `fs.renameSync(name, name + '.old'); fs.writeFileSync(name, 'another version')`, '.old'],
   ['deleted', 'fs.unlinkSync(name)', ' (deleted)'],
 ]) {
-  test(`where the binary was ${what}, the daemon runs the one that runs, under its name`, {
+  test(`daemonize(): runs the same binary under its name, binary ${what}`, {
     contract: 'D18',
   }, async (t) => {
     const directory = temporary(t)
@@ -242,7 +242,7 @@ for (const [what, change, running] of [
   })
 }
 
-test('an npm script starts a daemon that outlives npm', { contract: 'D15' }, async (t) => {
+test('daemonize(): the daemon of an npm script outlives npm', { contract: 'D15' }, async (t) => {
   const { code, stderr, directory } = await (async () => {
     const at = temporary(t)
     write(at, 'app.cjs', COMMONJS)
@@ -258,7 +258,7 @@ for (const [name, source] of [
   ['app.cts', COMMONJS],
   ['app.mts', `${MODULE}\nawait null`],
 ]) {
-  test(`tsx runs ${name} again as TypeScript`, { contract: 'D15' }, async (t) => {
+  test(`daemonize(): tsx runs ${name} again as TypeScript`, { contract: 'D15' }, async (t) => {
     const directory = temporary(t)
     const log = path.join(directory, 'log')
     const script = write(directory, name, `${source}\nconst typed: string = ''; void typed`)
@@ -270,7 +270,7 @@ for (const [name, source] of [
   })
 }
 
-test('a program under node --watch becomes a daemon all the same', { contract: 'D15' }, async (t) => {
+test('daemonize(): works under node --watch', { contract: 'D15' }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
   const script = write(directory, 'app.cjs', COMMONJS)

@@ -1,4 +1,4 @@
-// D23: spawnDaemon(): what fails, what is ready, and who waits for it.
+// spawnDaemon(): failures, readiness, threads of the caller, and pid files.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -12,6 +12,7 @@ import { end, firstLine } from '../helpers/daemon.mjs'
 import { release } from '../helpers/fifo.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { children, descriptors, isAlive, startedWith, stat } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reports } from '../helpers/report.mjs'
 import { fixture, run, runScript } from '../helpers/run.mjs'
 import { commandOf, environmentOf, notifier, PYTHON, rejection, spawned, startElsewhere } from '../helpers/spawned.mjs'
@@ -40,7 +41,7 @@ for (const [what, file, options, expected] of [
   ],
 ]) {
   for (const ready of ['exec', 'notify']) {
-    test(`a failed step rejects and leaves nothing, with ready: '${ready}': ${what}`, {
+    test(`spawnDaemon(): rejects and leaves nothing, ready: '${ready}', ${what}`, {
       contract: 'D23',
     }, async (t) => {
       const directory = temporary(t)
@@ -56,7 +57,7 @@ for (const [what, file, options, expected] of [
   }
 }
 
-test('where the caller would be its parent, a daemon whose exec failed is no zombie', { contract: 'D23' }, async () => {
+test('spawnDaemon(): leaves a subreaper caller no zombie, failed exec', { contract: 'D23' }, async () => {
   const script = `
     const { setChildSubreaper, spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
     setChildSubreaper(true)
@@ -70,8 +71,8 @@ test('where the caller would be its parent, a daemon whose exec failed is no zom
   assert.equal(stdout, '50 true\n', stderr)
 })
 
-test('a daemon whose exec failed is no zombie of init or a subreaper either', { contract: 'D23' }, async () => {
-  // This one reaps nothing that it has not started itself, so that what it inherits stays to be seen.
+test('spawnDaemon(): leaves init or a subreaper no zombie, failed exec', { contract: 'D23' }, async () => {
+  // The subreaper reaps only its own child, so that inherited zombies stay visible.
   const library = JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))
   const caller = `
     const { spawnDaemon } = require(${library})
@@ -86,7 +87,7 @@ test('a daemon whose exec failed is no zombie of init or a subreaper either', { 
   assert.equal(stdout, '50 ""\n', stderr)
 })
 
-test('1,000 starts, some of which fail, leave no zombie, no descriptor, and the exit codes of children', {
+test('spawnDaemon(): many starts leave no zombie, no descriptor, and exit codes', {
   contract: 'D23',
 }, async (t) => {
   const before = { children: children(), open: Object.keys(descriptors()).length }
@@ -116,7 +117,7 @@ test('1,000 starts, some of which fail, leave no zombie, no descriptor, and the 
 
 // ── Readiness ──
 
-test("ready: 'notify' resolves only after READY=1", {
+test("spawnDaemon(): resolves only after READY=1, ready: 'notify'", {
   contract: 'D23',
   ...needs('mkfifo', hasProgram('mkfifo')),
 }, async (t) => {
@@ -129,7 +130,7 @@ test("ready: 'notify' resolves only after READY=1", {
     resolved = true
   })
   let turns = 0
-  // The loop goes on turning meanwhile.
+  // The event loop goes on meanwhile.
   await until(() => ++turns > 1000)
   assert.equal(resolved, false)
   await release(fifo)
@@ -137,22 +138,22 @@ test("ready: 'notify' resolves only after READY=1", {
   assert.equal(said().length, 2)
 })
 
-test('systemd-notify --ready, run by the daemon, is heard', {
+test('spawnDaemon(): hears systemd-notify --ready of the daemon', {
   contract: 'D23',
   ...needs('systemd-notify', hasProgram('systemd-notify')),
 }, async (t) => {
-  // It speaks for its parent where it may, which root may: so the shell is who says it.
+  // As root, systemd-notify speaks for its parent, the shell.
   const { pid } = await spawnDaemon('sh', ['-c', 'systemd-notify --ready; exec sleep 1000'], { ready: 'notify' })
   t.after(() => end(pid))
   await until(() => commandOf(pid)[0] === 'sleep')
 })
 
-test('READY=1 of another process is not believed, and past readyTimeout the whole group is killed', {
+test('spawnDaemon(): ignores READY=1 of others, kills the group past readyTimeout', {
   contract: 'D23',
 }, async (t) => {
   const { started, said, told } = notifier(t, ['group', 'child:READY=1', 'tell'], { readyTimeout: 1500 })
   const { environment } = await told(3)
-  // Nor is this one's.
+  // The message of this process is ignored too.
   const before = process.env.NOTIFY_SOCKET
   process.env.NOTIFY_SOCKET = environment.NOTIFY_SOCKET
   try {
@@ -167,27 +168,27 @@ test('READY=1 of another process is not believed, and past readyTimeout the whol
   await until(() => !isAlive(pid) && !isAlive(child), 'the group is gone')
 })
 
-test('READY=1 after that of another process is believed', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): believes READY=1 after that of another process', { contract: 'D23' }, async (t) => {
   const { started, told } = notifier(t, ['tell', 'child:READY=1', 'send:READY=1'])
   assert.equal((await started).pid, (await told(1)).pid)
 })
 
-test('what is not READY=1, too long, empty, or no text is no readiness', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): ignores messages other than READY=1', { contract: 'D23' }, async (t) => {
   const notReady = ['READY=0', 'READY=', ' READY=1', 'READY=10', 'NOTREADY=1'].map((text) => `send:${text}`)
   const { started, said } = notifier(t, [...notReady, 'long:READY=1', 'garbage', 'empty', 'tell'], {
     readyTimeout: 1500,
   })
   assert.equal((await rejection(started)).code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
-  // All of it was sent.
+  // The daemon sent all messages.
   assert.equal(said().length, 1)
 })
 
-test('READY=1 among other lines is heard', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): hears READY=1 among other lines', { contract: 'D23' }, async (t) => {
   const { started } = notifier(t, ['send:STATUS=well\nREADY=1\nX=y'])
   assert.ok((await started).pid > 0)
 })
 
-test('descriptors that come with a message are closed, and so BARRIER=1 is answered', {
+test('spawnDaemon(): closes received descriptors, which answers BARRIER=1', {
   contract: 'D23',
 }, async (t) => {
   const { started, said } = notifier(t, ['descriptors:BARRIER=1', 'descriptors:FDSTORE=1', 'send:READY=1'])
@@ -197,7 +198,7 @@ test('descriptors that come with a message are closed, and so BARRIER=1 is answe
   assert.ok(Object.keys(descriptors()).length <= open)
 })
 
-test('MAINPID with READY=1 is the pid that is given, and that the pid file names', {
+test('spawnDaemon(): resolves with the pid of MAINPID, pidFile names it', {
   contract: 'D23',
   ...needs('Node.js', isNode),
 }, async (t) => {
@@ -217,7 +218,9 @@ for (const [how, step, expected] of [
   ['exit code 0', 'exit:0', { exitCode: 0, signal: null }],
   ['SIGKILL', 'die', { exitCode: null, signal: 'SIGKILL' }],
 ]) {
-  test(`a death before READY=1 is ERR_PROCNATIVE_DAEMON_EXITED: ${how}`, { contract: 'D23' }, async (t) => {
+  test(`spawnDaemon(): rejects with ERR_PROCNATIVE_DAEMON_EXITED, ${how} before READY=1`, {
+    contract: 'D23',
+  }, async (t) => {
     const directory = temporary(t)
     const [stderr, pidFile] = ['err', 'pid'].map((name) => path.join(directory, name))
     fs.writeFileSync(stderr, 'of yesterday\n')
@@ -231,11 +234,12 @@ for (const [how, step, expected] of [
   })
 }
 
-test('one that says READY=1 and ends at once was ready', { contract: 'D23' }, async (t) => {
-  for (let i = 0; i < 10; i++) assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
+test('spawnDaemon(): resolves, daemon ended right after READY=1', { contract: 'D23' }, async (t) => {
+  for (let round = 0; round < repetitions(10); round++)
+    assert.ok((await notifier(t, ['send:READY=1', 'exit:3']).started).pid > 0)
 })
 
-test('one that has said READY=1 after other things, and has ended, was ready, however late the caller hears of it', {
+test('spawnDaemon(): resolves, daemon ready and ended, caller stopped meanwhile', {
   contract: 'D23',
   ...needs('mkfifo, and a runtime that has -e', hasProgram('mkfifo') && !('deno' in process.versions)),
 }, async (t) => {
@@ -260,7 +264,7 @@ test('one that has said READY=1 after other things, and has ended, was ready, ho
   assert.deepEqual(reports(stdout), [{ pid }], stderr)
 })
 
-test('the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1"), and absent where there was none', {
+test('notify(): restores the caller’s NOTIFY_SOCKET after READY=1', {
   contract: 'D23',
   ...needs('a runtime that has -e', !('deno' in process.versions)),
 }, async (t) => {
@@ -284,7 +288,7 @@ test('the caller’s NOTIFY_SOCKET is the daemon’s again after notify("READY=1
   }
 })
 
-test("with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the daemon", {
+test("spawnDaemon(): passes NOTIFY_SOCKET on, ready: 'exec'", {
   contract: 'D23',
 }, async (t) => {
   const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
@@ -294,7 +298,7 @@ test("with ready: 'exec', the service manager's NOTIFY_SOCKET goes on to the dae
 
 // ── The caller's event loop and threads ──
 
-test('it works in a worker thread', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): works in a worker thread', { contract: 'D23' }, async (t) => {
   const worker = new Worker(new URL('./fixtures/start-worker.mjs', import.meta.url), {
     workerData: [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
   })
@@ -308,16 +312,19 @@ test('it works in a worker thread', { contract: 'D23' }, async (t) => {
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 
-/** Ends what fixtures/start-abandoned.mjs has started. */
+/** Ends the daemons of fixtures/start-abandoned.mjs. */
 const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
 
-// Other runtimes start threads of their own, so that these can't be counted.
-test('worker.terminate() with a start pending is safe, 50 times', {
+// Only in Node.js: other runtimes start their own threads, so that a test cannot count threads.
+test('spawnDaemon(): worker.terminate() is safe, start pending', {
   contract: 'D23',
   ...needs('Node.js', isNode),
 }, async (t) => {
   t.after(endAbandoned)
-  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/start-abandoned.mjs'), ['terminate', 50])
+  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/start-abandoned.mjs'), [
+    'terminate',
+    repetitions(50),
+  ])
   assert.deepEqual(
     { code, signal, reports: reports(stdout) },
     { code: 0, signal: null, reports: [{ threads: 0 }] },
@@ -325,18 +332,22 @@ test('worker.terminate() with a start pending is safe, 50 times', {
   )
 })
 
-test('process.exit() with a start pending is safe, 50 times', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): process.exit() is safe, starts pending', { contract: 'D23' }, async (t) => {
   t.after(endAbandoned)
-  for (let i = 0; i < 50; i += 5) {
-    const exits = Array.from({ length: 5 }, () => runScript(fixture('daemon/start-abandoned.mjs'), ['exit', 3]))
+  const [rounds, processes, starts] = [repetitions(10), 5, 3]
+  for (let round = 0; round < rounds; round++) {
+    const exits = Array.from({ length: processes }, () =>
+      runScript(fixture('daemon/start-abandoned.mjs'), ['exit', starts]),
+    )
     for (const { code, signal, stderr } of await Promise.all(exits))
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
   }
-  // All of them were begun, and outlive it. What one was started with can be read an instant after that.
-  await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === 150, '150 daemons')
+  // All daemons were started and outlive their caller. Their environment is readable a moment after the start.
+  const count = rounds * processes * starts
+  await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === count, `${count} daemons`)
 })
 
-test('a pending start keeps the caller alive, and nothing does after it', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): keeps the caller alive only while it is pending', { contract: 'D23' }, async (t) => {
   const [{ pid, code }] = await startElsewhere(t, [
     [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
   ])
@@ -346,7 +357,7 @@ test('a pending start keeps the caller alive, and nothing does after it', { cont
 
 // ── Pid files ──
 
-test('pidFile is locked and written when the promise resolves; daemonStatus() and stopDaemon() work on it', {
+test('spawnDaemon(): pidFile is locked and written when it resolves', {
   contract: 'D23',
 }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
@@ -361,7 +372,7 @@ test('pidFile is locked and written when the promise resolves; daemonStatus() an
 })
 
 for (const ready of ['exec', 'notify']) {
-  test(`of 50 concurrent starts with one pid file, in one process, one lives: ready '${ready}'`, {
+  test(`spawnDaemon(): one of 50 starts in one process wins, ready: '${ready}'`, {
     contract: 'D23',
   }, async (t) => {
     const pidFile = path.join(temporary(t), 'pid')
@@ -376,7 +387,7 @@ for (const ready of ['exec', 'notify']) {
   })
 }
 
-test('of 50 concurrent starts with one pid file, in 10 processes, one lives', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): one of 50 starts in 10 processes wins', { contract: 'D23' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const calls = Array(5).fill([...sleep, { pidFile }])
   const starters = Array.from({ length: 10 }, () => runScript(fixture('spawn-daemons.mjs'), [JSON.stringify(calls)]))

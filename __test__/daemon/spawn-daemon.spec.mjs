@@ -1,4 +1,4 @@
-// D1 to D4, D23: spawnDaemon(): what the daemon is, and its options.
+// spawnDaemon(): attributes of the daemon, and options.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -18,7 +18,7 @@ const sleep = ['sleep', ['1000']]
 const cwdOf = (pid) => fs.readlinkSync(`/proc/${pid}/cwd`)
 const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]))
 
-/** A program in `directory` that cannot be found elsewhere. */
+/** Writes a program to `directory`; no other directory has this name. */
 function program(directory, name, text, mode = 0o755) {
   fs.mkdirSync(directory, { recursive: true })
   const file = path.join(directory, name)
@@ -37,7 +37,7 @@ for (const [what, file, args] of [
   ['python3', PYTHON, ['-c', 'import signal; signal.pause()']],
   ['node', process.execPath, ['deno' in process.versions ? 'eval' : '-e', 'setInterval(() => {}, 2 ** 30)']],
 ]) {
-  test(`${what} becomes a daemon: sid != pid, pgid == sid, no process has pid == sid, no terminal`, {
+  test(`spawnDaemon(): makes ${what} a daemon without session leader and terminal`, {
     contract: 'D1 D23',
   }, async (t) => {
     const pid = await spawned(t, file, args)
@@ -53,7 +53,7 @@ for (const [what, file, args] of [
   })
 }
 
-test('opening a terminal without O_NOCTTY does not give the daemon one', { contract: 'D1' }, async (t) => {
+test('spawnDaemon(): the daemon gains no terminal by opening one', { contract: 'D1' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = 'import os, pty, signal; pty.openpty(); print("opened", flush=True); signal.pause()'
   const pid = await spawned(t, PYTHON, ['-c', script], { stdio: ['ignore', log] })
@@ -61,20 +61,20 @@ test('opening a terminal without O_NOCTTY does not give the daemon one', { contr
   assert.equal(stat(pid).tty, 0)
 })
 
-test('the parent is init or the nearest subreaper at once, not the caller', { contract: 'D1' }, async (t) => {
+test('spawnDaemon(): the parent is init or a subreaper at once', { contract: 'D1' }, async (t) => {
   const pid = await spawned(t, ...sleep)
   assert.equal(stat(pid).ppid, foster(t))
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 
-test('it works where the caller leads its group', { contract: 'D1' }, async (t) => {
+test('spawnDaemon(): works, caller leads its group', { contract: 'D1' }, async (t) => {
   const [{ pid, ppid, caller }] = await startElsewhere(t, [sleep], { detached: true })
   assert.equal(isAlive(pid), true)
   assert.notEqual(ppid, caller)
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`open are 0, 1 and 2 and no other, where the caller had ${count} open without close-on-exec`, {
+  test(`spawnDaemon(): leaves only 0, 1 and 2 open, caller had ${count}`, {
     contract: 'D2',
   }, async (t) => {
     const [{ pid }] = await startElsewhere(t, [sleep], { prefix: [PYTHON, fixture('open-many.py'), String(count)] })
@@ -82,12 +82,12 @@ for (const count of [7, 200, 5000]) {
   })
 }
 
-test('blocked and ignored signals are reset before exec', { contract: 'D3' }, async (t) => {
+test('spawnDaemon(): resets blocked and ignored signals', { contract: 'D3' }, async (t) => {
   const [{ pid }] = await startElsewhere(t, [sleep], { prefix: [PYTHON, fixture('block-signals.py')] })
   for (const field of ['SigBlk', 'SigIgn', 'SigCgt']) assert.equal(status(pid, field), '0'.repeat(16))
 })
 
-test('`user` by name: its ids and supplementary groups', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
+test('spawnDaemon(): sets ids and groups, user by name', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const pid = await spawned(t, ...sleep, { user: 'nobody' })
   assert.deepEqual(
     ['Uid', 'Gid', 'Groups'].map((field) => status(pid, field).trim().split(/\s+/).map(Number)),
@@ -95,7 +95,7 @@ test('`user` by name: its ids and supplementary groups', { contract: 'D4', ...ne
   )
 })
 
-test('`user` and `group` by number; the caller stays who it was, and dumpable', {
+test('spawnDaemon(): sets numeric user and group, caller unchanged', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -109,7 +109,7 @@ test('`user` and `group` by number; the caller stays who it was, and dumpable', 
   assert.equal(fs.statSync('/proc/self/stat').uid, before)
 })
 
-test('root is not regained', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
+test('spawnDaemon(): the daemon can’t regain root', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = [
     'import os, signal',
@@ -123,13 +123,13 @@ test('root is not regained', { contract: 'D4', ...needs('root', isRoot) }, async
   assert.equal(fs.readFileSync(log, 'utf8'), 'refused\n'.repeat(4))
 })
 
-test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'D4' }, async () => {
+test('spawnDaemon(): rejects with ERR_UNKNOWN_CREDENTIAL, unknown user or group', { contract: 'D4' }, async () => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     assert.equal((await rejection(spawnDaemon(...sleep, options))).code, 'ERR_UNKNOWN_CREDENTIAL')
   }
 })
 
-test('an unprivileged caller that asks for another user gets EPERM', {
+test('spawnDaemon(): rejects with EPERM, unprivileged caller, another user', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -140,7 +140,7 @@ test('an unprivileged caller that asks for another user gets EPERM', {
 
 // ── Options ──
 
-test('cwd, umask and argv0 are as given', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): sets cwd, umask and argv0', { contract: 'D23' }, async (t) => {
   const directory = fs.realpathSync(temporary(t))
   const pid = await spawned(t, ...sleep, { cwd: directory, umask: 0o077, argv0: 'another name' })
   assert.equal(cwdOf(pid), directory)
@@ -148,23 +148,23 @@ test('cwd, umask and argv0 are as given', { contract: 'D23' }, async (t) => {
   assert.deepEqual(commandOf(pid), ['another name', '1000'])
 })
 
-test('without argv0, the program is called as `file` says', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): argv0 is the file by default', { contract: 'D23' }, async (t) => {
   assert.deepEqual(commandOf(await spawned(t, ...sleep)), ['sleep', '1000'])
 })
 
-test('the environment is the given one, undefined values absent', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): sets env, undefined values absent', { contract: 'D23' }, async (t) => {
   const env = { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '', ABSENT: undefined }
   const pid = await spawned(t, ...sleep, { env })
   assert.deepEqual(await environmentOf(pid), { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '' })
 })
 
-test('without env, the environment is process.env at the call', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): the environment is process.env at the call, no env', { contract: 'D23' }, async (t) => {
   process.env.SET_BEFORE_THE_CALL = 'yes'
   t.after(() => delete process.env.SET_BEFORE_THE_CALL)
   assert.deepEqual(await environmentOf(await spawned(t, ...sleep)), { ...process.env })
 })
 
-test('the program is looked for in the PATH of `env`, directory by directory', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): searches the PATH of env in order', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   for (const one of ['b', 'c']) program(path.join(directory, one), 'wanted-program', SCRIPT)
   const log = path.join(directory, 'log')
@@ -175,7 +175,7 @@ test('the program is looked for in the PATH of `env`, directory by directory', {
   assert.equal(fs.readFileSync(log, 'utf8'), `${directory}/b/wanted-program\n`)
 })
 
-test('one that may not be run is passed over, and is EACCES where there is no other', {
+test('spawnDaemon(): passes over files without the executable bit, or throws EACCES', {
   contract: 'D23',
 }, async (t) => {
   const directory = temporary(t)
@@ -193,7 +193,7 @@ test('one that may not be run is passed over, and is EACCES where there is no ot
   assert.equal(isAlive(pid), true)
 })
 
-test('an empty element of PATH is the directory of the daemon', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): an empty element of PATH is the daemon’s directory', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(directory, 'wanted-program', SCRIPT)
   for (const PATH of ['/nowhere::/bin', ':/bin', '/bin:']) {
@@ -202,7 +202,7 @@ test('an empty element of PATH is the directory of the daemon', { contract: 'D23
   }
 })
 
-test('a file with a slash is not looked for in PATH, and goes by cwd', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): a file with a slash goes by cwd, not PATH', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(path.join(directory, 'in'), 'wanted-program', SCRIPT)
   const env = { PATH: `${directory}:${process.env.PATH}` }
@@ -211,18 +211,18 @@ test('a file with a slash is not looked for in PATH, and goes by cwd', { contrac
   assert.equal(isAlive(pid), true)
 })
 
-test('a text without #! is ENOEXEC, not run by a shell', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): rejects with ENOEXEC, text without #!', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   program(directory, 'wanted-program', 'sleep 1000\n')
   const error = await rejection(spawnDaemon('wanted-program', [], { env: { PATH: `${directory}:/bin` } }))
   assert.deepEqual(pick(error, 'code', 'syscall'), { code: 'ENOEXEC', syscall: 'execve' })
 })
 
-test('without PATH in `env`, a program is looked for in /bin and /usr/bin', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): finds a program in /bin or /usr/bin, no PATH', { contract: 'D23' }, async (t) => {
   assert.equal(isAlive(await spawned(t, ...sleep, { env: {} })), true)
 })
 
-test('stdio: "inherit" and numbers are the caller’s descriptors, also crossed, and a fourth is open', {
+test('spawnDaemon(): stdio takes "inherit" and numbers, crossed and beyond 2', {
   contract: 'D23',
 }, async (t) => {
   const directory = temporary(t)
@@ -234,12 +234,12 @@ test('stdio: "inherit" and numbers are the caller’s descriptors, also crossed,
   await hasOpen(pid, { 0: files[1], 1: files[0], 2: err, 3: files[1] })
 })
 
-test('stdio: "inherit" is all three of the caller’s', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): stdio "inherit" passes on all three streams', { contract: 'D23' }, async (t) => {
   const pid = await spawned(t, ...sleep, { stdio: 'inherit' })
   await hasOpen(pid, pick(descriptors(), 0, 1, 2))
 })
 
-test('stdio: a path is appended to, and created with the daemon’s umask', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): stdio appends to a path, creates it by umask', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   const [fresh, old] = ['fresh', 'old'].map((name) => path.join(directory, name))
   fs.writeFileSync(old, 'kept\n')

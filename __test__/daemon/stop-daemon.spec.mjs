@@ -1,4 +1,4 @@
-// D21: stopDaemon().
+// stopDaemon(): signals, time-outs, races, and files that name other processes.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -17,6 +17,7 @@ import {
   stranger,
 } from '../helpers/pid-file.mjs'
 import { isAlive } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reportsSoFar } from '../helpers/report.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
@@ -29,14 +30,14 @@ const root = needs('root', isRoot)
 const NOT_RUNNING = { running: false, pid: null }
 const read = (file) => fs.readFileSync(file, 'utf8')
 
-/** Waits until a daemon that ignores SIGTERM has told that it got one. */
+/** Waits until a daemon that ignores SIGTERM reports one. */
 const signalled = (log) => until(() => read(log).includes('\nSIGTERM\n'), 'SIGTERM has come')
 
-test('stopDaemon() ends the daemon by SIGTERM, and resolves when it is gone and its lock free', {
+test('stopDaemon(): ends the daemon by SIGTERM, resolves when it is gone', {
   contract: 'D21',
 }, async (t) => {
   const pidFile = newPidFile(t)
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < repetitions(5); round++) {
     const { pid } = await start(t, { pidFile })
     assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
     assert.equal(isAlive(pid), false)
@@ -44,20 +45,20 @@ test('stopDaemon() ends the daemon by SIGTERM, and resolves when it is gone and 
   }
 })
 
-test('a relative path is by the caller’s directory', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): takes a relative path', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   assert.deepEqual(await stopDaemon(path.relative(process.cwd(), pidFile)), { pid, killed: false })
 })
 
-test('one in the foreground is stopped as well', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): stops a foreground daemon', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, ended } = await startForeground(t, { pidFile })
   assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
   assert.equal((await ended).signal, 'SIGTERM')
 })
 
-test('stopDaemon() is null where nothing runs, and whom the file names lives', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): resolves with null and signals nothing, no daemon', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   assert.equal(await stopDaemon(pidFile), null)
   assert.equal(fs.existsSync(pidFile), false)
@@ -70,7 +71,7 @@ test('stopDaemon() is null where nothing runs, and whom the file names lives', {
   assert.equal(isAlive(other), true)
 })
 
-test('a file that was removed leads to no daemon, and that one lives', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): leaves the daemon of a replaced file alone', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.writeFileSync(`${pidFile}.new`, read(pidFile))
@@ -79,7 +80,7 @@ test('a file that was removed leads to no daemon, and that one lives', { contrac
   assert.equal(isAlive(pid), true)
 })
 
-test('one that ignores SIGTERM is killed past the time-out', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): kills a daemon that ignores SIGTERM, past the timeout', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   assert.deepEqual(await stopDaemon(pidFile, { timeout: 200 }), { pid, killed: true })
@@ -87,7 +88,7 @@ test('one that ignores SIGTERM is killed past the time-out', { contract: 'D21' }
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
 })
 
-test('with kill: false it is ERR_PROCNATIVE_STOP_TIMEOUT, and it lives', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): rejects with ERR_PROCNATIVE_STOP_TIMEOUT, kill: false', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const expected = { code: 'ERR_PROCNATIVE_STOP_TIMEOUT', pid, timeout: 200 }
@@ -95,7 +96,7 @@ test('with kill: false it is ERR_PROCNATIVE_STOP_TIMEOUT, and it lives', { contr
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('another signal is sent instead', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): sends another signal', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'end by SIGINT' })
   assert.deepEqual(await stopDaemon(pidFile, { signal: 'SIGINT' }), { pid, killed: false })
@@ -103,13 +104,13 @@ test('another signal is sent instead', { contract: 'D21' }, async (t) => {
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('SIGKILL as the signal is no killing after a time-out', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): killed is false, SIGKILL as the signal', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   assert.deepEqual(await stopDaemon(pidFile, { signal: 'SIGKILL' }), { pid, killed: false })
 })
 
-test('the event loop goes on while stopDaemon() waits', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): the event loop goes on while it waits', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   let over = false
@@ -123,14 +124,14 @@ test('the event loop goes on while stopDaemon() waits', { contract: 'D21' }, asy
   assert.deepEqual(await stop, { pid, killed: false })
 })
 
-test('a pending stopDaemon() keeps the process alive until it is over', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): keeps the process alive while it is pending', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const { value } = await askElsewhere([], 'stopDaemon', pidFile, { timeout: 300 })
   assert.deepEqual(value, { pid, killed: true })
 })
 
-test('two stops at once both learn of its end, and of none the one that comes late', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): concurrent calls agree, a late call gets null', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const results = await Promise.all([1, 2, 3, 4].map(() => stopDaemon(pidFile)))
@@ -140,24 +141,24 @@ test('two stops at once both learn of its end, and of none the one that comes la
   assert.equal(await stopDaemon(pidFile), null)
 })
 
-test('stops at once of one that ignores SIGTERM wait for the same end', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): concurrent calls wait for the same end, SIGTERM ignored', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, log } = await start(t, { pidFile }, { how: 'ignore SIGTERM' })
   const stops = [1, 2, 3].map(() => stopDaemon(pidFile, { timeout: 60_000 }))
   await signalled(log)
   process.kill(pid, 'SIGUSR2')
-  // One that looked too late has found none.
+  // A late call found no daemon.
   const results = (await Promise.all(stops)).filter((result) => result !== null)
   assert.notEqual(results.length, 0)
   for (const result of results) assert.deepEqual(result, { pid, killed: false })
 })
 
-test('200 stops that race a daemon’s own end are null or its pid, and never an error', {
+test('stopDaemon(): never fails when it races the daemon’s own end', {
   contract: 'D21',
 }, async (t) => {
   const pidFile = newPidFile(t)
-  for (let round = 0; round < 200; round++) {
-    // From one that ends at once to one that has to be stopped.
+  for (let round = 0; round < 20 * repetitions(10); round++) {
+    // 20 lifetimes: from a daemon that ends at once to a daemon that lives until SIGTERM.
     const { pid } = await spawnDaemon('sleep', [String((round % 20) / 4000)], { pidFile })
     t.after(() => end(pid))
     const result = await stopDaemon(pidFile, { timeout: 60_000 })
@@ -166,12 +167,12 @@ test('200 stops that race a daemon’s own end are null or its pid, and never an
   }
 })
 
-test('while daemons come and go, neither status nor stop names one that is not of this file', {
+test('daemonStatus(), stopDaemon(): name no other process, daemons come and go', {
   contract: 'D21',
 }, async (t) => {
   const pidFile = newPidFile(t)
   const pids = new Set()
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < repetitions(100); round++) {
     const { pid } = await spawnDaemon('sleep', ['1000'], { pidFile })
     t.after(() => end(pid))
     pids.add(pid)
@@ -186,7 +187,7 @@ test('while daemons come and go, neither status nor stop names one that is not o
   }
 })
 
-test('who is the daemon no longer when its pidfd is open is not signalled, and who is by then is stopped', {
+test('stopDaemon(): signals only the new holder, holder changed meanwhile', {
   contract: 'D21',
   ...needs('strace and python3', hasProgram('strace') && hasProgram('python3')),
 }, async (t) => {
@@ -197,12 +198,12 @@ test('who is the daemon no longer when its pidfd is open is not signalled, and w
     fs.writeFileSync(pidFile, `${one.pid}\n`)
   }
   await holds(old)
-  // Whoever opens a pidfd is stopped when it has got that.
+  // strace stops the caller when it has opened a pidfd.
   const trace = path.join(temporary(t), 'trace')
   const hold = ['-e', 'trace=pidfd_open', '-e', 'inject=pidfd_open:signal=SIGSTOP:when=1']
   const asked = askElsewhere(['strace', '-f', '-o', trace, ...hold], 'stopDaemon', pidFile)
   const held = () => fs.existsSync(trace) && read(trace).match(/^(\d+) +--- stopped by SIGSTOP/m)
-  const [, stopped] = await until(held, 'it is held')
+  const [, stopped] = await until(held, 'the caller is stopped')
   await old.unlock(pidFile)
   await holds(next)
   process.kill(Number(stopped), 'SIGCONT')
@@ -210,14 +211,14 @@ test('who is the daemon no longer when its pidfd is open is not signalled, and w
   assert.equal(isAlive(old.pid), true)
 })
 
-test('one that is being started is waited for, and then stopped', { contract: 'D21', ...strace }, async (t) => {
+test('stopDaemon(): waits for a start, then stops its daemon', { contract: 'D21', ...strace }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')
   const trace = path.join(temporary(t), 'trace')
   const old = stranger(t)
   fs.writeFileSync(pidFile, `${old}\n`)
   const node = [process.execPath, fixture('attempt.cjs'), JSON.stringify({ pidFile, stdout: log })]
-  // The daemon is held for a while where it is about to write its pid.
+  // strace holds the daemon before it writes its pid.
   const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=500000']
   const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])
   const begun = await until(() => [daemonStatus(pidFile)].find(({ running }) => running))
@@ -228,11 +229,11 @@ test('one that is being started is waited for, and then stopped', { contract: 'D
   assert.equal(isAlive(old), true)
   assert.equal(isAlive(pid), false)
   const { stdout, stderr } = await ended
-  // It was stopped before it was ready.
+  // The daemon ended before it was ready.
   assert.equal(JSON.parse(stdout || stderr).code, 'ERR_PROCNATIVE_DAEMON_EXITED')
 })
 
-/** A process that takes the pid file as soon as it can; `has(what)` waits until it has told that. */
+/** Starts a process that takes the pid file as soon as it can. `has(what)` waits until the process reports `what`. */
 async function standby(context, pidFile) {
   const { child, ended } = run(process.execPath, [fixture('daemon/stands-by.mjs'), pidFile])
   context.after(() => end(child.pid).then(() => ended))
@@ -240,17 +241,17 @@ async function standby(context, pidFile) {
   child.stdout.on('data', (chunk) => {
     text += chunk
   })
-  const has = (what) => until(() => reportsSoFar(text).some((one) => what in one), `it is ${what}`)
+  const has = (what) => until(() => reportsSoFar(text).some((one) => what in one), `the standby is ${what}`)
   await has('refused')
   return { pid: child.pid, has }
 }
 
 for (const [how, begin, options] of [
-  ['dies of the signal', (_, pidFile) => spawnDaemon('sleep', ['1000'], { pidFile }), {}],
+  ['dies by signal', (_, pidFile) => spawnDaemon('sleep', ['1000'], { pidFile }), {}],
   ['exits', (context, pidFile) => start(context, { pidFile }, { how: 'end by SIGINT' }), { signal: 'SIGINT' }],
 ]) {
   test(`stopDaemon(): signals no standby that takes the file, daemon ${how}`, async (t) => {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < repetitions(20); round++) {
       const pidFile = newPidFile(t)
       const { pid } = await begin(t, pidFile)
       t.after(() => end(pid))
@@ -263,7 +264,7 @@ for (const [how, begin, options] of [
   })
 }
 
-test('where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_UNKNOWN', {
+test('stopDaemon(): rejects with ERR_PROCNATIVE_HOLDER_UNKNOWN, start without a pid', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -275,7 +276,7 @@ test('where a start does not come to its pid, it is ERR_PROCNATIVE_HOLDER_UNKNOW
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('where the file is locked and names a stranger, nobody is signalled', {
+test('stopDaemon(): signals no stranger that a locked file names', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -291,7 +292,7 @@ test('where the file is locked and names a stranger, nobody is signalled', {
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('where the file is locked and names who asks, that one is not signalled', {
+test('stopDaemon(): does not signal its caller, named by a locked file', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -301,7 +302,7 @@ test('where the file is locked and names who asks, that one is not signalled', {
   assert.equal(code, 'ERR_PROCNATIVE_HOLDER_UNKNOWN')
 })
 
-test('a program that is none of ours, but locks its file and names itself, is stopped', {
+test('stopDaemon(): stops another program that locks its file', {
   contract: 'D21',
   ...python,
 }, async (t) => {
@@ -313,7 +314,7 @@ test('a program that is none of ours, but locks its file and names itself, is st
   assert.equal((await holder.ended).signal, 'SIGTERM')
 })
 
-test('who may not read the file is told EACCES, and the daemon lives', { contract: 'D21', ...root }, async (t) => {
+test('stopDaemon(): rejects with EACCES, file not readable', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const { message, ...error } = await askElsewhere(AS_NOBODY, 'stopDaemon', pidFile)
@@ -321,7 +322,7 @@ test('who may not read the file is told EACCES, and the daemon lives', { contrac
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('who may not signal the daemon is told EPERM, and it lives', { contract: 'D21', ...root }, async (t) => {
+test('stopDaemon(): rejects with EPERM, daemon of another user', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.chmodSync(pidFile, 0o644)
@@ -331,14 +332,14 @@ test('who may not signal the daemon is told EPERM, and it lives', { contract: 'D
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('a user stops a daemon of his own', { contract: 'D21', ...root }, async (t) => {
+test('stopDaemon(): a user stops a daemon of the same user', { contract: 'D21', ...root }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(path.dirname(pidFile), 'log')
   const { pid } = await start(t, { pidFile, stdout: log }, { prefix: AS_NOBODY })
   assert.deepEqual(await askElsewhere(AS_NOBODY, 'stopDaemon', pidFile), { value: { pid, killed: false } })
 })
 
-test('a symbolic link is ELOOP, and the daemon that it leads to lives', { contract: 'D21' }, async (t) => {
+test('stopDaemon(): rejects with ELOOP and signals nothing, symbolic link', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.symlinkSync(pidFile, `${pidFile}.link`)
@@ -347,7 +348,7 @@ test('a symbolic link is ELOOP, and the daemon that it leads to lives', { contra
   assert.equal(isAlive(pid), true)
 })
 
-test('a FIFO at the path is no daemon, and takes no waiting', {
+test('stopDaemon(): resolves with null, FIFO at the path', {
   contract: 'D21',
   ...needs('mkfifo', hasProgram('mkfifo')),
 }, async (t) => {

@@ -1,4 +1,4 @@
-// D19, D25: who may hand a pid file over, and what becomes of it where that goes wrong.
+// The right to hand a pid file over, and hand-overs that fail.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -12,7 +12,7 @@ import { reports } from '../helpers/report.mjs'
 import { fixture, root, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-/** Runs fixtures/holder.cjs; what each of its steps came to. What still runs of its pid file is stopped afterwards. */
+/** Runs fixtures/holder.cjs; returns the report of each step. Stops the daemon of the pid file after the test. */
 async function hold(context, ...steps) {
   const pidFile = path.join(temporary(context), 'pid')
   context.after(() => stopDaemon(pidFile))
@@ -25,25 +25,25 @@ for (const [step, code] of [
   ['failing', 'ERR_PROCNATIVE_DAEMON_EXITED'],
   ['failing by time', 'ERR_PROCNATIVE_DAEMON_TIMEOUT'],
 ]) {
-  test(`a successor that calls daemonize() and fails (${code}) leaves the predecessor its file`, {
+  test(`spawnDaemon(): a successor that fails (${code}) leaves its predecessor the file`, {
     contract: 'D25',
   }, async (t) => {
     const { pidFile, told } = await hold(t, step)
     const [{ pid, came, status }] = told
     assert.equal(came.code, code)
     assert.deepEqual(status, { running: true, pid })
-    // Its own, which it has removed.
+    // The file was still its own, and it removed the file at its exit.
     assert.equal(fs.existsSync(pidFile), false)
   })
 }
 
-test('after a successor that failed, the next one takes the file over', { contract: 'D25' }, async (t) => {
+test('spawnDaemon(): a successor takes the file over after failed ones', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'failing', 'failing by time', 'good')
   assert.deepEqual(told[2].status, { running: true, pid: told[2].came })
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: told[2].came })
 })
 
-test("a successor that has the file by ready: 'exec', and then calls daemonize(), has it name its daemon", {
+test("spawnDaemon(): the file names the daemon of a successor, ready: 'exec'", {
   contract: 'D25',
 }, async (t) => {
   const { pidFile, told } = await hold(t, 'launching')
@@ -52,11 +52,11 @@ test("a successor that has the file by ready: 'exec', and then calls daemonize()
     const { pid } = daemonStatus(pidFile)
     return pid !== launcher && pid
   }, 'the file names the daemon')
-  await until(() => !isAlive(launcher), 'its launcher has ended')
+  await until(() => !isAlive(launcher), 'the launcher of the daemon has ended')
   assert.equal(fs.readFileSync(pidFile, 'utf8'), `${named}\n`)
 })
 
-test('of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNING', { contract: 'D25' }, async (t) => {
+test('spawnDaemon(): refuses one of two successors at a time', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'two')
   const [{ pid, came }] = told
   const [winner] = came.filter((one) => typeof one === 'number')
@@ -67,12 +67,12 @@ test('of two successors at a time, one is refused: ERR_PROCNATIVE_ALREADY_RUNNIN
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: winner })
 })
 
-test('who has handed it over can’t do so again', { contract: 'D25' }, async (t) => {
+test('spawnDaemon(): refuses another successor after a hand-over', { contract: 'D25' }, async (t) => {
   const { told } = await hold(t, 'good', 'good')
   assert.deepEqual(told[1].came, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: told[0].came })
 })
 
-test('the number that a successor has had the file at is nothing to it when it has handed the file on', {
+test('spawnDaemon(): forgets the descriptor of a file that it handed on', {
   contract: 'D25',
 }, async (t) => {
   const { pidFile } = await hold(t, 'handing on')
@@ -84,7 +84,7 @@ test('the number that a successor has had the file at is nothing to it when it h
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('a successor that is not ready yet can’t hand on what is its predecessor’s still', {
+test('spawnDaemon(): refuses a successor that hands on before it is ready', {
   contract: 'D25',
 }, async (t) => {
   const { pidFile, told } = await hold(t, 'hasty')
@@ -94,7 +94,7 @@ test('a successor that is not ready yet can’t hand on what is its predecessor�
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: successor })
 })
 
-test('a predecessor that ends before its successor is ready leaves it the file', { contract: 'D25' }, async (t) => {
+test('spawnDaemon(): a predecessor that ends early leaves its successor the file', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'leave')
   const named = await until(() => {
     const { pid } = daemonStatus(pidFile)
@@ -105,12 +105,12 @@ test('a predecessor that ends before its successor is ready leaves it the file',
   assert.equal(fs.existsSync(pidFile), false)
 })
 
-test('a child of a daemon that hands its descriptors on is no successor', { contract: 'D19' }, async (t) => {
+test('spawnDaemon(): refuses a child that inherits the lock', { contract: 'D19' }, async (t) => {
   const directory = temporary(t)
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
   const script = `require(${JSON.stringify(root)}).spawnDaemon('sleep', ['1000'], { pidFile: process.argv[1] })
     .then(console.log, ({ code, pid }) => console.log(JSON.stringify({ code, pid })))`
-  // The shell gives its child all that it has, the lock of its pid file among it.
+  // The child of the shell inherits all its descriptors, also the lock of the pid file.
   const shell = ['-c', '"$@"; exec sleep 1000', 'sh', process.execPath, '-e', script, pidFile]
   const { pid } = await spawnDaemon('sh', shell, { pidFile, stdio: ['ignore', log, log] })
   t.after(() => end(pid))
@@ -121,7 +121,7 @@ test('a child of a daemon that hands its descriptors on is no successor', { cont
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('descriptors that a stranger sends to the NOTIFY_SOCKET do not fill the caller’s table', {
+test('spawnDaemon(): a stranger’s descriptors do not fill the caller’s table', {
   contract: 'D23',
 }, async () => {
   const { code, stdout, stderr } = await run('python3', [
@@ -135,7 +135,7 @@ test('descriptors that a stranger sends to the NOTIFY_SOCKET do not fill the cal
   assert.equal(after, before)
 })
 
-test('what was handed over is closed in the caller while it waits', { contract: 'D23' }, async (t) => {
+test('spawnDaemon(): holds no copy of `listen` while it waits', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   const fifo = path.join(directory, 'fifo')
   await run('mkfifo', [fifo]).ended
@@ -144,8 +144,8 @@ test('what was handed over is closed in the caller while it waits', { contract: 
   const args = [fixture('notifies.py'), `opens:${fifo}`, 'send:READY=1']
   const started = spawnDaemon('python3', args, { ready: 'notify', listen: [socket] })
   socket.close()
-  await until(() => !Object.values(descriptors()).includes(link), 'nothing leads to it here')
-  // Only now it becomes ready.
+  await until(() => !Object.values(descriptors()).includes(link), 'this process holds no copy')
+  // Now the daemon becomes ready.
   await release(fifo)
   const { pid } = await started
   t.after(() => end(pid))

@@ -1,4 +1,4 @@
-// D25: a daemon that starts its successor, with the pid file that it holds itself.
+// A daemon that starts its successor, with the pid file that the daemon holds.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -10,6 +10,7 @@ import { end } from '../helpers/daemon.mjs'
 import { release } from '../helpers/fifo.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { reports, reportsSoFar } from '../helpers/report.mjs'
 import { fixture, root, run } from '../helpers/run.mjs'
 import { PYTHON } from '../helpers/spawned.mjs'
@@ -17,7 +18,7 @@ import { until } from '../helpers/until.mjs'
 
 const content = (file) => fs.readFileSync(file, 'utf8')
 
-/** How a daemon that hands over can come to be: the command, and what is waited for. */
+/** Ways to start a daemon that hands over. */
 const WAYS = {
   'daemonize()': (settings) => run(process.execPath, command({ ...settings, launched: true })),
   'the foreground': (settings) => run(process.execPath, command(settings)),
@@ -27,7 +28,7 @@ const WAYS = {
 }
 const command = (settings) => [fixture('daemon/hands-over.mjs'), JSON.stringify(settings)]
 
-/** A row of daemons, each the successor of the one before; `until(last)` waits for what they tell. */
+/** Starts a row of daemons, each the successor of the one before. `began(count)` waits until `count` daemons have begun. */
 function row(context, settings, way = 'the foreground') {
   const directory = temporary(context)
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
@@ -35,7 +36,7 @@ function row(context, settings, way = 'the foreground') {
   const said = () => reportsSoFar(content(log))
   const { ended } = WAYS[way]({ pidFile, log, ...settings })
   context.after(async () => {
-    // One after the other: each may have started one more.
+    // In order: each daemon may have started another one.
     for (const { pid } of said()) await end(pid)
     await ended
   })
@@ -48,22 +49,22 @@ function row(context, settings, way = 'the foreground') {
 }
 
 for (const way of Object.keys(WAYS)) {
-  test(`a pid file that is held by ${way} goes from one to the next, five times`, { contract: 'D25' }, async (t) => {
+  test(`spawnDaemon(): the pid file goes through five successors, held by ${way}`, { contract: 'D25' }, async (t) => {
     const { pidFile, began, said } = row(t, { remaining: 5 }, way)
     const pids = await began(6)
     assert.equal(new Set(pids).size, 6)
-    // The last one may have begun before its predecessor comes to say so.
+    // The last daemon may begin before its predecessor reports it.
     const handed = await until(() => {
       const all = said().filter(({ successor }) => successor)
       return all.length === 5 && all
     })
-    // Each found the file naming its successor, when spawnDaemon() had resolved.
+    // The file named the successor when spawnDaemon() resolved.
     assert.deepEqual(
       handed.map(({ successor, content }) => ({ successor, content })),
       pids.slice(1).map((pid) => ({ successor: pid, content: `${pid}\n` })),
     )
     await until(() => pids.slice(0, -1).every((pid) => !isAlive(pid)), 'the predecessors have ended')
-    // By process.exit(), which removes a file that is one's own.
+    // They ended by process.exit(), which removes only an own file.
     assert.equal(content(pidFile), `${pids[5]}\n`)
     assert.deepEqual(daemonStatus(pidFile), { running: true, pid: pids[5] })
     assert.deepEqual(await stopDaemon(pidFile), { pid: pids[5], killed: false })
@@ -71,7 +72,7 @@ for (const way of Object.keys(WAYS)) {
   })
 }
 
-/** A process that watches a file; `seen()` ends it and gives what it saw. */
+/** Starts a process that watches a file. The returned function ends it and returns its report. */
 async function watcher(context, program, ...args) {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   context.after(() => end(child.pid))
@@ -88,20 +89,21 @@ async function watcher(context, program, ...args) {
   }
 }
 
-test('in 50 hand-overs, the file is never seen unlocked, empty, or naming anybody but the two', {
+test('spawnDaemon(): hand-overs never leave the file unlocked, empty or wrong', {
   contract: 'D25',
 }, async (t) => {
-  const { pidFile, began } = row(t, { remaining: 50, waits: true })
+  const remaining = repetitions(50)
+  const { pidFile, began } = row(t, { remaining, waits: true })
   const [first] = await began(1)
   const locks = await watcher(t, PYTHON, fixture('daemon/watches.py'), pidFile)
   const status = await watcher(t, process.execPath, fixture('daemon/asks-status.mjs'), pidFile)
   process.kill(first, 'SIGUSR2')
   let pids
-  // Each of them in good time: all of them can take a busy machine longer.
-  for (let count = 2; count <= 51; count++) pids = await began(count)
+  // Each hand-over has its own time limit: a busy machine needs longer for all.
+  for (let count = 2; count <= remaining + 1; count++) pids = await began(count)
   const { looks, changes } = await locks()
   assert.ok(looks > 1000)
-  // All of it locked for writing, and each content one of the row, after which comes the next.
+  // The whole file was always locked, and its content went through the row in order.
   for (const [locked, start, length] of changes) assert.deepEqual([locked, start, length >= 2 ** 61], [true, 0, true])
   const named = changes.map(([, , , text]) => text)
   for (const text of named) assert.match(text, /^\d+\n+$/)
@@ -114,7 +116,7 @@ test('in 50 hand-overs, the file is never seen unlocked, empty, or naming anybod
   )
 })
 
-/** That what was seen goes through the row in its order; what came and went between two looks may be missing. */
+/** Checks that the seen pids go through the row in order. A pid between two looks may be missing. */
 function assertInOrder(seen, pids) {
   const places = seen.map((pid) => pids.indexOf(pid))
   assert.equal(places.includes(-1), false, `${seen} are all among ${pids}`)
@@ -125,7 +127,7 @@ function assertInOrder(seen, pids) {
   assert.equal(places.at(-1), pids.length - 1)
 }
 
-test('the content does not change before READY, nor by what another process says', { contract: 'D25' }, async (t) => {
+test('spawnDaemon(): the pid file stays the same before READY=1', { contract: 'D25' }, async (t) => {
   const directory = temporary(t)
   const [fifo, told] = ['fifo', 'told'].map((name) => path.join(directory, name))
   await run('mkfifo', [fifo]).ended
@@ -141,7 +143,7 @@ test('the content does not change before READY, nor by what another process says
   await until(() => said().some(({ failed }) => failed))
 })
 
-test('where the start fails, content, lock and caller are as before, and the next one succeeds', {
+test('spawnDaemon(): a failed start changes nothing, the next one succeeds', {
   contract: 'D25',
 }, async (t) => {
   const steps = (...list) => [PYTHON, [fixture('notifies.py'), ...list]]
@@ -176,7 +178,7 @@ for (const [what, before] of [
   ['shorter', '1\n'],
   ['empty', ''],
 ]) {
-  test(`where what stood there was ${what}, the content is exactly the successor's pid and a newline`, {
+  test(`spawnDaemon(): writes exactly the successor’s pid, ${what} content before`, {
     contract: 'D25',
   }, async (t) => {
     const { pidFile, began, ended } = row(t, { remaining: 1, waits: true })
@@ -189,7 +191,7 @@ for (const [what, before] of [
   })
 }
 
-test("with ready: 'exec', the successor has the pid file as soon as its program was begun", {
+test("spawnDaemon(): the successor has the pid file at once, ready: 'exec'", {
   contract: 'D25',
 }, async (t) => {
   const { pidFile, began, said } = row(t, { failing: [['sleep', ['1000'], {}]] })
@@ -204,7 +206,7 @@ test("with ready: 'exec', the successor has the pid file as soon as its program 
   assert.equal(content(pidFile), text)
   const [old] = await began(1)
   assert.notEqual(status.pid, old)
-  // Its lock outlives the predecessor.
+  // The lock of the successor outlives the predecessor.
   await end(old, 'SIGTERM')
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: status.pid })
 })
@@ -246,8 +248,8 @@ test('stopDaemon(): also ends a successor that is starting', async (t) => {
 })
 
 for (const launchesNext of [false, true]) {
-  const whom = launchesNext ? 'a successor that a launcher starts' : 'the successor'
-  test(`spawnDaemon(): the old daemon introduces ${whom}, under a manager`, async (t) => {
+  const whom = launchesNext ? 'a launched successor' : 'the successor'
+  test(`spawnDaemon(): the old daemon introduces ${whom} to the manager`, async (t) => {
     const directory = temporary(t)
     const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
     const service = [process.execPath, ...command({ pidFile, log, remaining: 1, launchesNext })]
@@ -286,7 +288,7 @@ test('daemonize(): the pid file names a successor that reports to the manager', 
   t.after(async () => {
     for (const { pid } of began()) await end(pid)
   })
-  // Each one begins when the pid file names it.
+  // A daemon reports its begin when the pid file names it.
   const [old, successor] = await until(() => began().length === 2 && began().map(({ pid }) => pid), 'both have begun')
   await end(old, 'SIGTERM')
   assert.equal((await ended).code, 0)

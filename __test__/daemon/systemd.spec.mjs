@@ -1,4 +1,4 @@
-// D24: sockets that are handed over, and what a service manager is told.
+// Sockets that are handed over (`listen`, listenFds()), and messages to a service manager (notify()).
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ import { until } from '../helpers/until.mjs'
 
 const sleep = ['sleep', ['1000']]
 
-/** A server of Node's on a free port, closed when the test is over. */
+/** Starts a server of Node.js on a free port. The test closes it at its end. */
 async function server(context) {
   const one = net.createServer().listen(0, '127.0.0.1')
   await once(one, 'listening')
@@ -25,14 +25,14 @@ async function server(context) {
   return one
 }
 
-/** A listening Unix socket that belongs to nobody's close(). */
+/** Returns a listening Unix socket. The test closes it at its end. */
 function unixSocket(context, file) {
   const handle = listenUnix(file)
   context.after(() => handle.close())
   return handle
 }
 
-/** What somebody answers who closes the connection then. */
+/** Connects and returns all that the server sends before it closes the connection. */
 async function answer(...where) {
   const chunks = await net
     .connect(...where)
@@ -43,19 +43,19 @@ async function answer(...where) {
 
 const inodeOf = (fd) => fs.readlinkSync(`/proc/self/fd/${fd}`)
 
-/** fixtures/takes-sockets.cjs as a daemon; returns what it tells. */
+/** Runs fixtures/takes-sockets.cjs as a daemon; returns its report. */
 async function taker(context, listen) {
   const log = path.join(temporary(context), 'log')
   await spawned(context, process.execPath, [fixture('daemon/takes-sockets.cjs'), log], {
     listen,
     stdio: ['ignore', log, log],
   })
-  return until(() => fs.existsSync(log) && firstLine(log), 'it tells what it got')
+  return until(() => fs.existsSync(log) && firstLine(log), 'the daemon reports its sockets')
 }
 
 // ── listen, of spawnDaemon() ──
 
-test('`listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in order, and no names', {
+test('spawnDaemon(): `listen` sets LISTEN_FDS, sockets from 3 in order', {
   contract: 'D24',
 }, async (t) => {
   const directory = temporary(t)
@@ -70,7 +70,7 @@ test('`listen` is LISTEN_PID and LISTEN_FDS, the sockets at 3, 4, … in order, 
   await hasOpen(pid, { ...expected })
 })
 
-test('`listen` as an object is LISTEN_FDNAMES too, in the order of its keys', { contract: 'D24' }, async (t) => {
+test('spawnDaemon(): `listen` as an object also sets LISTEN_FDNAMES', { contract: 'D24' }, async (t) => {
   const [one, two] = [await server(t), await server(t)]
   const longest = 'ü'.repeat(255)
   const pid = await spawned(t, ...sleep, { listen: { web: two, admin: one, [longest]: one } })
@@ -80,21 +80,21 @@ test('`listen` as an object is LISTEN_FDNAMES too, in the order of its keys', { 
   await hasOpen(pid, { ...Array(3).fill('/dev/null'), 3: second, 4: first, 5: first })
 })
 
-test('what the caller was handed itself is not what its daemon is told', { contract: 'D24' }, async (t) => {
+test('spawnDaemon(): `listen` replaces the LISTEN_ variables of the caller', { contract: 'D24' }, async (t) => {
   const env = { ...process.env, LISTEN_PID: String(process.pid), LISTEN_FDS: '7', LISTEN_FDNAMES: 'a:b' }
   const pid = await spawned(t, ...sleep, { listen: [await server(t)], env })
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = await environmentOf(pid)
   assert.deepEqual([LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES], [String(pid), '1', undefined])
 })
 
-test('connections are served by the daemon after the caller has closed its server', { contract: 'D24' }, async (t) => {
+test('spawnDaemon(): the daemon serves sockets that the caller has closed', { contract: 'D24' }, async (t) => {
   const one = net.createServer().listen(0, '127.0.0.1')
   await once(one, 'listening')
   const { port } = one.address()
   const file = path.join(temporary(t), 'socket')
   const unix = unixSocket(t, file)
   const pending = taker(t, { tcp: one, unix })
-  // At once: the call has taken what it needs.
+  // The call holds duplicates already.
   one.close()
   unix.close()
   const { pid } = await pending
@@ -102,7 +102,7 @@ test('connections are served by the daemon after the caller has closed its serve
   assert.equal(await answer(file), String(pid))
 })
 
-test('a program in Python takes the sockets as sd_listen_fds(3) says', { contract: 'D24' }, async (t) => {
+test('spawnDaemon(): a Python program takes the sockets of `listen`', { contract: 'D24' }, async (t) => {
   const one = await server(t)
   const { port } = one.address()
   const pid = await spawned(t, PYTHON, [fixture('daemon/takes-sockets.py')], { listen: { first: one } })
@@ -117,18 +117,18 @@ for (const [what, names] of [
   ['256 characters', ['x'.repeat(256)]],
   ['a NUL', ['a\0']],
 ]) {
-  test(`a name with ${what} is refused`, { contract: 'D24 E2' }, async () => {
+  test(`spawnDaemon(): refuses a socket name with ${what}`, { contract: 'D24 E2' }, async () => {
     const listen = Object.fromEntries(names.map((name) => [name, 0]))
     assert.equal((await rejection(spawnDaemon(...sleep, { listen }))).code, 'ERR_INVALID_ARG_VALUE')
   })
 }
 
-test('stdio that goes beyond 2, with `listen`, is refused', { contract: 'D24 E2' }, async () => {
+test('spawnDaemon(): refuses stdio beyond 2 with `listen`', { contract: 'D24 E2' }, async () => {
   const stdio = ['ignore', 'ignore', 'ignore', 'ignore']
   assert.equal((await rejection(spawnDaemon(...sleep, { listen: [0], stdio }))).code, 'ERR_INVALID_ARG_VALUE')
 })
 
-test('what is not open is refused, and nothing was started', { contract: 'D24 E3' }, async (t) => {
+test('spawnDaemon(): refuses closed and invalid sockets in `listen`', { contract: 'D24 E3' }, async (t) => {
   const closed = await server(t)
   await new Promise((resolve) => closed.close(resolve))
   const handle = listenUnix(path.join(temporary(t), 'socket'))
@@ -140,7 +140,7 @@ test('what is not open is refused, and nothing was started', { contract: 'D24 E3
   assert.deepEqual(codes, ['EBADF', 'ERR_INVALID_ARG_VALUE', 'ERR_PROCNATIVE_HANDLE_CLOSED', 'ERR_INVALID_ARG_TYPE'])
 })
 
-test('a Unix server that Node has bound is refused, an abstract one and one over listenUnix() are not', {
+test('spawnDaemon(): refuses a bound Unix server, except abstract and listenUnix()', {
   contract: 'D24 H9',
 }, async (t) => {
   const directory = temporary(t)
@@ -163,7 +163,7 @@ test('a Unix server that Node has bound is refused, an abstract one and one over
 
 // ── listenFds() ──
 
-test('listenFds() gives handles with fd and name, close-on-exec, once, and not to children', {
+test('listenFds(): gives named handles once, close-on-exec, not to children', {
   contract: 'D24',
 }, async (t) => {
   const [one, two] = [await server(t), await server(t)]
@@ -180,7 +180,7 @@ test('listenFds() gives handles with fd and name, close-on-exec, once, and not t
   for (const inherited of ['LISTEN_', ...expected]) assert.equal(child.includes(inherited), false, inherited)
 })
 
-test('without names, `name` is null', { contract: 'D24' }, async (t) => {
+test('listenFds(): name is null, no LISTEN_FDNAMES', { contract: 'D24' }, async (t) => {
   const { handles } = await taker(t, [await server(t)])
   assert.deepEqual(
     handles.map(({ fd, name }) => ({ fd, name })),
@@ -189,7 +189,7 @@ test('without names, `name` is null', { contract: 'D24' }, async (t) => {
 })
 
 async function variables(env, ...args) {
-  // Without them, what this suite itself was run with.
+  // Without the variables that this test run may have inherited.
   const none = { LISTEN_PID: undefined, LISTEN_FDS: undefined, LISTEN_FDNAMES: undefined }
   const all = { ...process.env, ...none, ...env }
   const { stdout, stderr } = await runScript(fixture('daemon/listen-fds-variables.cjs'), args, { env: all })
@@ -197,23 +197,23 @@ async function variables(env, ...args) {
   return JSON.parse(stdout)
 }
 
-test('LISTEN_PID of another process is left alone, and gives nothing', { contract: 'D24' }, async () => {
+test('listenFds(): returns nothing, LISTEN_PID of another process', { contract: 'D24' }, async () => {
   for (const LISTEN_PID of ['1', '0', '', String(process.pid)]) {
     const env = { LISTEN_PID, LISTEN_FDS: '1', LISTEN_FDNAMES: 'one' }
     assert.deepEqual(await variables(env), { count: 0, ...env })
   }
 })
 
-test('without the variables there is nothing', { contract: 'D24' }, async () => {
+test('listenFds(): returns nothing, no variables', { contract: 'D24' }, async () => {
   assert.deepEqual(await variables({}), { count: 0 })
 })
 
-test('a descriptor that is not open is EBADF, and changes nothing', { contract: 'D24' }, async () => {
+test('listenFds(): throws EBADF and changes nothing, closed descriptor', { contract: 'D24' }, async () => {
   const env = { LISTEN_PID: 'own', LISTEN_FDS: '500', LISTEN_FDNAMES: 'one' }
   assert.deepEqual(await variables(env), { code: 'EBADF', syscall: 'fstat', ...env })
 })
 
-test('garbage as LISTEN_FDS gives nothing', { contract: 'D24' }, async () => {
+test('listenFds(): returns nothing, garbage in LISTEN_FDS', { contract: 'D24' }, async () => {
   for (const LISTEN_FDS of ['', '0', '-1', 'many', '1e9', '1 or 2']) {
     assert.equal((await variables({ LISTEN_PID: 'own', LISTEN_FDS })).count, 0)
   }
@@ -227,7 +227,7 @@ test('listenFds(): returns nothing in a worker thread, leaves the variables', as
 
 const ACTIVATE = 'systemd-socket-activate'
 
-/** Runs fixtures/takes-sockets.cjs as systemd would; it begins at the first connection. */
+/** Runs fixtures/takes-sockets.cjs by systemd-socket-activate, which starts it at the first connection. */
 async function activated(context, flags, options) {
   const directory = temporary(context)
   const [file, log] = ['socket', 'log'].map((name) => path.join(directory, name))
@@ -236,12 +236,12 @@ async function activated(context, flags, options) {
   await new Promise((resolve) => free.close(resolve))
   const settings = options && [JSON.stringify({ stdout: log, ...options })]
   const program = [process.execPath, fixture('daemon/takes-sockets.cjs'), log, ...(settings ?? [])]
-  // It gives the program no environment but what it is told to.
+  // systemd-socket-activate passes on only the variables of -E.
   const kept = Object.keys(process.env).flatMap((name) => ['-E', name])
   const listening = ['-l', `127.0.0.1:${port}`, '-l', file]
   const { child, ended } = run(ACTIVATE, [...kept, ...listening, ...flags, ...program])
   context.after(() => end(child.pid).then(() => ended))
-  await until(() => fs.existsSync(file), 'it listens')
+  await until(() => fs.existsSync(file), 'systemd-socket-activate listens')
   const answered = [await answer(port, '127.0.0.1'), await answer(file)]
   const facts = firstLine(log)
   context.after(() => end(facts.pid))
@@ -252,7 +252,7 @@ for (const [what, flags, names] of [
   ['without names', [], ['unknown', 'unknown']],
   ['with --fdname', ['--fdname=a:b'], ['a', 'b']],
 ]) {
-  test(`real socket activation, TCP and Unix: ${what}`, {
+  test(`listenFds(): takes TCP and Unix sockets from systemd-socket-activate, ${what}`, {
     contract: 'D24',
     ...needs(ACTIVATE, hasProgram(ACTIVATE)),
   }, async (t) => {
@@ -265,7 +265,7 @@ for (const [what, flags, names] of [
         { fd: 4, closeOnExec: true },
       ],
     )
-    // Whether there are names where none were given is the activator's.
+    // Without --fdname, versions of systemd-socket-activate differ in the names.
     if (flags.length > 0) {
       assert.deepEqual(
         handles.map(({ name }) => name),
@@ -277,7 +277,7 @@ for (const [what, flags, names] of [
   })
 }
 
-test('real socket activation of a program that becomes a daemon, which takes them', {
+test('listenFds(): a daemon takes sockets from systemd-socket-activate', {
   contract: 'D24',
   ...needs(`${ACTIVATE} and Node.js`, hasProgram(ACTIVATE) && isNode),
 }, async (t) => {
@@ -306,7 +306,7 @@ function withSocket(context, socket) {
 }
 
 for (const kind of ['a path', 'an abstract name']) {
-  test(`notify() is heard at ${kind}, with states of one line and of many`, { contract: 'D24' }, async (t) => {
+  test(`notify(): sends one line and many lines to ${kind}`, { contract: 'D24' }, async (t) => {
     const name = randomUUID()
     const address = kind === 'a path' ? path.join(temporary(t), name) : `@${name}`
     const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), address])
@@ -326,7 +326,7 @@ for (const kind of ['a path', 'an abstract name']) {
   })
 }
 
-test('notify() is false without NOTIFY_SOCKET, and where nobody listens', { contract: 'D24' }, async (t) => {
+test('notify(): returns false, no NOTIFY_SOCKET or no listener', { contract: 'D24' }, async (t) => {
   const dead = path.join(temporary(t), 'dead')
   const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), dead])
   await until(() => fs.existsSync(dead))
@@ -338,7 +338,7 @@ test('notify() is false without NOTIFY_SOCKET, and where nobody listens', { cont
   }
 })
 
-test('READY=1 is heard also where signals come while the manager’s queue is full', {
+test('daemonize(): sends READY=1 despite signals, manager’s queue full', {
   contract: 'D14',
   ...needs('python3 and Node.js', hasProgram('python3') && isNode),
 }, async () => {
@@ -369,7 +369,7 @@ test(
   },
 )
 
-test('notify() without a state is refused, also without NOTIFY_SOCKET', { contract: 'D24 E2' }, (t) => {
+test('notify(): refuses a missing or invalid state, no NOTIFY_SOCKET', { contract: 'D24 E2' }, (t) => {
   withSocket(t, undefined)
   assert.throws(() => notify(), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => notify(''), { code: 'ERR_INVALID_ARG_VALUE' })

@@ -1,4 +1,4 @@
-// D1 on terminals: daemons outlive the session that they were started from.
+// Daemons outlive the terminal session that started them.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -6,13 +6,15 @@ import path from 'node:path'
 import { end } from '../helpers/daemon.mjs'
 import { hasProgram, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
+import { repetitions } from '../helpers/repetitions.mjs'
 import { fixture, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-const ROUNDS = 10
+const ROUNDS = repetitions(10)
 const AT_ONCE = 10
+const ALL = ROUNDS * AT_ONCE
 
-/** Launches daemons from terminals' session leaders, which end; returns how many of how many are alive after that. */
+/** Launches daemons from session leaders on terminals, which end. Returns the number of daemons that are still alive. */
 async function survivors(context, onTerminal) {
   const directory = temporary(context)
   let alive = 0
@@ -29,7 +31,7 @@ async function survivors(context, onTerminal) {
       }),
     )
     for (const { code, stdout, stderr } of results) assert.equal(code, 0, stdout + stderr)
-    // The terminals are gone. Only what the last of them did could still be on its way, so look at the first ones.
+    // The terminals are gone.
     const daemons = logs.map((log) => JSON.parse(fs.readFileSync(log, 'utf8').split('\n')[0]))
     for (const { pid, sid, terminal } of daemons) {
       assert.equal(terminal, null)
@@ -43,20 +45,20 @@ async function survivors(context, onTerminal) {
 
 const quoted = (words) => words.map((word) => `'${word}'`).join(' ')
 
-test('100 of 100 daemons survive a session leader on a terminal of script(1) that ends', {
+test('daemonize(): every daemon survives the end of a script(1) terminal', {
   contract: 'D1',
   ...needs('script', hasProgram('script')),
 }, async (t) => {
-  assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), 100)
+  assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), ALL)
 })
 
-test('100 of 100 daemons survive a session leader on a pseudo-terminal that hangs up', {
+test('daemonize(): every daemon survives the hang-up of a pseudo-terminal', {
   contract: 'D1',
 }, async (t) => {
-  assert.equal(await survivors(t, (command) => ['python3', fixture('hang-up-after.py'), ...command]), 100)
+  assert.equal(await survivors(t, (command) => ['python3', fixture('hang-up-after.py'), ...command]), ALL)
 })
 
-test('opening a terminal without O_NOCTTY does not gain one', { contract: 'D1' }, async (t) => {
+test('daemonize(): the daemon gains no terminal by opening one', { contract: 'D1' }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
   const { code, stdout, stderr } = await run('python3', [

@@ -44,7 +44,7 @@ const NAIVE = `
 for (const [what, args, text] of [
   ['node --test', ['--test'], `const test = require('node:test')\n${NAIVE}`],
   ['node --test, without node:test', ['--test'], `require(${JSON.stringify(root)}).daemonize()`],
-  ['a test file that is run by itself', [], `const test = require('node:test')\n${NAIVE}`],
+  ['a test file run alone', [], `const test = require('node:test')\n${NAIVE}`],
 ]) {
   test(`daemonize(): throws in ${what}, which fails`, async (t) => {
     const { code, stdout, stderr } = await node(...args, script(t, 'naive.test.cjs', text))
@@ -69,7 +69,7 @@ for (const [what, text] of [
 
 for (const [what, name] of [
   ['a known runner', 'node_modules/mocha/bin/mocha.js'],
-  ['a known runner with a scope', 'node_modules/@hapi/lab/bin/lab.js'],
+  ['a scoped runner', 'node_modules/@hapi/lab/bin/lab.js'],
 ]) {
   test(`daemonize(): throws if the main script belongs to ${what}`, async (t) => {
     const { stdout } = await node(script(t, name, program()))

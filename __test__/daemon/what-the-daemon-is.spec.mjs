@@ -1,4 +1,4 @@
-// D1–D5, D11, D14, D17: what a daemon is.
+// The daemon of daemonize(): session, descriptors, signals, users and markers.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -15,11 +15,11 @@ import { until } from '../helpers/until.mjs'
 // Debian's user without rights, and its group.
 const NOBODY = 65534
 
-// What a Node process opens for itself: epoll sets, eventfds, and the pipes between its threads.
+// Descriptors that a Node.js process opens for itself: epoll sets, eventfds, and pipes between its threads.
 const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
 const ownDescriptors = (facts) => Object.entries(facts.descriptors).filter(([, what]) => !isRuntimes(what))
 
-test('once the launcher has ended, sid != pid, pgid == sid, and no process has pid == sid', {
+test('daemonize(): the daemon leads no session, its session has no leader', {
   contract: 'D1',
 }, async (t) => {
   const { facts } = await launch(t)
@@ -30,35 +30,35 @@ test('once the launcher has ended, sid != pid, pgid == sid, and no process has p
   assert.notEqual(session, getsid())
 })
 
-test('once the launcher has ended, the parent is init or the nearest subreaper', { contract: 'D1' }, async (t) => {
+test('daemonize(): the parent is init or the nearest subreaper', { contract: 'D1' }, async (t) => {
   const launcher = await launch(t)
   assert.equal(stat(launcher.facts.pid).ppid, foster(t))
 })
 
-test('there is no controlling terminal', { contract: 'D1' }, async (t) => {
+test('daemonize(): the daemon has no controlling terminal', { contract: 'D1' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.terminal, null)
   assert.equal(stat(facts.pid).tty, 0)
 })
 
-test('it works where the caller leads its group', { contract: 'D1' }, async (t) => {
+test('daemonize(): works, caller leads its group', { contract: 'D1' }, async (t) => {
   const { facts } = await launch(t, {}, { detached: true })
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('cwd is / and umask 022 unless given', { contract: 'D2' }, async (t) => {
+test('daemonize(): cwd is / and umask 022 by default', { contract: 'D2' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.cwd, '/')
   assert.equal(facts.umask, 0o022)
 })
 
-test('daemonize({ cwd: "/tmp", umask: 0 }) is the init_daemon() of the documents', { contract: 'D5' }, async (t) => {
+test('daemonize(): takes cwd "/tmp" and umask 0', { contract: 'D5' }, async (t) => {
   const { facts } = await launch(t, { cwd: '/tmp', umask: 0 })
   assert.equal(facts.cwd, '/tmp')
   assert.equal(facts.umask, 0)
 })
 
-test('a relative cwd goes by the directory of the launcher', { contract: 'D2' }, async (t) => {
+test('daemonize(): a relative cwd goes by the launcher’s directory', { contract: 'D2' }, async (t) => {
   const directory = temporary(t)
   fs.mkdirSync(path.join(directory, 'inner'))
   const { facts } = await launch(t, { cwd: 'inner' }, { cwd: directory })
@@ -66,10 +66,10 @@ test('a relative cwd goes by the directory of the launcher', { contract: 'D2' },
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`of ${count} descriptors that the launcher had open without close-on-exec, none is open`, {
+  test(`daemonize(): closes ${count} descriptors of the launcher`, {
     contract: 'D2',
   }, async (t) => {
-    // Python opens the files and becomes node, which therefore inherits them.
+    // Python opens the files and becomes Node.js, which inherits them.
     const log = path.join(temporary(t), 'log')
     const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
     const { code, stderr } = await run('python3', [fixture('open-many.py'), count, ...node]).ended
@@ -88,7 +88,7 @@ for (const count of [7, 200, 5000]) {
   })
 }
 
-test('`keep` is open in the daemon, in its order, and given back as daemon.kept', { contract: 'D2' }, async (t) => {
+test('daemonize(): passes `keep` on, in order, as daemon.kept', { contract: 'D2' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await run(process.execPath, [fixture('daemon/keeper.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
@@ -104,7 +104,7 @@ test('`keep` is open in the daemon, in its order, and given back as daemon.kept'
   assert.equal(chunks.join(''), `answered by ${facts.pid}`)
 })
 
-test('closing takes no loop over RLIMIT_NOFILE: it works with 2^30', {
+test('daemonize(): closes descriptors, RLIMIT_NOFILE of 2^30', {
   contract: 'D2',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -121,11 +121,11 @@ test('closing takes no loop over RLIMIT_NOFILE: it works with 2^30', {
   assert.match(fs.readFileSync(`/proc/${facts.pid}/limits`, 'utf8'), /Max open files +1073741824 +1073741824/)
 })
 
-test('inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the daemon', {
+test('daemonize(): passes LISTEN_FDS on, LISTEN_PID and WATCHDOG_PID name the daemon', {
   contract: 'D2',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
-  // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes node.
+  // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes Node.js.
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log, keep: [0] }), 'stay']
   const stdio = ['ignore', 'pipe', 'pipe']
   const { code, stdout, stderr } = await run('python3', [fixture('daemon/activate.py'), ...node], { stdio }).ended
@@ -134,32 +134,32 @@ test('inherited LISTEN_FDS go on, with LISTEN_PID and WATCHDOG_PID naming the da
   assert.equal(facts.env.LISTEN_PID, String(facts.pid))
   assert.equal(facts.env.WATCHDOG_PID, String(facts.pid))
   assert.equal(facts.env.LISTEN_FDS, '2')
-  // The very sockets, in their order, and after them the link and what is kept.
+  // The same sockets in order, then the link, then the kept descriptor.
   const [first, second] = stdout.trim().split(' ')
   assert.deepEqual([facts.descriptors[3], facts.descriptors[4]], [`socket:[${first}]`, `socket:[${second}]`])
   assert.equal(facts.daemon.kept[0], 6)
   assert.equal(facts.descriptors[6], '/dev/null')
 })
 
-test('LISTEN_PID of another process is left alone, and so are its descriptors', { contract: 'D2' }, async (t) => {
+test('daemonize(): leaves LISTEN_PID of another process alone', { contract: 'D2' }, async (t) => {
   const { facts } = await launch(t, {}, { env: { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' } })
   assert.equal(facts.env.LISTEN_PID, '1')
   assert.equal(ownDescriptors(facts).length, 4)
 })
 
-test('blocked and ignored signals are reset before exec', { contract: 'D3' }, async (t) => {
+test('daemonize(): resets blocked and ignored signals', { contract: 'D3' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']
   const { code, stderr } = await run('python3', [fixture('block-signals.py'), ...node]).ended
   assert.equal(code, 0, stderr)
   const { facts } = factsFrom(t, log)
   assert.equal(facts.blocked, '0000000000000000')
-  // Node ignores some for itself.
+  // Node.js itself ignores some signals.
   const plain = await runScript(fixture('daemon/plain.cjs'))
   assert.equal(facts.ignored, JSON.parse(plain.stdout).ignored)
 })
 
-test('with `user` by name, uid, gid and groups are that user’s, and root can’t be regained', {
+test('daemonize(): sets all ids and groups, user by name', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -170,13 +170,13 @@ test('with `user` by name, uid, gid and groups are that user’s, and root can�
   assert.deepEqual(facts.groups, [NOBODY])
 })
 
-test('the supplementary groups are those of the group database, for a user by name and by number', {
+test('daemonize(): takes supplementary groups from the group database', {
   contract: 'D4',
   ...needs('root and unshare', isRoot && hasProgram('unshare')),
 }, async (t) => {
   const directory = temporary(t)
   const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
-  // In a mount namespace of its own, where nobody is a member of three.
+  // A new mount namespace, where the user nobody has two more groups.
   const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
   fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
   for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {
@@ -189,7 +189,7 @@ test('the supplementary groups are those of the group database, for a user by na
   }
 })
 
-test('with numbers, `user` and `group` are those', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
+test('daemonize(): sets all ids, user and group by number', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const { facts, code, stderr } = await launch(t, { user: 12345, group: 23456 })
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.uid, [12345, 12345, 12345, 12345])
@@ -197,7 +197,7 @@ test('with numbers, `user` and `group` are those', { contract: 'D4', ...needs('r
   assert.deepEqual(facts.groups, [23456])
 })
 
-test('a log is opened before the user is changed', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
+test('daemonize(): opens a log before it changes the user', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const directory = temporary(t)
   fs.chmodSync(directory, 0o700)
   const log = path.join(directory, 'log')
@@ -210,7 +210,7 @@ test('a log is opened before the user is changed', { contract: 'D4', ...needs('r
   assert.equal(facts.uid[0], NOBODY)
 })
 
-test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract: 'D4' }, async (t) => {
+test('daemonize(): throws ERR_UNKNOWN_CREDENTIAL, unknown user or group', { contract: 'D4' }, async (t) => {
   for (const options of [{ user: 'no such user' }, { group: 'no such group' }, { user: 4_000_000 }]) {
     const { code, stderr } = await launch(t, options)
     assert.equal(code, 1)
@@ -218,7 +218,7 @@ test('a user or group that does not exist is ERR_UNKNOWN_CREDENTIAL', { contract
   }
 })
 
-test('an unprivileged launcher that asks for another user gets EPERM', {
+test('daemonize(): throws EPERM, unprivileged launcher, another user', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -227,7 +227,7 @@ test('an unprivileged launcher that asks for another user gets EPERM', {
   assert.match(stderr, /EPERM: operation not permitted, setgroups/)
 })
 
-test('asking for the user that one is already needs no privilege', {
+test('daemonize(): needs no privilege for its own user', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async (t) => {
@@ -236,12 +236,12 @@ test('asking for the user that one is already needs no privilege', {
   assert.equal(facts.uid[0], NOBODY)
 })
 
-test('that root can be had back is found out (EPERM), and leaves the launcher dumpable', {
+test('daemonize(): throws EPERM and stays dumpable, root can be regained', {
   contract: 'D4',
   ...needs('root', isRoot),
 }, async () => {
-  // A launcher that is not root, but has a capability that outlives the change of user. What it owns in /proc, root
-  // would own if it were not dumpable.
+  // The launcher is not root, but has a capability that outlives the change of user. If it were not dumpable, root would
+  // own its files in /proc.
   const capabilities = ['--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
   const args = [...unprivileged(), fixture('daemon/dumpable.cjs')]
   const { code, stdout, stderr } = await run('setpriv', [...capabilities, ...args]).ended
@@ -251,14 +251,14 @@ test('that root can be had back is found out (EPERM), and leaves the launcher du
 
 const unprivileged = () => [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--init-groups`, process.execPath]
 
-test('the pid in the daemon object is process.pid', { contract: 'D11' }, async (t) => {
+test('Daemon: has the pid and the sid of the process', { contract: 'D11' }, async (t) => {
   const { facts } = await launch(t)
   assert.equal(facts.daemon.pid, facts.pid)
   assert.equal(facts.daemon.sid, facts.sid)
   assert.equal(facts.daemon.foreground, false)
 })
 
-test('PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: true', {
+test('daemonize(): throws ERR_PROCNATIVE_INIT_PROCESS as PID 1', {
   contract: 'D14',
   ...needs('root', isRoot),
 }, async () => {
@@ -269,7 +269,7 @@ test('PID 1 throws ERR_PROCNATIVE_INIT_PROCESS, which names foreground: true', {
   assert.match(stderr, /foreground: true/)
 })
 
-test('PID 1 works with foreground: true', { contract: 'D14', ...needs('root', isRoot) }, async () => {
+test('daemonize(): works as PID 1, foreground', { contract: 'D14', ...needs('root', isRoot) }, async () => {
   const { code, stdout, stderr } = await run('unshare', [
     '-pf',
     '--mount-proc',
@@ -284,12 +284,12 @@ test('PID 1 works with foreground: true', { contract: 'D14', ...needs('root', is
   assert.equal(facts.daemon.foreground, true)
 })
 
-test('a second call in the daemon throws ERR_PROCNATIVE_ALREADY_DAEMONIZED', { contract: 'D17' }, async (t) => {
+test('daemonize(): throws ERR_PROCNATIVE_ALREADY_DAEMONIZED, second call', { contract: 'D17' }, async (t) => {
   const { more } = await launch(t, {}, { behaviour: 'call again' })
   assert.equal(JSON.parse(more[0]).code, 'ERR_PROCNATIVE_ALREADY_DAEMONIZED')
 })
 
-test('a child of the daemon that calls daemonize() really daemonizes', { contract: 'D17' }, async (t) => {
+test('daemonize(): a child of the daemon becomes another daemon', { contract: 'D17' }, async (t) => {
   const directory = temporary(t)
   const { code, stderr } = await run(process.execPath, [fixture('daemon/nested.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
@@ -302,7 +302,7 @@ test('a child of the daemon that calls daemonize() really daemonizes', { contrac
 })
 
 for (const when of ['before', 'after']) {
-  test(`a daemon that cleans its environment ${when} it loads procnative is one daemon`, {
+  test(`daemonize(): makes one daemon, environment cleaned ${when} loading procnative`, {
     contract: 'D17',
   }, async (t) => {
     const log = path.join(temporary(t), 'log')
@@ -314,7 +314,7 @@ for (const when of ['before', 'after']) {
   })
 }
 
-test('the marker of another process means nothing', { contract: 'D17' }, async (t) => {
+test('daemonize(): ignores the marker of another process', { contract: 'D17' }, async (t) => {
   const { facts } = await launch(t, {}, { env: { ...process.env, PROCNATIVE_DAEMON: `3:1:${process.pid}` } })
   assert.equal(facts.env.PROCNATIVE_DAEMON, undefined)
   assert.equal(allPids().includes(facts.pid), true)

@@ -4,10 +4,10 @@ const CLEANED = 'the environment that it gives has no LD_PRELOAD, and so the run
 
 /** By title. */
 export const EXPLAINED = {
-  'a daemon that cleans its environment before it loads procnative is one daemon': CLEANED,
-  'a daemon that cleans its environment after it loads procnative is one daemon': CLEANED,
+  'daemonize(): makes one daemon, environment cleaned before loading procnative': CLEANED,
+  'daemonize(): makes one daemon, environment cleaned after loading procnative': CLEANED,
   'fork(): passes its `env` to the child, with a new channel': CLEANED,
-  'and so where node has a capability, which undoes the death signal':
+  'daemonize(): the daemon dies with its launcher, node with a capability':
     'a program with capabilities is run without LD_PRELOAD',
   'wait(): 5000 children that end in a burst have the right statuses':
     'it has a limit of memory, of which the runtime has its part',
