@@ -510,8 +510,9 @@ export interface SpawnDaemonOptions
   readyTimeout?: number
   /**
    * Descriptors that the daemon inherits as 3, 4, … in this order, usually listening sockets: LISTEN_FDS,
-   * sd_listen_fds(3). The keys of an object become LISTEN_FDNAMES. The daemon takes the descriptors by {@link
-   * listenFds}. The caller's own stay yours, and can be closed as soon as `spawnDaemon()` has returned. Default: none.
+   * sd_listen_fds(3). The keys of an object become LISTEN_FDNAMES. The daemon takes the descriptors by
+   * {@link listenFds}. The caller's own stay yours, and can be closed as soon as `spawnDaemon()` has returned. Default:
+   * none.
    */
   listen?: readonly Sendable[] | Record<string, Sendable>
 }
@@ -526,8 +527,8 @@ export interface SpawnDaemonOptions
  * The daemon has the descriptors 0, 1, 2, those of `stdio` and `listen`, and the lock of the pid file. Children of the
  * daemon inherit the lock, unless the program prevents that, as Node.js does.
  *
- * If the caller is PID 1 or a subreaper, the daemon becomes its child, and the caller must reap it ({@link
- * reapOrphans}). If the caller ends while the promise is pending, the daemon goes on without `readyTimeout`.
+ * If the caller is PID 1 or a subreaper, the daemon becomes its child, and the caller must reap it
+ * ({@link reapOrphans}). If the caller ends while the promise is pending, the daemon goes on without `readyTimeout`.
  *
  * @param file the program. A name without a slash is looked for in `PATH`, as in execvp(3)
  * @param args the arguments. May be absent or null
@@ -593,16 +594,17 @@ export interface StopDaemonOptions {
 }
 
 /**
- * Stops the daemon of a pid file, and waits for its end. Sends the signal through a pidfd, after a check that this
- * process holds the lock. So the signal never reaches another process that was given the same pid.
+ * Stops the daemon of a pid file, and waits for its end. Sends the signal through a pidfd, after a check that the
+ * process in the file holds the lock. So the signal never reaches another process that was given the same pid.
  *
- * The lock may outlive the daemon by some ms if another thread of the caller is starting a child at that moment. {@link
- * daemonStatus} then still says running. A start waits for the lock.
+ * The lock may outlive the daemon by some ms if another thread of the caller is starting a child at that moment.
+ * {@link daemonStatus} then still says running. A start waits for the lock.
  *
  * A daemon may end while it starts a successor ({@link SpawnDaemonOptions.pidFile}). The successor then holds the lock.
  * `stopDaemon()` waits for the successor up to `timeout`, or five seconds if that is longer, and stops it likewise. It
  * does not stop a daemon that locked the file anew, such as one that a standby or a supervisor started meanwhile. It
- * also does not stop a successor whose descriptors the caller may not look at, because such a successor looks the same.
+ * also does not stop a successor whose descriptors the caller may not look at, because procnative can't tell the two
+ * apart.
  *
  * @returns null if no daemon runs. Else `pid` is the first pid found, and `killed` tells whether any daemon needed
  * SIGKILL
@@ -1245,8 +1247,8 @@ export interface ChildProcessWithHandles extends ChildProcess {
 }
 
 /**
- * Calls `child_process.fork()`, and adds a channel beside Node's own: `child.handles` in the parent, {@link
- * parentChannel} in the child. The options of the channel apply at both ends.
+ * Calls `child_process.fork()`, and adds a channel beside Node's own: `child.handles` in the parent,
+ * {@link parentChannel} in the child. The options of the channel apply at both ends.
  *
  * The child's end is one more descriptor after those of `stdio`. The variable `PROCNATIVE_CHANNEL_FD` has its number.
  * `fork()` accepts the options that child_process has in Node.js 26. The option `serialization` is for `child.send()`,
@@ -1366,8 +1368,8 @@ export function listenChannel(path: string, listener?: (channel: Channel) => voi
  *   warning
  * - 'close' ()
  *
- * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the {@link
- * listenChannel} call. `async_hooks` sees the server as a resource of type 'PROCNATIVECHANNELSERVER'.
+ * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the
+ * {@link listenChannel} call. `async_hooks` sees the server as a resource of type 'PROCNATIVECHANNELSERVER'.
  */
 export class ChannelServer extends EventEmitter {
   private constructor()
