@@ -32,13 +32,13 @@ async function daemon(context, nodeOptions) {
   return { ...told, log, script }
 }
 
-test('daemonize: arguments keep their bytes, after process.title was set', needs('Node.js', isNode), async (t) => {
+test('daemonize(): arguments keep their bytes, after process.title was set', needs('Node.js', isNode), async (t) => {
   const { command, script, log } = await daemon(t, ['--conditions=%E9', '--no-warnings'])
   const options = ['--conditions=\xe9', '--no-warnings']
   assert.deepEqual(command, ['n\xe9de', ...options, script, log, '\xe9', '\xe8', TEXT, ''])
 })
 
-test('daemonize: variables keep their bytes, LISTEN_PID names the daemon', needs('Node.js', isNode), async (t) => {
+test('daemonize(): variables keep their bytes, LISTEN_PID names the daemon', needs('Node.js', isNode), async (t) => {
   const { environment, pid } = await daemon(t, [])
   for (const variable of ALL) assert.ok(environment.includes(variable), variable)
   assert.deepEqual(
@@ -48,7 +48,7 @@ test('daemonize: variables keep their bytes, LISTEN_PID names the daemon', needs
 })
 
 test(
-  'daemonize: the program starts in its first directory, whatever its bytes',
+  'daemonize(): the program starts in its first directory, whatever its bytes',
   needs('Node.js', isNode),
   async (t) => {
     const parent = temporary(t)
@@ -72,23 +72,19 @@ function areThere({ stdout, stderr }, expected) {
   }
 }
 
-test(
-  'spawn: variables keep their bytes, by default and where process.env is given',
-  needs('Node.js', isNode),
-  async () => {
-    areThere(await runBytes([fixture('process/report-child-variables.mjs')]), {
-      byDefault: ALL,
-      copied: VALUES,
-      named: ALL,
-      daemon: ALL,
-      besideWorkers: ALL,
-      changed: ['VALUE=\xe9\xff', 'NAME\xe9=1', `SET=${latin1('é')}`],
-      replaced: ['VALUE=1'],
-    })
-  },
-)
+test('spawn(): variables keep their bytes, by default and with process.env', needs('Node.js', isNode), async () => {
+  areThere(await runBytes([fixture('process/report-child-variables.mjs')]), {
+    byDefault: ALL,
+    copied: VALUES,
+    named: ALL,
+    daemon: ALL,
+    besideWorkers: ALL,
+    changed: ['VALUE=\xe9\xff', 'NAME\xe9=1', `SET=${latin1('é')}`],
+    replaced: ['VALUE=1'],
+  })
+})
 
-test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', isNode), async () => {
+test('spawn(): variables keep their bytes, in a worker thread', needs('Node.js', isNode), async () => {
   const env = { ...process.env, WORKER: '1' }
   areThere(await runBytes([fixture('process/report-child-variables.mjs')], { env }), {
     byDefault: VALUES,
@@ -96,7 +92,7 @@ test('spawn: variables keep their bytes, in a worker thread', needs('Node.js', i
   })
 })
 
-/** A directory with a program and a text, each with a name that is not valid UTF-8. */
+/** Makes a directory with a program and a text, each with a name that is not valid UTF-8. */
 function oddNames(t) {
   const directory = Buffer.concat([Buffer.from(`${temporary(t)}/`), Buffer.from([0xe9])])
   const inside = (name) => Buffer.concat([directory, Buffer.from('/'), Buffer.from(name, 'latin1')])
@@ -117,7 +113,7 @@ async function outputOf(t, file, args, options) {
   return fs.readFileSync(log, 'latin1')
 }
 
-test('spawn: takes bytes as file, arguments, argv0 and values', needs('Node.js', isNode), async (t) => {
+test('spawn(): takes bytes as file, arguments, argv0 and values', needs('Node.js', isNode), async (t) => {
   const { program, file } = oddNames(t)
   const shared = new Uint8Array(new SharedArrayBuffer(1)).fill(0xe9)
   const env = { VALUE: shared, NUMBER: 5 }
@@ -126,23 +122,26 @@ test('spawn: takes bytes as file, arguments, argv0 and values', needs('Node.js',
   assert.equal(output, `text \xe8\0${latin1(file)}\0${args.slice(1).join('\0')}\0VALUE=\xe9\0NUMBER=5\0`)
 })
 
-test('spawn: finds a program in a PATH of bytes', needs('Node.js', isNode), async (t) => {
+test('spawn(): finds a program in a PATH of bytes', needs('Node.js', isNode), async (t) => {
   const { directory, file } = oddNames(t)
   assert.equal(await outputOf(t, 'odd cat', [file], { env: { PATH: directory } }), 'text ')
 })
 
-test('spawnDaemon: takes bytes as file, arguments and values', needs('Node.js', isNode), async (t) => {
+test('spawnDaemon(): takes bytes as file, arguments and values', needs('Node.js', isNode), async (t) => {
   const { program, file } = oddNames(t)
   const fifo = path.join(temporary(t), 'fifo')
   assert.equal((await run('mkfifo', [fifo]).ended).code, 0)
   const { pid } = await spawnDaemon(program, [fifo, file], { env: { VALUE: Uint8Array.of(0xe9) } })
   t.after(() => end(pid))
   const read = (name) => fs.readFileSync(`/proc/${pid}/${name}`, 'latin1')
-  assert.equal(await until(() => read('cmdline'), 'its arguments'), `${[program, fifo, file].map(latin1).join('\0')}\0`)
+  assert.equal(
+    await until(() => read('cmdline'), 'the arguments of the daemon'),
+    `${[program, fifo, file].map(latin1).join('\0')}\0`,
+  )
   assert.equal(read('environ'), 'VALUE=\xe9\0')
 })
 
-test('spawn: refuses bytes with a NUL, and an empty file', () => {
+test('spawn(): refuses bytes with a NUL, and an empty file', () => {
   const nul = Uint8Array.of(0x41, 0)
   for (const call of [
     [new Uint8Array()],

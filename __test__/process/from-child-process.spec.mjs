@@ -12,7 +12,7 @@ import { commandOf, environmentOf, spawned } from '../helpers/spawned.mjs'
 
 const node = needs('Node.js', isNode)
 
-// Returns the output of a child of spawn(), as bytes.
+/** Returns the output of a child of spawn(), as bytes. */
 async function output(...args) {
   const child = spawn(...args)
   const chunks = child.stdio[1].toArray()
@@ -24,7 +24,7 @@ async function output(...args) {
 
 const text = async (...args) => String(await output(...args))
 
-// Returns the output of a child of child_process.
+/** Returns the output of a child of child_process. */
 async function model(...args) {
   const child = childProcess.spawn(...args)
   const [chunks] = await Promise.all([child.stdout.toArray(), once(child, 'close')])
@@ -44,12 +44,12 @@ for (const [what, ...args] of [
   ['a file: URL as cwd', 'pwd', { cwd: new URL('file:///tmp') }],
   ['null and undefined in stdio', 'pwd', { stdio: [null, undefined, 'ignore', null] }],
 ]) {
-  test(`spawn: takes ${what}, as child_process does`, node, async () => {
+  test(`spawn(): takes ${what}, as child_process does`, node, async () => {
     assert.equal(await text(...args), await model(...args))
   })
 }
 
-test('spawn: takes a hole in stdio for the default of that descriptor', node, async () => {
+test('spawn() stdio: takes a hole for the default of that descriptor', node, async () => {
   // child_process moves the later entries forward.
   const child = spawn('true', { stdio: Object.assign(Array(4), { 2: 'ignore' }) })
   assert.deepEqual(child.stdio.map(Boolean), [true, true, false, false])
@@ -57,7 +57,7 @@ test('spawn: takes a hole in stdio for the default of that descriptor', node, as
   await child.wait()
 })
 
-test('spawn: inherits variables of process.env, but none of Object.prototype', node, async () => {
+test('spawn() env: inherits variables of process.env, but none of Object.prototype', node, async () => {
   Object.prototype.POLLUTED = 'yes'
   try {
     const env = Object.create(process.env, { MINE: { value: 'too', enumerable: true } })
@@ -78,17 +78,17 @@ for (const [what, args, expected] of [
   ['a hole in args', ['true', Array(1)], type(/"args\[0\]".*undefined/)],
   ['NaN in args', ['true', [Number.NaN]], { code: 'ERR_OUT_OF_RANGE', message: /"args\[0\]".*finite.*NaN/ }],
   ['options twice', ['true', {}, {}], type(/"args".*array/)],
-  ['a URL of the web as cwd', ['true', { cwd: new URL('http://localhost') }], value(/"options\.cwd".*file: URL/)],
+  ['an http: URL as cwd', ['true', { cwd: new URL('http://localhost') }], value(/"options\.cwd".*file: URL/)],
   ['a Map as env', ['true', { env: new Map() }], type(/"options\.env".*Map/)],
   ['a list as env', ['true', { env: ['A=b'] }], type(/"options\.env".*Array/)],
   ['a path in stdio', ['true', { stdio: ['/dev/null'] }], value(/"options\.stdio\[0\]"/)],
 ]) {
-  test(`spawn: refuses ${what}`, () => {
+  test(`spawn(): refuses ${what}`, () => {
     assert.throws(() => spawn(...args), expected)
   })
 }
 
-test('spawnDaemon: takes options without args, numbers, holes and URLs', node, async (context) => {
+test('spawnDaemon(): takes options without args, numbers, holes and URLs', node, async (context) => {
   const { pid } = await spawnDaemon('true', { stdio: [null, undefined, 'ignore'] })
   assert.equal(typeof pid, 'number')
   const cwd = temporary(context)
@@ -102,7 +102,7 @@ test('spawnDaemon: takes options without args, numbers, holes and URLs', node, a
   await assert.rejects(spawnDaemon('true', { cwd: '' }), value(/"options\.cwd".*empty/))
 })
 
-test('fork: takes options without args, numbers, and an env that inherits', node, async (context) => {
+test('fork(): takes options without args, numbers, and an env that inherits', node, async (context) => {
   const child = forked(context, undefined, {
     env: Object.create(process.env, { MINE: { value: 1, enumerable: true } }),
   })

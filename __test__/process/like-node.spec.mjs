@@ -1,5 +1,5 @@
-// Checks of Node.js for its own child_process.spawn(), applied to spawn(): streams between children, ends of streams,
-// exit codes, signals to groups, variables, errors, and a parent without standard streams.
+// Node.js's checks of child_process.spawn(), applied to spawn(): streams between children, ends of streams, exit codes,
+// signals to groups, variables, errors, and a parent without standard streams.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ const closeAll = (...children) => {
 
 // ── Streams ──
 
-test('spawn: output flows through three children, in JavaScript', onlyNode, async (t) => {
+test('spawn(): output flows through three children, in JavaScript', onlyNode, async (t) => {
   const [first, second, third] = [
     piped(t, 'printf', ['one\\ntwo\\nthree\\n']),
     piped(t, 'grep', ['t']),
@@ -41,7 +41,7 @@ test('spawn: output flows through three children, in JavaScript', onlyNode, asyn
   closeAll(first, second, third)
 })
 
-test('spawn stdio: outputs of two children are the input of a third', onlyNode, async (t) => {
+test('spawn() stdio: outputs of two children are the input of a third', onlyNode, async (t) => {
   const third = piped(t, 'sort', [])
   const [input] = third.stdio
   const writers = ['b', 'a'].map((word) => started(t, 'echo', [word], { stdio: ['ignore', input, 'inherit'] }))
@@ -52,7 +52,7 @@ test('spawn stdio: outputs of two children are the input of a third', onlyNode, 
   closeAll(third)
 })
 
-test('spawn stdio: one child’s output is another’s input, without JavaScript', onlyNode, async (t) => {
+test('spawn() stdio: one child’s output is another’s input, without JavaScript', onlyNode, async (t) => {
   const writer = piped(t, 'seq', ['100000'])
   const reader = piped(t, 'wc', ['-l'], { stdio: [writer.stdio[1], 'pipe', 'inherit'] })
   writer.stdio[1].destroy()
@@ -61,7 +61,7 @@ test('spawn stdio: one child’s output is another’s input, without JavaScript
   closeAll(writer, reader)
 })
 
-test('spawn: megabytes that were written before end() arrive', onlyNode, async (t) => {
+test('spawn(): megabytes that were written before end() arrive', onlyNode, async (t) => {
   const child = piped(t, 'wc', ['-c'])
   const [input, output] = child.stdio
   for (let i = 0; i < 8; i++) input.write(Buffer.alloc(MEGABYTE, i))
@@ -71,14 +71,14 @@ test('spawn: megabytes that were written before end() arrive', onlyNode, async (
   closeAll(child)
 })
 
-test('spawn: wait() resolves while output is unread, and the output stays', onlyNode, async (t) => {
+test('spawn(): wait() resolves while output is unread, and the output stays', onlyNode, async (t) => {
   const child = shell(t, 'printf out; printf err >&2; exit 3', { stdio: 'pipe' })
   assert.equal((await child.wait()).exitCode, 3)
   assert.deepEqual(await Promise.all([text(child.stdio[1]), text(child.stdio[2])]), ['out', 'err'])
   closeAll(child)
 })
 
-test('spawn: output that is read late and slowly is whole', onlyNode, async (t) => {
+test('spawn(): output that is read late and slowly is complete', onlyNode, async (t) => {
   const child = piped(t, 'head', ['-c', String(3 * MEGABYTE), '/dev/zero'])
   let length = 0
   for await (const chunk of child.stdio[1]) {
@@ -90,16 +90,16 @@ test('spawn: output that is read late and slowly is whole', onlyNode, async (t) 
   closeAll(child)
 })
 
-test('spawn: a child that closes stdin makes writes fail with EPIPE', onlyNode, async (t) => {
+test('spawn(): a child that closes stdin makes writes fail with EPIPE', onlyNode, async (t) => {
   const child = shell(t, 'exec <&-; echo closed; exec sleep 1000', { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(child.stdio[1], 'data')
-  child.stdio[0].write('nobody reads this')
+  child.stdio[0].write('unread')
   const [error] = await once(child.stdio[0], 'error')
   assert.equal(error.code, 'EPIPE')
   closeAll(child)
 })
 
-test('spawn: SIGPIPE ends a child that writes into a destroyed pipe', onlyNode, async (t) => {
+test('spawn(): SIGPIPE ends a child that writes into a destroyed pipe', onlyNode, async (t) => {
   const child = piped(t, 'yes', [])
   await once(child.stdio[1], 'data')
   child.stdio[1].destroy()
@@ -107,7 +107,7 @@ test('spawn: SIGPIPE ends a child that writes into a destroyed pipe', onlyNode, 
   closeAll(child)
 })
 
-test('spawn: streams of a killed child end after its own children', onlyNode, async (t) => {
+test('spawn(): streams of a killed child end after its own children', onlyNode, async (t) => {
   const child = shell(t, 'sleep 1000 & echo $!; wait', { stdio: ['ignore', 'pipe', 'ignore'] })
   const grandchild = Number(await once(child.stdio[1], 'data'))
   let hasEnded = false
@@ -123,7 +123,7 @@ test('spawn: streams of a killed child end after its own children', onlyNode, as
   assert.equal(hasEnded, true)
 })
 
-test('spawn: bytes of any value go through unchanged', onlyNode, async (t) => {
+test('spawn(): bytes of any value go through unchanged', onlyNode, async (t) => {
   const bytes = Buffer.from(Array.from({ length: 65_536 }, (_, index) => index % 257))
   const child = piped(t, 'cat', [])
   child.stdio[0].end(bytes)
@@ -134,24 +134,26 @@ test('spawn: bytes of any value go through unchanged', onlyNode, async (t) => {
 
 // ── Ends ──
 
-test('spawn: reports every exit code from 0 to 255', async (t) => {
+test('spawn(): reports every exit code from 0 to 255', async (t) => {
   const children = Array.from({ length: 256 }, (_, code) => shell(t, `exit ${code}`))
   for (const [code, child] of children.entries()) assert.deepEqual(told(await child.wait()), exited(child.pid, code))
 })
 
-test('spawn session: a signal to the child’s group reaches its children', async (t) => {
+test('spawn() session: a signal to the child’s group reaches its children', async (t) => {
   const log = path.join(temporary(t), 'pid')
   const child = shell(t, `sleep 1000 & echo $! >${log}; wait`, { session: true })
-  const grandchild = Number(await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8'), 'it has a child'))
+  const grandchild = Number(
+    await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8'), 'the child has a child'),
+  )
   assert.equal(stat(grandchild).pgrp, child.pid)
   process.kill(-child.pid, 'SIGTERM')
   assert.deepEqual(told(await child.wait()), killed(child.pid, 'SIGTERM'))
-  await until(() => !isAlive(grandchild), 'the child of the child is gone')
+  await until(() => !isAlive(grandchild), 'the grandchild is gone')
 })
 
-// ── What a child is given ──
+// ── Variables and standard streams ──
 
-test('spawn env: empty values, `=` in values and odd names arrive', async (t) => {
+test('spawn() env: empty values, `=` in values and odd names arrive', async (t) => {
   const env = { EMPTY: '', EQUALS: 'a=b=c', 'odd name': 'x', 'ö-.': 'ü', LINES: 'a\nb' }
   const file = path.join(temporary(t), 'environ')
   const fd = fs.openSync(file, 'w')
@@ -167,14 +169,14 @@ test('spawn env: empty values, `=` in values and odd names arrive', async (t) =>
   )
 })
 
-test('spawn: a child of a child writes to an inherited stdout', async () => {
+test('spawn(): a child of a child writes to an inherited stdout', async () => {
   const call = ['sh', ['-c', 'echo child; sh -c "echo grandchild"'], { stdio: 'inherit' }]
   const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
   const { stdout, stderr } = await run(process.execPath, script).ended
   assert.match(stdout, /^child\ngrandchild\n/, stderr)
 })
 
-test('spawn: works in a process that was started without standard streams', onlyNode, async (t) => {
+test('spawn(): works in a process that was started without standard streams', onlyNode, async (t) => {
   const log = path.join(temporary(t), 'log')
   const script = `import(${JSON.stringify(library)}).then(async ({ spawn }) => {
     const child = spawn('sh', ['-c', 'cat; echo error >&2'])
@@ -191,24 +193,24 @@ test('spawn: works in a process that was started without standard streams', only
 // ── Errors ──
 
 for (const [code, what, call] of [
-  ['ENOENT', 'a program that is not there', ['no-such-program']],
-  ['ENOENT', 'a path that is not there', ['/no/such/program']],
+  ['ENOENT', 'a missing program', ['no-such-program']],
+  ['ENOENT', 'a missing path', ['/no/such/program']],
   ['ENOTDIR', 'a path through a file', ['/bin/sh/program']],
   ['EACCES', 'a directory', ['/']],
-  ['EACCES', 'a file without the right to run it', ['/etc/passwd']],
+  ['EACCES', 'a file without execute permission', ['/etc/passwd']],
   ['E2BIG', 'arguments of 8 MiB', ['true', Array(80).fill('x'.repeat(100_000))]],
   ['E2BIG', 'an argument of 200 KiB', ['true', ['x'.repeat(200 * 1024)]]],
   ['E2BIG', 'a variable of 200 KiB', ['/bin/true', [], { env: { LONG: 'x'.repeat(200 * 1024) } }]],
   ['ENAMETOOLONG', 'a name of 5,000 characters', [`/${'x'.repeat(5000)}`]],
 ]) {
-  test(`spawn: ${what} is ${code} of execve`, () => {
+  test(`spawn(): throws ${code} of execve, ${what}`, () => {
     const [file, args = [], options] = call
     const error = refusal(file, args, { stdio: 'ignore', ...options })
     assert.deepEqual([error.code, error.syscall, error.path], [code, 'execve', file])
   })
 }
 
-test('spawn cwd: a missing directory is ENOENT of chdir, with its path', () => {
+test('spawn() cwd: throws ENOENT of chdir with the path', () => {
   const error = refusal('true', [], { stdio: 'ignore', cwd: '/no such directory' })
   assert.deepEqual([error.code, error.syscall, error.path], ['ENOENT', 'chdir', '/no such directory'])
 })

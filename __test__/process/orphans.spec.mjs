@@ -1,4 +1,4 @@
-// W6: reapOrphans() and protect(): what nobody waits for is reaped, and what somebody does is left alone.
+// reapOrphans() and protect(): reap orphans, and leave children with another waiter alone.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
@@ -8,7 +8,7 @@ import { reapOrphans } from '../../index.js'
 import { end } from '../helpers/daemon.mjs'
 import { hasProgram, isNode, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { reports } from '../helpers/report.mjs'
-import { fixture, limitedTo, run, runScript } from '../helpers/run.mjs'
+import { fixture, library, limitedTo, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 import { Reaper, zombie } from './helpers/reaper.mjs'
 import { assertRight } from './helpers/storm.mjs'
@@ -17,9 +17,9 @@ const NODE = needs('Node.js', isNode)
 const NAMESPACE = needs('Node.js, root and unshare', isNode && isRoot && hasProgram('unshare'))
 const AS_INIT = ['unshare', '-pf', '--mount-proc']
 
-// ── What is reaped ──
+// ── Reaped ──
 
-test('an orphan is reaped, and the listener told its pid, exit code and usage', {
+test('reapOrphans(): the listener receives the pid, exit code and usage', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -33,7 +33,7 @@ test('an orphan is reaped, and the listener told its pid, exit code and usage', 
 })
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
-  test(`an orphan that was killed by ${signal} is reaped, and the listener told so`, {
+  test(`reapOrphans(): the listener receives the signal, ${signal}`, {
     contract: 'W6',
     ...NODE,
   }, async (t) => {
@@ -47,7 +47,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
   })
 }
 
-test('an orphan that stops and goes on is told of at its end, and not before', {
+test('reapOrphans(): a stopped orphan is reported only at its end', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -61,20 +61,20 @@ test('an orphan that stops and goes on is told of at its end, and not before', {
   await reaper.told({ heard: 'a', pid, state: 'exited', exitCode: 7 })
 })
 
-test('an orphan that was a zombie before the call is reaped', { contract: 'W6', ...NODE }, async (t) => {
+test('reapOrphans(): reaps an earlier zombie', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 3')
   await reaper.call('reap', 'a')
   await reaper.told({ heard: 'a', pid, exitCode: 3 })
 })
 
-test('without a listener, orphans are reaped all the same', { contract: 'W6', ...NODE }, async (t) => {
+test('reapOrphans(): works without a listener', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reapSilently')
   await reaper.inState(await reaper.call('orphan', 'exit 3'), null)
 })
 
-test('a daemon of spawnDaemon() whose parent is the caller is reaped, and told of once', {
+test('reapOrphans(): reaps and reports a daemon of spawnDaemon(), once', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -87,7 +87,7 @@ test('a daemon of spawnDaemon() whose parent is the caller is reaped, and told o
   assert.equal(reaper.all({ pid }).length, 1)
 })
 
-test('a child that a terminated worker thread has left is reaped when it dies', {
+test('reapOrphans(): reaps a child of a terminated worker thread', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -100,26 +100,26 @@ test('a child that a terminated worker thread has left is reaped when it dies', 
 })
 
 for (const when of ['before', 'after']) {
-  const title = `a zombie that a terminated worker thread, started ${when} the call, has left is reaped`
+  const title = `reapOrphans(): reaps a zombie of a terminated worker, started ${when} it`
   test(title, { contract: 'W6', ...NODE }, async (t) => {
     const reaper = await Reaper.start(t)
     if (when === 'after') await reaper.call('reap', 'a')
     const pid = await reaper.call('worker', 'exit 7')
     if (when === 'before') await reaper.call('reap', 'a')
     await reaper.inState(pid, 'Z')
-    // The reaper has looked at it by then. That it becomes the main thread's later, no SIGCHLD tells.
+    // The reaper has left the zombie to the worker by then. No SIGCHLD comes when the main thread inherits the zombie.
     await reaper.anotherReaped('a')
     await reaper.call('terminate', pid)
     await reaper.inState(pid, null)
-    // On Node.js 26, libuv may take it in the thread's last turn: then it was none of ours to tell of.
+    // On Node.js 26, libuv may reap the zombie in the last turn of the worker. Then procnative does not report it.
     await reaper.anotherReaped('a')
     for (const told of reaper.all({ pid })) assert.equal(told.exitCode, 7)
   })
 }
 
-// ── What is left alone ──
+// ── Left alone ──
 
-test('a zombie of spawn() is left to who waits for it', { contract: 'W6', ...NODE }, async (t) => {
+test('reapOrphans(): leaves a zombie of spawn() to its waiter', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pids = []
@@ -131,17 +131,17 @@ test('a zombie of spawn() is left to who waits for it', { contract: 'W6', ...NOD
   for (const pid of pids) assert.deepEqual(reaper.all({ pid }), [])
 })
 
-test('a child of child_process that the runtime is late to wait for is left to it', {
+test('reapOrphans(): leaves a child of child_process to a late runtime', {
   contract: 'W6',
   ...needs('Node.js, strace', isNode && hasProgram('strace')),
 }, async (t) => {
-  // libuv is told, once, that the child has not ended yet.
+  // strace makes one wait4(2) of libuv report that the child still runs.
   const deceive = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=wait4', '-e', 'inject=wait4:retval=0:when=1']
   const reaper = await Reaper.start(t, deceive)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('child', 'exit 5')
   await reaper.inState(pid, 'Z')
-  // Five times as long as others have.
+  // Five times the time that the reaper leaves to another waiter.
   await reaper.call('pass', 100)
   assert.equal(await reaper.call('state', pid), 'Z')
   await reaper.anotherReaped('a')
@@ -149,7 +149,7 @@ test('a child of child_process that the runtime is late to wait for is left to i
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('for 20 ms, a zombie is left to who waits for it without our knowing', { contract: 'W6', ...NODE }, async (t) => {
+test('reapOrphans(): leaves a zombie to an unknown waiter for 20 ms', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -160,7 +160,7 @@ test('for 20 ms, a zombie is left to who waits for it without our knowing', { co
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('the zombie of a worker thread that does not wait for it is left to that thread', {
+test('reapOrphans(): leaves a zombie of a worker thread to that thread', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -172,7 +172,7 @@ test('the zombie of a worker thread that does not wait for it is left to that th
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
-test('what protect() was told of is not reaped, and is when it was waited for by hand', {
+test('protect(): leaves the process to waitpid()', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -190,7 +190,7 @@ test('what protect() was told of is not reaped, and is when it was waited for by
   assert.deepEqual(reaper.all({ pid }), [])
 })
 
-test('what was protected before reapOrphans() was called is not reaped', { contract: 'W6', ...NODE }, async (t) => {
+test('protect(): works before reapOrphans()', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 7')
   await reaper.call('protect', pid)
@@ -199,7 +199,7 @@ test('what was protected before reapOrphans() was called is not reaped', { contr
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
-test('what was protected may be a process that one may not signal any more', {
+test('protect(): works for a process that the caller may not signal', {
   contract: 'W6',
   ...needs('Node.js and root', isNode && isRoot),
 }, async (t) => {
@@ -215,7 +215,7 @@ test('what was protected may be a process that one may not signal any more', {
   await until(() => reaper.all({ ended: pid }).length > 0)
 })
 
-test('an orphan that wait() observes is reaped, and both hear how it ended', {
+test('reapOrphans(): reaps an observed orphan, wait() resolves, too', {
   contract: 'W3 W6',
   ...NODE,
 }, async (t) => {
@@ -229,36 +229,36 @@ test('an orphan that wait() observes is reaped, and both hear how it ended', {
   await reaper.told({ heard: 'a', pid, exitCode: 7 })
 })
 
-// ── The number of one that has gone is another one's ──
+// ── Reused pids ──
 
 const HISTORIES = {
-  'was a child of child_process': async (reaper) => {
+  'a child of child_process': async (reaper) => {
     const pid = await reaper.call('child', 'exit 1')
     await reaper.told({ ended: pid })
     return pid
   },
-  'was a child of spawn(), which was waited for': async (reaper) => {
+  'an awaited child of spawn()': async (reaper) => {
     const pid = await reaper.call('spawn', 'exit 1')
     await reaper.call('waitForSpawned', pid)
     return pid
   },
-  'was a child of spawn(), which waitpid() has taken': async (reaper) => {
+  'a child of spawn(), taken by waitpid()': async (reaper) => {
     const pid = await reaper.call('spawn', 'exit 1')
     await reaper.call('waitpid', pid)
     return pid
   },
-  'was protected': async (reaper) => {
+  'a protected process': async (reaper) => {
     const pid = await reaper.call('orphan', 'kill -STOP $$; exit 1')
     await reaper.call('protect', pid)
     await reaper.inState(pid, 'T')
     await reaper.call('kill', pid, 'SIGCONT')
     await reaper.inState(pid, 'Z')
-    // The reaper has looked by then, and will look again when there is another one of that pid.
+    // The reaper has left the zombie alone by then. It must look again at the next process with that pid.
     await reaper.anotherReaped('a')
     await reaper.call('waitpid', pid)
     return pid
   },
-  'was an orphan, which wait() has taken': async (reaper) => {
+  'an orphan, taken by wait()': async (reaper) => {
     const pid = await reaper.call('orphan', 'exec sleep 1000')
     const taken = reaper.call('wait', pid)
     await reaper.call('kill', pid, 'SIGKILL')
@@ -268,7 +268,7 @@ const HISTORIES = {
 }
 
 for (const [history, make] of Object.entries(HISTORIES)) {
-  test(`an orphan whose pid ${history} is reaped`, { contract: 'W6', ...NAMESPACE }, async (t) => {
+  test(`reapOrphans(): reaps an orphan with the pid of ${history}`, { contract: 'W6', ...NAMESPACE }, async (t) => {
     const reaper = await Reaper.start(t, AS_INIT)
     await reaper.call('reap', 'a')
     const pid = await make(reaper)
@@ -278,9 +278,9 @@ for (const [history, make] of Object.entries(HISTORIES)) {
   })
 }
 
-// ── Listeners, and the end ──
+// ── Listeners and stop() ──
 
-test('stop() ends it: an orphan stays a zombie, until reapOrphans() is called again', {
+test('stop(): orphans stay zombies until the next reapOrphans()', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -293,7 +293,7 @@ test('stop() ends it: an orphan stays a zombie, until reapOrphans() is called ag
   assert.equal(await reaper.call('signalHandlers'), handlers)
 
   const pid = await zombie(reaper, 'exit 7')
-  // A child whose end is told is the loop's turn to have seen the zombie, and its life longer than a reaper waits.
+  // When the end of this child is reported, the event loop has turned, and the time that a reaper waits is over.
   const child = await reaper.call('child', 'sleep 0.1')
   await reaper.told({ ended: child })
   assert.equal(await reaper.call('state', pid), 'Z')
@@ -302,7 +302,7 @@ test('stop() ends it: an orphan stays a zombie, until reapOrphans() is called ag
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('of an orphan that is a zombie when stop() is called, nobody is told', { contract: 'W6', ...NODE }, async (t) => {
+test('stop(): the listener receives no earlier zombie', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const pid = await zombie(reaper, 'exit 7')
   await reaper.call('reapAndStop', 'a')
@@ -312,7 +312,7 @@ test('of an orphan that is a zombie when stop() is called, nobody is told', { co
   assert.deepEqual(reaper.all({ heard: 'a' }), [])
 })
 
-test('two listeners hear of each orphan, and one still does when the other is stopped', {
+test('stop(): ends one listener, another still receives each orphan', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
@@ -328,14 +328,14 @@ test('two listeners hear of each orphan, and one still does when the other is st
   assert.deepEqual(tellings.toSorted(), [`a ${first}`, `b ${first}`, `b ${second}`])
 })
 
-test('a listener that throws does not end the reaping, and its errors are uncaught ones', {
+test('reapOrphans(): errors of a listener are uncaught, the reaping goes on', {
   contract: 'W6',
   ...NODE,
 }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a', 'thrown by a')
   await reaper.call('reap', 'b')
-  // Three at once: the error of one is not to cost the others their turn.
+  // Three orphans at once, because an error for one orphan must not stop the reports of the others.
   const pids = []
   for (const code of [1, 2, 3]) pids.push(await reaper.call('orphan', `exit ${code}`))
   for (const [index, pid] of pids.entries()) {
@@ -345,16 +345,23 @@ test('a listener that throws does not end the reaping, and its errors are uncaug
   await reaper.anotherReaped('b')
 })
 
-test('it does not keep the event loop alive', { contract: 'W6', ...NODE }, async (t) => {
-  const { code, stdout, stderr } = await runScript(fixture('process/orphans-idle.mjs'))
+test('reapOrphans(): does not keep the event loop alive', { contract: 'W6', ...NODE }, async (t) => {
+  const script = `
+    const { spawnSync } = require('node:child_process')
+    const { reapOrphans, setChildSubreaper } = require(${JSON.stringify(library)})
+    setChildSubreaper(true)
+    reapOrphans(() => {})
+    const orphans = 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; sh -c "exit 1" &'
+    console.log(Number(spawnSync('sh', ['-c', orphans]).stdout))`
+  const { code, stdout, stderr } = await run(process.execPath, ['-e', script]).ended
   const [pid] = reports(stdout)
   t.after(() => end(pid))
   assert.equal(code, 0, stderr)
-  // It was there all the time.
+  // The orphan still runs.
   process.kill(pid, 0)
 })
 
-test('an orphan that ends while no descriptor can be opened is reaped', { contract: 'W6 E3', ...NODE }, async (t) => {
+test('reapOrphans(): works without free descriptors', { contract: 'W6 E3', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t, limitedTo(64))
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -364,7 +371,7 @@ test('an orphan that ends while no descriptor can be opened is reaped', { contra
   await reaper.call('relent')
 })
 
-test('it takes nothing by -1 or by a group, and never blocks', {
+test('reapOrphans(): waits for single pids only, and never blocks', {
   contract: 'W6',
   ...needs('Node.js, strace', isNode && hasProgram('strace')),
 }, async (t) => {
@@ -380,7 +387,7 @@ test('it takes nothing by -1 or by a group, and never blocks', {
   const waits = lines.filter((line) => line.startsWith(`${reaper.pid} `) && /wait(id|4)\(/.test(line))
   assert.ok(waits.length >= 6, waits.join('\n'))
   const harmless = /waitid\((P_PID|P_PIDFD), [1-9]\d*, .*\bWNOHANG\b|waitid\(.*\bWNOHANG\b.*\bWNOWAIT\b/
-  // spawnSync(), which the reaper makes orphans by, waits for its own children by their pids.
+  // The reaper makes orphans by spawnSync(), which waits for its own children by their pids.
   const own = /wait4\([1-9]\d*, /
   assert.deepEqual(
     waits.filter((line) => !harmless.test(line) && !own.test(line)),
@@ -388,21 +395,24 @@ test('it takes nothing by -1 or by a group, and never blocks', {
   )
 })
 
-// ── Where ownership can't be known ──
+// ── Without knowledge of owners ──
 
-test('off the main thread, both throw ERR_PROCNATIVE_WORKER_THREAD', { contract: 'W6', ...NODE }, async () => {
+test('reapOrphans(), protect(): throw ERR_PROCNATIVE_WORKER_THREAD in a worker thread', {
+  contract: 'W6',
+  ...NODE,
+}, async () => {
   const { stdout, stderr } = await runScript(fixture('process/report-reaping-refusals.mjs'), ['worker'])
   assert.deepEqual(reports(stdout), [Array(2).fill('ERR_PROCNATIVE_WORKER_THREAD')], stderr)
 })
 
-test('in Bun and Deno, reapOrphans() throws ERR_PROCNATIVE_RUNTIME', {
+test('reapOrphans(): throws ERR_PROCNATIVE_RUNTIME in Bun and Deno', {
   contract: 'W6',
   ...needs('Bun or Deno', !isNode),
 }, () => {
   assert.throws(() => reapOrphans(), { code: 'ERR_PROCNATIVE_RUNTIME' })
 })
 
-test('where the kernel lists no children, reapOrphans() throws ENOENT', { contract: 'W6', ...NAMESPACE }, async () => {
+test('reapOrphans(): throws ENOENT if /proc lists no children', { contract: 'W6', ...NAMESPACE }, async () => {
   const hide = ['--mount', 'sh', '-c', 'mount -t tmpfs none /proc/$$/task && exec "$@"', 'sh']
   const { stdout, stderr } = await run('unshare', [
     ...hide,
@@ -416,14 +426,14 @@ test('where the kernel lists no children, reapOrphans() throws ENOENT', { contra
   )
 })
 
-// ── All of it at once ──
+// ── Everything at once ──
 
 for (const [where, prefix] of [
-  ['a subreaper', []],
-  ['PID 1', AS_INIT],
-  ['PID 1, with --kill-child', [...AS_INIT, '--kill-child']],
+  ['as subreaper', []],
+  ['as PID 1', AS_INIT],
+  ['as PID 1, --kill-child', [...AS_INIT, '--kill-child']],
 ]) {
-  const title = `${where} with 500 children, 660 orphans, worker threads and stalls hears of each once, and rightly`
+  const title = `reapOrphans(): reports 660 orphans once, among children and stalls, ${where}`
   test(title, { contract: 'W6', ...(prefix.length > 0 ? NAMESPACE : NODE) }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const [program, ...args] = [...prefix, process.execPath, fixture('process/reap-storm.mjs'), log]

@@ -138,7 +138,7 @@ test('spawn() pipes: a failed start leaves none', { contract: 'P2', ...onlyNode 
 })
 
 for (const earlier of [1, 2, 5, 30, 1000]) {
-  test(`spawn(): leaves nothing at the end of the stack, call ${earlier + 1}`, onlyNode, async () => {
+  test(`spawn(): leaves nothing at the stack’s end, call ${earlier + 1}`, onlyNode, async () => {
     const { stdout, stderr, code } = await runScript(fixture('process/spawn-at-stack-end.mjs'), [earlier])
     assert.equal(code, 0, stderr)
     const { threw, returned, lost } = JSON.parse(stdout)

@@ -91,7 +91,7 @@ test('setsid(): a hangup of the old terminal does not reach the process', {
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test('setsid(): the end of the old session’s leader does not reach the process', {
+test('setsid(): the old leader’s end does not reach the process', {
   contract: 'S1',
 }, async (context) => {
   const { leader, loner, sibling, keeper, endOf } = await siblings(context)

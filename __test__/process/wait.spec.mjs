@@ -302,7 +302,7 @@ for (const [how, keepsAlive] of Object.entries({
   'wait, close': true,
   close: false,
 })) {
-  test(`event loop: ${keepsAlive ? 'stays alive until the end' : 'does not stay alive'}, ${how}`, {
+  test(`event loop: ${keepsAlive ? 'stays alive' : 'does not stay alive'}, ${how}`, {
     contract: 'W5',
   }, async (t) => {
     const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-then-idle.mjs'), how))

@@ -1,4 +1,4 @@
-// The tests' side of reap-orphans.mjs.
+// A reaper process: the tests' side of fixtures/reap-orphans.mjs.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fixture } from '../../helpers/run.mjs'
 import { until } from '../../helpers/until.mjs'
 
-/** A process that makes the calls it is told, and to which nothing else happens. */
+/** A process that makes calls on request, and does nothing else. */
 export class Reaper {
   #child
   #asked = 0
@@ -52,7 +52,7 @@ export class Reaper {
     return this.events.filter(fits)
   }
 
-  /** Waits for an event with these properties. It asks for nothing: whatever wakes the reaper, it is not us. */
+  /** Waits for an event with these properties, without a request that would wake the reaper. */
   told(properties) {
     return until(() => this.all(properties)[0], `the reaper tells ${JSON.stringify(properties)}`)
   }
@@ -61,14 +61,14 @@ export class Reaper {
     return until(async () => (await this.call('state', pid)) === state, `${pid} is in state ${state}`)
   }
 
-  /** Over when an orphan that has died since this was called was reaped: one that died before would be, too. */
+  /** Waits until the reaper has reaped a new orphan. The reaper has looked at each earlier zombie by then. */
   async anotherReaped(name) {
     const pid = await this.call('orphan', 'exit 0')
     await this.told({ heard: name, pid })
   }
 }
 
-/** A zombie of a reaper's that nothing reaps as yet. */
+/** Makes an orphan of the reaper that has ended; returns its pid. */
 export async function zombie(reaper, script) {
   const pid = await reaper.call('orphan', script)
   await reaper.inState(pid, 'Z')

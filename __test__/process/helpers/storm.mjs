@@ -1,9 +1,9 @@
-// The tests' side of reap-storm.mjs: whether what it reports is what there was.
+// Checks of the report of fixtures/reap-storm.mjs.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 
-/** Pairs of what was expected and what was told that differ. */
+/** Returns the pairs of an expected and a reported value that differ. */
 const wrong = (pairs) => pairs.filter(([expected, told]) => expected !== told)
 
 const orphansIn = (log) =>
@@ -14,10 +14,10 @@ const orphansIn = (log) =>
     .map((line) => line.split(' '))
     .map(([pid, how]) => [Number(pid), how.startsWith('SIG') ? how : Number(how)])
 
-/** Nothing was lost, told twice, or told wrongly; `log` is what the orphans wrote of themselves. */
+/** Checks that each process was reported once, and rightly. `log` has the entries that the orphans wrote. */
 export function assertRight({ exits, synchronous, waited, heard, abandoned, brief, left }, log) {
   assert.deepEqual([exits.length, wrong(exits)], [511, []], "'exit' events")
-  assert.deepEqual([synchronous.length, wrong(synchronous)], [210, []], 'what workers waited for')
+  assert.deepEqual([synchronous.length, wrong(synchronous)], [210, []], 'children of workers')
   assert.deepEqual([waited.length, wrong(waited)], [20, []], 'children of spawn()')
 
   const orphans = orphansIn(log)
@@ -26,17 +26,17 @@ export function assertRight({ exits, synchronous, waited, heard, abandoned, brie
   const told = heard.filter(([pid]) => known.has(pid))
   const how = new Map(told.map(([pid, , end]) => [pid, end]))
   assert.deepEqual(wrong([...known].map(([pid, end]) => [end, how.get(pid)])), [], 'orphans')
-  assert.equal(told.length, known.size, 'no orphan is told of twice')
+  assert.equal(told.length, known.size, 'no orphan is reported twice')
   const states = told.map(([, state, end]) => [typeof end === 'number' ? 'exited' : 'killed', state])
   assert.deepEqual(wrong(states), [])
 
-  // What a worker left at its end was waited for by nobody, or by the worker at the last moment.
+  // The worker may still have reaped brief children in its last turn.
   const others = heard.map(([pid]) => pid).filter((pid) => !known.has(pid))
   assert.deepEqual(
     others.filter((pid) => !brief.includes(pid)),
     [],
-    "somebody's child was reaped",
+    'the reaper took a child of another waiter',
   )
   assert.equal(new Set(others).size, others.length)
-  assert.deepEqual(left, [], 'a zombie is left')
+  assert.deepEqual(left, [], 'no zombie is left')
 }
