@@ -11,14 +11,14 @@ use crate::error::{During, Result};
 use crate::sys;
 use crate::sys::memory;
 
-/// How much is received at once, for others to have their turn; and of descriptors, for the table of this process not to
-/// have to grow (as in the outbox), nor to be full: the last recvmsg may bring 253.
+/// How much is received at once, for others to have their turn; and of descriptors, for the table of this process not
+/// to have to grow (as in the outbox), nor to be full: the last recvmsg may bring 253.
 const BYTES: usize = 256 * 1024;
 const DESCRIPTORS: usize = 100;
 const MESSAGES: usize = 8192;
 
-/// So much of a message that is not complete is put aside, so that a channel at rest has no buffer; if there is more, it
-/// keeps the buffer.
+/// So much of a message that is not complete is put aside, so that a channel at rest has no buffer; if there is more,
+/// it keeps the buffer.
 const SMALL: usize = 16 * 1024;
 
 /// How a stream has ended.

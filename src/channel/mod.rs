@@ -1,5 +1,5 @@
-//! Messages with descriptors over a Unix stream socket. The socket's O_NONBLOCK, which it shares with others, is left as it
-//! is: no call here waits.
+//! Messages with descriptors over a Unix stream socket. The socket's O_NONBLOCK, which it shares with others, is left
+//! as it is: no call here waits.
 
 mod decoder;
 mod frame;

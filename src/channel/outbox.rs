@@ -9,8 +9,8 @@ use crate::descriptor::fd;
 use crate::error::{During, Error, Result};
 use crate::sys;
 
-/// A message at least this big is sent by itself: bundling it would cost more (duplicated descriptors, copied bytes) than it
-/// saves.
+/// A message at least this big is sent by itself: bundling it would cost more (duplicated descriptors, copied bytes)
+/// than it saves.
 const BIG_DESCRIPTORS: usize = 16;
 const BIG_BYTES: usize = 32 * 1024;
 
@@ -22,8 +22,8 @@ pub enum State {
     Queued,
     /// The socket's buffer is full. The kernel reports when there is room.
     Blocked,
-    /// Too many descriptors are in flight (ETOOMANYREFS), some of them ours. There is no event for when that changes: retry
-    /// later.
+    /// Too many descriptors are in flight (ETOOMANYREFS), some of them ours. There is no event for when that changes:
+    /// retry later.
     Crowded,
     /// The next message can't be sent; see [`Outbox::failure`].
     Failed,
@@ -68,11 +68,12 @@ impl Outbox {
         self.failure.take()
     }
 
-    /// Sends a message, or queues it with duplicates of its descriptors. `write` appends the payload to the given bytes. If
-    /// `now` is set, the message does not wait for further messages. An error concerns only this message, which is neither sent
-    /// nor queued.
+    /// Sends a message, or queues it with duplicates of its descriptors. `write` appends the payload to the given
+    /// bytes. If `now` is set, the message does not wait for further messages. An error concerns only this message,
+    /// which is neither sent nor queued.
     ///
-    /// Returns true if the message was sent and there is nothing else to report. Otherwise [`Outbox::done`] counts it later.
+    /// Returns true if the message was sent and there is nothing else to report. Otherwise [`Outbox::done`] counts it
+    /// later.
     pub fn send<E>(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -102,8 +103,8 @@ impl Outbox {
 
     /// Sends the queue if it is long enough, or if `now` is set.
     fn continue_sending(&mut self, socket: BorrowedFd<'_>, now: bool) -> State {
-        // The kernel reports room only when three quarters of the send buffer are free: unix_writable() in net/unix/af_unix.c.
-        // A bundle may fit long before that.
+        // The kernel reports room only when three quarters of the send buffer are free: unix_writable() in
+        // net/unix/af_unix.c. A bundle may fit long before that.
         let may_fit = self.queue.len() >= self.refused + BUNDLE_BYTES;
         match self.state {
             State::Queued if now || self.queue.fills_bundle() => self.flush(socket),
@@ -148,8 +149,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends queued messages while there is room. Does nothing until the caller has taken the last failure: it belongs to the
-    /// message after those that [`Outbox::done`] counts.
+    /// Sends queued messages while there is room. Does nothing until the caller has taken the last failure: it belongs
+    /// to the message after those that [`Outbox::done`] counts.
     pub fn flush(&mut self, socket: BorrowedFd<'_>) -> State {
         if self.state != State::Broken && self.failure.is_none() {
             self.state = self.send_queue(socket);
@@ -196,7 +197,8 @@ impl Outbox {
                 Ok(sent) => return Ok(sent),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Err(Refusal::NoRoom),
-                // The carriers of this message are sent. Wait, because descriptors of other sockets must not break this channel.
+                // The carriers of this message are sent. Wait, because descriptors of other sockets must not break this
+                // channel.
                 Err(Errno::ETOOMANYREFS) if self.queue.is_carried() => return Err(Refusal::Crowd),
                 // Our own descriptors are in flight, so waiting helps.
                 Err(Errno::ETOOMANYREFS) if sys::socket::unreceived(socket).is_ok_and(|bytes| bytes > 0) => {
@@ -209,7 +211,8 @@ impl Outbox {
         }
     }
 
-    /// Removes the next message, which can't be sent. If a part of it is sent, or the connection is broken, removes all messages.
+    /// Removes the next message, which can't be sent. If a part of it is sent, or the connection is broken, removes all
+    /// messages.
     fn fail(&mut self, errno: Errno) -> State {
         self.failure = Some(Error { syscall: "sendmsg", errno, path: None });
         if is_broken(errno) || self.queue.is_partly_sent() {

@@ -1,5 +1,5 @@
-//! The queue of a channel's sending half: frames, their bytes and their descriptors. Pure: `D` is a descriptor, and [`Outbox`]
-//! makes the system calls.
+//! The queue of a channel's sending half: frames, their bytes and their descriptors. Pure: `D` is a descriptor, and
+//! [`Outbox`] makes the system calls.
 //!
 //! [`Outbox`]: super::outbox::Outbox
 
@@ -16,8 +16,9 @@ use crate::sys::socket::MAX_FDS;
 /// The most bytes of one bundle.
 pub const BUNDLE_BYTES: usize = 64 * 1024;
 
-/// The most descriptors of one bundle. Their duplicates and the runtime's own descriptors fit into the process's first descriptor
-/// table, usually of 256 entries. If the process has threads, the kernel takes about 10 ms to enlarge that table.
+/// The most descriptors of one bundle. Their duplicates and the runtime's own descriptors fit into the process's first
+/// descriptor table, usually of 256 entries. If the process has threads, the kernel takes about 10 ms to enlarge that
+/// table.
 pub const BUNDLE_DESCRIPTORS: usize = 200;
 
 /// Remove sent bytes from the front once there are more of them than this, and more than unsent bytes.
@@ -74,7 +75,7 @@ pub struct Queue<D> {
     descriptors: VecDeque<D>,
     /// Unsent bytes of a partly sent bundle. The bundle's descriptors went with its first byte.
     under_way: usize,
-    /// Whether the descriptors of carriers are sent, but not their message.
+    /// True if the descriptors of carriers are sent, but not their message.
     is_carried: bool,
 }
 
@@ -129,8 +130,8 @@ impl<D> Queue<D> {
         self.descriptors.drain(..count)
     }
 
-    /// Writes the frames of a message with `handles` descriptors to the end of the bytes. `write` appends the payload. After an
-    /// error, the bytes are as before.
+    /// Writes the frames of a message with `handles` descriptors to the end of the bytes. `write` appends the payload.
+    /// After an error, the bytes are as before.
     pub fn append<E>(
         &mut self,
         handles: usize,
@@ -189,8 +190,8 @@ impl<D> Queue<D> {
         Ok(())
     }
 
-    /// Removes the sent bytes of a draft that was the only message, and queues the rest. The descriptors of the draft are sent.
-    /// Returns true if the whole draft is sent.
+    /// Removes the sent bytes of a draft that was the only message, and queues the rest. The descriptors of the draft
+    /// are sent. Returns true if the whole draft is sent.
     pub fn advance_draft(&mut self, draft: Draft, sent: usize) -> bool {
         if sent == draft.length {
             self.reset();
@@ -202,8 +203,8 @@ impl<D> Queue<D> {
         false
     }
 
-    /// Returns the next bundle: the rest of a partly sent one, one frame if `is_single`, or as many frames as the limits allow.
-    /// Writes the flag *ahead* into the headers of the bundle.
+    /// Returns the next bundle: the rest of a partly sent one, one frame if `is_single`, or as many frames as the
+    /// limits allow. Writes the flag *ahead* into the headers of the bundle.
     pub fn next_bundle(&mut self, is_single: bool) -> Bundle {
         if self.under_way > 0 {
             return Bundle { length: self.under_way, descriptors: 0, frames: 0 };
@@ -230,8 +231,8 @@ impl<D> Queue<D> {
         bundle
     }
 
-    /// Removes the sent bytes of the bundle at the front, and the frames that are complete by that. The caller must have taken
-    /// the descriptors of the bundle. Returns the number of completed messages.
+    /// Removes the sent bytes of the bundle at the front, and the frames that are complete by that. The caller must
+    /// have taken the descriptors of the bundle. Returns the number of completed messages.
     pub fn advance(&mut self, bundle: Bundle, mut sent: usize) -> u64 {
         let mut messages = 0;
         self.start += sent;

@@ -1,133 +1,40 @@
-//! All that runs between clone(2) and execve(2).
+//! The code that runs between clone(2) and execve(2).
 //!
-//! It runs in a new process that shares the parent's memory (CLONE_VM) while the parent's thread stands still
-//! (CLONE_VFORK). Another thread of the parent may hold any lock at that moment, the allocator's among them,
-//! and every write here is a write into the parent. So: async-signal-safe calls only, memory that was prepared
-//! before only, no allocation, no lock, no panic, no JavaScript. A failed step is written into the shared
-//! [`Report`]; the parent words the error.
+//! It runs in a new process that shares the parent's memory (CLONE_VM). The parent's thread stands still (CLONE_VFORK),
+//! but its other threads run. Another thread may hold any lock at that moment, also the allocator's, and every write
+//! here changes the parent's memory. Therefore this code:
 //!
-//! The exception is [`keep`]: the keeper stays in the parent's memory after the daemon's exec, and the parent's thread goes on.
+//! - calls only async-signal-safe functions, see signal-safety(7);
+//! - uses only memory that the parent has prepared;
+//! - does not allocate, lock, panic, or call JavaScript.
 //!
-//! Credentials are changed by raw system calls: glibc's wrappers signal every thread they know of, and the
-//! threads they know of here are the parent's. `tests/child_object.rs` compiles this file alone and fails if
-//! its object code names a panic or an allocator.
+//! A failed step is written into the shared [`Report`]. The parent makes the error from it.
+//!
+//! [`keep`] is an exception: the keeper stays in the parent's memory after the daemon's exec, while the parent's thread
+//! goes on.
+//!
+//! Raw system calls change the credentials. glibc's wrappers would signal all threads that glibc knows, which are the
+//! parent's threads here: see nptl(7).
+//!
+//! `tests/child_object.rs` compiles this file with `child/options.rs`, and fails if the object code names a panic or an
+//! allocator.
+
+// This path is right for both crate roots: src/lib.rs, and this file in tests/child_object.rs.
+#[path = "child/options.rs"]
+mod options;
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
 
-use libc::{c_char, c_int, c_long, c_short, c_uint, c_ulong, gid_t, pid_t, uid_t};
+use libc::{c_char, c_int, c_long, c_short, c_uint, c_ulong, pid_t};
 
-/// The steps, each of which can fail.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing has failed.
-    None,
-    Setsid,
-    Clone,
-    SetGroup,
-    ControllingTerminal,
-    Foreground,
-    Fcntl,
-    Duplicate,
-    CloseRange,
-    Access,
-    ChangeDirectory,
-    SetGroups,
-    SetGid,
-    SetUid,
-    ParentDeathSignal,
-    WritePid,
-    CutPidFile,
-    LockPidFile,
-    Exec,
-}
-
-/// What the child tells its parent, through the memory that they share.
-#[repr(C)]
-pub struct Report {
-    pub step: Step,
-    pub errno: c_int,
-    /// The daemon, as soon as it runs.
-    pub pid: pid_t,
-    /// The daemon's pidfd, in the parent's descriptor table (the middle process shares that).
-    pub pidfd: c_int,
-    /// How a kept daemon ended: `si_code` of waitid(2); 0 while it lives.
-    pub end_code: c_int,
-    /// The exit code, or the signal.
-    pub end_status: c_int,
-}
-
-/// One descriptor of the new process: `source` of the parent becomes `target`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Move {
-    pub source: c_int,
-    pub target: c_int,
-}
-
-/// The credentials to take on; `groups` is null where the supplementary groups stay.
-#[repr(C)]
-pub struct Credentials {
-    pub uid: uid_t,
-    pub gid: gid_t,
-    pub groups: *const gid_t,
-    pub groups_len: usize,
-    pub change_uid: bool,
-}
-
-/// What the child is to do. Every pointer stays valid until the child has exec'd or died.
-#[repr(C)]
-pub struct Orders {
-    /// Paths to try in this order, ending in null.
-    pub programs: *const *const c_char,
-    pub argv: *const *const c_char,
-    pub envp: *const *const c_char,
-    /// Where to exec; null: where the parent is.
-    pub directory: *const c_char,
-    /// A directory that the new program will enter, to be refused now if it can't; null: none.
-    pub enterable: *const c_char,
-    /// Sorted by target, no target twice.
-    pub moves: *mut Move,
-    pub moves_len: usize,
-    /// Where close_range(2) is refused (an old seccomp profile): the highest descriptor to close one by one.
-    pub close_one_by_one: c_int,
-    /// -1: that of the parent.
-    pub umask: c_int,
-    /// Whether to lead a session of its own.
-    pub lead_session: bool,
-    /// The process group to join; 0: to lead; -1: to stay.
-    pub group: c_int,
-    /// A terminal of the parent's table for that session; -1: none.
-    pub controlling_terminal: c_int,
-    /// A terminal of the parent's table to be in the foreground of; -1: none.
-    pub foreground: c_int,
-    /// Null: those of the parent.
-    pub credentials: *const Credentials,
-    /// An eventfd of the parent's table if the middle process stays as the daemon's parent; -1 if it ends at once.
-    pub keeper_event: c_int,
-    /// The signal to get when the parent dies; 0: none.
-    pub death_signal: c_int,
-    /// The process that must still be the parent when the death signal is set.
-    pub parent: pid_t,
-    /// The new process's descriptor of a pid file to write its pid to; -1: none.
-    pub pid_file: c_int,
-    /// A number for the running system, hashed into the fingerprint; 0: unknown.
-    pub system: u64,
-    /// Places with room for a decimal pid and its NUL, at the end of environment variables.
-    pub own_pid: *const *mut c_char,
-    pub own_pid_len: usize,
-    /// One past the end of the daemon's stack.
-    pub daemon_stack: *mut c_void,
-    /// The one part that the child writes.
-    pub report: Report,
-}
+pub use options::{ChildOptions, Credentials, Move, Report, Step};
 
 const LAST_SIGNAL: c_int = 64;
 const KERNEL_SIGSET_SIZE: usize = 8;
 
-/// The kernel's own struct sigaction, which is not glibc's.
+/// The kernel's struct sigaction, which differs from glibc's: see "C library/kernel differences" in sigaction(2).
 #[repr(C)]
 struct KernelSigaction {
     handler: usize,
@@ -136,36 +43,37 @@ struct KernelSigaction {
     mask: u64,
 }
 
-type Done = Result<(), Step>;
+/// The result of a step that can fail.
+type StepResult = Result<(), Step>;
 
-/// The first child: leads a session of its own and clones the daemon into it. It then ends. As a keeper it stays the daemon's
-/// parent, until the process that started both kills it.
-pub extern "C" fn middle(orders: *mut c_void) -> c_int {
-    let orders = orders.cast::<Orders>();
-    // SAFETY: the parent passes its own `Orders` and keeps them until both children have exec'd or died.
+/// Runs the first child of a double fork: leads a new session and clones the daemon into it. Then ends, or stays as the
+/// keeper: the daemon's parent, until the launching process kills it.
+pub extern "C" fn middle(options: *mut c_void) -> c_int {
+    let options = options.cast::<ChildOptions>();
+    // SAFETY: the parent passes its `ChildOptions` and keeps them until both children have exec'd or died.
     unsafe {
         if libc::setsid() < 0 {
-            fail(orders, Step::Setsid);
+            fail(options, Step::Setsid);
         }
-        let stays = (*orders).keeper_event >= 0;
+        let stays = (*options).keeper_event >= 0;
         if stays {
-            become_keeper(orders);
+            become_keeper(options);
         }
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-        let pidfd = &raw mut (*orders).report.pidfd;
-        let pid = libc::clone(program, (*orders).daemon_stack, flags, orders.cast(), pidfd);
+        let pidfd = &raw mut (*options).report.pidfd;
+        let pid = libc::clone(program, (*options).daemon_stack, flags, options.cast(), pidfd);
         if pid < 0 {
-            fail(orders, Step::Clone);
+            fail(options, Step::Clone);
         }
         // Written here too, because a daemon that was killed at once has not written it.
-        (*orders).report.pid = pid;
-        // A daemon that failed before its exec is dead. Reap it here, so that init need not.
-        if (*orders).report.step != Step::None {
+        (*options).report.pid = pid;
+        // A daemon that failed before its exec is dead. Reap it here, so that it doesn't become a zombie of init.
+        if (*options).report.step != Step::None {
             libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
             libc::_exit(0)
         }
         if stays {
-            keep(orders, pid)
+            keep(options, pid)
         }
         pass_on_signals(pid);
         libc::_exit(0)
@@ -175,11 +83,13 @@ pub extern "C" fn middle(orders: *mut c_void) -> c_int {
 /// The signals that ask a process to end.
 const REQUESTS_TO_END: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
-/// Passes the requests to end that this process has received on to the daemon. A service manager signals each process of a
-/// service, and the daemon may not have existed then. All signals are blocked here, so they are still pending.
+/// Sends the daemon the requests to end that this process has received. A service manager signals each process of a
+/// service, but the daemon may not have existed then. All signals are blocked here, so the requests are still pending:
+/// sigpending(2).
 fn pass_on_signals(daemon: pid_t) {
     let mut pending: u64 = 0;
-    // SAFETY: the kernel writes eight bytes; the daemon is this process's child, so the number is the daemon's.
+    // SAFETY: the kernel writes eight bytes. The daemon is an unreaped child of this process, so the pid is still the
+    // daemon's.
     unsafe {
         libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, KERNEL_SIGSET_SIZE);
         for signal in REQUESTS_TO_END {
@@ -190,122 +100,125 @@ fn pass_on_signals(daemon: pid_t) {
     }
 }
 
-/// Ties this process to its parent, and the daemon to this process. Resets SIGCHLD: if it were ignored, the daemon's status
-/// would be lost.
+/// Makes this process die with its parent, and the daemon die with this process. Resets SIGCHLD: if it were ignored,
+/// the kernel would discard the daemon's status, see waitpid(2).
 ///
 /// # Safety
-/// `orders` must be the parent's, and nothing else may access it now.
-unsafe fn become_keeper(orders: *mut Orders) {
-    // SAFETY: the caller promises that.
+/// `options` must be the parent's, and no other code may access it now.
+unsafe fn become_keeper(options: *mut ChildOptions) {
+    // SAFETY: the caller keeps the promise above.
     unsafe {
         reset_signal(libc::SIGCHLD);
-        if let Err(step) = die_with((*orders).parent, libc::SIGKILL) {
-            fail(orders, step);
+        if let Err(step) = die_with((*options).parent, libc::SIGKILL) {
+            fail(options, step);
         }
-        (*orders).parent = libc::getpid();
+        (*options).parent = libc::getpid();
     }
 }
 
-/// Reports that the daemon has begun its program, and later how it ended. Leaves the daemon a zombie, so that no other process
-/// gets its number. From here on the parent's thread also runs, on the same thread-local storage. So no call may fail,
-/// because errno is there, and no call may be a cancellation point.
+/// Reports that the daemon has begun its program, and later how the daemon ended. Leaves the daemon a zombie, so that
+/// no other process gets its pid. From here on the parent's thread also runs, on the same thread-local storage. So no
+/// call may fail, because errno is in that storage, and no call may be a cancellation point, see pthreads(7).
 ///
 /// # Safety
-/// As for `become_keeper`, but the parent reads the report after each event.
-unsafe fn keep(orders: *mut Orders, daemon: pid_t) -> ! {
+/// Like `become_keeper`, but the parent reads the report after each event.
+unsafe fn keep(options: *mut ChildOptions, daemon: pid_t) -> ! {
     let one: u64 = 1;
-    // SAFETY: zeros are valid for a struct of numbers. The kernel reads eight bytes and writes one struct. The eventfd stays
-    // open until the parent has killed this process.
+    // SAFETY: zeros are valid for a struct of numbers. The kernel reads eight bytes and writes one struct. The eventfd
+    // stays open until the parent has killed this process.
     unsafe {
-        let event = (*orders).keeper_event;
+        let event = (*options).keeper_event;
         libc::syscall(libc::SYS_write, event, &raw const one, size_of::<u64>());
         let mut info: libc::siginfo_t = core::mem::zeroed();
         let no_usage = ptr::null_mut::<c_void>();
         let flags = libc::WEXITED | libc::WNOWAIT | libc::__WALL;
         libc::syscall(libc::SYS_waitid, libc::P_PID, daemon, &raw mut info, flags, no_usage);
-        (*orders).report.end_status = info.si_status();
-        (*orders).report.end_code = info.si_code;
+        (*options).report.end_status = info.si_status();
+        (*options).report.end_code = info.si_code;
         libc::syscall(libc::SYS_write, event, &raw const one, size_of::<u64>());
         loop {
-            // Every signal but SIGKILL is blocked.
+            // Waits for SIGKILL. All signals that can be blocked are blocked.
             let nothing = ptr::null_mut::<c_void>();
             libc::syscall(libc::SYS_ppoll, nothing, 0 as c_long, nothing, nothing, KERNEL_SIGSET_SIZE);
         }
     }
 }
 
-/// The only child, or the second one of a daemon's: becomes its program.
-pub extern "C" fn program(orders: *mut c_void) -> c_int {
-    let orders = orders.cast::<Orders>();
-    // SAFETY: the parent passes its own `Orders` and waits until this has exec'd or died.
+/// Runs the only child of a spawn, or the second child of a double fork. Becomes its program.
+pub extern "C" fn program(options: *mut c_void) -> c_int {
+    let options = options.cast::<ChildOptions>();
+    // SAFETY: the parent passes its `ChildOptions` and waits until this process has exec'd or died.
     unsafe {
-        (*orders).report.pid = libc::getpid();
-        let foreground = foreground_of(&*orders);
-        let Err(step) = become_program(&*orders);
-        record(orders, step);
-        // From its terminal it may be sent SIGHUP, or SIGTTOU, now.
+        (*options).report.pid = libc::getpid();
+        let foreground = foreground_of(&*options);
+        let Err(step) = become_program(&*options);
+        record(options, step);
+        // Block signals again: giving the terminal back may send this process SIGHUP or SIGTTOU.
         set_signal_mask(u64::MAX);
-        give_terminal_back(&*orders, foreground);
+        give_terminal_back(&*options, foreground);
         libc::_exit(127)
     }
 }
 
+/// Executes all steps up to the exec. Returns only the failed step.
+///
 /// # Safety
-/// Called in a child of CLONE_VM|CLONE_VFORK whose parent keeps what `orders` points to.
-unsafe fn become_program(orders: &Orders) -> Result<core::convert::Infallible, Step> {
-    // SAFETY: the caller's promise, for each of these.
+/// Must run in a child of CLONE_VM | CLONE_VFORK whose parent keeps the targets of all pointers in `options`.
+unsafe fn become_program(options: &ChildOptions) -> Result<core::convert::Infallible, Step> {
+    // SAFETY: the caller keeps the promise above for each call.
     unsafe {
-        // First of all: a handler must not run here, in the parent's memory, when signals are unblocked.
+        // First: when signals are unblocked, no handler of the parent may run here in the parent's memory.
         reset_signals();
-        // Before descriptors are placed: terminals are named by the parent's.
-        control_jobs(orders)?;
-        place_descriptors(orders)?;
-        close_the_rest(orders)?;
-        if orders.umask >= 0 {
-            libc::umask(orders.umask as libc::mode_t);
+        // Before the descriptors are placed, because the options name terminals by the parent's descriptors.
+        control_jobs(options)?;
+        place_descriptors(options)?;
+        close_the_rest(options)?;
+        if options.umask >= 0 {
+            libc::umask(options.umask as libc::mode_t);
         }
-        if !orders.directory.is_null() && libc::chdir(orders.directory) < 0 {
+        if !options.directory.is_null() && libc::chdir(options.directory) < 0 {
             return Err(Step::ChangeDirectory);
         }
-        if !orders.credentials.is_null() {
-            take_credentials(&*orders.credentials)?;
+        if !options.credentials.is_null() {
+            take_credentials(&*options.credentials)?;
         }
-        // After the credentials: they decide whether the directory may be entered.
-        if !orders.enterable.is_null() {
-            may_enter(orders.enterable)?;
+        // After the credentials, because they decide whether the child may enter the directory.
+        if !options.enterable.is_null() {
+            may_enter(options.enterable)?;
         }
-        // After the credentials too: changing them clears the death signal.
-        if orders.death_signal != 0 {
-            die_with(orders.parent, orders.death_signal)?;
+        // After the credentials, because changing them clears the death signal: prctl(2).
+        if options.death_signal != 0 {
+            die_with(options.parent, options.death_signal)?;
         }
-        if orders.pid_file >= 0 {
-            write_pid(orders.pid_file, orders.system)?;
+        if options.pid_file >= 0 {
+            write_pid(options.pid_file, options.system)?;
         }
-        for &place in slice::from_raw_parts(orders.own_pid, orders.own_pid_len) {
+        for &place in slice::from_raw_parts(options.own_pid, options.own_pid_len) {
             write_decimal(place, libc::getpid() as u32);
         }
         set_signal_mask(0);
-        Err(execute(orders))
+        Err(execute(options))
     }
 }
 
-/// As execvp(3) goes through the directories of PATH: one that may not be run is remembered, one that is not there
-/// is passed over, and anything else is the answer. Returns only if nothing could be run.
+/// Tries the programs in order, as execvp(3) does for the directories of PATH. Goes on after EACCES and after the
+/// errors of a missing file. Stops at any other error. Returns only if no program could be run, with EACCES if a
+/// program was denied.
 ///
 /// # Safety
-/// As `become_program`.
-unsafe fn execute(orders: &Orders) -> Step {
-    // SAFETY: the pointers are the parent's, which keeps what they point to; the array ends in null.
+/// Like `become_program`.
+unsafe fn execute(options: &ChildOptions) -> Step {
+    // SAFETY: the parent keeps the targets of the pointers. The array ends in null.
     unsafe {
         let errno = libc::__errno_location();
         let mut denied = false;
-        let mut program = orders.programs;
+        let mut program = options.programs;
         while !(*program).is_null() {
-            libc::execve(*program, orders.argv, orders.envp);
+            libc::execve(*program, options.argv, options.envp);
             match *errno {
                 libc::EACCES => denied = true,
                 libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG => {}
-                // Of a directory on a network.
+                // Errors of network file systems, on which execvp(3) of glibc goes on too.
                 libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
                 _ => return Step::Exec,
             }
@@ -318,8 +231,8 @@ unsafe fn execute(orders: &Orders) -> Step {
     Step::Exec
 }
 
-/// Writes this process's pid into its pid file and locks the file: see `pid_file/mod.rs`.
-fn write_pid(file: c_int, system: u64) -> Done {
+/// Writes this process's pid into its pid file and locks the file: see `daemon/pid_file/mod.rs`.
+fn write_pid(file: c_int, system: u64) -> StepResult {
     let mut line: [c_char; 12] = [0; 12];
     let lock = libc::flock {
         l_type: libc::F_WRLCK as c_short,
@@ -328,7 +241,7 @@ fn write_pid(file: c_int, system: u64) -> Done {
         l_len: own_fingerprint(system),
         l_pid: 0,
     };
-    // SAFETY: a line has room for ten digits, a newline and a NUL; the kernel reads it, and one struct.
+    // SAFETY: the line has room for ten digits, a newline and a NUL. The kernel reads the line and one struct.
     unsafe {
         let digits = write_decimal(line.as_mut_ptr(), libc::getpid() as u32);
         *line.as_mut_ptr().add(digits) = b'\n' as c_char;
@@ -346,26 +259,27 @@ fn write_pid(file: c_int, system: u64) -> Done {
     Ok(())
 }
 
-/// Returns the length of a daemon's lock, which identifies the process that it was taken for (`pid_file/fingerprint.rs`).
-/// `namespace`: the inode number of the pid namespace of `pid`. `start`: the start time of the process.
+/// Returns the length of a daemon's lock, which identifies the locking process (`fingerprint.rs`). `namespace`: the
+/// inode number of the pid namespace of `pid`. `start`: the start time of the process.
 pub fn fingerprint(system: u64, namespace: u64, pid: u32, start: u64) -> i64 {
     let hash = mix(mix(mix(mix(0, system), namespace), pid as u64), start);
-    // Longer than any file, and below the last position that a lock can have.
+    // Longer than any file, and below the highest position that a lock can have.
     1 << 61 | (hash >> 3) as i64
 }
 
 fn mix(hash: u64, value: u64) -> u64 {
-    // The constants of splitmix64.
+    // The constants of splitmix64: https://prng.di.unimi.it/splitmix64.c
     let mixed = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
 }
 
-/// Returns this process's fingerprint. Returns 0, which locks all of the file, if /proc lacks the information.
+/// Returns this process's fingerprint. Returns 0 if /proc lacks the information: a lock of length 0 covers the whole
+/// file.
 fn own_fingerprint(system: u64) -> i64 {
     let mut namespace = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the kernel reports whether it has written the struct that is read.
+    // SAFETY: the struct is read only after the kernel has reported that it has written it.
     unsafe {
         if system == 0 || libc::stat(c"/proc/self/ns/pid".as_ptr(), namespace.as_mut_ptr()) < 0 {
             return 0;
@@ -380,10 +294,10 @@ fn own_fingerprint(system: u64) -> i64 {
 
 /// Returns the start time of this process: field 22 of proc_pid_stat(5); 0: unknown.
 fn own_start() -> u64 {
-    // The second field, at most 64 characters long, may hold blanks and parentheses. Field 22 begins 20 blanks after it.
+    // Field 2, at most 64 characters long, may hold blanks and parentheses. Field 22 begins 20 blanks after field 2.
     const FIELDS_AFTER_NAME: usize = 20;
     let mut text = MaybeUninit::<[u8; 1024]>::uninit();
-    // SAFETY: the kernel writes no more bytes than there is room for. Only bytes that it has written are read.
+    // SAFETY: the kernel writes at most the size of `text`. Only the written bytes are read.
     let text = unsafe {
         let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {
@@ -410,7 +324,7 @@ fn own_start() -> u64 {
 
 fn reset_signals() {
     for signal in 1..=LAST_SIGNAL {
-        // SIGKILL and SIGSTOP answer EINVAL, and are default anyway.
+        // EINVAL for SIGKILL and SIGSTOP, which always have their default action.
         reset_signal(signal);
     }
 }
@@ -429,7 +343,8 @@ fn reset_signal(signal: c_int) {
     }
 }
 
-/// The mask by its raw call: glibc's keeps signals 32 and 33 for itself.
+/// Sets the signal mask by the raw system call, because glibc's wrapper never blocks its own signals 32 and 33:
+/// nptl(7).
 fn set_signal_mask(mask: u64) {
     // SAFETY: the kernel reads eight bytes.
     unsafe {
@@ -443,49 +358,50 @@ fn set_signal_mask(mask: u64) {
     }
 }
 
-/// Session, process group and terminal. Who takes the foreground from the background is sent SIGTTOU, which is blocked.
-fn control_jobs(orders: &Orders) -> Done {
-    // SAFETY: numbers only, but for the group that the kernel reads.
+/// Sets session, controlling terminal, process group and foreground. All signals are blocked, because a background
+/// process that takes the foreground gets SIGTTOU: tcsetpgrp(3).
+fn control_jobs(options: &ChildOptions) -> StepResult {
+    // SAFETY: passes numbers, and one pid that the kernel reads.
     unsafe {
-        if orders.lead_session && libc::setsid() < 0 {
+        if options.lead_session && libc::setsid() < 0 {
             return Err(Step::Setsid);
         }
-        if orders.controlling_terminal >= 0
-            && libc::ioctl(orders.controlling_terminal, libc::TIOCSCTTY, 0) < 0
+        if options.controlling_terminal >= 0
+            && libc::ioctl(options.controlling_terminal, libc::TIOCSCTTY, 0) < 0
         {
             return Err(Step::ControllingTerminal);
         }
-        if orders.group >= 0 && libc::setpgid(0, orders.group) < 0 {
+        if options.group >= 0 && libc::setpgid(0, options.group) < 0 {
             return Err(Step::SetGroup);
         }
         let group = libc::getpgid(0);
-        if orders.foreground >= 0 && libc::ioctl(orders.foreground, libc::TIOCSPGRP, &raw const group) < 0 {
+        if options.foreground >= 0 && libc::ioctl(options.foreground, libc::TIOCSPGRP, &raw const group) < 0 {
             return Err(Step::Foreground);
         }
     }
     Ok(())
 }
 
-/// The foreground group of the terminal that the child is to be in the foreground of; 0: there is none.
-fn foreground_of(orders: &Orders) -> pid_t {
+/// Returns the foreground group of the terminal whose foreground the child takes; 0: none.
+fn foreground_of(options: &ChildOptions) -> pid_t {
     let mut group: pid_t = 0;
-    if orders.foreground >= 0 {
+    if options.foreground >= 0 {
         // SAFETY: the kernel writes one pid.
-        unsafe { libc::ioctl(orders.foreground, libc::TIOCGPGRP, &raw mut group) };
+        unsafe { libc::ioctl(options.foreground, libc::TIOCGPGRP, &raw mut group) };
     }
     group
 }
 
-/// Undoes what a child that came to nothing has done to a terminal: gives the foreground back; or lets go of its
-/// session's own, which the end of its leader would otherwise hang up.
-fn give_terminal_back(orders: &Orders, foreground: pid_t) {
-    if foreground <= 0 && orders.controlling_terminal < 0 {
+/// Undoes the terminal changes of a failed child. Gives the foreground back. Or detaches from the controlling terminal,
+/// because the kernel would hang up that terminal when the session leader ends: setsid(2).
+fn give_terminal_back(options: &ChildOptions, foreground: pid_t) {
+    if foreground <= 0 && options.controlling_terminal < 0 {
         return;
     }
     let give_back = |terminal: c_int| {
         // SAFETY: the kernel reads one pid.
         unsafe {
-            if orders.controlling_terminal >= 0 {
+            if options.controlling_terminal >= 0 {
                 libc::ioctl(terminal, libc::TIOCNOTTY)
             } else {
                 libc::ioctl(terminal, libc::TIOCSPGRP, &raw const foreground)
@@ -493,23 +409,24 @@ fn give_terminal_back(orders: &Orders, foreground: pid_t) {
         }
     };
     let named =
-        if orders.controlling_terminal >= 0 { orders.controlling_terminal } else { orders.foreground };
-    // That number may have been closed since, or be another one's: of what is not its terminal, it is refused.
+        if options.controlling_terminal >= 0 { options.controlling_terminal } else { options.foreground };
+    // The child may have closed or replaced this descriptor. The kernel refuses both calls on any other terminal or
+    // file.
     if give_back(named) < 0 {
-        // SAFETY: opens a descriptor of this process's own, which ends.
+        // SAFETY: opens a descriptor in this process's own table. The process ends next.
         give_back(unsafe { libc::open(c"/dev/tty".as_ptr(), libc::O_RDWR | libc::O_NOCTTY) });
     }
 }
 
-/// Puts each source at its target, in two passes. Targets are filled in ascending order, so a source is in
-/// danger only where it is lower than its target: such a one is first copied above them all, and a row of the
-/// same source once only.
+/// Places each source at its target, in two passes. The second pass fills the targets in ascending order, so it can
+/// overwrite only a source that is lower than its target. The first pass copies such sources above all targets, and
+/// copies a source of successive targets once.
 ///
 /// # Safety
-/// As `become_program`.
-unsafe fn place_descriptors(orders: &Orders) -> Done {
-    // SAFETY: the parent made the array, and nobody else looks at it now.
-    let moves = unsafe { slice::from_raw_parts_mut(orders.moves, orders.moves_len) };
+/// Like `become_program`.
+unsafe fn place_descriptors(options: &ChildOptions) -> StepResult {
+    // SAFETY: the parent made the array, and no other code accesses it now.
+    let moves = unsafe { slice::from_raw_parts_mut(options.moves, options.moves_len) };
     let Some(&Move { target: highest, .. }) = moves.last() else { return Ok(()) };
     let mut last = Move { source: -1, target: -1 };
     for one in &mut *moves {
@@ -517,7 +434,7 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
             continue;
         }
         if one.source != last.source {
-            // SAFETY: fcntl and dup2 act on this process's own descriptor table.
+            // SAFETY: acts on this process's own descriptor table.
             let copy = unsafe { libc::fcntl(one.source, libc::F_DUPFD_CLOEXEC, highest.wrapping_add(1)) };
             if copy < 0 {
                 return Err(Step::Fcntl);
@@ -527,7 +444,8 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
         one.source = last.target;
     }
     for one in &*moves {
-        // SAFETY: as above. dup2 clears close-on-exec, but does nothing at all where both are the same.
+        // SAFETY: acts on this process's own descriptor table. dup2(2) clears close-on-exec, but does nothing if both
+        // descriptors are the same.
         let (done, step) = unsafe {
             if one.source == one.target {
                 (libc::fcntl(one.source, libc::F_SETFD, 0), Step::Fcntl)
@@ -542,44 +460,45 @@ unsafe fn place_descriptors(orders: &Orders) -> Done {
     Ok(())
 }
 
-/// Closes every descriptor that is no target: those between the targets, and all above.
+/// Closes every descriptor that is no target.
 ///
 /// # Safety
-/// As `become_program`.
-unsafe fn close_the_rest(orders: &Orders) -> Done {
-    // SAFETY: as in `place_descriptors`.
-    let moves = unsafe { slice::from_raw_parts(orders.moves, orders.moves_len) };
+/// Like `become_program`.
+unsafe fn close_the_rest(options: &ChildOptions) -> StepResult {
+    // SAFETY: the parent made the array, and no other code changes it now.
+    let moves = unsafe { slice::from_raw_parts(options.moves, options.moves_len) };
     let mut first: c_int = 0;
     for one in moves {
         if first < one.target {
-            close_range(orders, first, one.target.wrapping_sub(1))?;
+            close_range(options, first, one.target.wrapping_sub(1))?;
         }
         first = one.target.wrapping_add(1);
     }
-    close_range(orders, first, c_int::MAX)
+    close_range(options, first, c_int::MAX)
 }
 
-fn close_range(orders: &Orders, first: c_int, last: c_int) -> Done {
-    if orders.close_one_by_one >= 0 {
+fn close_range(options: &ChildOptions, first: c_int, last: c_int) -> StepResult {
+    if options.close_one_by_one >= 0 {
         let mut fd = first;
-        while fd <= last && fd <= orders.close_one_by_one {
-            // SAFETY: closes descriptors of this process, whose table is its own.
+        while fd <= last && fd <= options.close_one_by_one {
+            // SAFETY: acts on this process's own descriptor table.
             unsafe { libc::close(fd) };
             fd = fd.wrapping_add(1);
         }
         return Ok(());
     }
-    // SAFETY: as above.
+    // SAFETY: acts on this process's own descriptor table.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, 0 as c_uint) };
     if done < 0 { Err(Step::CloseRange) } else { Ok(()) }
 }
 
-/// Whether chdir(2) to the directory `/.` of a path would succeed, with these credentials and capabilities:
-/// access(2), which asks for the real ones without capabilities, is for kernels that refuse the better question.
+/// Fails if this process may not search the directory `path`, which ends in `/.`: chdir(2) would fail too.
+/// faccessat2(2) checks the effective credentials with their capabilities. access(2) checks the real credentials, and
+/// is for kernels without faccessat2(2) and for seccomp profiles that refuse it.
 ///
 /// # Safety
-/// `path` is a C string.
-unsafe fn may_enter(path: *const c_char) -> Done {
+/// `path` must be a C string.
+unsafe fn may_enter(path: *const c_char) -> StepResult {
     // SAFETY: the kernel reads a C string.
     unsafe {
         let asked = libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path, libc::X_OK, libc::AT_EACCESS);
@@ -589,14 +508,14 @@ unsafe fn may_enter(path: *const c_char) -> Done {
     }
 }
 
-/// Groups, then gid, then uid: the other way round the right to do the rest would be gone. Then looks whether
-/// it is true, and whether root can be had back.
+/// Sets the groups, then the gid, then the uid: a change of the uid first would take away the right to change the
+/// others. Then checks the result, and that this process can't become root again.
 ///
 /// # Safety
-/// `to.groups` is null or points to `to.groups_len` ids.
-unsafe fn take_credentials(to: &Credentials) -> Done {
+/// `to.groups` must be null or point to `to.groups_len` ids.
+unsafe fn take_credentials(to: &Credentials) -> StepResult {
     const KEEP: c_long = -1;
-    // SAFETY: the kernel reads `groups_len` ids from `groups`; the rest are numbers.
+    // SAFETY: the kernel reads `groups_len` ids from `groups`. The other arguments are numbers.
     unsafe {
         if !to.groups.is_null() && libc::syscall(libc::SYS_setgroups, to.groups_len, to.groups) < 0 {
             return Err(Step::SetGroups);
@@ -619,9 +538,10 @@ unsafe fn take_credentials(to: &Credentials) -> Done {
     Ok(())
 }
 
-/// Gets `signal` when the parent dies, also if it did a moment ago: then nobody else would send it any more.
-fn die_with(parent: pid_t, signal: c_int) -> Done {
-    // SAFETY: numbers only; the signal goes to this process alone, and those that are blocked wait for the exec.
+/// Requests `signal` for the death of the parent. Sends it at once if the parent has already died, because the kernel
+/// then doesn't.
+fn die_with(parent: pid_t, signal: c_int) -> StepResult {
+    // SAFETY: passes numbers. The signal goes to this process, and stays pending while it is blocked.
     unsafe {
         if libc::prctl(libc::PR_SET_PDEATHSIG, signal as c_ulong) < 0 {
             return Err(Step::ParentDeathSignal);
@@ -636,7 +556,7 @@ fn die_with(parent: pid_t, signal: c_int) -> Done {
 /// Writes `number` and a NUL. Returns the number of digits.
 ///
 /// # Safety
-/// There is room for eleven bytes, which nobody else looks at.
+/// `place` must have room for eleven bytes that no other code accesses now.
 unsafe fn write_decimal(place: *mut c_char, number: u32) -> usize {
     let mut length: usize = 1;
     let mut rest = number / 10;
@@ -646,7 +566,7 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) -> usize {
     }
     let digits = length;
     rest = number;
-    // SAFETY: the caller's promise.
+    // SAFETY: a number has at most ten digits, and the caller promises room for eleven bytes.
     unsafe {
         *place.add(length) = 0;
         while length > 0 {
@@ -658,26 +578,26 @@ unsafe fn write_decimal(place: *mut c_char, number: u32) -> usize {
     digits
 }
 
-/// Writes down which step failed, and ends this process.
+/// Records the failed step, and ends this process.
 ///
 /// # Safety
-/// As `record`.
-unsafe fn fail(orders: *mut Orders, step: Step) -> ! {
-    // SAFETY: the caller's promise.
+/// Like `record`.
+unsafe fn fail(options: *mut ChildOptions, step: Step) -> ! {
+    // SAFETY: the caller keeps the promise of `record`.
     unsafe {
-        record(orders, step);
+        record(options, step);
         libc::_exit(127)
     }
 }
 
-/// Writes down which step failed, and why.
+/// Records the failed step and its errno in the report.
 ///
 /// # Safety
-/// `orders` is the parent's, and nobody else looks at its report now.
-unsafe fn record(orders: *mut Orders, step: Step) {
-    // SAFETY: the parent reads the report only after this process is gone.
+/// `options` must be the parent's, and no other code may access its report now.
+unsafe fn record(options: *mut ChildOptions, step: Step) {
+    // SAFETY: the parent reads the report only after this process has ended.
     unsafe {
-        (*orders).report.errno = *libc::__errno_location();
-        (*orders).report.step = step;
+        (*options).report.errno = *libc::__errno_location();
+        (*options).report.step = step;
     }
 }

@@ -1,4 +1,4 @@
-//! Users and groups, as numbers.
+//! Credentials of a process, and lookups of users and groups.
 
 use std::ffi::CString;
 
@@ -7,10 +7,10 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 
 use crate::error::{During, Error, Result};
 
-/// Linux's LOGIN_NAME_MAX. Name services put a name onto their stack, and one of megabytes ends the process.
+/// LOGIN_NAME_MAX of Linux. Name services copy a name to their stack, so a name of megabytes would crash the process.
 const LONGEST_NAME: usize = 256;
 
-/// The credentials that a process is to have.
+/// Credentials for a process.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// None: the user stays.
@@ -21,7 +21,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether this process has them already, real, effective and saved, so that there is nothing to ask for.
+    /// Returns true if this process already has these credentials: real, effective and saved.
     pub fn is_current(&self) -> Result<bool> {
         let uid = unistd::getresuid().during("getresuid")?;
         let gid = unistd::getresgid().during("getresgid")?;
@@ -30,34 +30,33 @@ impl Identity {
         let gids = [gid.real, gid.effective, gid.saved] == [Gid::from_raw(self.gid); 3];
         let groups = match &self.groups {
             None => true,
-            Some(want) => others(want.clone(), self.gid) == others(current_groups()?, self.gid),
+            Some(want) => without(want.clone(), self.gid) == without(current_groups()?, self.gid),
         };
         Ok(uids && gids && groups)
     }
-}
 
-impl Identity {
-    /// Takes them on here, in all threads of this process. A refusal has changed nothing.
+    /// Sets these credentials in all threads of this process. After a refusal, the credentials are as before.
     pub fn take_on(&self) -> Result<()> {
         if self.is_current()? {
             return Ok(());
         }
         let uid = unistd::getresuid().during("getresuid")?;
-        // Who is not root, but may become somebody else, has a capability that outlives the change: the way back to
-        // root would stay open.
+        // Without root's uid, CAP_SETUID allows this change. The process would keep that capability, and could become
+        // root: capabilities(7).
         if self.uid.is_some_and(|want| want != 0) && !uid.real.is_root() && !uid.effective.is_root() {
             return Err(refused());
         }
         let gid = unistd::getresgid().during("getresgid")?;
         let groups = unistd::getgroups().during("getgroups")?;
         self.change().inspect_err(|_| {
-            // What was allowed a moment ago is allowed back; the error to tell of is the first one.
+            // The process still has the right to undo its changes. The caller gets the first error.
             let _ = unistd::setresgid(gid.real, gid.effective, gid.saved);
             let _ = unistd::setgroups(&groups);
         })
     }
 
-    /// Groups, then gid, then uid: the other way round the right to do the rest would be gone.
+    /// Sets the groups, then the gid, then the uid: a change of the uid first would take away the right to change the
+    /// others.
     fn change(&self) -> Result<()> {
         if let Some(groups) = &self.groups {
             let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
@@ -75,7 +74,7 @@ fn refused() -> Error {
     Error { syscall: "setuid", errno: Errno::EPERM, path: None }
 }
 
-/// A user of the password database.
+/// A user in the password database.
 pub struct Account {
     pub uid: u32,
     pub gid: u32,
@@ -83,7 +82,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// `name` as it stands, or None.
+    /// Looks up a user by name. Returns None if there is no such user. Does not read `name` as a number.
     pub fn by_name(name: &str) -> Result<Option<Self>> {
         if name.len() > LONGEST_NAME {
             return Ok(None);
@@ -91,11 +90,12 @@ impl Account {
         User::from_name(name).during("getpwnam").map(|user| user.map(Self::from))
     }
 
+    /// Looks up a user by uid. Returns None if there is no such user.
     pub fn by_uid(uid: u32) -> Result<Option<Self>> {
         User::from_uid(Uid::from_raw(uid)).during("getpwuid").map(|user| user.map(Self::from))
     }
 
-    /// All the groups that initgroups(3) would set, with `gid` among them.
+    /// Returns all groups that initgroups(3) would set, including `gid`.
     pub fn groups(&self, gid: u32) -> Result<Vec<u32>> {
         let groups = unistd::getgrouplist(&self.name, Gid::from_raw(gid)).during("getgrouplist")?;
         Ok(groups.into_iter().map(Gid::as_raw).collect())
@@ -104,13 +104,13 @@ impl Account {
 
 impl From<User> for Account {
     fn from(user: User) -> Self {
-        // A name that came out of the database as a C string has no NUL in it.
+        // The C library returned the name as a C string, so it holds no NUL.
         let name = CString::new(user.name).unwrap_or_default();
         Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name }
     }
 }
 
-/// The id of a group of the group database, or None.
+/// Looks up the id of a group by name. Returns None if there is no such group.
 pub fn group_id(name: &str) -> Result<Option<u32>> {
     if name.len() > LONGEST_NAME {
         return Ok(None);
@@ -122,8 +122,8 @@ fn current_groups() -> Result<Vec<u32>> {
     Ok(unistd::getgroups().during("getgroups")?.into_iter().map(Gid::as_raw).collect())
 }
 
-/// Without the group itself, which some systems list and some don't.
-fn others(mut groups: Vec<u32>, gid: u32) -> Vec<u32> {
+/// Returns the groups without `gid`, sorted: some systems list `gid` among the supplementary groups, some don't.
+fn without(mut groups: Vec<u32>, gid: u32) -> Vec<u32> {
     groups.retain(|group| *group != gid);
     groups.sort_unstable();
     groups.dedup();

@@ -1,9 +1,10 @@
-//! The fingerprint of the process that a daemon's lock was taken for. The length of the lock holds it.
+//! The fingerprint of the process that holds a daemon's lock. It is stored as the length of the lock.
 //!
-//! A pid proves little. Another process may have it by now. Another pid namespace, such as a container that shares the
-//! file, numbers its processes differently: its 1 is not our 1. If we may look at the named process, its lock is proof.
-//! Otherwise the fingerprint is: a hash of the running system, the pid namespace, the pid and the start time of the
-//! process. The kernel keeps the fingerprint as long as the lock, and only a process that holds the lock can change it.
+//! A pid proves little. Another process may have the same pid by now. Another pid namespace, such as a container that
+//! shares the file, numbers its processes differently: pid_namespaces(7). If we may inspect the named process, its lock
+//! is proof. Otherwise the fingerprint is proof: a hash of the running system, the pid namespace, the pid and the start
+//! time of the process. The kernel keeps the fingerprint as long as the lock, and only a process that holds the lock
+//! can change it.
 
 use std::ffi::CStr;
 
@@ -15,7 +16,7 @@ use crate::proc;
 use crate::proc::status::ProcStatus;
 use crate::sys::c_string;
 
-/// Returns the length of a lock taken for the process `pid` of our own pid namespace. None if /proc lacks the information.
+/// Returns the fingerprint of the process `pid` of our own pid namespace. None if /proc lacks the information.
 pub fn of(pid: i32) -> Option<i64> {
     if !is_proc_ours() {
         return None;
@@ -36,10 +37,11 @@ pub fn system() -> u64 {
     id.map_or(0, |id| (id >> 64) as u64 ^ id as u64)
 }
 
-/// Returns true if /proc numbers processes as our own pid namespace does. A container without a /proc of its own sees the
-/// host's. A number then means one process in /proc, and another one in a system call.
+/// Returns true if /proc numbers processes as our own pid namespace does. A container without its own /proc sees the
+/// host's. A pid then means one process in /proc, and another process in a system call.
 pub fn is_proc_ours() -> bool {
-    // One number for each namespace, from the namespace of /proc down to ours. Kernels without namespaces lack this line.
+    // One pid for each namespace, from the namespace of /proc down to ours: proc_pid_status(5). Kernels without
+    // namespaces lack this line.
     ProcStatus::of("self")
         .is_ok_and(|own| own.field("NSpid").is_none_or(|pids| pids.split_whitespace().count() == 1))
 }
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_has_one_fingerprint_and_no_other_has_it() {
+    fn a_process_has_one_fingerprint_that_no_other_process_has() {
         let own = of(std::process::id() as i32).unwrap();
         assert_eq!(of(std::process::id() as i32), Some(own));
         assert_ne!(of(1), Some(own));
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_changes_it() {
+    fn each_part_changes_the_fingerprint() {
         let one = child::fingerprint(1, 2, 3, 4);
         for other in [(5, 2, 3, 4), (1, 5, 3, 4), (1, 2, 5, 4), (1, 2, 3, 5)] {
             assert_ne!(child::fingerprint(other.0, other.1, other.2, other.3), one);

@@ -1,15 +1,19 @@
-//! What a child in our memory would change for us, saved and put back.
+//! Protects this thread from a child in its memory: saves and restores the state that the child would change.
 
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const KERNEL_SIGSET_SIZE: usize = 8;
 
-/// Held while a child changes its credentials, and with them whether this process is dumpable: what one has saved,
-/// another one's child may have changed.
+/// Held while a child changes its credentials, and so whether this process is dumpable. Without this lock:
+///
+/// 1. The child of thread A makes this process undumpable.
+/// 2. Thread B saves "undumpable".
+/// 3. Thread A restores "dumpable".
+/// 4. The child of thread B makes this process undumpable. Thread B leaves it so.
 static CHANGING: Mutex<()> = Mutex::new(());
 
-/// What protects this thread while it has a child in its memory. Fields are dropped in this order.
+/// Protects this thread while a child is in its memory. The fields are dropped in this order.
 pub struct Shield {
     _dumpable: Option<Dumpable>,
     _blocked: SignalsBlocked,
@@ -24,8 +28,8 @@ impl Shield {
     }
 }
 
-/// Blocks every signal of this thread, glibc's own 32 and 33 included, until dropped: no handler may run in a
-/// child that shares our memory.
+/// Blocks all signals of this thread until dropped, because no handler may run in a child that shares our memory.
+/// Includes the signals 32 and 33, which glibc uses itself: nptl(7).
 pub struct SignalsBlocked {
     before: u64,
 }
@@ -34,7 +38,7 @@ impl SignalsBlocked {
     pub fn new() -> Self {
         let mut guard = Self { before: 0 };
         let all = u64::MAX;
-        // SAFETY: the kernel reads and writes eight bytes each.
+        // SAFETY: both pointers are valid for eight bytes.
         unsafe { set_mask(&raw const all, &raw mut guard.before) };
         guard
     }
@@ -42,36 +46,39 @@ impl SignalsBlocked {
 
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: `before` is valid for eight bytes, and null means that the kernel writes nothing.
         unsafe { set_mask(&raw const self.before, ptr::null_mut()) };
     }
 }
 
+/// Sets the signal mask of this thread by the raw system call.
+///
 /// # Safety
-/// `new` can be read and `old`, unless null, be written, eight bytes each.
+/// `new` must be valid for reading eight bytes. `old` must be null, or valid for writing eight bytes.
 unsafe fn set_mask(new: *const u64, old: *mut u64) {
-    // SAFETY: the caller's pointers are valid for eight bytes. It can only fail on bad arguments.
+    // SAFETY: the caller's pointers are valid for eight bytes. The call fails only for invalid arguments.
     unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, old, KERNEL_SIGSET_SIZE) };
 }
 
-/// Puts PR_GET_DUMPABLE back when dropped: a child that changes its credentials in shared memory makes the
-/// parent undumpable too (no core, no debugger, /proc/self owned by root).
+/// Restores the "dumpable" attribute when dropped, see PR_SET_DUMPABLE in prctl(2). The attribute belongs to the
+/// memory. So a child that changes its credentials makes the parent undumpable too: no core dump, no debugger,
+/// /proc/self owned by root.
 struct Dumpable {
     before: i32,
 }
 
 impl Dumpable {
     fn save() -> Self {
-        // SAFETY: prctl with numbers only.
+        // SAFETY: passes numbers only.
         Self { before: unsafe { libc::prctl(libc::PR_GET_DUMPABLE) } }
     }
 }
 
 impl Drop for Dumpable {
     fn drop(&mut self) {
-        // 2 (readable by root only) can't be asked for, but nor can it have changed.
+        // The value 2 (readable by root only) can't be set, but the child can't have changed it either.
         if self.before == 1 {
-            // SAFETY: prctl with numbers only.
+            // SAFETY: passes numbers only.
             unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1 as libc::c_ulong) };
         }
     }

@@ -1,8 +1,8 @@
-//! The parent's half of making a process: block signals, clone, read the shared report, reap.
+//! Starts processes. The parent blocks signals, clones, reads the shared report, and reaps a failed child.
 //!
-//! clone(CLONE_VM | CLONE_VFORK) copies no page table, so the cost does not grow with the parent's memory. The
-//! child borrows the parent's memory until it has exec'd or died; the parent's thread stands still until then.
-//! A keeper borrows it for longer, beside the parent's thread.
+//! clone(2) with CLONE_VM and CLONE_VFORK copies no page table, so the cost does not grow with the parent's memory. The
+//! child uses the parent's memory until it has exec'd or died. The parent's thread stands still until then. A keeper
+//! uses that memory for longer, while the parent's thread goes on.
 #![allow(unsafe_code)]
 
 mod bind;

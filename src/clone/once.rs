@@ -1,4 +1,4 @@
-//! A child of the calling thread's.
+//! Starts a child of this process.
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
@@ -12,7 +12,7 @@ use crate::clone::plan::Plan;
 use crate::error::{During, Result};
 use crate::sys::process::{self, Which};
 
-/// A child that has begun its program, or was killed on the way there. It is for somebody to reap.
+/// A child that has begun its program, or was killed before. The owner must reap it.
 #[derive(Debug)]
 pub struct Child {
     pub pid: i32,
@@ -22,22 +22,23 @@ pub struct Child {
 /// Starts `plan`. Returns when its program has begun.
 pub fn once(plan: &mut Plan) -> Result<Child> {
     let mut memory = Shared::prepare(plan)?;
-    // No exit signal: of a child that comes to nothing nobody hears, and nobody else can reap it. Exec sets SIGCHLD.
+    // No exit signal: a child that fails before its exec sends no SIGCHLD, and a plain waitpid(2) can't reap it. See
+    // __WCLONE in waitpid(2). execve(2) sets the exit signal to SIGCHLD.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
     let pid = Stack::with(|stack| {
         let _shield = Shield::new(memory.credentials.is_some());
-        let orders = &raw mut *memory.orders;
-        // SAFETY: `program` follows the rules at the head of its file, on a stack of its own; all that the orders point
-        // to is kept by `memory` until the child is done with it, which CLONE_VFORK waits for. The kernel writes the
-        // pidfd before it runs the child.
+        let options = &raw mut *memory.options;
+        // SAFETY: `program` follows the rules at the head of its file, on its own stack. CLONE_VFORK waits until the
+        // child has exec'd or died, and `memory` keeps the targets of all pointers in the options until then. The
+        // kernel writes the pidfd before it runs the child.
         let pid = unsafe {
-            let pidfd = &raw mut (*orders).report.pidfd;
-            libc::clone(child::program, stack.top(), flags, orders.cast(), pidfd)
+            let pidfd = &raw mut (*options).report.pidfd;
+            libc::clone(child::program, stack.top(), flags, options.cast(), pidfd)
         };
         Errno::result(pid).during("clone")
     })?;
     let report = memory.report();
-    // SAFETY: there is a child, so the kernel has put a new descriptor there.
+    // SAFETY: the clone has succeeded, so the kernel has written a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(report.pidfd) };
     if report.step == Step::None {
         return Ok(Child { pid, pidfd });

@@ -1,4 +1,4 @@
-//! What a new process is to be: checked and allocated here, before anything is cloned.
+//! The plan of a new process, checked and allocated before the clone.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -16,12 +16,12 @@ const STANDARD_PATH: &[u8] = b"/bin:/usr/bin";
 /// Digits of the largest pid.
 const PID_DIGITS: usize = 10;
 
-/// A plan for one new process. It gets the descriptors placed here and no other.
+/// A plan for one new process. The process gets only the descriptors that are placed here.
 #[derive(Debug)]
 pub struct Plan {
-    /// As the caller named it, for the error.
+    /// The program as the caller named it, for the error.
     pub(crate) program: CString,
-    /// Where it may be.
+    /// Paths to try.
     pub(crate) candidates: Vec<CString>,
     pub(crate) argv: Strings,
     pub(crate) environment: Strings,
@@ -29,10 +29,10 @@ pub struct Plan {
     pub(crate) directory: Option<CString>,
     pub(crate) enterable: Option<Enterable>,
     pub(crate) moves: Vec<Move>,
-    /// None: the caller's.
+    /// None: the caller's umask.
     pub umask: Option<u32>,
     pub job: Job,
-    /// The signal that it is to get when the caller dies.
+    /// The signal that the process gets when the caller dies.
     pub death_signal: Option<i32>,
     pub(crate) identity: Option<Identity>,
     pub(crate) pid_file: Option<OwnPidFile>,
@@ -40,43 +40,43 @@ pub struct Plan {
     owned: Vec<OwnedFd>,
 }
 
-/// Sessions, groups and terminals: what job control is about.
+/// Session, process group and terminal of a new process.
 #[derive(Debug, Default)]
 pub struct Job {
-    /// Whether it leads a session of its own.
+    /// True if the process leads a new session.
     pub session: bool,
-    /// The process group that it joins; 0: that it leads.
+    /// The process group to join; 0: lead a new group; None: stay in the caller's group.
     pub group: Option<i32>,
-    /// A terminal for that session.
+    /// The controlling terminal of the new session.
     pub controlling_terminal: Option<RawFd>,
-    /// A terminal to be in the foreground of.
+    /// A terminal whose foreground the process group takes.
     pub foreground: Option<RawFd>,
 }
 
-/// An environment variable that is to end in the new process's own pid.
+/// An environment variable that ends in the pid of the new process.
 #[derive(Debug)]
 pub(crate) struct OwnPid {
-    /// `NAME=` and room for the digits and a NUL, which the child writes.
+    /// `NAME=`, and room for the digits and a NUL, which the child writes.
     pub(crate) variable: Vec<u8>,
-    /// Where the digits begin.
+    /// The index of the first digit.
     pub(crate) digits: usize,
 }
 
-/// A pid file that the new process is to write itself into, with the lock that goes over to it.
+/// A pid file that the new process writes its pid to. The lock of the file passes to the new process.
 #[derive(Debug)]
 pub(crate) struct OwnPidFile {
-    /// The new process's descriptor of it.
+    /// The descriptor of the file in the new process.
     pub(crate) target: RawFd,
-    /// Its path, for the error.
+    /// The path of the file, for the error.
     pub(crate) path: CString,
 }
 
-/// A directory that the new program will enter by itself.
+/// A directory that the new program will enter itself.
 #[derive(Debug)]
 pub(crate) struct Enterable {
-    /// As the caller named it, for the error.
+    /// The directory as the caller named it, for the error.
     pub(crate) named: CString,
-    /// `named/.`: asking for search permission on it fails on all that chdir(2) fails on.
+    /// `named/.`: a check for search permission on this path fails whenever chdir(2) fails.
     pub(crate) probe: CString,
 }
 
@@ -101,8 +101,8 @@ impl Plan {
         })
     }
 
-    /// Looks for the program as execvp(3) does. A name without a slash is searched for in PATH of the new environment. An empty
-    /// directory in PATH means the current directory.
+    /// Looks for the program as execvp(3) does. A name without a slash is searched for in PATH of the new environment.
+    /// An empty directory in PATH means the current directory.
     pub fn search(&mut self) -> Result<()> {
         let program = self.program.as_bytes();
         if program.contains(&b'/') {
@@ -125,18 +125,18 @@ impl Plan {
         Ok(())
     }
 
-    /// The new process writes its pid into its descriptor `target` before exec. `path` is for the error.
+    /// Makes the new process write its pid to its descriptor `target` before the exec. `path` is for the error.
     pub fn write_pid_to(&mut self, target: RawFd, path: CString) {
         self.pid_file = Some(OwnPidFile { target, path });
     }
 
-    /// Execs in `directory` instead of where the caller is.
+    /// Sets the working directory for the exec.
     pub fn exec_in(&mut self, directory: &(impl AsRef<[u8]> + ?Sized)) -> Result<()> {
         self.directory = Some(c_string(directory)?);
         Ok(())
     }
 
-    /// Fails early, as chdir(2) would, if the new process may not enter `directory`.
+    /// Makes the launch fail, as chdir(2) would, if the new process may not enter `directory`.
     pub fn must_enter(&mut self, directory: &str) -> Result<()> {
         let named = c_string(directory)?;
         if directory.len() >= libc::PATH_MAX as usize {
@@ -147,7 +147,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes on these credentials, unless the caller has them already.
+    /// Sets the credentials of the new process, unless the caller already has them.
     pub fn become_user(&mut self, identity: Identity) -> Result<()> {
         if !identity.is_current()? {
             self.identity = Some(identity);
@@ -164,7 +164,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Gives the new process the caller's descriptor `source` as `target`; the caller keeps it open until then.
+    /// Gives the new process the caller's descriptor `source` as `target`. The caller must keep `source` open until the
+    /// start.
     pub fn place(&mut self, source: RawFd, target: RawFd) -> Result<()> {
         crate::descriptor::fd::require_open(source)?;
         match self.moves.binary_search_by_key(&target, |one| one.target) {
@@ -176,7 +177,7 @@ impl Plan {
         }
     }
 
-    /// The same with a descriptor that is closed here when the plan is done with.
+    /// Like `place`, but takes over `source`, and closes it when the plan is dropped.
     pub fn place_owned(&mut self, source: OwnedFd, target: RawFd) -> Result<()> {
         self.place(source.as_raw_fd(), target)?;
         self.owned.push(source);

@@ -1,4 +1,4 @@
-//! The memory that a child reads and writes, and what it has written there.
+//! The memory that a child reads and writes, and the error of its report.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -6,15 +6,15 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::unistd;
 
-use super::child::{Credentials, Orders, Report, Step};
+use super::child::{ChildOptions, Credentials, Report, Step};
 use crate::clone::fingerprint;
 use crate::clone::plan::Plan;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// What an order points to, and the order, beside the stack.
+/// The options of a child, and the memory that they point to, except the stack.
 pub struct Shared<'plan> {
-    pub orders: Box<Orders>,
+    pub options: Box<ChildOptions>,
     pub credentials: Option<Box<Credentials>>,
     _pointers: [Vec<*const c_char>; 3],
     _own_pid: Vec<*mut c_char>,
@@ -22,7 +22,7 @@ pub struct Shared<'plan> {
 }
 
 impl<'plan> Shared<'plan> {
-    /// The last allocations before the clone.
+    /// Converts a plan. Makes the last allocations before the clone.
     pub fn prepare(plan: &'plan mut Plan) -> Result<Self> {
         let programs: Vec<_> = plan.candidates.iter().map(|one| one.as_ptr()).chain([ptr::null()]).collect();
         let argv: Vec<_> = plan.argv.pointers().chain([ptr::null()]).collect();
@@ -34,7 +34,7 @@ impl<'plan> Shared<'plan> {
             .chain(variables.iter().map(|one| one.cast_const()))
             .chain([ptr::null()])
             .collect();
-        // SAFETY: the digits are within the variable.
+        // SAFETY: the index of the digits is within the variable.
         let own_pid: Vec<_> =
             variables.iter().zip(&plan.own_pid).map(|(at, one)| unsafe { at.add(one.digits) }).collect();
         let credentials = plan.identity.as_ref().map(|identity| {
@@ -46,7 +46,7 @@ impl<'plan> Shared<'plan> {
                 change_uid: identity.uid.is_some(),
             })
         });
-        let orders = Box::new(Orders {
+        let options = Box::new(ChildOptions {
             programs: programs.as_ptr(),
             argv: argv.as_ptr(),
             envp: envp.as_ptr(),
@@ -76,7 +76,7 @@ impl<'plan> Shared<'plan> {
             report: Report { step: Step::None, errno: 0, pid: 0, pidfd: -1, end_code: 0, end_status: 0 },
         });
         Ok(Self {
-            orders,
+            options,
             credentials,
             _pointers: [programs, argv, envp],
             _own_pid: own_pid,
@@ -84,20 +84,20 @@ impl<'plan> Shared<'plan> {
         })
     }
 
-    /// Memory that a child still uses after it has begun its program.
-    pub fn into_orders(self) -> Box<Orders> {
-        self.orders
+    /// Returns the memory that a keeper still uses after the daemon has begun its program.
+    pub fn into_options(self) -> Box<ChildOptions> {
+        self.options
     }
 
-    /// What the children have written so far.
+    /// Returns the current report of the children.
     pub fn report(&self) -> Report {
-        // SAFETY: the memory is ours, and always initialized. A child can still write to it only if the middle process was
-        // killed. The daemon's pid, which is read then, is written first and at once.
-        unsafe { ptr::read_volatile(&raw const self.orders.report) }
+        // SAFETY: the memory is ours, and always initialized. A child can still write to it only if the middle process
+        // was killed. Only the daemon's pid matters then, which the daemon writes first and at once.
+        unsafe { ptr::read_volatile(&raw const self.options.report) }
     }
 }
 
-/// Words the child's step: the call, its errno, its path.
+/// Converts the failed step of a report into an error: the system call, its errno, its path.
 pub fn step_failed(report: &Report, plan: &Plan) -> Error {
     let pid_file = plan.pid_file.as_ref().map(|file| &file.path);
     let (syscall, path): (_, Option<&CString>) = match report.step {

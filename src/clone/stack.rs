@@ -1,4 +1,4 @@
-//! Stacks for the children: they run in the parent's memory, but not on its stack.
+//! Stacks for children, which run in the parent's memory, but not on its stack.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -8,24 +8,25 @@ use nix::errno::Errno;
 
 use crate::error::{During, Result};
 
-/// What the child's functions need is under a kilobyte; system call wrappers and a signal frame fit in the rest.
+/// In bytes. The child's functions need less than 1 KiB. Wrappers of system calls and a signal frame fit in the rest.
 const SIZE: usize = 64 * 1024;
-/// At least a page, on machines with pages of 64 KiB too.
+/// In bytes. At least one page, even on machines with pages of 64 KiB.
 const GUARD: usize = 64 * 1024;
 
-/// A mapping that grows down towards a guard: an overflow faults instead of writing into the parent.
+/// A mapping with a guard below it, because a stack grows down. An overflow faults instead of changing the parent's
+/// memory.
 pub struct Stack {
     bottom: *mut c_void,
 }
 
 thread_local! {
-    /// To map one, and worse, to unmap one, which all cores that run this process have to hear of, takes longer than
-    /// the rest of the parent's half.
+    /// A stack to use again. Mapping and unmapping a stack takes longer than the rest of the parent's work, because
+    /// unmapping interrupts all cores that run this process.
     static SPARE: Cell<Option<Stack>> = const { Cell::new(None) };
 }
 
 impl Stack {
-    /// Lends this thread's stack for children to `work`. None of them may be in it any more when that returns.
+    /// Calls `work` with this thread's stack for children. No child may still use the stack when `work` returns.
     pub fn with<T>(work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         let stack = SPARE.take().map_or_else(Self::new, Ok)?;
         let result = work(&stack);
@@ -35,29 +36,29 @@ impl Stack {
 
     pub fn new() -> Result<Self> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: the kernel chooses the address, so the new mapping replaces no other.
         let bottom = unsafe { libc::mmap(ptr::null_mut(), GUARD + SIZE, libc::PROT_NONE, flags, -1, 0) };
         if bottom == libc::MAP_FAILED {
             return Err(crate::error::Error::last("mmap"));
         }
         let stack = Self { bottom };
-        // SAFETY: within the mapping just made.
+        // SAFETY: the range is within the new mapping.
         let usable =
             unsafe { libc::mprotect(bottom.byte_add(GUARD), SIZE, libc::PROT_READ | libc::PROT_WRITE) };
         Errno::result(usable).during("mprotect")?;
         Ok(stack)
     }
 
-    /// One past the highest byte, aligned to a page.
+    /// Returns the address one past the highest byte, aligned to a page.
     pub fn top(&self) -> *mut c_void {
-        // SAFETY: one past the end of the mapping.
+        // SAFETY: the result is one past the end of the mapping.
         unsafe { self.bottom.byte_add(GUARD + SIZE) }
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, which no child uses any more.
+        // SAFETY: the mapping is ours, and no child uses it any more.
         unsafe { libc::munmap(self.bottom, GUARD + SIZE) };
     }
 }

@@ -1,10 +1,10 @@
-//! Arguments and environment variables, as execve(2) takes them.
+//! Arguments and environment variables for execve(2).
 
 use std::ffi::{CStr, c_char};
 use std::iter::FusedIterator;
 
-/// C strings in one block of memory, each with its NUL. One block, because many small allocations take longer than the other
-/// preparation of a call.
+/// C strings in one block of memory, each with its NUL. Many small allocations would take longer than all other
+/// preparation of a start.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Strings {
     block: Vec<u8>,
@@ -41,7 +41,7 @@ impl Strings {
         self.iter().find_map(|one| value_of(one.to_bytes(), name))
     }
 
-    /// Removes all variables of these names.
+    /// Removes all variables with these names.
     pub fn remove_variables(&mut self, names: &[String]) {
         if names.is_empty() {
             return;

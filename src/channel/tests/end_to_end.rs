@@ -66,7 +66,8 @@ struct Connection {
     /// Used instead of the inbox if `piece` limits the length of each receive. Short pieces reveal wrong flags.
     decoder: Decoder<OwnedFd>,
     piece: Option<usize>,
-    /// Files to send, in order, again and again. Their number is a prime, so that two messages seldom have the same files.
+    /// Files to send, in order, again and again. Their number is a prime, so that two messages seldom have the same
+    /// files.
     files: Vec<OwnedFd>,
     identities: Vec<(u64, u64)>,
     /// Number of descriptors sent, and received.
@@ -238,7 +239,8 @@ fn piece() -> impl Strategy<Value = Option<usize>> {
 proptest! {
     #![proptest_config(cases(48))]
 
-    /// Sent messages arrive in order, whatever their sizes and pieces. No descriptor leaks, even if the connection is dropped.
+    /// Sent messages arrive in order, whatever their sizes and pieces. No descriptor leaks, even if the connection is
+    /// dropped.
     #[test]
     fn sent_messages_arrive_in_order(
         steps in vec(step(), 0..40),

@@ -22,7 +22,8 @@ fn push(queue: &mut Queue<u32>, length: usize, first: u32, handles: usize) {
     queue.push(draft, (0..handles).map(|index| Ok::<_, Infallible>(first + index as u32))).unwrap();
 }
 
-/// Takes and advances as if sendmsg(2) had sent `sent` bytes. Returns the descriptors and the number of completed messages.
+/// Takes and advances as if sendmsg(2) had sent `sent` bytes. Returns the descriptors and the number of completed
+/// messages.
 fn send(queue: &mut Queue<u32>, bundle: Bundle, sent: usize) -> (Vec<u32>, u64) {
     let descriptors = queue.take_descriptors(bundle.descriptors).collect();
     (descriptors, queue.advance(bundle, sent))

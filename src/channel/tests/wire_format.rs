@@ -13,8 +13,8 @@ use crate::sys::socket::MAX_FDS;
 #[derive(Debug, Clone)]
 struct Sent {
     payload: Vec<u8>,
-    /// The byte that each descriptor arrives with. If `is_early`, it is a byte after the last descriptor before, up to the end
-    /// of this message. Otherwise it is a byte of this message.
+    /// The byte that each descriptor arrives with. If `is_early`, it is a byte after the last descriptor before, up to
+    /// the end of this message. Otherwise it is a byte of this message.
     handles: Vec<Index>,
     is_early: bool,
     /// Number of carriers before the message.
@@ -121,7 +121,8 @@ impl Wire {
 }
 
 impl Receiver {
-    /// Feeds the bytes of `wire` before `end` in pieces. Takes the complete messages after some of the pieces, and at the end.
+    /// Feeds the bytes of `wire` before `end` in pieces. Takes the complete messages after some of the pieces, and at
+    /// the end.
     fn feed_in_pieces(&mut self, wire: &Wire, end: usize, cuts: &[(Index, bool)]) -> Result<(), Fault> {
         let mut cuts: Vec<_> =
             cuts.iter().map(|(index, is_taken)| (index.index(end + 1), *is_taken)).collect();
@@ -233,7 +234,8 @@ fn violate(wire: &mut Wire, violation: &Violation) -> (Fault, bool) {
 proptest! {
     #![proptest_config(cases(256))]
 
-    /// Any cut of a valid stream gives the same messages with the same descriptors. At any byte, its end gives the right result.
+    /// Any cut of a valid stream gives the same messages with the same descriptors. At any byte, its end gives the
+    /// right result.
     #[test]
     fn a_valid_stream_gives_its_messages(sent in vec(sent(), 1..8), cuts in cuts(), end in any::<Index>(), is_whole in any::<bool>()) {
         let wire = Wire::of(&sent);
