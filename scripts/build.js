@@ -18,17 +18,17 @@ function fail(message) {
 
 const here = machine()
 const platform = BINARIES[here]?.name
-if (!platform) fail(`there is no build for ${here}, only for ${Object.keys(BINARIES).join(' and ')}.`)
+if (!platform) fail(`no build exists for ${here}, only for ${Object.keys(BINARIES).join(' and ')}`)
 
 const cargo = process.env.CARGO ?? 'cargo'
 if (spawnSync(cargo, ['--version']).error) {
-  fail('building needs cargo, which was not found: install Rust (1.88 or newer), or use the published package.')
+  fail('the build needs cargo, but cargo is missing. Install Rust 1.88 or newer, or use the published package')
 }
 
 try {
   fs.accessSync(root, fs.constants.W_OK)
 } catch {
-  fail(`${root} cannot be written to, so the addon cannot be built there.`)
+  fail(`${root} is read-only for this user. Build the addon in a writable directory`)
 }
 
 // No path of this machine belongs into the binary: panics name their source files.
@@ -44,7 +44,7 @@ const built = spawnSync(cargo, ['build', '--locked', ...(isDebug ? [] : ['--rele
   stdio: 'inherit',
   env: { ...process.env, CARGO_ENCODED_RUSTFLAGS: remap.join('\x1f') },
 })
-if (built.status !== 0) fail('cargo could not build the addon; what it says stands above.')
+if (built.status !== 0) fail('cargo failed to build the addon. See its output above')
 
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
 const library = path.join(target, isDebug ? 'debug' : 'release', 'libprocnative.so')
@@ -56,7 +56,7 @@ const load = ['-e', 'require(process.argv[1]).getsid(0)', temporary]
 const loaded = spawnSync(process.execPath, load, { encoding: 'utf8' })
 if (loaded.status !== 0) {
   fs.rmSync(temporary)
-  fail(`the addon was built but cannot be loaded:\n${loaded.stderr}`)
+  fail(`Node.js can't load the new addon:\n${loaded.stderr}`)
 }
 fs.renameSync(temporary, addon)
 console.log(`procnative: built ${path.basename(addon)}`)

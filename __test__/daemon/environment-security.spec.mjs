@@ -112,7 +112,7 @@ for (const [what, address] of [
   }, async (t) => {
     const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: address } })
     assert.equal(code, 0)
-    assert.match(stderr, /^procnative: the service manager could not be told: .+\n$/)
+    assert.match(stderr, /^procnative: the service manager does not know the daemon: .+\n$/)
   })
 }
 

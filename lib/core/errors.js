@@ -194,6 +194,9 @@ exports.alreadyRunning = ({ pid, pidFile }) => {
 // The line written to a log when reopenLogs() fails.
 exports.logsKept = ({ message }) => `procnative: reopenLogs() keeps writing to the old files: ${message}\n`
 
+// The line written to standard error when a message to the service manager fails.
+exports.managerUnaware = (reason) => `procnative: the service manager does not know the daemon: ${reason}\n`
+
 exports.stopTimeout = ({ pid, timeout, kill }) => {
   const more = kill ? `, nor within ${timeout} ms after SIGKILL` : ". Raise 'timeout', or set 'kill' to true"
   return withCode(new Error(`Daemon ${pid} did not end within ${timeout} ms${more}`), 'ERR_PROCNATIVE_STOP_TIMEOUT', {
