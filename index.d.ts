@@ -789,7 +789,8 @@ export class Process {
    * Sends a signal through the pidfd. The signal never reaches another process that was given the same pid.
    *
    * @param signal a name or a number; 0 sends nothing and only checks. Default 'SIGTERM'
-   * @returns true if the process exists, even as a zombie that is not reaped; false if it is gone
+   * @returns true if the process exists, even as a zombie. False if the process is gone, or if a {@link wait} of this
+   * object has already reported its end
    * @throws `EPERM` if the caller lacks the right to signal the process
    * @throws `ERR_PROCNATIVE_PROCESS_CLOSED` after `close()`
    * @see pidfd_send_signal(2), Linux 5.1
@@ -812,8 +813,8 @@ export class Process {
   /** Lets this process exit while waits are pending, like `timer.unref()`. */
   unref(): this
   /**
-   * Closes the pidfd. A child from {@link spawn} goes on running, and procnative reaps it when it ends. Pending waits
-   * still resolve.
+   * Closes the pidfd, after pending waits have resolved. A child from {@link spawn} goes on running, and procnative
+   * reaps it when it ends.
    */
   close(): void
   /** Same as {@link close}, for `using`. */
@@ -1327,7 +1328,8 @@ export interface ListenChannelOptions extends ChannelOptions {
   mode?: number
   /**
    * Decides whether to accept a peer, before anything of the peer is read. Only `true` accepts. Default: accepts root
-   * and this process's own effective user.
+   * and the effective user of this process. Accepts only root if the effective user is the overflow uid
+   * ({@link PeerCredentials.uid}) in a user namespace.
    */
   authorize?: (peer: PeerCredentials) => boolean
 }
@@ -1364,8 +1366,8 @@ export function listenChannel(path: string, listener?: (channel: Channel) => voi
  *
  * - 'connection' (channel)
  * - 'error' (error): a connection can't be accepted (`EMFILE`), or `authorize` threw or returned no boolean. The server
- *   goes on. After `EMFILE`, the connection waits and the server tries again. Without a listener, the error becomes a
- *   warning
+ *   goes on. After `EMFILE`, the connection waits, and the server tries again in 100 ms. Without a listener, the error
+ *   becomes a warning
  * - 'close' ()
  *
  * The listeners, `authorize` and the listeners of the channels run in the asynchronous context of the
