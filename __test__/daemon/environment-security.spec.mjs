@@ -41,7 +41,7 @@ for (const marker of [
   }, async () => {
     const fields = `${marker}::`.split(':').slice(0, 2)
     const variables = { PROCNATIVE_DAEMON: [...fields, 'OWN'].join(':') }
-    assert.deepEqual(await withVariables(variables, 'daemon/security-starts.cjs', ['{}']), [
+    assert.deepEqual(await withVariables(variables, 'daemon/report-start.cjs', ['{}']), [
       { code: 'ERR_PROCNATIVE_LINK_LOST' },
     ])
   })
@@ -62,7 +62,7 @@ other.settimeout(15)
 try: other.recv(1)
 except ConnectionResetError: print('{"unread": true}')
 `
-  const args = ['-c', script, process.execPath, fixture('daemon/security-starts.cjs'), '{}']
+  const args = ['-c', script, process.execPath, fixture('daemon/report-start.cjs'), '{}']
   const { stdout, stderr } = await run(PYTHON, args).ended
   const told = reports(stdout).toSorted((one, other) => ('code' in other) - ('code' in one))
   assert.deepEqual(told, [{ code: 'ERR_PROCNATIVE_LINK_LOST' }, { unread: true }], stderr)
@@ -83,7 +83,7 @@ for (const [what, descriptor] of [
     fs.writeFileSync(pidFile, '')
     const variables = { PROCNATIVE_PID_FILE: `${descriptor}:${fs.statSync(pidFile).ino}:OWN` }
     const options = JSON.stringify({ pidFile, foreground: true })
-    const [told] = await withVariables(variables, 'daemon/security-starts.cjs', [options], {
+    const [told] = await withVariables(variables, 'daemon/report-start.cjs', [options], {
       before: `exec 9<>${precious}`,
     })
     assert.equal(read(precious), 'precious')
@@ -94,7 +94,7 @@ for (const [what, descriptor] of [
 for (const count of ['5000', '999999999', '9999999999999999999999']) {
   test(`listenFds(): throws EBADF, LISTEN_FDS=${count}`, { contract: 'D24' }, async () => {
     const variables = { LISTEN_PID: 'OWN', LISTEN_FDS: count }
-    const [told] = await withVariables(variables, 'daemon/security-starts.cjs', [JSON.stringify({ foreground: true })])
+    const [told] = await withVariables(variables, 'daemon/report-start.cjs', [JSON.stringify({ foreground: true })])
     assert.equal(told.listenFds, 'EBADF')
   })
 }

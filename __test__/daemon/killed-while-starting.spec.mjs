@@ -20,7 +20,7 @@ async function injected(context, injections, options = {}) {
   const trace = path.join(temporary(context), 'trace')
   const inject = injections.flatMap((injection) => ['-e', `inject=${injection}`])
   const calls = injections.map((injection) => injection.split(':')[0]).join(',')
-  const node = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log, ...options }), 'end']
+  const node = [process.execPath, fixture('report-failure.cjs'), JSON.stringify({ stdout: log, ...options }), 'end']
   const { child, ended } = run('strace', ['-f', '-qq', '-o', trace, '-e', `trace=${calls}`, ...inject, ...node])
   return { child, ended, trace, log }
 }
@@ -117,7 +117,11 @@ for (const [who, isTarget] of [
     const outcomes = { ready: 0, killed: 0 }
     for (let point = 0; point < POINTS; point++) {
       fs.rmSync(log, { force: true })
-      const { child, ended } = run(process.execPath, [fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'stay'])
+      const { child, ended } = run(process.execPath, [
+        fixture('report-failure.cjs'),
+        JSON.stringify({ stdout: log }),
+        'stay',
+      ])
       const target = await until(
         () => child.exitCode !== null || allPids().find((pid) => isTarget(pid, child.pid)),
         `${who} is there`,
@@ -148,7 +152,7 @@ test('daemonize(): reports the exit code of a daemon, SIGCHLD ignored', strace, 
   const [log, trace] = ['log', 'trace'].map((name) => path.join(directory, name))
   // Node.js resets the ignored signals that it inherits. strace makes it believe that SIGCHLD is ignored.
   const keepsIgnoring = ['strace', '-qq', '-o', trace, '-e', 'inject=rt_sigaction:retval=0']
-  const launcher = [process.execPath, fixture('catcher.cjs'), JSON.stringify({ stdout: log }), 'exit']
+  const launcher = [process.execPath, fixture('report-failure.cjs'), JSON.stringify({ stdout: log }), 'exit']
   const { stdout, stderr } = await run('env', ['--ignore-signal=CHLD', ...keepsIgnoring, ...launcher]).ended
   const { code, exitCode } = JSON.parse(stdout || stderr)
   assert.deepEqual({ code, exitCode }, { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 7 })
@@ -185,7 +189,7 @@ test('daemonize(): starts or throws, few descriptors', {
   const outcomes = { started: 0, refused: 0 }
   for (let limit = 16; limit < 40; limit++) {
     const { node, execArgv } = nodeLimitedTo(limit)
-    if ((await run(node, [...execArgv, fixture('daemon/plain.cjs')]).ended).code !== 0) continue
+    if ((await run(node, [...execArgv, fixture('daemon/describe-itself.cjs')]).ended).code !== 0) continue
     const log = path.join(temporary(t), 'log')
     const { code, stderr } = await run(node, [...execArgv, fixture('daemon.cjs'), JSON.stringify({ stdout: log })])
       .ended
@@ -263,7 +267,7 @@ test('daemonize(): the daemon has no memory of a two-gigabyte launcher', {
   contract: 'P1',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
-  const { code, stderr } = await run(process.execPath, [fixture('daemon/large.cjs'), log]).ended
+  const { code, stderr } = await run(process.execPath, [fixture('daemon/launch-with-two-gigabytes.cjs'), log]).ended
   assert.equal(code, 0, stderr)
   assert.deepEqual(factsFrom(t, log).more, ['true'])
 })

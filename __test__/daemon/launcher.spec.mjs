@@ -34,7 +34,7 @@ test('daemonize(): the daemon dies with its launcher, daemonize() not reached', 
   contract: 'D9',
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
-  const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log])
+  const { child, ended } = run(process.execPath, [fixture('daemon/delay-daemonize.cjs'), log])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
   child.kill('SIGKILL')
   await ended
@@ -45,7 +45,7 @@ test('daemonize(): ends the daemon, launcher gone, death signal undone', {
   contract: 'D9',
 }, async (t) => {
   const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
-  const { child, ended } = run(process.execPath, [fixture('daemon/hesitant.cjs'), log, go])
+  const { child, ended } = run(process.execPath, [fixture('daemon/delay-daemonize.cjs'), log, go])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
   child.kill('SIGKILL')
   await ended
@@ -75,7 +75,7 @@ test('daemonize(): the daemon dies with its launcher, node with a capability', {
 
 test('Daemon ready(): ends the daemon, launcher gone', { contract: 'D9' }, async (t) => {
   const directory = temporary(t)
-  const { child, ended } = run(process.execPath, [fixture('daemon/orphaned.cjs'), directory])
+  const { child, ended } = run(process.execPath, [fixture('daemon/ready-without-launcher.cjs'), directory])
   const { pid } = await until(
     () => fs.existsSync(path.join(directory, 'log')) && firstLine(path.join(directory, 'log')),
   )
@@ -152,7 +152,7 @@ test('daemonize(): throws EACCES of execve, program closed to the user', {
   fs.mkdirSync(directory, { mode: 0o700 })
   const node = path.join(directory, 'node')
   fs.copyFileSync(process.execPath, node)
-  const { stdout, stderr } = await run(node, [fixture('catcher.cjs'), '{"user":"nobody"}', 'stay']).ended
+  const { stdout, stderr } = await run(node, [fixture('report-failure.cjs'), '{"user":"nobody"}', 'stay']).ended
   assert.notEqual(stdout, '', stderr)
   const { code, syscall, path: named, leftChildren } = JSON.parse(stdout)
   assert.deepEqual(
@@ -209,7 +209,7 @@ test('daemonize(): the daemon writes to the launcher’s output, "inherit"', {
 
 test('daemonize(): hides the link to the launcher from the daemon’s children', { contract: 'D12' }, async (t) => {
   const directory = temporary(t)
-  const { code, stderr } = await runScript(fixture('daemon/with-child.cjs'), [directory])
+  const { code, stderr } = await runScript(fixture('daemon/check-link-in-child.cjs'), [directory])
   assert.equal(code, 0, stderr)
   const { facts, more } = factsFrom(t, path.join(directory, 'log'))
   assert.match(facts.descriptors[3], /^socket:/)
@@ -242,7 +242,7 @@ test('daemonize(): the launcher sends MAINPID, READY=1 and BARRIER=1 to the mana
 
 for (const [whose, execArgv] of [
   ['plain launcher', []],
-  ['subreaper launcher', ['-r', fixture('daemon/adopts-orphans.cjs')]],
+  ['subreaper launcher', ['-r', fixture('daemon/preload-subreaper.cjs')]],
 ]) {
   test(`daemonize(): the manager adopts the daemon before MAINPID=, ${whose}`, async (t) => {
     const log = path.join(temporary(t), 'log')
@@ -257,7 +257,7 @@ for (const [whose, execArgv] of [
 
 test('Daemon ready(): returns when the manager knows the daemon', async (t) => {
   const log = path.join(temporary(t), 'log')
-  const node = [process.execPath, fixture('daemon/tells-status.cjs'), log]
+  const node = [process.execPath, fixture('daemon/notify-around-ready.cjs'), log]
   const env = { ...process.env, LAST: 'STATUS=ready' }
   const { stdout, stderr } = await run('python3', [fixture('service-manager.py'), ...node], { env }).ended
   assert.notEqual(stdout, '', stderr)
@@ -310,7 +310,7 @@ test('daemonize(): refuses a way back to root, changes nothing, foreground', {
   const withCapability = [...nobody, '--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
   const withoutSetuid = ['--bounding-set=-setuid', '--inh-caps=-setuid']
   for (const privileges of [withCapability, withoutSetuid]) {
-    const program = [process.execPath, fixture('daemon/foreground-failure.cjs'), '{"user":"daemon"}']
+    const program = [process.execPath, fixture('daemon/fail-in-foreground.cjs'), '{"user":"daemon"}']
     const { stdout, stderr } = await run('setpriv', [...privileges, ...program]).ended
     assert.notEqual(stdout, '', stderr)
     const { code, syscall, before, after } = JSON.parse(stdout)
@@ -333,7 +333,7 @@ test('daemonize(): changes nothing when it fails, foreground', { contract: 'D13'
     [{ cwd: '/no such directory', umask: 0 }, 'ENOENT'],
     [{ keep: [0, 999], umask: 0 }, 'EBADF'],
   ]) {
-    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), [JSON.stringify(options)])
+    const { stdout, stderr } = await runScript(fixture('daemon/fail-in-foreground.cjs'), [JSON.stringify(options)])
     assert.notEqual(stdout, '', stderr)
     const { code, before, after } = JSON.parse(stdout)
     assert.equal(code, expected)

@@ -20,7 +20,7 @@ for (const [what, text, message, keys] of [
   test(`daemonize(): throws ERR_PROCNATIVE_DAEMON_EXITED, the daemon reports ${what}`, {
     contract: 'D7',
   }, async () => {
-    const { stdout, stderr } = await runScript(fixture('daemon/security-tells.cjs'), ['{}', text])
+    const { stdout, stderr } = await runScript(fixture('daemon/forge-error.cjs'), ['{}', text])
     const expected = { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 3, isError: true, message, keys }
     assert.deepEqual(reports(stdout), [expected], stderr)
   })
@@ -32,7 +32,7 @@ test('spawnDaemon(): times out, flood of READY=1 from another user', {
 }, async (t) => {
   const { started, told } = notifier(t, ['tell'], { readyTimeout: 1500 })
   const { environment } = await told(1)
-  const flood = hostile(t, 'daemon/security-floods.py', [environment.NOTIFY_SOCKET])
+  const flood = hostile(t, 'daemon/flood-with-ready.py', [environment.NOTIFY_SOCKET])
   const { code } = await rejection(started)
   assert.equal(code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
   // The flood went on until the socket was gone.

@@ -148,7 +148,7 @@ test('pidFile: a launcher killed at any point leaves no stale lock', {
   const reached = { 'before the lock': 0, 'with the lock': 0, ready: 0 }
   for (let point = 0; point < POINTS; point++) {
     fs.rmSync(log, { force: true })
-    const { child, ended } = run(process.execPath, [fixture('ending.cjs'), options])
+    const { child, ended } = run(process.execPath, [fixture('pid-file-daemon.cjs'), options])
     // Points 0, 4, …: before the lock. 1 and 2: with the lock. 3: after the first line of the daemon.
     if (point % 4 === 0) await turns(point)
     else await until(() => daemonStatus(pidFile).running)

@@ -17,7 +17,7 @@ const PATIENCE_MS = 15_000
 test('pidFile: another user can neither read nor lock it', { contract: 'D19', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
-  const { told } = hostile(t, 'daemon/security-opens.py', [pidFile])
+  const { told } = hostile(t, 'daemon/try-to-open.py', [pidFile])
   assert.deepEqual((await told('went')).went, ['EACCES', 'EACCES'])
 })
 
@@ -69,8 +69,8 @@ test('stopDaemon(): signals no process that a hostile pid file names', {
   const pidFile = newPidFile(t)
   const [one, other] = socketpair()
   // The victim takes descriptors from strangers, as a message bus does.
-  const victim = hostile(t, 'daemon/security-takes.py', [], { prefix: [], stdio: [one.fd] })
-  const { told } = hostile(t, 'daemon/security-passes-lock.py', [pidFile, victim.child.pid], { stdio: [other.fd] })
+  const victim = hostile(t, 'daemon/take-descriptors.py', [], { prefix: [], stdio: [one.fd] })
+  const { told } = hostile(t, 'daemon/pass-lock.py', [pidFile, victim.child.pid], { stdio: [other.fd] })
   one.close()
   other.close()
   await told('passed')

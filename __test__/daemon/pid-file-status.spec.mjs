@@ -65,7 +65,7 @@ test('daemonStatus(): running without a pid until the daemon has written it', {
   const old = stranger(t)
   fs.writeFileSync(pidFile, `${old}\n`)
   const trace = path.join(temporary(t), 'trace')
-  const node = [process.execPath, fixture('ending.cjs'), JSON.stringify({ pidFile, stdout: log })]
+  const node = [process.execPath, fixture('pid-file-daemon.cjs'), JSON.stringify({ pidFile, stdout: log })]
   // strace holds the daemon before it writes its pid.
   const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=1500000']
   const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])

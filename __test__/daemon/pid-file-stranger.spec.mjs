@@ -71,7 +71,7 @@ test('daemonStatus(): names a successor that it may not look at', root, async (t
   const [pidFile, log] = ['pid', 'log'].map((name) => path.join(directory, name))
   fs.writeFileSync(log, '')
   const { ended } = run(process.execPath, [
-    fixture('daemon/hands-over.mjs'),
+    fixture('daemon/hand-over-pid-file.mjs'),
     JSON.stringify({ pidFile, log, remaining: 1 }),
   ])
   const { successor } = await until(() => reportsSoFar(read(log)).find((one) => one.successor), 'a successor')
@@ -86,7 +86,7 @@ test('stopDaemon(): believes no pid of another pid namespace, such as 1', namesp
   const pidFile = newPidFile(t)
   const options = JSON.stringify({ foreground: true, pidFile })
   const [unshare, ...inNamespace] = IN_NAMESPACE
-  const daemon = run(unshare, [...inNamespace, process.execPath, fixture('ending.cjs'), options])
+  const daemon = run(unshare, [...inNamespace, process.execPath, fixture('pid-file-daemon.cjs'), options])
   t.after(() => end(daemon.child.pid).then(() => daemon.ended))
   await until(() => daemonStatus(pidFile).running && read(pidFile) === '1\n', 'the daemon is PID 1')
   assert.deepEqual(daemonStatus(pidFile), UNKNOWN)
@@ -105,7 +105,7 @@ test('stopDaemon(): believes no pid of another pid namespace, such as 1', namesp
 async function askBesideStranger(context, name, pidFile) {
   const script = `ask() { until grep -q "^Uid:.65534" /proc/1/status; do :; done; exec "$@"; }
     ask "$@" & exec ${AS_NOBODY.join(' ')} sleep 1000 >/dev/null 2>&1`
-  const ask = [...AS_CONTAINER_ROOT, process.execPath, fixture('ask.cjs'), name, JSON.stringify([pidFile])]
+  const ask = [...AS_CONTAINER_ROOT, process.execPath, fixture('call-function.cjs'), name, JSON.stringify([pidFile])]
   const [unshare, ...inNamespace] = IN_NAMESPACE
   const { child, ended } = run(unshare, [...inNamespace, 'sh', '-c', script, 'sh', ...ask])
   context.after(() => ended)
@@ -126,9 +126,16 @@ test('daemonStatus(): names no process, /proc of another pid namespace', namespa
   assert.deepEqual(await askElsewhere(withHostsProc, 'daemonStatus', pidFile), { value: UNKNOWN })
 })
 
+// exit(2) ends the first thread only. The second thread stays.
+const END_FIRST_THREAD = `
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+`
+
 test('stopDaemon(): stops a daemon whose first thread has ended', python, async (t) => {
   const pidFile = newPidFile(t)
-  const { pid } = await spawnDaemon(PYTHON, [fixture('daemon/leader-ends.py')], { pidFile })
+  const { pid } = await spawnDaemon(PYTHON, ['-c', END_FIRST_THREAD], { pidFile })
   t.after(() => end(pid))
   await until(() => status(pid, 'State').startsWith('Z'), 'its first thread has ended')
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })

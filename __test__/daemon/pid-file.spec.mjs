@@ -187,7 +187,7 @@ test('pidFile: a start whose execve fails leaves no file', { contract: 'D20', ..
   fs.mkdirSync(directory, { mode: 0o700 })
   const node = path.join(directory, 'node')
   fs.copyFileSync(process.execPath, node)
-  const args = [fixture('attempt.cjs'), JSON.stringify({ pidFile, user: 'nobody' })]
+  const args = [fixture('report-refusal.cjs'), JSON.stringify({ pidFile, user: 'nobody' })]
   const { stdout, stderr } = await run(node, args).ended
   assert.notEqual(stdout, '', stderr)
   assert.deepEqual(JSON.parse(stdout), { code: 'EACCES', syscall: 'execve', path: node, left: NOTHING })
@@ -204,7 +204,7 @@ for (const [call, name] of [
   }, async (t) => {
     const pidFile = newPidFile(t)
     const trace = path.join(temporary(t), 'trace')
-    const node = [process.execPath, fixture('attempt.cjs'), JSON.stringify({ pidFile })]
+    const node = [process.execPath, fixture('report-refusal.cjs'), JSON.stringify({ pidFile })]
     const faults = ['-f', '-qq', '-o', trace, '-e', `trace=${call}`, '-e', `inject=${call}:error=ENOSPC`]
     const { stdout, stderr } = await run('strace', [...faults, ...node]).ended
     assert.notEqual(stdout, '', stderr)
@@ -347,7 +347,7 @@ test('pidFile: a failed start leaves no file, lock or descriptor, foreground', {
   ]) {
     const pidFile = newPidFile(t)
     const args = [JSON.stringify({ pidFile, ...options })]
-    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), args)
+    const { stdout, stderr } = await runScript(fixture('daemon/fail-in-foreground.cjs'), args)
     assert.notEqual(stdout, '', stderr)
     const { code, before, after } = JSON.parse(stdout)
     assert.equal(code, expected)
@@ -364,7 +364,7 @@ test('pidFile: a failed start changes nothing, current directory closed, foregro
   const cwd = temporary(t)
   fs.chmodSync(cwd, 0)
   const options = JSON.stringify({ pidFile, cwd: '/no such directory', keep: [0, 1] })
-  const program = [...AS_NOBODY, process.execPath, fixture('daemon/foreground-failure.cjs'), options]
+  const program = [...AS_NOBODY, process.execPath, fixture('daemon/fail-in-foreground.cjs'), options]
   const { stdout, stderr } = await run(program[0], program.slice(1), { cwd }).ended
   assert.notEqual(stdout, '', stderr)
   const { code, before, after } = JSON.parse(stdout)
@@ -386,7 +386,7 @@ test('pidFile: a refused start changes nothing, foreground', { contract: 'E3' },
     ['.', 'EISDIR'],
   ]) {
     const options = JSON.stringify({ pidFile: path.join(directory, name), umask: 0 })
-    const { stdout, stderr } = await runScript(fixture('daemon/foreground-failure.cjs'), [options])
+    const { stdout, stderr } = await runScript(fixture('daemon/fail-in-foreground.cjs'), [options])
     assert.notEqual(stdout, '', stderr)
     const { code, before, after } = JSON.parse(stdout)
     assert.equal(code, expected)

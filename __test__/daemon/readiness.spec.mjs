@@ -269,7 +269,7 @@ test('daemonize(): an ignored stderr does not count for RLIMIT_FSIZE', async (t)
 
 test('daemonize(): kills and reaps the process group, past readyTimeout', { contract: 'D8' }, async (t) => {
   const directory = temporary(t)
-  const { stdout, code, stderr } = await runScript(fixture('daemon/late.cjs'), [directory])
+  const { stdout, code, stderr } = await runScript(fixture('daemon/miss-ready-timeout.cjs'), [directory])
   assert.equal(code, 0, stderr)
   const error = JSON.parse(stdout)
   assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_TIMEOUT')
@@ -291,7 +291,13 @@ test('daemonize(): says that it may not kill, past readyTimeout', {
 }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ stdout: log, ready: 'manual', readyTimeout: 1000, user: 'nobody' })
-  const withoutKill = ['--bounding-set=-kill', process.execPath, fixture('catcher.cjs'), options, 'never be ready']
+  const withoutKill = [
+    '--bounding-set=-kill',
+    process.execPath,
+    fixture('report-failure.cjs'),
+    options,
+    'never be ready',
+  ]
   const { stdout, stderr } = await run('setpriv', withoutKill).ended
   await end(firstLine(log).pid)
   const { code, message } = JSON.parse(stdout || stderr)
@@ -301,7 +307,7 @@ test('daemonize(): says that it may not kill, past readyTimeout', {
 
 test('daemonize(): has no time-out while it waits for a debugger', { contract: 'D8' }, async (t) => {
   const log = path.join(temporary(t), 'log')
-  const { child, ended } = run(process.execPath, [fixture('daemon/debugged.cjs'), log])
+  const { child, ended } = run(process.execPath, [fixture('daemon/wait-for-debugger.cjs'), log])
   // The daemon needs longer than its millisecond to get here.
   await until(() => fs.existsSync(log) && fs.readFileSync(log, 'utf8').includes('Debugger listening'))
   assert.equal(isAlive(child.pid), true)

@@ -23,7 +23,7 @@ test('daemonize(): keeps a file in the place of its log, failed start', {
   const options = JSON.stringify({ stdout: log, user: 'nobody' })
   const { ended } = run('strace', [
     ...['-f', '-qq', '-o', path.join(public_, 'trace'), ...held],
-    ...[node, fixture('attempt.cjs'), options],
+    ...[node, fixture('report-refusal.cjs'), options],
   ])
   await until(() => fs.existsSync(log), 'the log was created')
   fs.renameSync(log, `${log}.1`)

@@ -57,7 +57,7 @@ test('Daemon reopenLogs(): rotations under load lose and repeat no line', {
 }, async (t) => {
   const directory = temporary(t)
   const [stdout, stderr] = ['out', 'err'].map((name) => path.join(directory, name))
-  const { pid } = await start(t, { stdout, stderr }, { script: 'daemon/numbers.cjs' })
+  const { pid } = await start(t, { stdout, stderr }, { script: 'daemon/write-numbers.cjs' })
   const [out, err] = await rotate(pid, { [stdout]: [1], [stderr]: [2] })
   assertComplete(out, 1)
   assertComplete(err, 2)
@@ -75,7 +75,7 @@ test('Daemon reopenLogs(): rotations under load lose and repeat no line', {
 
 test('Daemon reopenLogs(): loses no line, both streams in one file', { contract: 'D22' }, async (t) => {
   const log = path.join(temporary(t), 'log')
-  const { pid } = await start(t, { stdout: log }, { script: 'daemon/numbers.cjs' })
+  const { pid } = await start(t, { stdout: log }, { script: 'daemon/write-numbers.cjs' })
   const [files] = await rotate(pid, { [log]: [1, 2] })
   assertComplete(files, 1)
   assertComplete(files, 2)
@@ -87,7 +87,7 @@ test('Daemon reopenLogs(): loses no line, both streams in one file', { contract:
 
 /** Starts a daemon that reopens its logs on SIGHUP and reports the result on both streams. */
 async function reopening(context, options, more = {}) {
-  const { pid } = await start(context, options, { script: 'daemon/reopens.cjs', ...more })
+  const { pid } = await start(context, options, { script: 'daemon/report-reopening.cjs', ...more })
   // The launcher ends a moment before the daemon closes its end of the link.
   const isLinked = () => Object.values(descriptors(pid)).some((what) => what.startsWith('socket:'))
   await until(() => !isLinked(), 'the link is closed')
@@ -258,7 +258,7 @@ test('daemonize(): a new log keeps the group of its directory, set-group-ID', ro
 test('daemonize(): keeps its new logs, may not change their owner', setpriv, async (t) => {
   const stdout = path.join(temporary(t), 'out')
   const prefix = ['setpriv', '--bounding-set=-chown', '--inh-caps=-chown']
-  await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs', prefix })
+  await start(t, { stdout, user: 'nobody' }, { script: 'daemon/reopen-on-sighup.cjs', prefix })
   assert.equal(fs.statSync(stdout).uid, 0)
 })
 
@@ -281,7 +281,7 @@ for (const [whose, uid, syscall] of [
     // As fs.protected_regular does in a sticky directory: the first call has O_EXCL, the second one O_CREAT only.
     const refusal = ['-P', stdout, '-e', 'inject=openat:error=EACCES:when=2']
     const options = JSON.stringify({ stdout, user: 'nobody', cwd: '/no such directory' })
-    const program = [process.execPath, fixture('attempt.cjs'), options]
+    const program = [process.execPath, fixture('report-refusal.cjs'), options]
     const traced = ['-f', '-qq', '-o', path.join(directory, 'trace'), ...refusal]
     const { stdout: text, stderr } = await run('strace', [...traced, ...program]).ended
     assert.equal(JSON.parse(text).syscall, syscall, stderr)
@@ -290,7 +290,7 @@ for (const [whose, uid, syscall] of [
 
 test('Daemon reopenLogs(): uses the file that logrotate creates, as another user', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
-  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/reopen-on-sighup.cjs' })
   // As Debian's default `create`: with the owner and the mode of the old file.
   const { uid, gid, mode } = fs.statSync(stdout)
   fs.renameSync(stdout, `${stdout}.1`)
@@ -304,7 +304,7 @@ test('Daemon reopenLogs(): uses the file that logrotate creates, as another user
 
 test('Daemon reopenLogs(): the daemon lives, may not create its log', root, async (t) => {
   const stdout = path.join(rootsDirectory(t), 'out')
-  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/rotated.cjs' })
+  const { pid } = await start(t, { stdout, user: 'nobody' }, { script: 'daemon/reopen-on-sighup.cjs' })
   fs.renameSync(stdout, `${stdout}.1`)
   process.kill(pid, 'SIGHUP')
   const reason = `procnative: reopenLogs() keeps writing to the old files: EACCES: permission denied, open '${stdout}'\n`
@@ -355,7 +355,7 @@ test('Daemon reopenLogs(): leaves /dev/null and inherited descriptors alone', {
 
 test('Daemon reopenLogs(): does nothing in the foreground', { contract: 'D22' }, async (t) => {
   const stdout = path.join(temporary(t), 'never made')
-  const { pid, log, ended } = await startForeground(t, { stdout }, { script: 'daemon/reopens.cjs' })
+  const { pid, log, ended } = await startForeground(t, { stdout }, { script: 'daemon/report-reopening.cjs' })
   const before = descriptors(pid)
   fs.renameSync(log, `${log}.1`)
   process.kill(pid, 'SIGHUP')

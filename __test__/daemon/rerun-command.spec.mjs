@@ -28,7 +28,7 @@ const write = (directory, name, text) => {
 
 // A short daemon, in CommonJS and as a module.
 const PACKAGE = JSON.stringify(root)
-const FACTS = JSON.stringify(fixture('facts.cjs'))
+const FACTS = JSON.stringify(fixture('describe-process.cjs'))
 const COMMONJS = `
   const daemon = require(${PACKAGE}).daemonize({ stdout: process.env.LOG })
   require(${FACTS}).tell(daemon)
@@ -213,7 +213,7 @@ test('daemonize(): the launcher takes the inspector port back, failed start', { 
   const port = await freePort()
   const { code, stdout, stderr } = await run(process.execPath, [
     `--inspect=127.0.0.1:${port}`,
-    fixture('daemon/inspected.cjs'),
+    fixture('daemon/fail-with-inspector.cjs'),
   ]).ended
   assert.equal(code, 0, stderr)
   const { error, before, after } = JSON.parse(stdout)

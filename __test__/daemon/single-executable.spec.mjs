@@ -15,7 +15,7 @@ const MAIN = `
   const load = createRequire(${JSON.stringify(path.join(root, 'package.json'))})
   if (process.env.TITLE) process.title = process.env.TITLE
   const daemon = load('./index.js').daemonize({ stdout: process.env.LOG, stderr: process.env.LOG })
-  load(${JSON.stringify(fixture('facts.cjs'))}).tell(daemon)
+  load(${JSON.stringify(fixture('describe-process.cjs'))}).tell(daemon)
   setInterval(() => {}, 2 ** 30)`
 
 /** Runs an application with `args`; returns its daemon's report. */

@@ -246,7 +246,7 @@ test('spawnDaemon(): resolves, daemon ready and ended, caller stopped meanwhile'
   const directory = temporary(t)
   const [fifo, log] = ['fifo', 'log'].map((name) => path.join(directory, name))
   spawnSync('mkfifo', [fifo])
-  const args = [fixture('notifies.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
+  const args = [fixture('notify-in-steps.py'), 'tell', `opens:${fifo}`, 'send:STATUS=soon', 'send:READY=1', 'exit:3']
   const call = [PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log] }]
   const script = `
       const { spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
@@ -300,7 +300,7 @@ test("spawnDaemon(): passes NOTIFY_SOCKET on, ready: 'exec'", {
 
 test('spawnDaemon(): works in a worker thread', { contract: 'D23' }, async (t) => {
   const worker = new Worker(new URL('./fixtures/start-worker.mjs', import.meta.url), {
-    workerData: [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
+    workerData: [PYTHON, [fixture('notify-in-steps.py'), 'send:READY=1'], { ready: 'notify' }],
   })
   const said = []
   worker.on('message', (message) => said.push(message))
@@ -312,7 +312,7 @@ test('spawnDaemon(): works in a worker thread', { contract: 'D23' }, async (t) =
   assert.notEqual(stat(pid).ppid, process.pid)
 })
 
-/** Ends the daemons of fixtures/start-abandoned.mjs. */
+/** Ends the daemons of fixtures/abandon-starts.mjs. */
 const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
 
 // Only in Node.js: other runtimes start their own threads, so that a test cannot count threads.
@@ -321,7 +321,7 @@ test('spawnDaemon(): worker.terminate() is safe, start pending', {
   ...needs('Node.js', isNode),
 }, async (t) => {
   t.after(endAbandoned)
-  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/start-abandoned.mjs'), [
+  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/abandon-starts.mjs'), [
     'terminate',
     repetitions(50),
   ])
@@ -337,7 +337,7 @@ test('spawnDaemon(): process.exit() is safe, starts pending', { contract: 'D23' 
   const [rounds, processes, starts] = [repetitions(10), 5, 3]
   for (let round = 0; round < rounds; round++) {
     const exits = Array.from({ length: processes }, () =>
-      runScript(fixture('daemon/start-abandoned.mjs'), ['exit', starts]),
+      runScript(fixture('daemon/abandon-starts.mjs'), ['exit', starts]),
     )
     for (const { code, signal, stderr } of await Promise.all(exits))
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
@@ -349,7 +349,7 @@ test('spawnDaemon(): process.exit() is safe, starts pending', { contract: 'D23' 
 
 test('spawnDaemon(): keeps the caller alive only while it is pending', { contract: 'D23' }, async (t) => {
   const [{ pid, code }] = await startElsewhere(t, [
-    [PYTHON, [fixture('notifies.py'), 'send:READY=1'], { ready: 'notify' }],
+    [PYTHON, [fixture('notify-in-steps.py'), 'send:READY=1'], { ready: 'notify' }],
   ])
   assert.equal(code, undefined)
   assert.equal(isAlive(pid), true)
@@ -376,7 +376,11 @@ for (const ready of ['exec', 'notify']) {
     contract: 'D23',
   }, async (t) => {
     const pidFile = path.join(temporary(t), 'pid')
-    const call = [PYTHON, [fixture('notifies.py'), ...(ready === 'notify' ? ['send:READY=1'] : [])], { pidFile, ready }]
+    const call = [
+      PYTHON,
+      [fixture('notify-in-steps.py'), ...(ready === 'notify' ? ['send:READY=1'] : [])],
+      { pidFile, ready },
+    ]
     const results = await Promise.allSettled(Array.from({ length: 50 }, () => spawnDaemon(...call)))
     const pids = results.filter(({ status }) => status === 'fulfilled').map(({ value }) => value.pid)
     for (const pid of pids) t.after(() => end(pid))

@@ -217,7 +217,7 @@ test('stopDaemon(): waits for a start, then stops its daemon', { contract: 'D21'
   const trace = path.join(temporary(t), 'trace')
   const old = stranger(t)
   fs.writeFileSync(pidFile, `${old}\n`)
-  const node = [process.execPath, fixture('attempt.cjs'), JSON.stringify({ pidFile, stdout: log })]
+  const node = [process.execPath, fixture('report-refusal.cjs'), JSON.stringify({ pidFile, stdout: log })]
   // strace holds the daemon before it writes its pid.
   const delay = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_enter=500000']
   const { ended } = run('strace', ['-f', '-qq', '-o', trace, ...delay, ...node])
@@ -235,7 +235,7 @@ test('stopDaemon(): waits for a start, then stops its daemon', { contract: 'D21'
 
 /** Starts a process that takes the pid file as soon as it can. `has(what)` waits until the process reports `what`. */
 async function standby(context, pidFile) {
-  const { child, ended } = run(process.execPath, [fixture('daemon/stands-by.mjs'), pidFile])
+  const { child, ended } = run(process.execPath, [fixture('daemon/stand-by.mjs'), pidFile])
   context.after(() => end(child.pid).then(() => ended))
   let text = ''
   child.stdout.on('data', (chunk) => {

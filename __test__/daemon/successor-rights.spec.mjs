@@ -12,11 +12,14 @@ import { reports } from '../helpers/report.mjs'
 import { fixture, root, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
-/** Runs fixtures/holder.cjs; returns the report of each step. Stops the daemon of the pid file after the test. */
+/** Runs fixtures/hold-pid-file.cjs; returns the report of each step. Stops the daemon of the pid file after the test. */
 async function hold(context, ...steps) {
   const pidFile = path.join(temporary(context), 'pid')
   context.after(() => stopDaemon(pidFile))
-  const { code, stdout, stderr } = await runScript(fixture('daemon/holder.cjs'), [pidFile, [...steps, 'exit'].join()])
+  const { code, stdout, stderr } = await runScript(fixture('daemon/hold-pid-file.cjs'), [
+    pidFile,
+    [...steps, 'exit'].join(),
+  ])
   assert.equal(code, 0, stderr)
   return { pidFile, told: reports(stdout) }
 }
@@ -125,7 +128,7 @@ test('spawnDaemon(): a stranger’s descriptors do not fill the caller’s table
   contract: 'D23',
 }, async () => {
   const { code, stdout, stderr } = await run('python3', [
-    fixture('daemon/sends-descriptors.py'),
+    fixture('daemon/send-stray-descriptors.py'),
     process.execPath,
     root,
   ]).ended
@@ -141,7 +144,7 @@ test('spawnDaemon(): holds no copy of `listen` while it waits', { contract: 'D23
   await run('mkfifo', [fifo]).ended
   const socket = listenUnix(path.join(directory, 'socket'))
   const link = fs.readlinkSync(`/proc/self/fd/${socket.fd}`)
-  const args = [fixture('notifies.py'), `opens:${fifo}`, 'send:READY=1']
+  const args = [fixture('notify-in-steps.py'), `opens:${fifo}`, 'send:READY=1']
   const started = spawnDaemon('python3', args, { ready: 'notify', listen: [socket] })
   socket.close()
   await until(() => !Object.values(descriptors()).includes(link), 'this process holds no copy')

@@ -26,7 +26,7 @@ const WAYS = {
     ended: spawnDaemon(process.execPath, command(settings), { pidFile: settings.pidFile, ready: 'notify' }),
   }),
 }
-const command = (settings) => [fixture('daemon/hands-over.mjs'), JSON.stringify(settings)]
+const command = (settings) => [fixture('daemon/hand-over-pid-file.mjs'), JSON.stringify(settings)]
 
 /** Starts a row of daemons, each the successor of the one before. `began(count)` waits until `count` daemons have begun. */
 function row(context, settings, way = 'the foreground') {
@@ -95,8 +95,8 @@ test('spawnDaemon(): hand-overs never leave the file unlocked, empty or wrong', 
   const remaining = repetitions(50)
   const { pidFile, began } = row(t, { remaining, waits: true })
   const [first] = await began(1)
-  const locks = await watcher(t, PYTHON, fixture('daemon/watches.py'), pidFile)
-  const status = await watcher(t, process.execPath, fixture('daemon/asks-status.mjs'), pidFile)
+  const locks = await watcher(t, PYTHON, fixture('daemon/watch-pid-file.py'), pidFile)
+  const status = await watcher(t, process.execPath, fixture('daemon/watch-status.mjs'), pidFile)
   process.kill(first, 'SIGUSR2')
   let pids
   // Each hand-over has its own time limit: a busy machine needs longer for all.
@@ -132,7 +132,7 @@ test('spawnDaemon(): the pid file stays the same before READY=1', { contract: 'D
   const [fifo, told] = ['fifo', 'told'].map((name) => path.join(directory, name))
   await run('mkfifo', [fifo]).ended
   const steps = ['child:READY=1', 'send:STATUS=soon', `opens:${fifo}`, 'exit:3']
-  const notifies = [fixture('notifies.py'), ...steps]
+  const notifies = [fixture('notify-in-steps.py'), ...steps]
   const options = { ready: 'notify', stdio: ['ignore', told] }
   const { pidFile, began, said } = row(t, { failing: [[PYTHON, notifies, options]] })
   const [pid] = await began(1)
@@ -146,7 +146,7 @@ test('spawnDaemon(): the pid file stays the same before READY=1', { contract: 'D
 test('spawnDaemon(): a failed start changes nothing, the next one succeeds', {
   contract: 'D25',
 }, async (t) => {
-  const steps = (...list) => [PYTHON, [fixture('notifies.py'), ...list]]
+  const steps = (...list) => [PYTHON, [fixture('notify-in-steps.py'), ...list]]
   const failing = [
     ['/no such program', [], {}],
     ['/no such program', [], { ready: 'notify' }],
@@ -234,7 +234,7 @@ test('stopDaemon(): also ends a successor that is starting', async (t) => {
     failing: [
       [
         process.execPath,
-        [fixture('daemon/succeeds.cjs'), '@pidFile', 'stay when orphaned', '@pid'],
+        [fixture('daemon/successor.cjs'), '@pidFile', 'stay when orphaned', '@pid'],
         { ready: 'notify' },
       ],
     ],

@@ -43,10 +43,10 @@ async function answer(...where) {
 
 const inodeOf = (fd) => fs.readlinkSync(`/proc/self/fd/${fd}`)
 
-/** Runs fixtures/takes-sockets.cjs as a daemon; returns its report. */
+/** Runs fixtures/take-sockets.cjs as a daemon; returns its report. */
 async function taker(context, listen) {
   const log = path.join(temporary(context), 'log')
-  await spawned(context, process.execPath, [fixture('daemon/takes-sockets.cjs'), log], {
+  await spawned(context, process.execPath, [fixture('daemon/take-sockets.cjs'), log], {
     listen,
     stdio: ['ignore', log, log],
   })
@@ -105,7 +105,7 @@ test('spawnDaemon(): the daemon serves sockets that the caller has closed', { co
 test('spawnDaemon(): a Python program takes the sockets of `listen`', { contract: 'D24' }, async (t) => {
   const one = await server(t)
   const { port } = one.address()
-  const pid = await spawned(t, PYTHON, [fixture('daemon/takes-sockets.py')], { listen: { first: one } })
+  const pid = await spawned(t, PYTHON, [fixture('daemon/take-sockets.py')], { listen: { first: one } })
   one.close()
   assert.equal(await answer(port, '127.0.0.1'), `${pid} first`)
 })
@@ -192,7 +192,7 @@ async function variables(env, ...args) {
   // Without the variables that this test run may have inherited.
   const none = { LISTEN_PID: undefined, LISTEN_FDS: undefined, LISTEN_FDNAMES: undefined }
   const all = { ...process.env, ...none, ...env }
-  const { stdout, stderr } = await runScript(fixture('daemon/listen-fds-variables.cjs'), args, { env: all })
+  const { stdout, stderr } = await runScript(fixture('daemon/report-listen-fds.cjs'), args, { env: all })
   assert.notEqual(stdout, '', stderr)
   return JSON.parse(stdout)
 }
@@ -227,7 +227,7 @@ test('listenFds(): returns nothing in a worker thread, leaves the variables', as
 
 const ACTIVATE = 'systemd-socket-activate'
 
-/** Runs fixtures/takes-sockets.cjs by systemd-socket-activate, which starts it at the first connection. */
+/** Runs fixtures/take-sockets.cjs by systemd-socket-activate, which starts it at the first connection. */
 async function activated(context, flags, options) {
   const directory = temporary(context)
   const [file, log] = ['socket', 'log'].map((name) => path.join(directory, name))
@@ -235,7 +235,7 @@ async function activated(context, flags, options) {
   const { port } = free.address()
   await new Promise((resolve) => free.close(resolve))
   const settings = options && [JSON.stringify({ stdout: log, ...options })]
-  const program = [process.execPath, fixture('daemon/takes-sockets.cjs'), log, ...(settings ?? [])]
+  const program = [process.execPath, fixture('daemon/take-sockets.cjs'), log, ...(settings ?? [])]
   // systemd-socket-activate passes on only the variables of -E.
   const kept = Object.keys(process.env).flatMap((name) => ['-E', name])
   const listening = ['-l', `127.0.0.1:${port}`, '-l', file]
@@ -309,7 +309,7 @@ for (const kind of ['a path', 'an abstract name']) {
   test(`notify(): sends one line and many lines to ${kind}`, { contract: 'D24' }, async (t) => {
     const name = randomUUID()
     const address = kind === 'a path' ? path.join(temporary(t), name) : `@${name}`
-    const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), address])
+    const { child, ended } = run(PYTHON, [fixture('daemon/receive-messages.py'), address])
     t.after(() => end(child.pid).then(() => ended))
     let text = ''
     child.stdout.on('data', (chunk) => {
@@ -328,7 +328,7 @@ for (const kind of ['a path', 'an abstract name']) {
 
 test('notify(): returns false, no NOTIFY_SOCKET or no listener', { contract: 'D24' }, async (t) => {
   const dead = path.join(temporary(t), 'dead')
-  const { child, ended } = run(PYTHON, [fixture('daemon/receives.py'), dead])
+  const { child, ended } = run(PYTHON, [fixture('daemon/receive-messages.py'), dead])
   await until(() => fs.existsSync(dead))
   await end(child.pid)
   await ended
@@ -344,7 +344,7 @@ test('daemonize(): sends READY=1 despite signals, manager’s queue full', {
 }, async () => {
   const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
   const program = [process.execPath, '-e', service, root]
-  const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/notify-interrupted.py'), ...program]).ended
+  const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/interrupting-manager.py'), ...program]).ended
   assert.equal(stderr, '')
   assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
 })
@@ -357,7 +357,7 @@ test(
     const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))
     const call = `require(${JSON.stringify(root)}).daemonize(${JSON.stringify({ pidFile })})`
     fs.writeFileSync(script, `${call}\nsetInterval(() => {}, 2 ** 30)`)
-    const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/notify-slow.py'), process.execPath, script])
+    const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/slow-manager.py'), process.execPath, script])
       .ended
     const { pid } = daemonStatus(pidFile)
     t.after(() => end(pid))

@@ -58,11 +58,19 @@ test('daemonize(): every daemon survives the hang-up of a pseudo-terminal', {
   assert.equal(await survivors(t, (command) => ['python3', fixture('hang-up-after.py'), ...command]), ALL)
 })
 
+// Runs a program with the name of a terminal that belongs to no session as its last argument.
+const WITH_TERMINAL = `
+import os, subprocess, sys
+master, slave = os.openpty()
+sys.exit(subprocess.run([*sys.argv[1:], os.ttyname(slave)]).returncode)
+`
+
 test('daemonize(): the daemon gains no terminal by opening one', { contract: 'D1' }, async (t) => {
   const directory = temporary(t)
   const log = path.join(directory, 'log')
   const { code, stdout, stderr } = await run('python3', [
-    fixture('daemon/lend-terminal.py'),
+    '-c',
+    WITH_TERMINAL,
     process.execPath,
     fixture('daemon/open-terminal.cjs'),
     log,

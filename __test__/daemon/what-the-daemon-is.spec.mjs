@@ -90,7 +90,7 @@ for (const count of [7, 200, 5000]) {
 
 test('daemonize(): passes `keep` on, in order, as daemon.kept', { contract: 'D2' }, async (t) => {
   const directory = temporary(t)
-  const { code, stderr } = await run(process.execPath, [fixture('daemon/keeper.cjs'), directory]).ended
+  const { code, stderr } = await run(process.execPath, [fixture('daemon/keep-descriptors.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
   const { facts, more } = factsFrom(t, path.join(directory, 'log'))
   const [first, server, last] = facts.daemon.kept
@@ -128,7 +128,8 @@ test('daemonize(): passes LISTEN_FDS on, LISTEN_PID and WATCHDOG_PID name the da
   // Python puts two sockets at 3 and 4, sets the variables for its own pid, and becomes Node.js.
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log, keep: [0] }), 'stay']
   const stdio = ['ignore', 'pipe', 'pipe']
-  const { code, stdout, stderr } = await run('python3', [fixture('daemon/activate.py'), ...node], { stdio }).ended
+  const { code, stdout, stderr } = await run('python3', [fixture('daemon/activate-sockets.py'), ...node], { stdio })
+    .ended
   assert.equal(code, 0, stderr)
   const { facts } = factsFrom(t, log)
   assert.equal(facts.env.LISTEN_PID, String(facts.pid))
@@ -155,7 +156,7 @@ test('daemonize(): resets blocked and ignored signals', { contract: 'D3' }, asyn
   const { facts } = factsFrom(t, log)
   assert.equal(facts.blocked, '0000000000000000')
   // Node.js itself ignores some signals.
-  const plain = await runScript(fixture('daemon/plain.cjs'))
+  const plain = await runScript(fixture('daemon/describe-itself.cjs'))
   assert.equal(facts.ignored, JSON.parse(plain.stdout).ignored)
 })
 
@@ -243,7 +244,7 @@ test('daemonize(): throws EPERM and stays dumpable, root can be regained', {
   // The launcher is not root, but has a capability that outlives the change of user. If it were not dumpable, root would
   // own its files in /proc.
   const capabilities = ['--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid']
-  const args = [...unprivileged(), fixture('daemon/dumpable.cjs')]
+  const args = [...unprivileged(), fixture('daemon/fail-to-change-user.cjs')]
   const { code, stdout, stderr } = await run('setpriv', [...capabilities, ...args]).ended
   assert.equal(code, 0, stderr)
   assert.deepEqual(JSON.parse(stdout), { code: 'EPERM', syscall: 'setuid', ownerBefore: NOBODY, ownerAfter: NOBODY })
@@ -291,7 +292,7 @@ test('daemonize(): throws ERR_PROCNATIVE_ALREADY_DAEMONIZED, second call', { con
 
 test('daemonize(): a child of the daemon becomes another daemon', { contract: 'D17' }, async (t) => {
   const directory = temporary(t)
-  const { code, stderr } = await run(process.execPath, [fixture('daemon/nested.cjs'), directory]).ended
+  const { code, stderr } = await run(process.execPath, [fixture('daemon/nest-daemons.cjs'), directory]).ended
   assert.equal(code, 0, stderr)
   const outer = factsFrom(t, path.join(directory, 'outer'))
   const inner = factsFrom(t, path.join(directory, 'inner'))
@@ -306,7 +307,7 @@ for (const when of ['before', 'after']) {
     contract: 'D17',
   }, async (t) => {
     const log = path.join(temporary(t), 'log')
-    const { code, stderr } = await runScript(fixture('daemon/cleans-environment.cjs'), [log, when])
+    const { code, stderr } = await runScript(fixture('daemon/clean-environment.cjs'), [log, when])
     assert.equal(code, 0, stderr)
     const { facts } = factsFrom(t, log)
     assert.deepEqual(facts.env, {})

@@ -30,7 +30,7 @@ test('daemonize(): finds its launcher, locks its pid file, 58-bit inodes', compi
 test('spawnDaemon(): hands its pid file over, 58-bit inodes', compiler, async (t) => {
   const [pidFile, log] = [newPidFile(t), path.join(temporary(t), 'log')]
   const settings = JSON.stringify({ pidFile, log, remaining: 1 })
-  const { ended } = run(process.execPath, [fixture('daemon/hands-over.mjs'), settings], { env: bigInodes(t) })
+  const { ended } = run(process.execPath, [fixture('daemon/hand-over-pid-file.mjs'), settings], { env: bigInodes(t) })
   const { stderr } = await ended
   assert.equal(stderr, '')
   const { successor } = reports(fs.readFileSync(log, 'utf8')).find((one) => one.successor)

@@ -60,7 +60,7 @@ test('examples/supervisor: a failed reload changes nothing', NODE, async (t) => 
 })
 
 test('examples/supervisor: serves an app with a relative path', NODE, async (t) => {
-  const APP = path.relative(process.cwd(), fixture('supervisor-app.cjs'))
+  const APP = path.relative(process.cwd(), fixture('documents/supervisor-app.cjs'))
   const supervisor = await Supervisor.start(t, { APP })
   assert.equal((await supervisor.ask()).ppid, supervisor.master)
 })

@@ -140,7 +140,7 @@ test('examples/supervisor: starts all killed workers again', NODE, async (t) => 
 test('examples/supervisor: reloads under load fail no request of live workers', NODE, async (t) => {
   const accepted = path.join(temporary(t), 'accepted')
   const supervisor = await Supervisor.start(t, { ACCEPTED: accepted })
-  const load = program(t, 'supervisor-load.mjs', [supervisor.url])
+  const load = program(t, 'documents/supervisor-load.mjs', [supervisor.url])
   const killed = new Set()
   const kill = () =>
     until(async () => {

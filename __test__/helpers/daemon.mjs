@@ -1,4 +1,4 @@
-// Daemons under test: started by a real launcher, killed when the test is over.
+// Daemons under test: a real launcher starts them, and the test kills them when it is over.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -18,10 +18,10 @@ export async function end(pid, signal = 'SIGKILL') {
   await until(() => !isAlive(pid), `${pid} is gone`)
 }
 
-/** What the daemon of a launcher that ended with 0 says of itself: it wrote that before it was ready. */
+/** Returns the report that a daemon wrote to its log before it was ready, and the lines after it. */
 export function factsFrom(context, log) {
   const lines = fs.readFileSync(log, 'utf8').trim().split('\n')
-  // Node may have had something to say before.
+  // Node.js may have written warnings before.
   const first = lines.findIndex((line) => line.startsWith('{"pid"'))
   const facts = JSON.parse(lines[first])
   context.after(() => end(facts.pid))
@@ -29,8 +29,8 @@ export function factsFrom(context, log) {
 }
 
 /**
- * Launches fixtures/daemon.cjs with `options`, its output going to a log unless these say otherwise. Returns how the
- * launcher ended and, where that is with 0, what the daemon says of itself.
+ * Launches fixtures/daemon.cjs with `options`; its output goes to a log by default. Returns the end of the launcher and, if
+ * its exit code is 0, the report of the daemon.
  */
 export async function launch(context, options = {}, { behaviour = 'stay', node = process.execPath, ...more } = {}) {
   const log = path.join(temporary(context), 'log')
@@ -44,7 +44,7 @@ export async function launch(context, options = {}, { behaviour = 'stay', node =
 export async function failure(context, options, behaviour, more = {}) {
   const log = path.join(temporary(context), 'log')
   const settings = JSON.stringify({ stdout: log, ...options })
-  const { code, stdout, stderr } = await runScript(fixture('catcher.cjs'), [settings, behaviour], more)
+  const { code, stdout, stderr } = await runScript(fixture('report-failure.cjs'), [settings, behaviour], more)
   assert.equal(code, 0, stderr)
   return JSON.parse(stdout)
 }

@@ -1,8 +1,8 @@
-// What a fixture has to say: a line of JSON for each thing, written at once, so that a crash comes after its cause.
+// Reports of fixtures: one line of JSON each, written synchronously, so that a crash comes after its cause.
 
 import fs from 'node:fs'
 
-/** Says it, on standard output, which is a pipe that the test may be slow to read. */
+/** Writes a report to standard output, a pipe that the test may read slowly. */
 export function report(what) {
   let rest = Buffer.from(`${JSON.stringify(what)}\n`)
   while (rest.length > 0) {
@@ -14,12 +14,12 @@ export function report(what) {
   }
 }
 
-/** The other end. */
+/** Returns all reports in a text. */
 export const reports = (stdout) =>
   stdout
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line))
 
-/** Returns the reports that are complete in a text that still grows. */
+/** Returns the complete reports in a text that still grows. */
 export const reportsSoFar = (text) => reports(text.slice(0, text.lastIndexOf('\n') + 1))

@@ -49,13 +49,13 @@ export const hasOpen = (pid, expected) =>
   )
 
 /**
- * Starts fixtures/notifies.py, which takes these steps, and is to say READY=1. Returns the promise of spawnDaemon(), and
+ * Starts fixtures/notify-in-steps.py, which takes these steps, and is to say READY=1. Returns the promise of spawnDaemon(), and
  * what the daemon has told so far. It ends with the test.
  */
 export function notifier(context, steps, options = {}) {
   const log = path.join(temporary(context), 'log')
   fs.writeFileSync(log, '')
-  const args = [fixture('notifies.py'), ...steps]
+  const args = [fixture('notify-in-steps.py'), ...steps]
   const started = spawnDaemon(PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log], ...options })
   // The test looks at it when it has looked at other things.
   started.catch(() => {})

@@ -1,10 +1,10 @@
-// All that a call could have changed in the process that made it, for a comparison of before and after.
+// The state of this process, to compare before and after a call.
 
 import { children, descriptors, stat, status, threads } from './proc.mjs'
 
 const STATUS = ['Umask', 'SigBlk', 'SigIgn', 'SigCgt', 'Uid', 'Gid', 'Groups']
 
-// What the C library opens for a moment, on whichever thread gives memory back.
+// The C library opens this file for a moment, on any thread that gives memory back.
 const PASSING = ['/proc/sys/vm/overcommit_memory']
 const stays = (what) => !what.endsWith('/fd') && !PASSING.includes(what)
 
@@ -32,7 +32,7 @@ export function state() {
   }
 }
 
-/** What differs, by name: `{ cwd: ['/', '/tmp'] }`, and in what has names itself `{ 'descriptors.5': [null, '/tmp'] }`. */
+/** Returns the differences by name: `{ cwd: ['/', '/tmp'] }`; inside of objects `{ 'descriptors.5': [null, '/tmp'] }`. */
 export function changes(before, after) {
   const [old, now] = [before, after].map(flat)
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])]
@@ -48,7 +48,7 @@ function flat(whole) {
   return Object.fromEntries(parts.flat())
 }
 
-/** Makes a call: what came of it, of its promise too, and what it changed. */
+/** Makes a call and awaits its promise. Returns the outcome, and the changes of the state. */
 export async function attempt(call) {
   const before = state()
   const outcome = { threw: false }

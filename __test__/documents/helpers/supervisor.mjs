@@ -23,7 +23,12 @@ export class Supervisor {
     this.directory = temporary(t)
     this.env = {
       ...process.env,
-      ...{ DIRECTORY: this.directory, PORT: '0', WORKERS: String(WORKERS), APP: fixture('supervisor-app.cjs') },
+      ...{
+        DIRECTORY: this.directory,
+        PORT: '0',
+        WORKERS: String(WORKERS),
+        APP: fixture('documents/supervisor-app.cjs'),
+      },
       ...env,
     }
     t.after(() => this.#end())
@@ -39,7 +44,7 @@ export class Supervisor {
   /** Makes the supervisor serve an app that runs `before` first. */
   app(before) {
     this.env.APP = path.join(this.directory, 'app.cjs')
-    const required = JSON.stringify(fixture('supervisor-app.cjs'))
+    const required = JSON.stringify(fixture('documents/supervisor-app.cjs'))
     fs.writeFileSync(this.env.APP, `${before}\nmodule.exports = require(${required})\n`)
   }
 
