@@ -12,8 +12,8 @@ export declare class ExternalObject<T> {
 export declare function accept(reactor: number, token: number): Array<number>
 
 /**
- * Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or if this
- * process has taken over a pid file before.
+ * Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or
+ * if this process has taken over a pid file before.
  */
 export declare function acceptPidFile(descriptor: number, inode: string, path: string): boolean
 
@@ -70,7 +70,8 @@ export interface Credentials {
  * - `argv`, `environment`, `variables`: strings, each with a NUL at its end.
  * - `environment`: the daemon's variables. Absent: the caller's variables.
  * - `without`: names of variables to leave out. `variables`: variables to add.
- * - `stdio`: for each of the daemon's descriptors a path to append to, or a descriptor of the caller. Absent: /dev/null.
+ * - `stdio`: for each of the daemon's descriptors a path to append to, or a descriptor of the caller. Absent:
+ *   /dev/null.
  * - `ownPid`: names of variables that will have the daemon's pid as their value.
  * - `notifies`: the daemon sends READY=1 when it is ready. Otherwise it is ready once its program has begun.
  * - `timeout`: milliseconds.
@@ -187,8 +188,8 @@ export interface Incoming {
 }
 
 /**
- * Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if the
- * descriptor is not a file, or if another description has locked the file.
+ * Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if
+ * the descriptor is not a file, or if another description has locked the file.
  */
 export declare function inheritPidFile(descriptor: number, path: string): boolean
 
@@ -212,8 +213,8 @@ export interface Joined {
 }
 
 /**
- * Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor is not
- * the link that the marker names.
+ * Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor
+ * is not the link that the marker names.
  */
 export declare function joinLauncher(descriptor: number, inode: string): Joined | null
 
@@ -275,8 +276,8 @@ export type LockOutcome =
   | { kind: 'already-running'; pid: number | null }
 
 /**
- * Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one that was
- * handed over names the predecessor until this process is ready.
+ * Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one
+ * that was handed over names the predecessor until this process is ready.
  */
 export declare function lockPidFile(path: string): LockOutcome
 
@@ -286,8 +287,11 @@ export interface Log {
   path: string
 }
 
-/** False if nobody listens there. `patient`: waits for a while if too much is waiting to be read. */
-export declare function notify(socket: string, state: string, patient: boolean): boolean
+/**
+ * Sends `state` to `socket`. Returns false if no process listens there. `isPatient`: waits while the queue of the
+ * socket is full.
+ */
+export declare function notify(socket: string, state: string, isPatient: boolean): boolean
 
 /**
  * Sends `state` to a predecessor and waits until the service manager knows this process. Returns false if no process
@@ -362,8 +366,8 @@ export declare function receiveMessages(reactor: number, token: number, longestT
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
 /**
- * Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the service
- * manager.
+ * Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the
+ * service manager.
  */
 export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefined | null>, isManaged: boolean): void
 
@@ -422,8 +426,8 @@ export declare function socketpair(kind: string): Array<number>
 export declare function spawn(reactor: number, orders: ChildOrders): Started
 
 /**
- * Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already; otherwise
- * returns a promise of the outcome.
+ * Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already;
+ * otherwise returns a promise of the outcome.
  */
 export declare function startDaemon(options: DaemonLaunchOptions): StartOutcome | Promise<StartOutcome>
 
@@ -439,8 +443,8 @@ export interface Started {
  *
  * - `handedOver`: the pid file belonged to the caller until now.
  * - `introduced`: the service manager knows the daemon. False without a manager, too.
- * - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time. Null if
- *   there is no manager, or if the manager knows the daemon.
+ * - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time.
+ *   Null if there is no manager, or if the manager knows the daemon.
  * - `pid`: null if another daemon has locked the pid file and its pid is unknown.
  * - `exitCode`, `signal`: both null if the kernel does not report how the daemon ended.
  * - `killed`: false if the caller has no right to signal the late daemon, which lives on.

@@ -1,7 +1,7 @@
 'use strict'
 
-// The arguments and variables that this process was started with, as bytes. Node.js decodes them as UTF-8, and puts U+FFFD in the
-// place of invalid bytes. The strings in JavaScript can't be turned back into these bytes.
+// The arguments and variables that this process was started with, as bytes. Node.js decodes them as UTF-8, and puts
+// U+FFFD in the place of invalid bytes. The strings in JavaScript can't be turned back into these bytes.
 
 const fs = require('node:fs')
 
@@ -28,8 +28,8 @@ function readStrings(file) {
   return strings
 }
 
-// Returns a map from the text that Node.js decodes to the bytes that are not valid UTF-8. Strings with the same text keep their
-// order.
+// Returns a map from the text that Node.js decodes to the bytes that are not valid UTF-8. Strings with the same text
+// keep their order.
 function groupByText(strings) {
   const byText = new Map()
   for (const bytes of strings) {
@@ -68,7 +68,8 @@ function listHiddenVariables() {
 // Returns the variables that this process was started with, as strings.
 const readEnvironment = () => readStrings('/proc/self/environ').map(String)
 
-// Returns the arguments that a process was started with, as strings. See proc_pid_cmdline(5). A new process.title overwrites them.
+// Returns the arguments that a process was started with, as strings. See proc_pid_cmdline(5). A new process.title
+// overwrites them.
 const readCommandLine = (pid) => readStrings(`/proc/${pid}/cmdline`).map(String)
 
 module.exports = {

@@ -1,20 +1,20 @@
 'use strict'
 
-// How this process was started. Read when procnative is loaded, because a program may change its arguments, its directory and its
-// environment before it calls daemonize().
+// How this process was started. Read when procnative is loaded, because a program may change its arguments, its
+// directory and its environment before it calls daemonize().
 
 const fs = require('node:fs')
 const { isLossy, readEnvironment, restoreArguments } = require('./original-strings.js')
 const { variable } = require('./own-property.js')
 
 // Variables that another process has set for this process, and not for the children of this process.
-// PROCNATIVE_DAEMON: DESCRIPTOR:INODE:PID of the link to the launcher (src/daemon/link.rs).
-// PROCNATIVE_PID_FILE: DESCRIPTOR:INODE:PID of a predecessor's pid file (src/daemon/pid_file/held.rs).
-// PROCNATIVE_CHANNEL_FD: the channel to the parent of fork(). lib/channel/fork.js knows the fields.
+// - PROCNATIVE_DAEMON: DESCRIPTOR:INODE:PID of the link to the launcher (src/daemon/link.rs).
+// - PROCNATIVE_PID_FILE: DESCRIPTOR:INODE:PID of a predecessor's pid file (src/daemon/pid_file/held.rs).
+// - PROCNATIVE_CHANNEL_FD: the channel to the parent of fork(). lib/channel/fork.js knows the fields.
 const MARKERS = ['PROCNATIVE_DAEMON', 'PROCNATIVE_PID_FILE', 'PROCNATIVE_CHANNEL_FD']
 
-// The property in which the first copy of the package leaves the markers for other copies, as a string. An object would keep the
-// first copy alive.
+// The property in which the first copy of the package leaves the markers for other copies, as a string. An object would
+// keep the first copy alive.
 const FOUND = Symbol.for('procnative.markers')
 
 const markers = takeMarkers()
@@ -28,8 +28,8 @@ function takeMarkers() {
   return own
 }
 
-// Returns the descriptor and the inode of a marker, or undefined if the marker is not for this process. Finds the marker even if
-// the program cleaned its environment before it loaded procnative.
+// Returns the descriptor and the inode of a marker, or undefined if the marker is not for this process. Finds the
+// marker even if the program cleaned its environment before it loaded procnative.
 function parseMarker(name) {
   const [descriptor, inode, pid] = (markers[name] ?? readStartVariable(name) ?? '').split(':')
   // Keep the inode as a string, because it can have 64 bits.
@@ -51,7 +51,8 @@ function findCurrentDirectory() {
   }
 }
 
-// Like findCurrentDirectory(), but returns bytes if the path is not valid UTF-8. The kernel has the bytes, libuv doesn't.
+// Like findCurrentDirectory(), but returns bytes if the path is not valid UTF-8. The kernel has the bytes, libuv
+// doesn't.
 function readCurrentDirectory() {
   const directory = findCurrentDirectory()
   if (directory === undefined || !isLossy(directory)) return directory

@@ -1,6 +1,7 @@
 'use strict'
 
-// daemonize(): finds out whether this process is the launcher, the daemon or a foreground process, and returns a Daemon.
+// daemonize(): finds out whether this process is the launcher, the daemon or a foreground process, and returns a
+// Daemon.
 
 const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')

@@ -10,8 +10,8 @@ const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
 const systemd = require('./systemd.js')
 
-// Makes this process the daemon: does everything except for the fork, the session and the redirection. After an error, the
-// process is what it was before.
+// Makes this process the daemon: does everything except for the fork, the session and the redirection. After an error,
+// the process is what it was before.
 function stayInForeground({ cwd, umask, user, group, pidFile, keep, ready }) {
   if (debug.isOn) debug.log('daemonize(): this process stays in the foreground, pid file %O', pidFile)
   const before = start.findCurrentDirectory()

@@ -8,7 +8,8 @@ const native = require('../core/native.js')
 const { isError } = require('../core/realm.js')
 const start = require('../core/process-start.js')
 
-// Makes this process the daemon that its launcher has described. Returns undefined if no launcher has started this process.
+// Makes this process the daemon that its launcher has described. Returns undefined if no launcher has started this
+// process.
 function joinLauncher() {
   const marker = start.findLauncherMarker()
   if (!marker) return undefined
@@ -44,8 +45,8 @@ function becomeDaemon({ link, next, cwd, execPath, isManaged, ready, pidFile, ke
   }
 }
 
-// Sends the launcher an error that is about to end this process. A program can throw any value, so reading the value can throw.
-// The program must end by its own error, not by an error of this function.
+// Sends the launcher an error that is about to end this process. A program can throw any value, so reading the value
+// can throw. The program must end by its own error, not by an error of this function.
 function reportError(link, error) {
   try {
     const { name, message, stack, code } = isError(error) ? error : { message: inspect(error) }
@@ -58,8 +59,8 @@ function reportError(link, error) {
   }
 }
 
-// Shortens a value, so that the error fits into one message even if JSON escapes each character. A value that is not a string
-// may have any size, or contain itself.
+// Shortens a value, so that the error fits into one message even if JSON escapes each character. A value that is not a
+// string may have any size, or contain itself.
 function clip(value) {
   if (value === undefined) return undefined
   return (typeof value === 'string' ? value : inspect(value)).slice(0, 2048)

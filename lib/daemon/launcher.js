@@ -87,8 +87,8 @@ function toLaunchOptions(options) {
   }
 }
 
-// Returns the environment of the daemon. The launcher may be a successor, which reports to its predecessor. The daemon reports to
-// the service manager itself.
+// Returns the environment of the daemon. The launcher may be a successor, which reports to its predecessor. The daemon
+// reports to the service manager itself.
 function daemonEnvironment() {
   const { without, added } = systemd.getManagerVariables()
   const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
@@ -102,12 +102,12 @@ const isStartedWith = (option) => [...start.execArgv, variable('NODE_OPTIONS') ?
 
 const waitsForDebugger = () => isStartedWith(/--inspect-(brk|wait)\b/)
 
-// True if an option or the program may have opened the inspector. Checked first, because loading node:inspector takes longer than
-// loading all modules of this file.
+// True if an option or the program may have opened the inspector. Checked first, because loading node:inspector takes
+// longer than loading all modules of this file.
 const mayHaveInspector = () => isStartedWith(/--inspect\b/) || process.moduleLoadList.includes('NativeModule inspector')
 
-// Closes the inspector, because the daemon has the same --inspect and needs the port. Returns a function that opens the inspector
-// again.
+// Closes the inspector, because the daemon has the same --inspect and needs the port. Returns a function that opens the
+// inspector again.
 function closeInspector() {
   if (!mayHaveInspector()) return () => {}
   const inspector = require('node:inspector')

@@ -44,8 +44,8 @@ async function stopDaemon(pidFile, options) {
   }
 }
 
-// Locks a pid file for this process. Throws if another daemon has locked it. A file that a predecessor has handed over names the
-// predecessor until this process is ready.
+// Locks a pid file for this process. Throws if another daemon has locked it. A file that a predecessor has handed over
+// names the predecessor until this process is ready.
 function lockPidFile(file) {
   acceptHandedOver(file)
   const { kind, pid } = native.lockPidFile(file)
@@ -76,7 +76,8 @@ function inheritPidFile(descriptor, file) {
   if (!native.inheritPidFile(descriptor, file)) throw errors.linkLost()
 }
 
-// Takes over the pid file that a predecessor has handed to this process. Does nothing if there is none, or if it is another file.
+// Takes over the pid file that a predecessor has handed to this process. Does nothing if there is none, or if it is
+// another file.
 function acceptHandedOver(file) {
   const marker = start.findPidFileMarker()
   if (marker === undefined) return

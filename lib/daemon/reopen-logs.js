@@ -6,9 +6,9 @@ const fs = require('node:fs')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 
-// Reopens each log at its path. Returns null, or the error of a log that can't be opened. After an error, all logs go on in the
-// old files, and each file gets a line with the error. Returns the error instead of throwing it, because most callers are
-// listeners of a signal, where an exception would end the daemon.
+// Reopens each log at its path. Returns null, or the error of a log that can't be opened. After an error, all logs go
+// on in the old files, and each file gets a line with the error. Returns the error instead of throwing it, because most
+// callers are listeners of a signal, where an exception would end the daemon.
 function reopenLogs(logs, umask) {
   try {
     native.reopenLogs(logs, umask)

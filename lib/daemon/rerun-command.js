@@ -20,7 +20,7 @@ function rerunCommand() {
   }
 }
 
-// In a single executable application, process.argv[1] repeats argv0 instead of naming a script.
+// Returns true in a single executable application. There, process.argv[1] repeats argv0 instead of naming a script.
 // Node.js 20.0 to 20.11 has no node:sea.
 const isSingleExecutable = () => isBuiltin('node:sea') && require('node:sea').isSea()
 

@@ -105,8 +105,8 @@ function toLaunchOptions(file, args, options) {
   }
 }
 
-// Returns the environment of the daemon. A daemon that notifies gets a NOTIFY_SOCKET of this process until it is ready. After
-// that it uses the NOTIFY_SOCKET of `env`.
+// Returns the environment of the daemon. A daemon that notifies gets a NOTIFY_SOCKET of this process until it is ready.
+// After that it uses the NOTIFY_SOCKET of `env`.
 function daemonEnvironment({ env, pidFile, ready }, sockets) {
   const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
   const variables = []

@@ -27,8 +27,8 @@ function exitError({ exitCode, signal, error, stderr }, ready, isListening) {
   return errors.daemonExited({ stderr, cause, ready, isAddressTaken, ...how })
 }
 
-// Makes an error from the text that the daemon has sent. Trusts no property: the daemon may run as another user by then, and
-// send any text.
+// Makes an error from the text that the daemon has sent. Trusts no property: the daemon may run as another user by
+// then, and send any text.
 function reviveError(text) {
   if (text === null) return undefined
   const sent = parseObject(text)

@@ -15,8 +15,8 @@ const FIRST_DESCRIPTOR = 3
 const SOCKET_VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']
 const PID_VARIABLES = ['LISTEN_PID', 'WATCHDOG_PID']
 
-// The NOTIFY_SOCKET that a successor uses once it is ready: the service manager's socket, or an empty string. Until then, the
-// NOTIFY_SOCKET of the successor is a socket of its predecessor, the process that called spawnDaemon().
+// The NOTIFY_SOCKET that a successor uses once it is ready: the service manager's socket, or an empty string. Until
+// then, the NOTIFY_SOCKET of the successor is a socket of its predecessor, the process that called spawnDaemon().
 const MANAGER_VARIABLE = 'PROCNATIVE_NOTIFY_SOCKET'
 
 // Returns the descriptors that were handed to this process, sd_listen_fds(3). Throws if a descriptor is not open.
@@ -33,7 +33,8 @@ function findInheritedDescriptors() {
 }
 
 function listenFds() {
-  // The sockets belong to the main thread. A worker has a copy of the variables, so the main thread could take them again.
+  // The sockets belong to the main thread. A worker has a copy of the variables, so the main thread could take them
+  // again.
   if (!native.isMainThread()) return []
   const descriptors = findInheritedDescriptors()
   if (descriptors.length === 0) return []
@@ -48,13 +49,14 @@ function notify(state) {
   return send(validate.string(state, 'state'), false)
 }
 
-// Sends a state to NOTIFY_SOCKET. Returns false if no process listens there, or if a predecessor does not close its socket in
-// time. `isPatient`: waits while the queue of the socket is full.
+// Sends a state to NOTIFY_SOCKET. Returns false if no process listens there, or if a predecessor does not close its
+// socket in time. `isPatient`: waits while the queue of the socket is full.
 function send(state, isPatient) {
   const socket = variable('NOTIFY_SOCKET')
   if (!socket) return false
   const isReady = state.split('\n').includes('READY=1')
-  // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until then.
+  // A predecessor closes its socket when the service manager knows this process. The manager ignores this process until
+  // then.
   const waits = isReady && Boolean(variable(MANAGER_VARIABLE))
   const isHeard = waits ? native.notifyPredecessor(socket, state) : native.notify(socket, state, isPatient)
   if (debug.isOn) debug.log('notify: %O to %O, %s', state, socket, isHeard ? 'heard' : 'not heard')
@@ -81,8 +83,8 @@ function sendReady() {
   }
 }
 
-// Returns the changes to the environment of a daemon. Unlike its launcher, the daemon is not a successor: it reports to the
-// service manager itself.
+// Returns the changes to the environment of a daemon. Unlike its launcher, the daemon is not a successor: it reports to
+// the service manager itself.
 function getManagerVariables() {
   const manager = variable(MANAGER_VARIABLE)
   if (manager === undefined) return { without: [], added: [] }

@@ -2,8 +2,8 @@
 
 // Detects a process that runs tests. daemonize() would end it with 0, and the runner would report no failure.
 //
-// A program started by a test does not run tests itself, although it inherits the runner's environment. So variables alone
-// prove nothing: this process itself must be a runner.
+// A program started by a test does not run tests itself, although it inherits the runner's environment. So variables
+// alone prove nothing: this process itself must be a runner.
 
 const fs = require('node:fs')
 const { readCommandLine } = require('../core/original-strings.js')

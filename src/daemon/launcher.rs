@@ -12,7 +12,7 @@ use crate::clone::credentials::Identity;
 use crate::clone::plan::Plan;
 use crate::clone::strings::Strings;
 use crate::clone::{self, Daemon, Kinship};
-use crate::daemon::pid_file::{Locked, PATIENCE, PidFile};
+use crate::daemon::pid_file::{Locked, PidFile, SETTLE_TIMEOUT};
 use crate::descriptor::fd;
 use crate::error::{During, Result};
 use crate::sys::signal::DefaultActions;
@@ -21,43 +21,45 @@ use crate::sys::{poll, process};
 /// JavaScript handlers can't run while the launcher waits, so these get their default action.
 const INTERRUPTIONS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
-/// What to start, and how.
+/// The launch options of daemonize().
 pub struct LaunchOptions {
     pub program: Vec<u8>,
     pub argv: Strings,
     pub environment: Strings,
-    /// Where to exec, if not here.
+    /// The directory to exec in. None: the current directory of the launcher.
     pub directory: Option<Vec<u8>>,
-    /// Where the daemon will go once it runs.
+    /// The directory that the daemon enters once its program runs.
     pub cwd: String,
     pub umask: u32,
     pub identity: Option<Identity>,
     pub stdout: Output,
     pub stderr: Output,
     pub pid_file: Option<String>,
-    /// Descriptors that become 3, 4, … (systemd's sockets).
+    /// systemd's sockets, which become the daemon's descriptors 3, 4, …
     pub listen: Vec<RawFd>,
-    /// Descriptors that follow the link's, and the pid file's, if there is one.
+    /// Descriptors of `options.keep`. They follow the link, and the pid file if there is one.
     pub keep: Vec<RawFd>,
-    /// Variables that are to hold the daemon's pid.
+    /// Names of variables that will have the daemon's pid as their value.
     pub own_pid: Vec<String>,
-    /// Handed to the daemon as it stands.
+    /// JSON that the launcher sends to the daemon unchanged.
     pub settings: String,
+    /// None: the launcher waits without a limit.
     pub timeout: Option<Duration>,
-    /// The socket of the service manager, which must know the daemon.
+    /// The NOTIFY_SOCKET of the service manager, which must learn the daemon's pid.
     pub manager: Option<String>,
 }
 
-/// Starts the daemon and waits. The pid file is locked, and files are opened, before anything is cloned.
+/// Starts the daemon and waits until it is ready, dead or late. Locks the pid file and opens the files before the
+/// clone.
 pub fn launch(options: &LaunchOptions) -> Result<StartOutcome> {
     for &descriptor in options.listen.iter().chain(&options.keep) {
         fd::require_open(descriptor)?;
     }
-    // From before the first wait, for the pid file; and before the clone, lest a signal be lost in between.
-    let _default = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
+    // Set before the first wait, which is for the pid file. Set before the clone, so that no signal is lost after it.
+    let _default_actions = DefaultActions::for_each(&INTERRUPTIONS).during("sigaction")?;
     let pid_file = match &options.pid_file {
         None => None,
-        Some(path) => match PidFile::lock(path, PATIENCE)? {
+        Some(path) => match PidFile::lock(path, SETTLE_TIMEOUT)? {
             Locked::Running(pid) => return Ok(StartOutcome::AlreadyRunning { pid }),
             Locked::Starting => return Ok(StartOutcome::AlreadyRunning { pid: None }),
             locked => Some(locked),
@@ -82,12 +84,12 @@ fn start(options: &LaunchOptions, pid_file: Option<&Locked>) -> Result<StartOutc
     let (launcher_end, daemon_end) = link::pair(&options.settings)?;
     let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {
-        let mut plan = plan(options, &stdout, &stderr, daemon_end, pid_file)?;
-        // The plan, and with it our copy of the daemon's end, goes with this block: only then is the daemon's death
-        // an end of file.
+        let mut plan = build_plan(options, &stdout, &stderr, daemon_end, pid_file)?;
+        // The end of this block drops the plan and our copy of the daemon's end of the link. Only then does the link
+        // report an end of file when the daemon dies.
         clone::twice(&mut plan, Kinship::Kept)?
     };
-    // It runs: from here on, the logs are its own.
+    // The daemon runs, so its logs stay.
     stdout.keep();
     stderr.opened.keep();
 
@@ -95,7 +97,7 @@ fn start(options: &LaunchOptions, pid_file: Option<&Locked>) -> Result<StartOutc
     let outcome = watch(daemon, &launcher_end, &stderr, deadline)?;
     Ok(match outcome {
         StartOutcome::Ready { pid, .. } => {
-            // The link stays open until the manager knows the daemon: the daemon waits for the link's end.
+            // Keep the link open until the manager knows the daemon, because the daemon waits for the end of the link.
             let introduced = introduce(options.manager.as_deref(), pid, "READY=1");
             StartOutcome::Ready { pid, handed_over, introduced }
         }
@@ -103,7 +105,7 @@ fn start(options: &LaunchOptions, pid_file: Option<&Locked>) -> Result<StartOutc
     })
 }
 
-fn plan(
+fn build_plan(
     options: &LaunchOptions,
     stdout: &Opened,
     stderr: &Stderr,
@@ -142,8 +144,9 @@ fn plan(
     Ok(plan)
 }
 
-/// Makes the daemon a child of init, or of the service manager. systemd watches the process of MAINPID= only if that process
-/// is already its child. A launcher that is a subreaper would get the daemon back, so it stops being one.
+/// Releases the daemon, so that it becomes a child of init or of the service manager. systemd watches the process of
+/// MAINPID= only if that process is already its child. A launcher that is a child subreaper stops being one, because
+/// the kernel would otherwise make the daemon its child.
 fn release(daemon: Daemon) -> Result<i32> {
     if process::is_child_subreaper().during("prctl")? {
         process::set_child_subreaper(false).during("prctl")?;
@@ -151,6 +154,7 @@ fn release(daemon: Daemon) -> Result<i32> {
     Ok(daemon.release())
 }
 
+/// Waits until the daemon is ready, dead or late.
 fn watch(
     daemon: Daemon,
     link: &LauncherEnd,
@@ -158,15 +162,18 @@ fn watch(
     deadline: Option<Instant>,
 ) -> Result<StartOutcome> {
     let mut error = None;
-    let mut link_open = true;
+    let mut is_link_open = true;
     loop {
-        let timed_out = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        let watched = [Some(daemon.as_fd()), link_open.then(|| link.as_fd())];
+        let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let watched = [Some(daemon.as_fd()), is_link_open.then(|| link.as_fd())];
         poll::wait(&watched.into_iter().flatten().collect::<Vec<_>>(), deadline).during("poll")?;
-        // Asked before the link is read: a daemon that was ready and has ended since was ready.
+        // Check for death before reading the link:
+        // 1. The daemon sends that it is ready, and ends.
+        // 2. The launcher sees the death here, and then reads the message: the daemon was ready.
+        // In the other order, the message could arrive after the read and before the death is seen.
         let dead = poll::is_readable(daemon.as_fd()).during("poll")?;
-        let mut heard_all = false;
-        match if link_open { link.receive()? } else { Received::End } {
+        let mut has_read_all = false;
+        match if is_link_open { link.receive()? } else { Received::End } {
             Received::Message(Message::Ready) => {
                 return Ok(StartOutcome::Ready {
                     pid: release(daemon)?,
@@ -175,14 +182,14 @@ fn watch(
                 });
             }
             Received::Message(Message::Error(text)) => error = Some(text),
-            Received::Nothing => heard_all = true,
-            Received::End => (heard_all, link_open) = (true, false),
+            Received::Nothing => has_read_all = true,
+            Received::End => (has_read_all, is_link_open) = (true, false),
         }
         let report = |error| FailureReport { error, stderr: stderr.tail() };
-        if dead && heard_all {
+        if dead && has_read_all {
             return reap_dead(daemon, report(error));
         }
-        if timed_out {
+        if is_late {
             return end_late(daemon, report(error));
         }
     }

@@ -1,7 +1,9 @@
-//! The link between a launcher and its daemon: a pair of seqpacket sockets, closed at readiness.
+//! The link between a launcher and its daemon: a pair of seqpacket sockets, closed when the daemon is ready.
 //!
-//! Launcher to daemon: one message, its settings. Daemon to launcher: any number of [`Message::Error`], the
-//! text of an error that may end it, and at most one [`Message::Ready`]. End of file: the daemon is gone.
+//! - The launcher sends one message: the settings.
+//! - The daemon sends any number of [`Message::Error`], each with the text of an error that may end the daemon.
+//! - The daemon sends at most one [`Message::Ready`].
+//! - The end of file means that the daemon is gone.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
@@ -10,35 +12,35 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{self, MsgFlags, SockType, sockopt};
 
-use crate::daemon::systemd::INTRODUCTION;
+use crate::daemon::systemd::INTRODUCTION_TIMEOUT;
 use crate::descriptor::fd;
 use crate::error::{During, Result};
 use crate::socket::ancillary;
 use crate::sys;
 use crate::sys::poll;
 
-/// The longest message; a socket's send buffer is larger by default.
-pub const LONGEST: usize = 64 * 1024;
+/// The size of the longest message. The default send buffer of a socket is larger (net.core.wmem_default, socket(7)).
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 const READY: u8 = b'R';
 const ERROR: u8 = b'E';
 
-/// The environment variable by which a process finds out that it is a daemon: `DESCRIPTOR:INODE:PID`. With the
-/// pid of another process it means nothing, and so it does where the descriptor is another file.
+/// The environment variable that makes a process a daemon: `DESCRIPTOR:INODE:PID`. It means nothing in a process with
+/// another pid, or if the descriptor is another file.
 pub const MARKER: &str = "PROCNATIVE_DAEMON";
 
-/// What the daemon says.
+/// A message of the daemon.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
     Ready,
     Error(String),
 }
 
-/// What there was to receive.
+/// The result of receiving.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
     Message(Message),
-    /// Nothing yet.
+    /// No message has arrived yet.
     Nothing,
     /// The daemon has closed its end.
     End,
@@ -50,7 +52,7 @@ pub struct LauncherEnd(OwnedFd);
 /// The daemon's end.
 pub struct DaemonEnd(OwnedFd);
 
-/// Makes a link and puts `settings` into it.
+/// Makes a link and sends `settings` into it. Returns the launcher's end and the daemon's end.
 pub fn pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
     let (ours, theirs) = ancillary::pair(SockType::SeqPacket)?;
     send(&ours, settings.as_bytes())?;
@@ -58,12 +60,12 @@ pub fn pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
 }
 
 impl LauncherEnd {
-    /// The next message, without waiting for it.
+    /// Receives the next message without waiting.
     pub fn receive(&self) -> Result<Received> {
-        let mut buffer = vec![0; LONGEST];
+        let mut buffer = vec![0; MAX_MESSAGE_BYTES];
         let length = match receive(self.as_fd(), &mut buffer) {
             Err(Errno::EAGAIN) => return Ok(Received::Nothing),
-            // It has ended without reading its settings.
+            // The daemon has ended without reading its settings.
             Err(Errno::ECONNRESET) => 0,
             result => result.during("recv")?,
         };
@@ -82,59 +84,61 @@ impl AsFd for LauncherEnd {
 }
 
 impl DaemonEnd {
-    /// Takes over the descriptor that the marker names and returns it with the settings; None where that is not
-    /// the link that the marker speaks of.
+    /// Takes over the descriptor that the marker names, and receives the settings. Returns None if the descriptor is
+    /// not the link that the marker names.
     pub fn take_over(descriptor: RawFd, inode: u64) -> Result<Option<(Self, String)>> {
         let named = sys::fd::borrow(descriptor);
         if fd::inode(named).ok() != Some(inode) || !is_seqpacket(named) {
             return Ok(None);
         }
-        let mut buffer = vec![0; LONGEST];
+        let mut buffer = vec![0; MAX_MESSAGE_BYTES];
         let length = receive(named, &mut buffer).during("recv")?;
-        // It is the launcher's socket, which was given to nobody else, and the marker is read once.
+        // Adopting is safe: the launcher gave this socket to this code only, and the marker is read once.
         let link = Self(sys::fd::adopt(descriptor));
         Ok(Some((link, String::from_utf8_lossy(&buffer[..length]).into_owned())))
     }
 
-    /// Dies with the launcher from here on, also where that has died already. The child saw to it before its exec,
-    /// but the exec of a program with capabilities undoes that.
+    /// Makes this process die with the launcher, even if the launcher has died already. The child has set the death
+    /// signal before its exec, but the exec of a program with capabilities clears it, see prctl(2).
     pub fn die_with_launcher(&self) -> Result<()> {
         sys::process::set_parent_death_signal(Signal::SIGKILL as i32).during("prctl")?;
-        if self.is_cut()? { die() } else { Ok(()) }
+        if self.is_closed_by_launcher()? { die() } else { Ok(()) }
     }
 
-    /// Tells of an error that may be the end. A launcher that is gone can't hear it, and need not.
+    /// Sends an error that may end this process. Does nothing if the launcher is gone.
     pub fn send_error(&self, text: &str) -> Result<()> {
-        let room = (0..LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let room = (0..MAX_MESSAGE_BYTES).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         send(&self.0, &[&[ERROR], &text.as_bytes()[..room]].concat()).map(drop)
     }
 
-    /// Releases the launcher, or dies with it where it has died: the death signal is cleared first, because a
-    /// launcher ends as soon as it hears of readiness. `is_managed`: wait until the launcher has told the service manager.
+    /// Tells the launcher that this process is ready. Dies if the launcher has died.
+    ///
+    /// Clears the death signal first, because the launcher ends as soon as it has read the message. `is_managed`: waits
+    /// until the launcher has told the service manager.
     pub fn send_ready(&self, is_managed: bool) -> Result<()> {
         sys::process::set_parent_death_signal(0).during("prctl")?;
         if !send(&self.0, &[READY])? {
             return die();
         }
         if is_managed {
-            poll::wait(&[self.0.as_fd()], Some(Instant::now() + INTRODUCTION)).during("poll")?;
+            poll::wait(&[self.0.as_fd()], Some(Instant::now() + INTRODUCTION_TIMEOUT)).during("poll")?;
         }
         Ok(())
     }
 
-    /// Whether the launcher has closed its end.
-    fn is_cut(&self) -> Result<bool> {
+    /// Returns true if the launcher has closed its end.
+    fn is_closed_by_launcher(&self) -> Result<bool> {
         let mut byte = [0];
         match receive(self.0.as_fd(), &mut byte) {
             Err(Errno::EAGAIN) => Ok(false),
-            // There is one message to a daemon, and that was read: what is left is the end.
+            // The launcher sends one message, which was read before. So this is the end of file.
             Ok(_) | Err(Errno::ECONNRESET) => Ok(true),
             Err(errno) => Err(errno).during("recv"),
         }
     }
 }
 
-/// As the death signal would have it.
+/// Ends this process as the death signal would.
 fn die() -> Result<()> {
     sys::process::send_to_self(Signal::SIGKILL as i32).during("kill")
 }
@@ -143,7 +147,7 @@ fn is_seqpacket(descriptor: BorrowedFd<'_>) -> bool {
     socket::getsockopt(&descriptor, sockopt::SockType) == Ok(SockType::SeqPacket)
 }
 
-/// False where the other end is gone. It may have gone with messages unread, which is ECONNRESET.
+/// Sends a message. Returns false if the other end is gone. ECONNRESET: it was closed with unread messages.
 fn send(socket: &OwnedFd, message: &[u8]) -> Result<bool> {
     match socket::send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL) {
         Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(false),
@@ -185,22 +189,22 @@ mod tests {
         let (launcher, daemon, _) = joined();
         assert_eq!(launcher.receive().unwrap(), Received::Nothing);
         daemon.send_error("first").unwrap();
-        daemon.send_error(&"ä".repeat(LONGEST)).unwrap();
+        daemon.send_error(&"ä".repeat(MAX_MESSAGE_BYTES)).unwrap();
         daemon.send_ready(false).unwrap();
         assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Error("first".into())));
         let Received::Message(Message::Error(long)) = launcher.receive().unwrap() else { panic!("no text") };
-        assert_eq!(long, "ä".repeat((LONGEST - 1) / 2));
+        assert_eq!(long, "ä".repeat((MAX_MESSAGE_BYTES - 1) / 2));
         assert_eq!(launcher.receive().unwrap(), Received::Message(Message::Ready));
         drop(daemon);
         assert_eq!(launcher.receive().unwrap(), Received::End);
     }
 
     #[test]
-    fn telling_a_dead_launcher_is_no_error() {
+    fn an_error_for_a_dead_launcher_is_ignored() {
         let (launcher, daemon, _) = joined();
-        daemon.send_error("nobody reads this").unwrap();
+        daemon.send_error("unread").unwrap();
         drop(launcher);
-        daemon.send_error("nobody hears this").unwrap();
-        assert!(daemon.is_cut().unwrap());
+        daemon.send_error("after the end").unwrap();
+        assert!(daemon.is_closed_by_launcher().unwrap());
     }
 }

@@ -13,8 +13,9 @@ use crate::descriptor::fd;
 use crate::error::{During, Error, Result};
 use crate::sys::c_string;
 
-/// Opens a log to append to, and returns whether it was created. A new log gets exactly `mode`, and belongs to `owner`. A FIFO
-/// without a reader is ENXIO, because open(2) would wait for a reader for ever.
+/// Opens a log to append to, and returns whether it was created. A new log gets exactly `mode`, and belongs to `owner`.
+/// Fails with ENXIO for a FIFO without a reader, because a blocking open(2) would wait for a reader without end, see
+/// fifo(7).
 pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd, bool)> {
     let path = c_string(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
@@ -31,15 +32,16 @@ pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd,
         prepared.and_then(|()| fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(OFlag::O_APPEND)).during("fcntl"));
     prepared.inspect_err(|_| {
         if created {
-            // The error to tell of is the first one.
+            // Report the first error, not this one.
             let _ = fd::remove_own(&path, &fd);
         }
     })?;
     Ok((fd, created))
 }
 
-/// Opens a log that exists. In a directory like /tmp, the kernel refuses O_CREAT on the file of another user, even to root
-/// (fs.protected_regular). A log that an earlier start gave to `owner` is such a file, so it is opened without O_CREAT.
+/// Opens a log that exists. In a directory like /tmp, the kernel refuses O_CREAT on the file of another user, even to
+/// root (fs.protected_regular, proc_sys_fs(5)). A log that an earlier start gave to `owner` is such a file, so it is
+/// opened without O_CREAT.
 fn open_old(path: &CString, flags: OFlag, mode: Mode, owner: Option<&Identity>) -> Result<OwnedFd> {
     let refused = match fd::open(path, flags, mode) {
         Err(error) if error.errno == Errno::EACCES => error,
@@ -51,6 +53,7 @@ fn open_old(path: &CString, flags: OFlag, mode: Mode, owner: Option<&Identity>) 
     if is_owners { Ok(log) } else { Err(refused) }
 }
 
+/// Sets the mode and the owner of a new log.
 fn prepare_new_log(fd: &OwnedFd, mode: Mode, owner: Option<&Identity>) -> Result<()> {
     // open(2) applied the caller's umask: set the exact mode.
     stat::fchmod(fd, mode).during("fchmod")?;

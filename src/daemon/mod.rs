@@ -18,17 +18,17 @@ use crate::clone::Daemon;
 use crate::error::Result;
 use crate::sys::process::Status;
 
-/// The first descriptor after the standard ones. systemd's sockets begin here, and our own descriptors follow without a gap:
-/// Node marks inherited descriptors close-on-exec, and stops at the first gap.
+/// The first descriptor after the standard ones. systemd's sockets begin here, and our own descriptors follow without a
+/// gap: Node marks inherited descriptors close-on-exec, and stops at the first gap.
 pub const FIRST_FREE: i32 = 3;
 
 /// The outcome of a start. A daemon is left only if it is ready, or if it is late and was not killed.
 pub enum StartOutcome {
     Ready {
         pid: i32,
-        /// Whether the pid file belonged to the caller until now.
+        /// True if the pid file belonged to the caller until now.
         handed_over: bool,
-        /// Whether the service manager has read that this daemon is the main process now. None without a manager.
+        /// True if the service manager has read that this daemon is the main process now. None without a manager.
         introduced: Option<Result<bool>>,
     },
     /// Another daemon has locked the pid file. Its pid, if known.
@@ -70,8 +70,9 @@ fn end_late(daemon: Daemon, report: FailureReport) -> Result<StartOutcome> {
     Ok(StartOutcome::Late { killed, report })
 }
 
-/// Tells the service manager at `manager` that `pid` replaces the caller, and waits until the manager has read that. The
-/// manager ignores messages of a process that it does not know yet. So the daemon sends its own messages only after this.
+/// Tells the service manager at `manager` that `pid` replaces the caller, and waits until the manager has read that.
+/// The manager ignores messages of a process that it does not know yet. So the daemon sends its own messages only after
+/// this.
 fn introduce(manager: Option<&str>, pid: i32, state: &str) -> Option<Result<bool>> {
     manager.map(|socket| systemd::notify_and_wait(socket, &format!("MAINPID={pid}\n{state}")))
 }

@@ -1,4 +1,4 @@
-//! Where a daemon's output goes, and what it wrote before it was ready.
+//! The output of a daemon, and the text that a daemon wrote before it was ready.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -13,26 +13,26 @@ use crate::error::{During, Result};
 use crate::sys;
 use crate::sys::c_string;
 
-/// How much of the output an error quotes.
-const TAIL: u64 = 64 * 1024;
+/// The most that an error quotes from the output.
+const MAX_TAIL_BYTES: u64 = 64 * 1024;
 
-/// One of a daemon's standard streams, as the caller asked for it.
+/// A standard stream of a daemon, as the caller has requested it.
 #[derive(Debug, Clone)]
 pub enum Output {
     /// /dev/null
     Ignore,
     /// A file to append to.
     File(String),
-    /// A descriptor of the launcher's.
+    /// A descriptor of the launcher.
     Descriptor(RawFd),
 }
 
-/// The same, opened.
+/// An opened output.
 #[derive(Debug)]
 pub enum Opened {
     Borrowed(RawFd),
     Owned(OwnedFd),
-    /// A file that was not there before: it is removed when this is dropped, unless it is kept.
+    /// A new file and its path. Dropping this removes the file, unless `keep` was called.
     Created(OwnedFd, String),
 }
 
@@ -44,7 +44,7 @@ impl Opened {
         }
     }
 
-    /// Lets a created file stay.
+    /// Makes a new file stay.
     pub fn keep(&mut self) {
         if let Self::Created(_, path) = self {
             path.clear();
@@ -65,7 +65,8 @@ impl Drop for Opened {
 }
 
 impl Output {
-    /// Opens the output as the daemon would, with the daemon's umask. A new file belongs to `owner`, or else to the caller.
+    /// Opens the output as the daemon would, with the daemon's umask. A new file belongs to `owner`, or else to the
+    /// caller.
     pub fn open(&self, umask: u32, owner: Option<&Identity>) -> Result<Opened> {
         match self {
             Self::Ignore => fd::dev_null().map(Opened::Owned),
@@ -77,8 +78,8 @@ impl Output {
         }
     }
 
-    /// Returns the open file of an earlier output with the same path. A second open(2) could open another file: a rotation can
-    /// rename the first file in between.
+    /// Returns the open file of an earlier output with the same path. A second open(2) could open another file: a
+    /// rotation can rename the first file in between.
     pub fn shared<'a>(&self, earlier: impl IntoIterator<Item = (&'a Self, &'a Opened)>) -> Option<Opened> {
         let Self::File(path) = self else { return None };
         let mut same =
@@ -87,7 +88,7 @@ impl Output {
     }
 }
 
-/// Opens outputs in their order, each path once.
+/// Opens the outputs in their order, and each path once.
 pub fn open_all(outputs: &[Output], open: impl Fn(&Output) -> Result<Opened>) -> Result<Vec<Opened>> {
     let mut opened = Vec::with_capacity(outputs.len());
     for output in outputs {
@@ -96,18 +97,20 @@ pub fn open_all(outputs: &[Output], open: impl Fn(&Output) -> Result<Opened>) ->
     Ok(opened)
 }
 
-/// A daemon's standard error until it is ready. What it would throw away is kept in memory; the daemon turns to
-/// /dev/null by [`discard_stderr`] once it is ready.
+/// The standard error of a daemon until it is ready. An ignored output goes to memory, so that an error can quote it.
+/// The daemon calls [`discard_stderr`] once it is ready.
 pub struct Stderr {
     pub opened: Opened,
-    /// Where this start's output begins: a log may have a past.
+    /// The length of the file before this start. A log may have output of earlier starts.
     begins: u64,
 }
 
 impl Stderr {
+    /// Opens the output. Opens a file in memory for an ignored output.
     pub fn open(output: &Output, umask: u32, owner: Option<&Identity>) -> Result<Self> {
         let opened = match output {
-            // RLIMIT_FSIZE limits writes to memory, but not to /dev/null. Writes to an ignored output must not fail.
+            // RLIMIT_FSIZE limits writes to memory, but not to /dev/null, see getrlimit(2). Writes to an ignored output
+            // must not fail.
             Output::Ignore if sys::process::may_write_any_size().during("getrlimit")? => {
                 let memory = sys::fd::memory_file(c"procnative-stderr").during("memfd_create")?;
                 Opened::Owned(memory)
@@ -117,29 +120,30 @@ impl Stderr {
         Ok(Self::of(opened))
     }
 
-    /// What is written to an output from now on.
+    /// Returns the standard error of a start that begins now.
     pub fn of(opened: Opened) -> Self {
         let begins = length(&opened);
         Self { opened, begins }
     }
 
-    /// The last 64 KiB that were written to it, where it is a file that we may read.
+    /// Returns the last 64 KiB of this start's output. Returns an empty string if the output is no file that we may
+    /// read.
     pub fn tail(&self) -> String {
         let end = length(&self.opened);
-        let start = self.begins.max(end.saturating_sub(TAIL));
+        let start = self.begins.max(end.saturating_sub(MAX_TAIL_BYTES));
         let Some(size) = end.checked_sub(start).filter(|size| *size > 0) else { return String::new() };
         let mut text = vec![0; size as usize];
-        // Opened anew, because a log is open for writing only.
+        // Open the file again, because a log is open for writing only.
         let path = format!("/proc/self/fd/{}", self.opened.number());
         match File::open(path).and_then(|file| file.read_exact_at(&mut text, start)) {
             Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-            // Written for somebody else's eyes only, or cut off meanwhile: the error goes without it.
+            // We may not read the file, or another process has shortened it. The error then quotes nothing.
             Err(_) => String::new(),
         }
     }
 }
 
-/// The length of a regular file; 0 for all else, which therefore has no tail.
+/// Returns the length of a regular file. Returns 0 for any other output, which therefore has no tail.
 fn length(opened: &Opened) -> u64 {
     let stat = stat::fstat(sys::fd::borrow(opened.number()));
     stat.ok()
@@ -147,13 +151,13 @@ fn length(opened: &Opened) -> u64 {
         .map_or(0, |stat| stat.st_size as u64)
 }
 
-/// Turns standard error to /dev/null, for good.
+/// Redirects standard error to /dev/null.
 pub fn discard_stderr() -> Result<()> {
     sys::fd::replace(libc::STDERR_FILENO, fd::dev_null()?.as_raw_fd()).during("dup2")
 }
 
-/// Opens log files anew and puts them in the place of the descriptors that had them. All are opened before any is
-/// replaced; what is written meanwhile goes to the one file or the other, because dup2(2) leaves no gap.
+/// Opens the logs again at their paths, and replaces the descriptors. Opens all logs before it replaces any descriptor.
+/// Output of another thread goes to the old file or to the new one, because dup2(2) replaces a descriptor atomically.
 pub fn reopen(logs: &[(RawFd, String)], umask: u32) -> Result<()> {
     let outputs: Vec<_> = logs.iter().map(|(_, path)| Output::File(path.clone())).collect();
     let mut opened = open_all(&outputs, |output| output.open(umask, None))?;

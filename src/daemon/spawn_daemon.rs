@@ -1,4 +1,4 @@
-//! Any program as a daemon, started by a process that goes on.
+//! Starts any program as a daemon, while the caller goes on.
 
 use std::os::fd::{AsFd, RawFd};
 use std::time::{Duration, Instant};
@@ -11,34 +11,35 @@ use crate::clone::strings::Strings;
 use crate::clone::{self, Daemon, Kinship};
 use crate::daemon::pid_file::held::{self, Loan};
 use crate::daemon::pid_file::status::{self, Status};
-use crate::daemon::pid_file::{Claim, Locked, PATIENCE, PidFile};
+use crate::daemon::pid_file::{Claim, Locked, PidFile, SETTLE_TIMEOUT};
 use crate::daemon::systemd::Receiver;
 use crate::descriptor::fd;
 use crate::error::{During, Result};
 use crate::sys::poll;
 
-/// How many messages of others may stand before a dead daemon's last one: net.unix.max_dgram_qlen is 10, or 512.
-const LAST_WORDS: usize = 1024;
+/// The most messages that are read after the death of a daemon. Messages of other processes may stand in the queue
+/// before the daemon's last message. The length of the queue is 10 or 512 (net.unix.max_dgram_qlen).
+const MAX_MESSAGES_AFTER_DEATH: usize = 1024;
 
-/// What to start, and how.
+/// The launch options of spawnDaemon().
 pub struct DaemonLaunchOptions {
     pub program: Vec<u8>,
     pub argv: Strings,
     pub environment: Strings,
-    /// Where to exec.
+    /// The directory to exec in.
     pub cwd: String,
     pub umask: u32,
     pub identity: Option<Identity>,
-    /// What 0, 1, 2, … are to be.
+    /// The daemon's descriptors 0, 1, 2, …
     pub stdio: Vec<Output>,
-    /// Descriptors that become 3, 4, …
+    /// Sockets that become the daemon's descriptors 3, 4, …
     pub listen: Vec<RawFd>,
-    /// Variables that are to hold the daemon's pid.
+    /// Names of variables that will have the daemon's pid as their value.
     pub own_pid: Vec<String>,
     pub pid_file: Option<String>,
-    /// Whether it will say READY=1, to a NOTIFY_SOCKET that it is given for that.
+    /// True if the daemon sends READY=1 when it is ready. It gets a NOTIFY_SOCKET of ours for that.
     pub notifies: bool,
-    /// The socket of the service manager, which must know a successor.
+    /// The NOTIFY_SOCKET of the service manager, which must learn a successor's pid.
     pub manager: Option<String>,
 }
 
@@ -51,42 +52,43 @@ pub enum Preparation {
     Prepared(Box<PreparedDaemon>),
 }
 
-/// A daemon of which only the clone is missing. That waits until the kernel runs the child, and then until it runs us
-/// again: a busy machine takes its time over both, so that it is for a thread that nobody waits for. Dropped, it has not
-/// been.
+/// A daemon that is ready for the clone. Dropping it removes the new files and gives the pid file back.
+///
+/// The clone belongs on a thread of its own. It waits until the kernel runs the child, and then until the kernel runs
+/// the caller again. Both may take long on a busy machine.
 pub struct PreparedDaemon {
     plan: Plan,
     opened: Vec<Opened>,
     stderr: Stderr,
     receiver: Option<Receiver>,
-    pid_file: Option<Given>,
-    /// The pid file, where that is locked, but nobody can be told to be its daemon yet: one that is being started, or has
-    /// ended, may be gone in a moment.
+    pid_file: Option<DaemonPidFile>,
+    /// The path of a pid file that is locked by a process without a known pid. The process may release the lock soon:
+    /// it is being started, or it has ended.
     contended: Option<String>,
-    /// The first descriptor that is free in it.
+    /// The first free descriptor of the daemon.
     next: RawFd,
     manager: Option<String>,
 }
 
-/// A daemon that has begun its program. Dropped, it is killed, and its pid file is what it was.
+/// A daemon that has begun its program. Dropping it kills the daemon and gives the pid file back.
 struct RunningDaemon {
     daemon: Daemon,
     receiver: Option<Receiver>,
-    pid_file: Option<Given>,
+    pid_file: Option<DaemonPidFile>,
     stderr: Stderr,
     manager: Option<String>,
 }
 
-/// How a daemon has come by its pid file.
-enum Given {
-    /// It is its own from the start.
+/// The pid file of a daemon.
+enum DaemonPidFile {
+    /// The file was locked for this daemon.
     Own(Claim),
-    /// It is the caller's until the daemon is ready.
+    /// The file belongs to the caller until the daemon is ready.
     Lent(Loan),
 }
 
-/// Opens files, locks the pid file, and duplicates descriptors: those that were given may be closed as soon as this has
-/// returned. Waits for nothing.
+/// Opens files, locks the pid file and duplicates descriptors. Never waits. After the return, the caller may close its
+/// descriptors.
 pub fn prepare(options: &DaemonLaunchOptions) -> Result<Preparation> {
     let Some(path) = &options.pid_file else {
         return Ok(Preparation::Prepared(Box::new(prepare_without_pid_file(options)?)));
@@ -97,20 +99,20 @@ pub fn prepare(options: &DaemonLaunchOptions) -> Result<Preparation> {
     };
     let mut prepared = prepare_without_pid_file(options)?;
     match locked {
-        Some(lock) => prepared.give(lock)?,
+        Some(lock) => prepared.give_lock(lock)?,
         None => prepared.contended = Some(path.clone()),
     }
     Ok(Preparation::Prepared(Box::new(prepared)))
 }
 
-/// A lock that a daemon can be given.
+/// A lock that a daemon can get.
 struct Lock {
     locked: Locked,
     loan: Option<Loan>,
 }
 
 impl Lock {
-    /// None if it is another one's, or lent to one.
+    /// Returns None if another process holds the lock, or if the lock is lent to a successor.
     fn of(locked: Locked) -> Result<Option<Self>> {
         let loan = match &locked {
             Locked::Running(_) | Locked::Starting => return Ok(None),
@@ -124,14 +126,15 @@ impl Lock {
     }
 }
 
-/// The daemon of a pid file, if that can be told.
-fn running(path: &str) -> Result<Option<i32>> {
-    match status::of(path)? {
+/// Returns the pid of a pid file's daemon, or None if it is unknown.
+fn find_pid(path: &str) -> Result<Option<i32>> {
+    match status::read(path)? {
         Status::Running(pid) => Ok(pid),
         Status::Starting | Status::Stopped => Ok(None),
     }
 }
 
+/// Does everything that `prepare` does, except for the pid file.
 fn prepare_without_pid_file(options: &DaemonLaunchOptions) -> Result<PreparedDaemon> {
     let mut opened = open_all(&options.stdio, |output| match output {
         Output::Descriptor(number) => fd::duplicate(*number).map(Opened::Owned),
@@ -165,14 +168,15 @@ fn prepare_without_pid_file(options: &DaemonLaunchOptions) -> Result<PreparedDae
 }
 
 impl PreparedDaemon {
-    fn give(&mut self, Lock { locked, loan }: Lock) -> Result<()> {
+    /// Puts a lock into the plan.
+    fn give_lock(&mut self, Lock { locked, loan }: Lock) -> Result<()> {
         locked.give_to(&mut self.plan, self.next)?;
         if let Some(file) = locked.file() {
-            self.plan.own_pid_variable(&held::marker(file, self.next)?)?;
+            self.plan.own_pid_variable(&held::build_marker(file, self.next)?)?;
         }
         self.pid_file = match locked {
-            Locked::Taken(claim) => Some(Given::Own(claim)),
-            _ => loan.map(Given::Lent),
+            Locked::Taken(claim) => Some(DaemonPidFile::Own(claim)),
+            _ => loan.map(DaemonPidFile::Lent),
         };
         Ok(())
     }
@@ -180,45 +184,48 @@ impl PreparedDaemon {
     /// Starts the daemon, and waits until it is ready.
     pub fn run(mut self, timeout: Duration) -> Result<StartOutcome> {
         if let Some(path) = self.contended.take() {
-            match Lock::of(PidFile::lock(&path, PATIENCE)?)? {
-                Some(lock) => self.give(lock)?,
-                None => return Ok(StartOutcome::AlreadyRunning { pid: running(&path)? }),
+            match Lock::of(PidFile::lock(&path, SETTLE_TIMEOUT)?)? {
+                Some(lock) => self.give_lock(lock)?,
+                None => return Ok(StartOutcome::AlreadyRunning { pid: find_pid(&path)? }),
             }
         }
         let deadline = Instant::now() + timeout;
         let Self { mut plan, mut opened, mut stderr, receiver, pid_file, manager, .. } = self;
         let daemon = clone::twice(&mut plan, Kinship::Orphan)?;
-        // It runs: from here on, the logs are its own.
+        // The daemon runs, so its logs stay.
         opened.iter_mut().chain([&mut stderr.opened]).for_each(Opened::keep);
-        // And so are the descriptors that it was given, but for the one whose tail we may have to read.
+        // The daemon has its own copies of the descriptors. Keep only its standard error, which an error may quote.
         drop((plan, opened));
         RunningDaemon { daemon, receiver, pid_file, stderr, manager }.wait(deadline)
     }
 }
 
 impl RunningDaemon {
-    /// Waits until it is ready: at once, or when it has said so.
+    /// Waits until the daemon is ready: at once, or until it has sent READY=1.
     fn wait(self, deadline: Instant) -> Result<StartOutcome> {
         let pid = self.daemon.pid();
-        // What a dead one may have left to hear; the socket is open to others too.
-        let mut unheard = LAST_WORDS;
+        // Messages of a dead daemon may still be unread. Other processes can also send to the socket.
+        let mut reads_left = MAX_MESSAGES_AFTER_DEATH;
         loop {
-            let Some(receiver) = &self.receiver else { return self.ready(pid) };
-            let timed_out = Instant::now() >= deadline;
+            let Some(receiver) = &self.receiver else { return self.finish(pid) };
+            let is_late = Instant::now() >= deadline;
             poll::wait(&[self.daemon.as_fd(), receiver.as_fd()], Some(deadline)).during("poll")?;
-            // Asked before the socket is read: one that was ready and has ended since was ready.
+            // Check for death before reading the socket:
+            // 1. The daemon sends READY=1, and ends.
+            // 2. This thread sees the death here, and then reads the message: the daemon was ready.
+            // In the other order, the message could arrive after the read and before the death is seen.
             let dead = poll::is_readable(self.daemon.as_fd()).during("poll")?;
-            let heard = receiver.receive()?;
-            // Anybody can write to the socket: the kernel says who did.
-            if let Some(message) = heard.as_ref().filter(|message| message.sender == pid)
+            let received = receiver.receive()?;
+            // Any process can write to the socket. Believe only the daemon, by the pid that the kernel reports.
+            if let Some(message) = received.as_ref().filter(|message| message.sender == pid)
                 && message.ready
             {
-                return self.ready(message.main_pid.unwrap_or(pid));
+                return self.finish(message.main_pid.unwrap_or(pid));
             }
-            let end = match (dead, timed_out) {
-                (true, _) if heard.is_none() || unheard == 0 => reap_dead,
+            let end = match (dead, is_late) {
+                (true, _) if received.is_none() || reads_left == 0 => reap_dead,
                 (true, _) => {
-                    unheard -= 1;
+                    reads_left -= 1;
                     continue;
                 }
                 (_, true) => end_late,
@@ -226,7 +233,7 @@ impl RunningDaemon {
             };
             let report = FailureReport { error: None, stderr: self.stderr.tail() };
             let outcome = end(self.daemon, report)?;
-            if let Some(Given::Own(claim)) = self.pid_file
+            if let Some(DaemonPidFile::Own(claim)) = self.pid_file
                 && outcome.leaves_daemon()
             {
                 claim.keep();
@@ -235,12 +242,14 @@ impl RunningDaemon {
         }
     }
 
-    fn ready(self, pid: i32) -> Result<StartOutcome> {
-        let handed_over = matches!(self.pid_file, Some(Given::Lent(_)));
+    /// Hands the pid file to the daemon, and releases the daemon.
+    fn finish(self, pid: i32) -> Result<StartOutcome> {
+        let handed_over = matches!(self.pid_file, Some(DaemonPidFile::Lent(_)));
         match self.pid_file {
-            Some(Given::Lent(loan)) => loan.settle(pid)?,
-            Some(Given::Own(claim)) => {
-                // It has written its pid itself, but may have made a daemon of itself since.
+            Some(DaemonPidFile::Lent(loan)) => loan.hand_over(pid)?,
+            Some(DaemonPidFile::Own(claim)) => {
+                // The child has written its own pid before its exec. By MAINPID= it may have named another process
+                // since.
                 if let Some(file) = claim.file().filter(|_| pid != self.daemon.pid()) {
                     file.write(pid)?;
                 }
@@ -249,11 +258,11 @@ impl RunningDaemon {
             None => {}
         }
         self.daemon.release();
-        // Send WATCHDOG=1 too: systemd keeps the watchdog interval of the previous main process. Two reloads within one
-        // interval would end the service.
+        // Send WATCHDOG=1 too, because systemd keeps the running watchdog interval of the previous main process.
+        // Otherwise two reloads within one interval would end the service.
         let manager = self.manager.as_deref().filter(|_| handed_over);
         let introduced = introduce(manager, pid, "WATCHDOG=1");
-        // Close this socket only now: a successor waits for its end before it sends messages to the manager itself.
+        // Close this socket only now: a successor waits for that before it sends messages to the manager itself.
         drop(self.receiver);
         Ok(StartOutcome::Ready { pid, handed_over, introduced })
     }

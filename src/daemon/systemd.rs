@@ -1,4 +1,4 @@
-//! sd_notify(3): telling a service manager how a service does, and hearing it.
+//! sd_notify(3): sends messages to a service manager, and receives messages of a service.
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -14,61 +14,61 @@ use crate::socket::unix;
 use crate::sys::c_string;
 use crate::sys::{self, poll};
 
-/// How long the manager may take to read our messages, all of them together.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time in which the manager must read all of our messages.
+const MANAGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long another process may take to tell the manager about this process. That process has `PATIENCE` for the messages
-/// themselves; the rest is for a busy machine.
-pub const INTRODUCTION: Duration = PATIENCE.saturating_mul(2);
+/// The time in which another process must tell the manager about this process. That process has `MANAGER_TIMEOUT` for
+/// the messages. The rest is for a busy machine.
+pub const INTRODUCTION_TIMEOUT: Duration = MANAGER_TIMEOUT.saturating_mul(2);
 
-/// Sends `state` to `socket` (NOTIFY_SOCKET: a path, or `@name` for an abstract one). False if nobody listens there.
-/// Where too much is waiting to be read there, fails with EAGAIN: at once, or at the deadline.
-pub fn notify(socket: &str, state: &str, patience: Patience) -> Result<bool> {
-    send(socket, state, &[], patience)
+/// Sends `state` to `socket`: the value of NOTIFY_SOCKET, a path or `@name` for an abstract name. Returns false if no
+/// process listens there. Fails with EAGAIN if the queue of the socket is full: at once, or at the deadline.
+pub fn notify(socket: &str, state: &str, when_full: WhenFull) -> Result<bool> {
+    send(socket, state, &[], when_full)
 }
 
 /// Sends `state` and waits until the manager has read it. Returns false, too, if the manager does not read it in time.
 pub fn notify_and_wait(socket: &str, state: &str) -> Result<bool> {
-    notify_and_wait_until(socket, state, Instant::now() + PATIENCE)
+    notify_and_wait_until(socket, state, Instant::now() + MANAGER_TIMEOUT)
 }
 
 /// Sends `state` to a predecessor and waits until the predecessor has told the manager about this process.
 pub fn notify_predecessor(socket: &str, state: &str) -> Result<bool> {
-    notify_and_wait_until(socket, state, Instant::now() + INTRODUCTION)
+    notify_and_wait_until(socket, state, Instant::now() + INTRODUCTION_TIMEOUT)
 }
 
-/// The message and the barrier share one deadline.
+/// Sends `state`, and waits until it is read. The message and the barrier share the deadline.
 fn notify_and_wait_until(socket: &str, state: &str, deadline: Instant) -> Result<bool> {
-    Ok(notify(socket, state, Patience::Until(deadline))? && barrier(socket, deadline)?)
+    Ok(notify(socket, state, WhenFull::WaitUntil(deadline))? && wait_until_read(socket, deadline)?)
 }
 
-/// Waits until the manager has read all that was sent before: it closes the descriptor that goes with the message, or
-/// the socket, having heard what it wanted.
-fn barrier(socket: &str, deadline: Instant) -> Result<bool> {
+/// Waits until the manager has read all earlier messages, see sd_notify_barrier(3). The manager then closes the
+/// descriptor that comes with this message. A predecessor closes its socket instead, once it has read READY=1.
+fn wait_until_read(socket: &str, deadline: Instant) -> Result<bool> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).during("pipe2")?;
-    if !send(socket, "BARRIER=1", std::slice::from_ref(&writer), Patience::Until(deadline))? {
+    if !send(socket, "BARRIER=1", std::slice::from_ref(&writer), WhenFull::WaitUntil(deadline))? {
         return Ok(true);
     }
     drop(writer);
     poll::wait(&[reader.as_fd()], Some(deadline)).during("poll")
 }
 
-/// What to do while the socket's queue is full.
+/// The behavior while the queue of the socket is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    None,
-    /// Waits for room until then.
-    Until(Instant),
+pub enum WhenFull {
+    Fail,
+    /// Waits for room until the deadline.
+    WaitUntil(Instant),
 }
 
-impl Patience {
-    /// Waits for room as long as the manager may take to read.
-    pub fn usual() -> Self {
-        Self::Until(Instant::now() + PATIENCE)
+impl WhenFull {
+    /// Waits for room for as long as the manager may take to read.
+    pub fn wait_for_manager() -> Self {
+        Self::WaitUntil(Instant::now() + MANAGER_TIMEOUT)
     }
 }
 
-fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) -> Result<bool> {
+fn send(path: &str, state: &str, descriptors: &[OwnedFd], when_full: WhenFull) -> Result<bool> {
     let address = match path.strip_prefix('@') {
         Some(name) => UnixAddr::new_abstract(name.as_bytes()),
         None => UnixAddr::new(path),
@@ -81,10 +81,10 @@ fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) ->
     let data = [IoSlice::new(state.as_bytes())];
     loop {
         let mut flags = MsgFlags::MSG_NOSIGNAL;
-        match patience {
-            Patience::None => flags |= MsgFlags::MSG_DONTWAIT,
-            // With a timeout, a signal ends the wait (signal(7)), however it is handled.
-            Patience::Until(deadline) => {
+        match when_full {
+            WhenFull::Fail => flags |= MsgFlags::MSG_DONTWAIT,
+            // With a send timeout, the kernel does not restart the call after a signal handler, see signal(7).
+            WhenFull::WaitUntil(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now()).as_micros() as i64;
                 let timeout = TimeVal::microseconds(left.max(1));
                 socket::setsockopt(&socket, sockopt::SendTimeout, &timeout).during("setsockopt")?;
@@ -99,25 +99,27 @@ fn send(path: &str, state: &str, descriptors: &[OwnedFd], patience: Patience) ->
     }
 }
 
-/// The longest message, as systemd has it.
-const LONGEST: usize = 4096;
+/// The size of the longest message that systemd reads.
+const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// A socket to be notified at.
+/// A socket that receives the messages of a service.
 pub struct Receiver {
     socket: OwnedFd,
     name: String,
 }
 
-/// What was said of readiness, and by whom: the kernel vouches for that.
-pub struct Heard {
+/// A message of a service.
+pub struct Notification {
+    /// The pid of the sender, which the kernel reports (SCM_CREDENTIALS, unix(7)).
     pub sender: i32,
+    /// True for READY=1.
     pub ready: bool,
-    /// The process that is the service now, if the sender says so.
+    /// The pid in MAINPID=: the process that is the service now.
     pub main_pid: Option<i32>,
 }
 
 impl Receiver {
-    /// Binds one to an abstract name of the kernel's choice: nothing of it stays in the file system, whatever happens.
+    /// Binds a socket to an abstract name, which the kernel chooses. Such a name leaves no file behind, see unix(7).
     pub fn bind() -> Result<Self> {
         let socket = unix::socket(SockType::Datagram)?;
         socket::setsockopt(&socket, sockopt::PassCred, &true).during("setsockopt")?;
@@ -127,23 +129,23 @@ impl Receiver {
         Ok(Self { socket, name })
     }
 
-    /// For NOTIFY_SOCKET.
+    /// Returns the value for NOTIFY_SOCKET.
     pub fn address(&self) -> String {
         format!("@{}", self.name)
     }
 
-    /// The next message, if there is one. Descriptors that come with it are closed on the way: that is all that a
-    /// barrier's sender waits for, and those of strangers are not to fill our table.
-    pub fn receive(&self) -> Result<Option<Heard>> {
-        let mut text = [0; LONGEST];
+    /// Receives the next message without waiting. Closes the descriptors that come with it: the sender of a barrier
+    /// waits for that, and a stranger must not fill our descriptor table.
+    pub fn receive(&self) -> Result<Option<Notification>> {
+        let mut text = [0; MAX_MESSAGE_BYTES];
         let message = match sys::socket::receive_from_anybody(self.socket.as_fd(), &mut text) {
             Err(Errno::EAGAIN) => return Ok(None),
             result => result.during("recvmsg")?,
         };
-        // One that is too long for a service manager says nothing.
+        // A service manager ignores a message that is too long.
         let text = String::from_utf8_lossy(if message.cut { &[] } else { &text[..message.length] });
         let value = |name| text.lines().find_map(|line| line.strip_prefix(name));
-        Ok(Some(Heard {
+        Ok(Some(Notification {
             sender: message.sender,
             ready: value("READY=") == Some("1"),
             main_pid: value("MAINPID=").and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0),

@@ -50,8 +50,8 @@ pub struct JsLaunchOptions {
 ///
 /// - `handedOver`: the pid file belonged to the caller until now.
 /// - `introduced`: the service manager knows the daemon. False without a manager, too.
-/// - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time. Null if
-///   there is no manager, or if the manager knows the daemon.
+/// - `managerError`: the reason why the manager does not know the daemon. Empty if no process read the message in time.
+///   Null if there is no manager, or if the manager knows the daemon.
 /// - `pid`: null if another daemon has locked the pid file and its pid is unknown.
 /// - `exitCode`, `signal`: both null if the kernel does not report how the daemon ended.
 /// - `killed`: false if the caller has no right to signal the late daemon, which lives on.
@@ -83,8 +83,8 @@ pub struct Joined {
     pub settings: String,
 }
 
-/// Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor is not
-/// the link that the marker names.
+/// Takes over the link to the launcher. From here on the daemon dies with the launcher. Returns null if the descriptor
+/// is not the link that the marker names.
 #[napi(catch_unwind)]
 pub fn join_launcher(env: Env, descriptor: i32, inode: String) -> Result<Option<Joined>> {
     let Ok(inode) = inode.parse() else { return Ok(None) };
@@ -101,8 +101,8 @@ pub fn send_error_to_launcher(env: Env, link: &External<Option<DaemonEnd>>, text
     (**link).as_ref().map_or(Ok(()), |link| link.send_error(&text)).or_throw(&env)
 }
 
-/// Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the service
-/// manager.
+/// Tells the launcher that the daemon is ready, and closes the link. `isManaged`: waits until the launcher has told the
+/// service manager.
 #[napi(catch_unwind)]
 pub fn release_launcher(env: Env, link: &mut External<Option<DaemonEnd>>, is_managed: bool) -> Result<()> {
     (**link).as_ref().map_or(Ok(()), |link| link.send_ready(is_managed)).or_throw(&env)?;

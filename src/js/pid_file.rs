@@ -9,7 +9,7 @@ use super::bridge::promise;
 use crate::daemon::pid_file::held::own_pid;
 use crate::daemon::pid_file::status::{self, Status};
 use crate::daemon::pid_file::stop::{self, StopOutcome};
-use crate::daemon::pid_file::{Locked, PATIENCE, PidFile, held};
+use crate::daemon::pid_file::{Locked, PidFile, SETTLE_TIMEOUT, held};
 
 /// The state of a pid file's daemon. A daemon that is being started counts as running.
 #[napi(object, object_from_js = false, use_nullable = true)]
@@ -22,7 +22,7 @@ pub struct DaemonStatus {
 /// Returns the state of the daemon of the pid file at `path`.
 #[napi(catch_unwind)]
 pub fn daemon_status(env: Env, path: String) -> Result<DaemonStatus> {
-    Ok(match status::of(&path).or_throw(&env)? {
+    Ok(match status::read(&path).or_throw(&env)? {
         Status::Stopped => DaemonStatus { running: false, pid: None },
         Status::Starting => DaemonStatus { running: true, pid: None },
         Status::Running(pid) => DaemonStatus { running: true, pid },
@@ -70,26 +70,26 @@ impl From<StopOutcome> for JsStopOutcome {
     }
 }
 
-/// Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if the
-/// descriptor is not a file, or if another description has locked the file.
+/// Takes over the descriptor through which this process has inherited the lock on the file at `path`. Returns false if
+/// the descriptor is not a file, or if another description has locked the file.
 #[napi(catch_unwind)]
 pub fn inherit_pid_file(env: Env, descriptor: i32, path: String) -> Result<bool> {
-    let file = PidFile::inherited(descriptor, &path).or_throw(&env)?;
-    hold(&env, file)
+    let file = PidFile::adopt_inherited(descriptor, &path).or_throw(&env)?;
+    add_to_held(&env, file)
 }
 
-/// Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or if this
-/// process has taken over a pid file before.
+/// Takes over the pid file that a predecessor has handed to this process. Returns false, too, if the inode differs, or
+/// if this process has taken over a pid file before.
 #[napi(catch_unwind)]
 pub fn accept_pid_file(env: Env, descriptor: i32, inode: String, path: String) -> Result<bool> {
     let Ok(inode) = inode.parse() else { return Ok(false) };
-    let file = PidFile::handed_over(descriptor, inode, &path).or_throw(&env)?;
-    hold(&env, file)
+    let file = PidFile::adopt_handed_over(descriptor, inode, &path).or_throw(&env)?;
+    add_to_held(&env, file)
 }
 
-fn hold(env: &Env, file: Option<PidFile>) -> Result<bool> {
+fn add_to_held(env: &Env, file: Option<PidFile>) -> Result<bool> {
     let is_ours = file.is_some();
-    file.map_or(Ok(()), held::add).or_throw(env)?;
+    file.map_or(Ok(()), held::add_inherited).or_throw(env)?;
     Ok(is_ours)
 }
 
@@ -111,11 +111,11 @@ pub enum JsLockOutcome {
     AlreadyRunning { pid: Option<i32> },
 }
 
-/// Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one that was
-/// handed over names the predecessor until this process is ready.
+/// Locks a pid file for this process and writes its pid. Does not write to a file that this process already holds: one
+/// that was handed over names the predecessor until this process is ready.
 #[napi(catch_unwind)]
 pub fn lock_pid_file(env: Env, path: String) -> Result<JsLockOutcome> {
-    Ok(match PidFile::lock(&path, PATIENCE).or_throw(&env)? {
+    Ok(match PidFile::lock(&path, SETTLE_TIMEOUT).or_throw(&env)? {
         Locked::Running(pid) => JsLockOutcome::AlreadyRunning { pid },
         Locked::Starting => JsLockOutcome::AlreadyRunning { pid: None },
         Locked::Held(_) => JsLockOutcome::Held,

@@ -16,7 +16,8 @@ use crate::daemon::spawn_daemon::{self, DaemonLaunchOptions, Preparation};
 /// - `argv`, `environment`, `variables`: strings, each with a NUL at its end.
 /// - `environment`: the daemon's variables. Absent: the caller's variables.
 /// - `without`: names of variables to leave out. `variables`: variables to add.
-/// - `stdio`: for each of the daemon's descriptors a path to append to, or a descriptor of the caller. Absent: /dev/null.
+/// - `stdio`: for each of the daemon's descriptors a path to append to, or a descriptor of the caller. Absent:
+///   /dev/null.
 /// - `ownPid`: names of variables that will have the daemon's pid as their value.
 /// - `notifies`: the daemon sends READY=1 when it is ready. Otherwise it is ready once its program has begun.
 /// - `timeout`: milliseconds.
@@ -40,8 +41,8 @@ pub struct JsDaemonLaunchOptions {
     pub manager: Option<String>,
 }
 
-/// Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already; otherwise
-/// returns a promise of the outcome.
+/// Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already;
+/// otherwise returns a promise of the outcome.
 #[napi(catch_unwind, ts_return_type = "StartOutcome | Promise<StartOutcome>")]
 pub fn start_daemon(env: &Env, options: JsDaemonLaunchOptions) -> Result<Either<JsStartOutcome, Object<'_>>> {
     let timeout = Duration::from_millis(options.timeout.into());

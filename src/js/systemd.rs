@@ -2,13 +2,14 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::bridge::error::OrThrow;
-use crate::daemon::systemd::{self, Patience};
+use crate::daemon::systemd::{self, WhenFull};
 
-/// False if nobody listens there. `patient`: waits for a while if too much is waiting to be read.
+/// Sends `state` to `socket`. Returns false if no process listens there. `isPatient`: waits while the queue of the
+/// socket is full.
 #[napi(catch_unwind)]
-pub fn notify(env: Env, socket: String, state: String, patient: bool) -> Result<bool> {
-    let patience = if patient { Patience::usual() } else { Patience::None };
-    systemd::notify(&socket, &state, patience).or_throw(&env)
+pub fn notify(env: Env, socket: String, state: String, is_patient: bool) -> Result<bool> {
+    let when_full = if is_patient { WhenFull::wait_for_manager() } else { WhenFull::Fail };
+    systemd::notify(&socket, &state, when_full).or_throw(&env)
 }
 
 /// Sends `state` to a predecessor and waits until the service manager knows this process. Returns false if no process

@@ -1,4 +1,5 @@
-//! Finds the descriptor by which a thread has locked a file. /proc shows the locks of each descriptor, see proc_pid_fdinfo(5).
+//! Finds the descriptor through which a thread has locked a file. /proc shows the locks of each descriptor, see
+//! proc_pid_fdinfo(5).
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -19,17 +20,18 @@ struct Table {
     infos: OwnedFd,
 }
 
-/// Returns the file position of the descriptor by which the thread, `PID` or `PID/task/TID`, holds a write lock on the file.
-/// None if it holds none. Checks the lowest descriptors first, because a daemon's pid file is usually among them.
-pub fn lock_position(thread: &str, file: &FileStat) -> Result<Option<u64>> {
+/// Returns the file position of the descriptor through which the thread, `PID` or `PID/task/TID`, holds a write lock on
+/// the file. None if it holds none. Checks the lowest descriptors first, because a daemon's pid file is usually among
+/// them.
+pub fn find_lock_position(thread: &str, file: &FileStat) -> Result<Option<u64>> {
     let [links, infos] = ["fd", "fdinfo"].map(|name| c_string(&format!("/proc/{thread}/{name}")));
     let (links, infos) = (links?, infos?);
     let table = Table { links: open_directory(&links)?, infos: open_directory(&infos)? };
     for number in fd::names(&links)? {
         let number = CString::new(number?.into_vec()).unwrap_or_default();
-        match table.lock_position(&number, file) {
+        match table.find_lock_position(&number, file) {
             Ok(None) => {}
-            // Closed in the meantime.
+            // The thread has closed the descriptor.
             Err(Error { errno: Errno::ENOENT, .. }) => {}
             answer => return answer,
         }
@@ -42,31 +44,34 @@ fn open_directory(path: &CString) -> Result<OwnedFd> {
 }
 
 impl Table {
-    /// Runs the cheapest check first, because a process may have thousands of descriptors. Checks the file itself last, and only
-    /// if it is locked: the file system of another file may not answer any more.
-    fn lock_position(&self, number: &CStr, file: &FileStat) -> Result<Option<u64>> {
+    /// Returns the file position if the descriptor has locked the file. Runs the cheapest check first, because a
+    /// process may have thousands of descriptors. Checks the file itself last, and only if it is locked: the file
+    /// system of another file may not answer any more.
+    fn find_lock_position(&self, number: &CStr, file: &FileStat) -> Result<Option<u64>> {
         if !self.is_writable(number)? || !self.is_named(number)? {
             return Ok(None);
         }
-        let info = self.info(number)?;
+        let info = self.read_info(number)?;
         let is_lock = has_lock(&info)
             && fd::is_same(&stat::fstatat(&self.links, number, AtFlags::empty()).during("fstatat")?, file);
-        Ok(is_lock.then(|| position(&info)))
+        Ok(is_lock.then(|| parse_position(&info)))
     }
 
-    /// The mode of the descriptor's link is its access mode. A write lock needs a writable descriptor.
+    /// Returns true if the descriptor is writable, as a write lock requires. The mode of the link shows that, see
+    /// proc_pid_fd(5).
     fn is_writable(&self, number: &CStr) -> Result<bool> {
         let link = stat::fstatat(&self.links, number, AtFlags::AT_SYMLINK_NOFOLLOW).during("fstatat")?;
         Ok(link.st_mode & libc::S_IWUSR != 0)
     }
 
-    /// Sockets, pipes and similar descriptors have no path.
+    /// Returns true if the descriptor has a path. Sockets, pipes and similar descriptors have none.
     fn is_named(&self, number: &CStr) -> Result<bool> {
         let target = fcntl::readlinkat(&self.links, number).during("readlinkat")?;
         Ok(target.as_bytes().starts_with(b"/"))
     }
 
-    fn info(&self, number: &CStr) -> Result<String> {
+    /// Reads the file in fdinfo.
+    fn read_info(&self, number: &CStr) -> Result<String> {
         let info = fcntl::openat(&self.infos, number, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
         read(&info.during("openat")?)
     }
@@ -77,7 +82,7 @@ fn has_lock(info: &str) -> bool {
     info.lines().any(is_lock)
 }
 
-fn position(info: &str) -> u64 {
+fn parse_position(info: &str) -> u64 {
     let position = info.lines().find_map(|line| line.strip_prefix("pos:"));
     position.and_then(|position| position.trim().parse().ok()).unwrap_or(0)
 }

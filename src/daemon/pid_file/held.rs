@@ -1,5 +1,7 @@
-//! The pid files that this process is the daemon of, or will be when it is ready: taken by it, or handed over to it. Not
-//! those of daemons that it is starting. To have a descriptor of such a file is no right to hand it on; to stand here is.
+//! The pid files of this process: it is their daemon, or becomes their daemon when it is ready. It has locked them
+//! itself, or a predecessor has handed them over. Pid files of daemons that this process starts are not in the list.
+//!
+//! This process may hand on a pid file in the list only. A descriptor of a pid file alone gives no such right.
 
 use std::io::Write;
 use std::os::fd::RawFd;
@@ -16,86 +18,89 @@ static HELD: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 struct Entry {
     file: Arc<PidFile>,
-    /// It named a predecessor when it came here, which waits for this process to be ready.
-    handed: bool,
-    /// A successor is being started, which has the lock too.
-    lent: bool,
+    /// The file named a predecessor when this process got it. The predecessor waits until this process is ready.
+    is_handed_over: bool,
+    /// A successor is being started, and has the lock too.
+    is_lent: bool,
 }
 
 impl Entry {
-    /// Whether it is this process's to hand on: not before its predecessor has, and to one successor at a time.
-    fn is_free(&self) -> Result<bool> {
-        Ok(!self.lent && (!self.handed || self.file.names(own_pid())?))
+    /// Returns true if this process may hand the file on: to one successor at a time, and not before the predecessor
+    /// has handed it over completely.
+    fn can_be_lent(&self) -> Result<bool> {
+        Ok(!self.is_lent && (!self.is_handed_over || self.file.names(own_pid())?))
     }
 }
 
 fn held() -> MutexGuard<'static, Vec<Entry>> {
-    // What a panic has left there is as good as before.
+    // The list is valid even after a panic of another thread that held the lock.
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One that was inherited: from here on it is this process's, and is let go of when that exits.
-pub fn add(file: PidFile) -> Result<()> {
-    let handed = !file.names(own_pid())?;
-    keep(file, handed);
+/// Adds a pid file that this process has inherited.
+pub fn add_inherited(file: PidFile) -> Result<()> {
+    let is_handed_over = !file.names(own_pid())?;
+    add(file, is_handed_over);
     Ok(())
 }
 
-/// The same with one that this process has locked and written.
+/// Adds a pid file that this process has locked and written.
 pub fn add_own(file: PidFile) {
-    keep(file, false);
+    add(file, false);
 }
 
-fn keep(file: PidFile, handed: bool) {
-    sys::process::at_exit_once(let_go_at_exit);
-    held().push(Entry { file: Arc::new(file), handed, lent: false });
+/// Adds a pid file, which is released when this process exits.
+fn add(file: PidFile, is_handed_over: bool) {
+    sys::process::at_exit_once(release_at_exit);
+    held().push(Entry { file: Arc::new(file), is_handed_over, is_lent: false });
 }
 
-/// After the last of the program's own exit handlers: until then, it runs.
-extern "C" fn let_go_at_exit() {
+/// Runs after the last exit handler of the program, because the daemon runs until then.
+extern "C" fn release_at_exit() {
     if let Err(error) = release(own_pid()) {
         let _ = writeln!(std::io::stderr(), "procnative: the pid file could not be removed: {}", error.errno);
     }
 }
 
-/// The one that is this file.
+/// Returns the pid file in the list that is this file.
 pub fn find(stat: &FileStat) -> Option<Arc<PidFile>> {
     held().iter().find(|entry| entry.file.is(stat)).map(|entry| Arc::clone(&entry.file))
 }
 
-/// Makes `pid` the one that they name.
+/// Writes `pid` into all pid files in the list.
 pub fn write(pid: i32) -> Result<()> {
     held().iter().try_for_each(|entry| entry.file.write(pid))
 }
 
-/// Lets go of all, and removes those that name `pid`; not one that is lent, which a successor may have by now.
+/// Empties the list, and removes the files that name `pid`. Does not remove a lent file, which may belong to a
+/// successor by now.
 pub fn release(pid: i32) -> Result<()> {
     let entries = std::mem::take(&mut *held());
-    entries.iter().filter(|entry| !entry.lent).try_for_each(|entry| entry.file.remove(pid))
+    entries.iter().filter(|entry| !entry.is_lent).try_for_each(|entry| entry.file.remove(pid))
 }
 
-/// The environment variable by which a successor finds out which descriptor is its pid file: `DESCRIPTOR:INODE:PID`, up
-/// to the pid. With the pid of another process it means nothing.
-pub fn marker(file: &PidFile, descriptor: RawFd) -> Result<String> {
+/// Returns the environment variable that tells a successor the descriptor of its pid file: `NAME=DESCRIPTOR:INODE:`.
+/// The child appends its pid. The variable means nothing in a process with another pid.
+pub fn build_marker(file: &PidFile, descriptor: RawFd) -> Result<String> {
     Ok(format!("{MARKER}={descriptor}:{}:", fd::inode(file)?))
 }
 
 const MARKER: &str = "PROCNATIVE_PID_FILE";
 
-/// A pid file that is on its way to a successor. Dropped, it has stayed what it was.
+/// A pid file that is lent to a successor. Dropping it ends the loan.
 #[derive(Debug)]
 pub struct Loan(Arc<PidFile>);
 
-/// Lends a file to a successor; None while it is not this process's to hand on.
+/// Lends a file to a successor. Returns None if this process may not hand the file on now.
 pub fn lend(file: &Arc<PidFile>) -> Result<Option<Loan>> {
     let mut entries = held();
     let Some(entry) = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.file, file)) else {
         return Ok(None);
     };
-    if !entry.is_free()? {
+    if !entry.can_be_lent()? {
         return Ok(None);
     }
-    entry.lent = true;
+    entry.is_lent = true;
     Ok(Some(Loan(Arc::clone(file))))
 }
 
@@ -104,8 +109,8 @@ pub fn own_pid() -> i32 {
 }
 
 impl Loan {
-    /// The successor is ready: the file names it, and is ours no longer.
-    pub fn settle(self, pid: i32) -> Result<()> {
+    /// Writes the pid of the successor into the file, and removes the file from the list.
+    pub fn hand_over(self, pid: i32) -> Result<()> {
         self.0.write(pid)?;
         held().retain(|entry| !Arc::ptr_eq(&entry.file, &self.0));
         Ok(())
@@ -115,7 +120,7 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         for entry in held().iter_mut().filter(|entry| Arc::ptr_eq(&entry.file, &self.0)) {
-            entry.lent = false;
+            entry.is_lent = false;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The lock on a pid file: which bytes of it, and who has them.
+//! The lock on a pid file: its bytes and its holder. See "Open file description locks" in fcntl(2).
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,15 +17,14 @@ type Range = (i64, i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// No lock, or a read lock, which no daemon takes.
-    Nobody,
+    NoDaemon,
+    /// The lock of a start.
     Starting,
     /// A daemon's lock. Its length is a fingerprint, unless another program has locked the file.
-    Running {
-        length: i64,
-    },
+    Running { length: i64 },
 }
 
-/// Locks the file for a start. EAGAIN if another description has locked it.
+/// Locks the file for a start. Fails with EAGAIN if another description has locked it.
 pub fn take(file: impl AsFd) -> nix::Result<()> {
     set(file, libc::F_WRLCK, FIRST_BYTE)
 }
@@ -42,22 +41,23 @@ pub fn extend(file: impl AsFd, length: Option<i64>) -> nix::Result<()> {
 }
 
 fn set(file: impl AsFd, kind: i32, range: Range) -> nix::Result<()> {
-    fcntl::fcntl(file, FcntlArg::F_OFD_SETLK(&lock(kind, range))).map(drop)
+    fcntl::fcntl(file, FcntlArg::F_OFD_SETLK(&build_flock(kind, range))).map(drop)
 }
 
-/// F_OFD_GETLK: returns the lock in the way of a start, unless this description holds it. Asks for the first byte only: the
-/// kernel reports one of several locks, and another program's lock at the far end could hide the daemon's.
-pub fn holder(file: BorrowedFd<'_>, path: &CString) -> Result<Holder> {
-    let mut found = lock(libc::F_WRLCK, FIRST_BYTE);
+/// Returns the lock that prevents a start (F_OFD_GETLK), unless this description holds the lock. Asks for the first
+/// byte only: the kernel reports one of several locks, and another program's lock at the far end could hide the
+/// daemon's.
+pub fn find_holder(file: BorrowedFd<'_>, path: &CString) -> Result<Holder> {
+    let mut found = build_flock(libc::F_WRLCK, FIRST_BYTE);
     fcntl::fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)).during_path("fcntl", path)?;
     Ok(match i32::from(found.l_type) {
         libc::F_WRLCK if (found.l_start, found.l_len) == FIRST_BYTE => Holder::Starting,
         libc::F_WRLCK => Holder::Running { length: found.l_len },
-        _ => Holder::Nobody,
+        _ => Holder::NoDaemon,
     })
 }
 
-fn lock(kind: i32, (start, length): Range) -> libc::flock {
+fn build_flock(kind: i32, (start, length): Range) -> libc::flock {
     libc::flock {
         l_type: kind as i16,
         l_whence: libc::SEEK_SET as i16,

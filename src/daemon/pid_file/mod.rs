@@ -1,18 +1,22 @@
-//! Pid files: a lock that says whether a daemon runs, and a number that says which process it is.
+//! Pid files. The lock shows whether a daemon runs. The number in the file names the process.
 //!
-//! The lock is an open file description's (F_OFD_SETLK), so that it goes through fork and exec with the descriptor,
-//! and the kernel drops it with the last process that has that. Nothing else is asked whether a daemon runs: not
-//! whether the file is there, nor what stands in it.
+//! The lock belongs to an open file description (F_OFD_SETLK, fcntl(2)). It goes through fork and exec with the
+//! descriptor. The kernel releases it when the last process that has the descriptor closes it or ends. Only the lock
+//! decides whether a daemon runs: neither the existence of the file nor its content matters.
 //!
-//! | locked         | means                                                       |
-//! | -------------- | ----------------------------------------------------------- |
-//! | nothing        | no daemon, whatever the file says                           |
-//! | the first byte | one is being started: what the file says is not of this one |
-//! | more           | one runs, and the file has its pid                          |
+//! | locked bytes   | meaning                                                      |
+//! | -------------- | ------------------------------------------------------------ |
+//! | none           | no daemon runs, whatever the content of the file             |
+//! | the first byte | a daemon is being started, and the file does not name it yet |
+//! | more           | a daemon runs, and the file has its pid                      |
 //!
-//! Who starts a daemon locks the first byte. The daemon writes its pid and locks the rest between clone and exec
-//! (`clone/child.rs`), so a program that sees more bytes locked can believe the number. The length is the fingerprint of
-//! the process that the number is meant for (`fingerprint`).
+//! A start takes these steps:
+//!
+//! 1. The starting process locks the first byte.
+//! 2. The child writes its pid between clone and exec (`clone/child.rs`).
+//! 3. The child extends the lock. A program that sees more bytes locked can believe the number.
+//!
+//! The length of the lock is the fingerprint of the process that the number means (`fingerprint`).
 
 mod descriptors;
 pub mod held;
@@ -40,44 +44,46 @@ use crate::sys;
 use crate::sys::c_string;
 use status::{Status, Wait};
 
-/// Readable by its owner only: who can read a file can also hold a read lock on it, and with that stop every start.
-const MODE: u32 = 0o600;
+/// Readable by the owner only. A process that can read the file could hold a read lock on it, and so prevent every
+/// start.
+const PID_FILE_MODE: u32 = 0o600;
 
-/// How long one may wait for a pid that can be believed: for a start that is on its way, or for a daemon that is at its
-/// end, and has given up its descriptors but not yet its locks. It takes milliseconds, unless the machine is very busy.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for a pid that can be believed. Without such a pid, a daemon is being started, or is ending: it has
+/// given up its descriptors but not yet its locks. Both take milliseconds, unless the machine is very busy.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the file may be replaced, or its holder end, between two looks.
-const ATTEMPTS: usize = 100;
+/// The number of times that the file may be replaced, or its holder end, during one attempt to lock.
+const MAX_ATTEMPTS: usize = 100;
 
-/// A pid, a newline, and room to see that there is more than that.
-const LONGEST: usize = 16;
+/// Room for a pid and a newline, and for a byte that shows that the file has more.
+const MAX_CONTENT_BYTES: usize = 16;
 
-// O_NONBLOCK: a FIFO at that path is an error and no wait for ever.
+// O_NONBLOCK: a FIFO at that path is an error. Otherwise open(2) would wait for its other end, see fifo(7).
 const FLAGS: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NOCTTY).union(OFlag::O_NONBLOCK);
 
-/// A pid file whose lock this process has.
+/// A pid file whose lock this process holds.
 #[derive(Debug)]
 pub struct PidFile {
     file: OwnedFd,
     path: CString,
 }
 
-/// How an attempt to lock went.
+/// The outcome of locking a pid file.
 #[derive(Debug)]
 pub enum Locked {
-    /// Now it is ours, and nobody has written to it yet.
+    /// This process has just locked the file, and has not written to it yet.
     Taken(Claim),
-    /// This process is its daemon, or will be when it is ready: its predecessor's pid may still be in it.
+    /// This process holds the lock already. It is the daemon, or becomes the daemon when it is ready. The file may
+    /// still name its predecessor.
     Held(Arc<PidFile>),
-    /// Another daemon has it: this process, unless that can't be told.
+    /// Another daemon holds the lock. Its pid, if known.
     Running(Option<i32>),
-    /// Another one is being started.
+    /// Another daemon is being started.
     Starting,
 }
 
 impl Locked {
-    /// The file, if its lock is ours.
+    /// Returns the file if this process holds its lock.
     pub fn file(&self) -> Option<&PidFile> {
         match self {
             Self::Taken(claim) => claim.file(),
@@ -86,8 +92,8 @@ impl Locked {
         }
     }
 
-    /// Gives the lock to a new process, as its descriptor `target`. The new process writes its pid into a file that was locked for
-    /// it. A file that the caller has held keeps the pid of the caller, or of its predecessor.
+    /// Gives the lock to a new process, as its descriptor `target`. The new process writes its pid into a file that was
+    /// locked for it. A file that the caller has held keeps the pid of the caller, or of its predecessor.
     pub fn give_to(&self, plan: &mut Plan, target: RawFd) -> Result<()> {
         let Some(file) = self.file() else { return Ok(()) };
         plan.place(file.as_fd().as_raw_fd(), target)?;
@@ -98,7 +104,7 @@ impl Locked {
     }
 }
 
-/// A pid file that was locked for a start: it is removed when this is dropped, unless it is kept.
+/// A pid file that was locked for a start. Dropping it removes the file, unless `keep` was called.
 #[derive(Debug)]
 pub struct Claim(Option<PidFile>);
 
@@ -107,7 +113,7 @@ impl Claim {
         self.0.as_ref()
     }
 
-    /// Lets the file stay.
+    /// Makes the file stay.
     pub fn keep(mut self) -> Option<PidFile> {
         self.0.take()
     }
@@ -116,19 +122,19 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(file) = &self.0 {
-            // The error to tell of is why the start came to nothing; without its lock, the file means nothing.
+            // Report the error of the failed start, not this one. A file without a lock means nothing.
             let _ = file.discard();
         }
     }
 }
 
 impl PidFile {
-    /// Locks the file at `path`, which follows no symbolic link and is created if need be. Waits that long for the pid
-    /// of a start that is on its way.
+    /// Locks the file at `path`. Creates the file if it does not exist, and follows no symbolic link. Waits up to
+    /// `patience` for the pid of a daemon that is being started.
     pub fn lock(path: &str, patience: Duration) -> Result<Locked> {
         let path = c_string(path)?;
         let mut wait = Wait::until(Instant::now() + patience);
-        let mut attempts = ATTEMPTS;
+        let mut attempts = MAX_ATTEMPTS;
         loop {
             let file = open_or_create(&path)?;
             match lock::take(&file) {
@@ -147,52 +153,55 @@ impl PidFile {
                 }
                 Err(errno) => return Err(errno).during_path("fcntl", &path),
             }
-            match status::at(&path)? {
+            match status::read_at(&path)? {
                 Status::Running(Some(pid)) => return Ok(Locked::Running(Some(pid))),
                 Status::Starting | Status::Running(None) if wait.goes_on() => {}
                 Status::Starting => return Ok(Locked::Starting),
                 Status::Running(None) => return Ok(Locked::Running(None)),
-                // It has ended since; or what is in the way is somebody's lock to read.
+                // The holder has ended since, or another program holds a read lock.
                 Status::Stopped if attempts > 0 => attempts -= 1,
                 Status::Stopped => return Err(Errno::EAGAIN).during_path("fcntl", &path),
             }
         }
     }
 
-    /// Takes over the descriptor by which the lock on `path` was inherited. None where that is no file, or the lock is
-    /// somebody else's. Whether it is the file at `path` can't be asked by every user that a daemon may have become.
-    pub fn inherited(descriptor: RawFd, path: &str) -> Result<Option<Self>> {
+    /// Takes over the descriptor through which this process has inherited the lock on `path`. Returns None if the
+    /// descriptor is not a file, or if another description holds the lock. Does not check that it is the file at
+    /// `path`, because the user that a daemon has become may have no right to look at `path`.
+    pub fn adopt_inherited(descriptor: RawFd, path: &str) -> Result<Option<Self>> {
         let path = c_string(path)?;
         let named = sys::fd::borrow(descriptor);
         let is_file = stat::fstat(named).is_ok_and(|stat| is_regular(&stat));
-        if !is_file || lock::holder(named, &path)? != lock::Holder::Nobody {
+        if !is_file || lock::find_holder(named, &path)? != lock::Holder::NoDaemon {
             return Ok(None);
         }
         fd::set_close_on_exec(named, true)?;
-        // Who started this process put it there for this, and it is taken over once.
+        // Adopting is safe: the process that started this one has passed the descriptor for this purpose. It is adopted
+        // once.
         let file = sys::fd::adopt(descriptor);
         Ok(Some(Self { file, path }))
     }
 
-    /// The same, where it is the very file that a predecessor has handed to this process, once: later, the number may be
-    /// somebody else's.
-    pub fn handed_over(descriptor: RawFd, inode: u64, path: &str) -> Result<Option<Self>> {
+    /// Like `adopt_inherited`, for a file that a predecessor has handed over. Returns None, too, if the inode differs.
+    /// Succeeds once only, because other code may use the number of the descriptor later.
+    pub fn adopt_handed_over(descriptor: RawFd, inode: u64, path: &str) -> Result<Option<Self>> {
         static IS_TAKEN: Mutex<bool> = Mutex::new(false);
         let mut is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         if *is_taken || fd::inode(sys::fd::borrow(descriptor)).ok() != Some(inode) {
             return Ok(None);
         }
-        let file = Self::inherited(descriptor, path)?;
+        let file = Self::adopt_inherited(descriptor, path)?;
         *is_taken = file.is_some();
         Ok(file)
     }
 
-    /// Makes `pid` the one that the file names, by one write(2).
+    /// Writes `pid` into the file by one write, and makes the lock's length the fingerprint of `pid`.
     pub fn write(&self, pid: i32) -> Result<()> {
         let length = stat::fstat(&self.file).during_path("fstat", &self.path)?.st_size as usize;
         let line = format!("{pid}\n");
-        // Where the number before was longer, what would be left of it are empty lines.
-        let padded = format!("{line:\n<width$}", width = length.min(LONGEST));
+        // Overwrite the rest of a longer number with newlines. Until ftruncate(2), only empty lines then follow the
+        // number.
+        let padded = format!("{line:\n<width$}", width = length.min(MAX_CONTENT_BYTES));
         let written = uio::pwrite(&self.file, padded.as_bytes(), 0).during_path("pwrite", &self.path)?;
         if written < padded.len() {
             return Err(Errno::ENOSPC).during_path("pwrite", &self.path);
@@ -201,17 +210,17 @@ impl PidFile {
         lock::extend(&self.file, fingerprint::of(pid)).during_path("fcntl", &self.path)
     }
 
-    /// Whether the file names `pid`.
+    /// Returns true if the file names `pid`.
     pub fn names(&self, pid: i32) -> Result<bool> {
         Ok(read_pid(self.file.as_fd(), &self.path)? == Some(pid))
     }
 
-    /// Removes the file if it is still ours and names `pid`; empties it where we may not remove it.
+    /// Removes the file if it names `pid` and is still at its path. Empties the file if we have no right to remove it.
     fn remove(&self, pid: i32) -> Result<()> {
         if self.names(pid)? { self.discard() } else { Ok(()) }
     }
 
-    /// The same, whatever it says.
+    /// Like `remove`, whatever the content of the file.
     fn discard(&self) -> Result<()> {
         match fd::remove_own(&self.path, &self.file) {
             Err(Error { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. }) => {
@@ -221,7 +230,7 @@ impl PidFile {
         }
     }
 
-    /// Whether it is that file.
+    /// Returns true if this is the file with that status.
     fn is(&self, stat: &FileStat) -> bool {
         stat::fstat(&self.file).is_ok_and(|own| fd::is_same(&own, stat))
     }
@@ -233,7 +242,8 @@ impl AsFd for PidFile {
     }
 }
 
-/// O_CREAT only where it is not there: the kernel refuses it on others' files in /tmp (fs.protected_regular).
+/// Opens the file, or creates it. Uses O_CREAT only if there is no file: the kernel refuses O_CREAT on files of other
+/// users in directories like /tmp (fs.protected_regular, proc_sys_fs(5)).
 fn open_or_create(path: &CString) -> Result<OwnedFd> {
     let create = OFlag::O_CREAT | OFlag::O_EXCL;
     let file = loop {
@@ -241,7 +251,7 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
             Err(Error { errno: Errno::ENOENT, .. }) => {}
             result => break result?,
         }
-        match fd::open(path, OFlag::O_RDWR | FLAGS | create, Mode::from_bits_truncate(MODE)) {
+        match fd::open(path, OFlag::O_RDWR | FLAGS | create, Mode::from_bits_truncate(PID_FILE_MODE)) {
             Err(Error { errno: Errno::EEXIST, .. }) => {}
             result => return result,
         }
@@ -250,15 +260,16 @@ fn open_or_create(path: &CString) -> Result<OwnedFd> {
     if !is_regular(&stat) {
         return Err(Errno::EINVAL).during_path("open", path);
     }
-    // A hard link to a file of ours, put there by somebody else: it is not to be written to.
+    // A stranger may have made a hard link to a file of ours. Refuse it, so that nothing is written to that file.
     if stat.st_nlink > 1 {
         return Err(Errno::EMLINK).during_path("open", path);
     }
     Ok(file)
 }
 
-/// Returns false if the locked file is not at `path`, because another program has meanwhile removed or replaced it. Also removes
-/// a stranger's file, and returns false: a program that has the file open could lock it later, and name any process.
+/// Returns false if the locked file is not at `path`, because another program has meanwhile removed or replaced it.
+/// Also removes a stranger's file, and returns false: a program that has the file open could lock it later, and name
+/// any process.
 fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
     if !is_at(file, path)? {
         return Ok(false);
@@ -271,24 +282,24 @@ fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
     Ok(!is_gone)
 }
 
-/// Gives a file that is ours the mode it would have been created with.
+/// Sets the mode of a new pid file on a file that belongs to this user.
 fn shut_out_readers(file: &OwnedFd, path: &CString) -> Result<()> {
     let stat = stat::fstat(file).during_path("fstat", path)?;
-    if stat.st_mode & 0o777 == MODE || stat.st_uid != unistd::geteuid().as_raw() {
+    if stat.st_mode & 0o777 == PID_FILE_MODE || stat.st_uid != unistd::geteuid().as_raw() {
         return Ok(());
     }
-    stat::fchmod(file, Mode::from_bits_truncate(MODE)).during_path("fchmod", path)
+    stat::fchmod(file, Mode::from_bits_truncate(PID_FILE_MODE)).during_path("fchmod", path)
 }
 
-/// The pid that the file names.
+/// Returns the pid that the file names, or None if it names none.
 fn read_pid(file: BorrowedFd<'_>, path: &CString) -> Result<Option<i32>> {
-    let mut text = [0; LONGEST];
+    let mut text = [0; MAX_CONTENT_BYTES];
     let length = uio::pread(file, &mut text, 0).during_path("pread", path)?;
     let line = text[..length].split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(std::str::from_utf8(line).ok().and_then(|line| line.trim().parse().ok()).filter(|pid| *pid > 0))
 }
 
-/// Whether `path` leads to this very file.
+/// Returns true if this file is at `path`.
 fn is_at(file: &OwnedFd, path: &CString) -> Result<bool> {
     let ours = stat::fstat(file).during_path("fstat", path)?;
     match stat::lstat(path.as_c_str()) {
@@ -297,7 +308,7 @@ fn is_at(file: &OwnedFd, path: &CString) -> Result<bool> {
     }
 }
 
-/// Whether it belongs to neither us nor root.
+/// Returns true if the file belongs to neither this user nor root.
 fn is_strangers(stat: &FileStat) -> bool {
     let owner = Uid::from_raw(stat.st_uid);
     !owner.is_root() && owner != Uid::effective()

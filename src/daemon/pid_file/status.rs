@@ -1,4 +1,4 @@
-//! Whether the daemon of a pid file runs, and which process it is.
+//! The state of the daemon of a pid file.
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -16,37 +16,39 @@ use crate::error::{During, Error, Result};
 use crate::proc::status::ProcStatus;
 use crate::sys::c_string;
 
-/// More than one daemon can hand over while we look, but not for ever.
-const LOOKS: usize = 16;
+/// The most reads of a file. Several daemons can hand over meanwhile, but not without end.
+const MAX_READS: usize = 16;
 
-/// What there is to say of a pid file's daemon.
+/// The state of a pid file's daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Stopped,
-    /// One is being started.
+    /// A daemon is being started.
     Starting,
-    /// One runs: this process, unless that can't be told.
+    /// A daemon runs. Its pid, if known.
     Running(Option<i32>),
 }
 
-/// Takes no lock, and believes the file only where the process that it names has the lock.
-pub fn of(path: &str) -> Result<Status> {
-    at(&c_string(path)?)
+/// Returns the state of the daemon of the file at `path`. Takes no lock. Believes the number in the file only if the
+/// process that it names holds the lock.
+pub fn read(path: &str) -> Result<Status> {
+    read_at(&c_string(path)?)
 }
 
-/// Like `of`, but waits up to `patience` until the file has a pid.
-pub fn settled(path: &str, patience: Duration) -> Result<Status> {
+/// Like `read`, but waits up to `patience` until the file names the holder of the lock.
+pub fn read_settled(path: &str, patience: Duration) -> Result<Status> {
     let path = c_string(path)?;
     let mut wait = Wait::until(Instant::now() + patience);
     loop {
-        match at(&path)? {
+        match read_at(&path)? {
             Status::Starting | Status::Running(None) if wait.goes_on() => {}
             status => return Ok(status),
         }
     }
 }
 
-/// Looks again and again, less and less often: there is nothing to wait on that would also wake at a deadline.
+/// A wait that polls until a deadline, with longer and longer pauses. The kernel reports no change of another process's
+/// lock.
 pub(super) struct Wait {
     deadline: Instant,
     pause: Duration,
@@ -57,34 +59,35 @@ impl Wait {
         Self { deadline, pause: Duration::from_millis(1) }
     }
 
-    /// Pauses; false once the time is over.
+    /// Pauses. Returns false, without a pause, after the deadline.
     pub fn goes_on(&mut self) -> bool {
-        const LONGEST: Duration = Duration::from_millis(16);
+        const MAX_PAUSE: Duration = Duration::from_millis(16);
         let goes_on = Instant::now() < self.deadline;
         if goes_on {
             std::thread::sleep(self.pause);
-            self.pause = LONGEST.min(self.pause * 2);
+            self.pause = MAX_PAUSE.min(self.pause * 2);
         }
         goes_on
     }
 }
 
-/// Looks until it has seen a pid that is true, or the same twice: a daemon may come, go, or hand over meanwhile.
-pub(super) fn at(path: &CString) -> Result<Status> {
+/// Reads the file until the number is a proven pid, or is the same twice. A daemon may start, end or hand over
+/// meanwhile.
+pub(super) fn read_at(path: &CString) -> Result<Status> {
     let mut before = None;
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_READS {
         let file = match fd::open(path, OFlag::O_RDONLY | FLAGS, Mode::empty()) {
             Err(Error { errno: Errno::ENOENT, .. }) => return Ok(Status::Stopped),
             result => result?,
         };
-        let length = match lock::holder(file.as_fd(), path)? {
-            Holder::Nobody => return Ok(Status::Stopped),
+        let length = match lock::find_holder(file.as_fd(), path)? {
+            Holder::NoDaemon => return Ok(Status::Stopped),
             Holder::Starting => return Ok(Status::Starting),
             Holder::Running { length } => length,
         };
         let named = read_pid(file.as_fd(), path)?;
         if let Some(pid) = named
-            && holds(pid, &stat::fstat(&file).during_path("fstat", path)?, length)?
+            && is_lock_holder(pid, &stat::fstat(&file).during_path("fstat", path)?, length)?
         {
             return Ok(Status::Running(named));
         }
@@ -96,47 +99,54 @@ pub(super) fn at(path: &CString) -> Result<Status> {
     Ok(Status::Running(None))
 }
 
-/// Returns true if a process has locked the file. A number in a file proves nothing: the process that it meant may be
-/// gone, it may come from another pid namespace, and a daemon that runs as another user can write any number.
-fn holds(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
+/// Returns true if the process `pid` has locked the file. The number in a file alone proves nothing:
+///
+/// - The process that it meant may be gone.
+/// - It may come from another pid namespace.
+/// - A daemon that runs as another user can write any number.
+fn is_lock_holder(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
     if !fingerprint::is_proc_ours() {
         return Ok(false);
     }
-    match is_holder(pid, file, length) {
-        // The process is gone by now.
+    match has_locked(pid, file, length) {
+        // The process has ended.
         Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => Ok(false),
         result => result,
     }
 }
 
-fn is_holder(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
+fn has_locked(pid: i32, file: &FileStat, length: i64) -> Result<bool> {
     let status = ProcStatus::of(&pid.to_string())?;
-    if !may_be_of(pid, &status, file) {
+    if !can_be_holder(pid, &status, file) {
         return Ok(false);
     }
-    match position(pid, &status, file) {
-        // The process has more rights than we have, or we may not trace it. Then the lock's length must be its fingerprint.
+    match find_position(pid, &status, file) {
+        // The process has more rights than we have, or we may not trace it. Then the lock's length must be its
+        // fingerprint.
         Err(Error { errno: Errno::EACCES | Errno::EPERM, .. }) => Ok(fingerprint::of(pid) == Some(length)),
         result => result.map(|position| position.is_some()),
     }
 }
 
-/// Returns the file position of the descriptor by which a process has locked the file. None if the process has no lock.
-pub(super) fn lock_position(pid: i32, file: &FileStat) -> Result<Option<u64>> {
-    position(pid, &ProcStatus::of(&pid.to_string())?, file)
+/// Returns the file position of the descriptor through which a process has locked the file. None if the process has no
+/// lock.
+pub(super) fn find_lock_position(pid: i32, file: &FileStat) -> Result<Option<u64>> {
+    find_position(pid, &ProcStatus::of(&pid.to_string())?, file)
 }
 
-/// Whether that is a process, and not only a thread, of which this file may be. Whoever owns a file has it name anybody, and can
-/// pass its lock on to anybody who takes descriptors: of a stranger's file only a process of the stranger's own is believed.
-fn may_be_of(pid: i32, status: &ProcStatus, file: &FileStat) -> bool {
+/// Returns true if `pid` is a process, and not only a thread, that can be the daemon of this file.
+///
+/// The owner of a file can write any pid into it, and pass its lock to any process that accepts descriptors. So the
+/// daemon of a stranger's file must be a process of that stranger.
+fn can_be_holder(pid: i32, status: &ProcStatus, file: &FileStat) -> bool {
     let uids = status.field("Uid").unwrap_or_default();
     let is_owners = uids.split_whitespace().all(|uid| uid == file.st_uid.to_string());
     status.field("Tgid") == Some(&pid.to_string()) && (!is_strangers(file) || is_owners)
 }
 
-fn position(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<Option<u64>> {
+fn find_position(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<Option<u64>> {
     if !status.is_zombie() {
-        return descriptors::lock_position(&pid.to_string(), file);
+        return descriptors::find_lock_position(&pid.to_string(), file);
     }
     // The first thread has ended, so it has no descriptors. The other threads may go on.
     for thread in fd::list(&c_string(&format!("/proc/{pid}/task"))?)? {
@@ -144,7 +154,7 @@ fn position(pid: i32, status: &ProcStatus, file: &FileStat) -> Result<Option<u64
         match ProcStatus::of(&thread) {
             Err(Error { errno: Errno::ENOENT | Errno::ESRCH, .. }) => {}
             status if status.as_ref().is_ok_and(ProcStatus::is_zombie) => {}
-            status => return status.and_then(|_| descriptors::lock_position(&thread, file)),
+            status => return status.and_then(|_| descriptors::find_lock_position(&thread, file)),
         }
     }
     Ok(None)
