@@ -1,4 +1,4 @@
-// A program with the tarball (bundled/), bundled and as a single executable; and the blocks of docs/guides/bundlers.md.
+// Bundlers and single executables: a program with the tarball (bundled/), and the blocks of docs/guides/bundlers.md.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -22,7 +22,7 @@ after(() => fs.rmSync(directory, { recursive: true, force: true }))
 
 const nodes = NODES.map((name) => ({ name, ...wanted(() => installRuntime(name)) }))
 const [builder] = nodes
-// In one directory, because webpack looks for its command line beside itself.
+// One directory for all, because webpack looks for its command line beside itself.
 const { value: tools, reason: toolsMissing } = wanted(() => install(...PACKAGES))
 const skip = toolsMissing ?? builder.reason ?? (process.arch === 'x64' ? false : 'NOT TESTED: the tarball is for x64')
 
@@ -89,7 +89,7 @@ describe('bundles', { skip }, () => {
     works(builder.value, [path.join(alone('esbuild'), 'main.js')])
   })
 
-  test('esbuild: a bundle without the binary says so, and takes PROCNATIVE_BINARY', () => {
+  test('esbuild: a bundle without the binary takes PROCNATIVE_BINARY', () => {
     esbuild('main.cjs', '--external:*.node', '--outfile=without/main.js')
     const script = path.join(alone('without'), 'main.js')
     const { status, stderr } = run(builder, [script])
@@ -120,7 +120,7 @@ describe('bundles', { skip }, () => {
     works(builder.value, [path.join(alone('ncc'), 'index.cjs')])
   })
 
-  test('nft: the binary, and a package with one, are found', async () => {
+  test('nft: finds the binary, and a package with a binary', async () => {
     const other = path.join(directory, 'node_modules/@procnative/binding-linux-arm64-gnu')
     fs.mkdirSync(other, { recursive: true })
     fs.writeFileSync(path.join(other, 'package.json'), JSON.stringify({ main: 'procnative.linux-arm64-gnu.node' }))
@@ -137,7 +137,7 @@ describe('bundles', { skip }, () => {
 
 for (const node of nodes) {
   describe(`single executables of ${node.name}`, { skip: skip || node.reason }, () => {
-    test('spawn(), fork() and daemonize() work, with execArgv in the configuration', () => {
+    test('single executable: spawn(), fork(), daemonize() work, execArgv in the configuration', () => {
       esbuild('single.cjs', '--external:*.node', '--outfile=single.js')
       const home = fs.mkdtempSync(path.join(directory, 'sea-'))
       const { stdout: version } = run(node, ['--version'])
@@ -154,7 +154,7 @@ for (const node of nodes) {
       works(path.join(alone(path.relative(directory, home)), path.basename(application)), [])
     })
 
-    test('docs/guides/bundlers.md does what it says', () => {
+    test('docs/guides/bundlers.md: its blocks work', () => {
       const PATH = [binOf(node), path.join(tools, '.bin'), process.env.PATH].join(':')
       const only = ['--test-name-pattern=docs/guides/bundlers\\.md', '--test-reporter=tap']
       const { status, stdout, stderr } = run(node, ['--test', ...only, '__test__/package/docs-blocks.spec.mjs'], {

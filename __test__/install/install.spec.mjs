@@ -1,5 +1,5 @@
-// The tarball as its users get it: installed into an empty project by each package manager, and used on each runtime.
-// Needs the registry, for the managers and runtimes; `npm run test:install`.
+// Installing the tarball into an empty project by each package manager, and using it on each runtime: `npm run test:install`.
+// Needs the registry for the managers and runtimes.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -13,10 +13,10 @@ import { add, BLOCKED, barePath, environment, install, installRuntime, MANAGERS 
 import { pack, wanted } from './packed.mjs'
 
 const RUNTIMES = ['node@20', 'node@22', 'node@24', 'node@26', 'bun', 'deno']
-// What package managers run on: npm 12 needs 22.22 or newer.
+// The Node.js of the package managers: npm 12 needs 22.22 or newer.
 const MANAGED_BY = 'node@24'
 const PROGRAMS = ['use.cjs', 'use.mjs', 'compiled/typed-cjs.cjs', 'compiled/typed-esm.mjs']
-// The oldest whose @types/node is still made, and the one that we are developed with.
+// The oldest compiler that @types/node supports, and the compiler of this project.
 const COMPILERS = ['typescript@5.9', 'typescript@7']
 
 const programs = path.join(root, '__test__/install/project')
@@ -56,7 +56,7 @@ function works(binary, args, project, env) {
   assert.equal(exitCode, 7)
 }
 
-test('what an install finds has no compiler', { contract: 'I2' }, () => {
+test('install: finds no compiler in PATH', { contract: 'I2' }, () => {
   assert.deepEqual(fs.readdirSync(bin).sort(), ['node', 'sh'])
 })
 
@@ -65,13 +65,13 @@ for (const [name, manager] of Object.entries(MANAGERS)) {
   describe(`install: ${name}`, { skip: reason }, () => {
     let project
 
-    test('installs the tarball, with --ignore-scripts and without a compiler', () => {
+    test('install: works with --ignore-scripts, without a compiler', () => {
       project = emptyProject(`${name}, no scripts`, manager)
       fs.cpSync(programs, project, { recursive: true })
       add(manager, tarball, { project, bin, scripts: false })
     })
 
-    test('has no script to run or to ask about', () => {
+    test('install: runs no script, asks about no script', () => {
       const other = emptyProject(`${name}, scripts`, manager)
       assert.doesNotMatch(add(manager, tarball, { project: other, bin, scripts: true }), BLOCKED)
     })
@@ -79,7 +79,7 @@ for (const [name, manager] of Object.entries(MANAGERS)) {
     if (manager.plugAndPlay) return plugAndPlay(() => project)
 
     for (const compiler of compilers) {
-      test(`${compiler.name} accepts a program of each kind`, { skip: compiler.reason }, () => {
+      test(`${compiler.name}: accepts programs of both module systems`, { skip: compiler.reason }, () => {
         if (!fs.existsSync(path.join(project, 'node_modules/@types/node'))) {
           add(manager, '@types/node@20', { project, bin, scripts: false })
         }
@@ -102,7 +102,7 @@ for (const [name, manager] of Object.entries(MANAGERS)) {
   })
 }
 
-// Only Node.js knows it, by two hooks.
+// Only Node.js supports Plug'n'Play, by two hooks.
 function plugAndPlay(project) {
   for (const runtime of runtimes.filter(({ name }) => name.startsWith('node'))) {
     for (const program of ['use.cjs', 'use.mjs']) {
@@ -114,8 +114,7 @@ function plugAndPlay(project) {
   }
 }
 
-// What stands in for cargo: it sees to it that the sources are there, and has built what was taken away. What it makes is to
-// be put into place.
+// A stand-in for cargo: checks that the sources exist, and copies the binary that the test has moved away into target/.
 const CARGO = (binary) => `#!/bin/sh
 test "$1" = --version && exit 0
 for name in Cargo.toml Cargo.lock build.rs src/lib.rs; do test -f "$name" || exit 1; done
@@ -124,7 +123,7 @@ node -e 'fs.mkdirSync("target/release", { recursive: true }); fs.copyFileSync(pr
 
 const npm = wanted(() => install(MANAGERS['npm 11'].package))
 
-test('without a binary, the sentence that require() says names a command that builds it', {
+test('require(): names a command that builds the binary, without a binary', {
   contract: 'I2',
   skip: npm.reason,
 }, () => {
@@ -156,7 +155,7 @@ for (const [name, command] of Object.entries({
   '@arethetypeswrong/cli@0.18': ['@arethetypeswrong/cli/dist/index.js'],
 })) {
   const { value, reason } = wanted(() => install(name))
-  test(`${name.split('@').slice(0, -1).join('@')} finds nothing`, { contract: 'I3', skip: reason }, () => {
+  test(`${name.split('@').slice(0, -1).join('@')}: finds no problem`, { contract: 'I3', skip: reason }, () => {
     const [script, ...options] = command
     const { status, stdout, stderr } = run(
       path.join(bin, 'node'),

@@ -1,4 +1,4 @@
-// Package managers, and how each installs a tarball into a project.
+// Package managers: the command of each to install a tarball into a project.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -12,7 +12,7 @@ const npm = {
   ignoreScripts: ['--ignore-scripts'],
 }
 
-// How a package manager says that it has not run a script, or would.
+// Messages of package managers about scripts that they have blocked or would run.
 export const BLOCKED =
   /install-scripts|allow-?scripts|ignored build scripts|approve-builds|lifecycle|disabled build|must be built/i
 
@@ -40,14 +40,14 @@ function yarn4(linker) {
     package: '@yarnpkg/cli-dist@4',
     script: '@yarnpkg/cli-dist/bin/yarn.js',
     add: (what) => ['add', what.replace(/^(?=\/)/, 'procnative@file:')],
-    // It has no option for it.
+    // yarn 4 has no option for it, only the variable below.
     ignoreScripts: [],
     noScripts: { YARN_ENABLE_SCRIPTS: '0' },
     prepare: (project) => {
       fs.writeFileSync(path.join(project, 'yarn.lock'), '')
       fs.writeFileSync(path.join(project, '.yarnrc.yml'), `nodeLinker: ${linker}\npnpEnableEsmLoader: true\n`)
     },
-    // In CI it would refuse to write its lock file.
+    // In CI, yarn 4 refuses to write its lock file by default.
     env: {
       YARN_NPM_REGISTRY_SERVER: registry(),
       YARN_ENABLE_IMMUTABLE_INSTALLS: '0',
@@ -57,14 +57,14 @@ function yarn4(linker) {
   }
 }
 
-// That which the machine's npm is set up for, without its last slash: the one thing that all of them are told.
+/** Returns the registry of the machine's npm, without the final slash. All package managers use it. */
 function registry() {
   return execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     .trim()
     .replace(/\/$/, '')
 }
 
-/** A PATH of Node.js and a shell: no compiler, no cargo, no Python, nothing that an install could build with. */
+/** Makes a directory for PATH with Node.js and a shell, without any tool that could build an addon. */
 export function barePath(directory, node) {
   const bin = path.join(directory, 'bin')
   fs.mkdirSync(bin, { recursive: true })
@@ -73,14 +73,14 @@ export function barePath(directory, node) {
   return bin
 }
 
-// What runs above us, npm itself most of all, is not to be heard.
+/** Returns the environment without variables of npm and other tools that run these tests. */
 export function environment(bin, more) {
   const foreign = /^(npm_|YARN_|PNPM_|NODE_OPTIONS|NODE_TEST_CONTEXT|INIT_CWD|CARGO|RUST|CC$|CXX$)/i
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name))
   return { ...Object.fromEntries(own), PATH: bin, npm_config_registry: registry(), ...more }
 }
 
-/** Installs `what` into `project`; returns what the package manager has said. */
+/** Installs `what` into `project`; returns the output of the package manager. */
 export function add(manager, what, { project, bin, scripts }) {
   const { package: from, script, ignoreScripts, noScripts, env } = manager
   const command = [path.join(install(from), script), ...manager.add(what), ...(scripts ? [] : ignoreScripts)]

@@ -7,7 +7,7 @@ import { root } from '../helpers/run.mjs'
 
 /** Packs the package into `directory`; returns the tarball. */
 export function pack(directory) {
-  // Without its scripts, which would build the package again.
+  // The scripts would build the package again.
   const options = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
   const packed = JSON.parse(execFileSync('npm', options, { cwd: root, encoding: 'utf8', stdio: 'pipe' }))
   // npm 11 returns an array, npm 12 an object by name.

@@ -1,4 +1,4 @@
-// What is published: a tarball with the binary that most machines need, and one for each other machine.
+// Released tarballs: one with the binary that most machines need, and one for each other machine.
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -22,7 +22,7 @@ const read = (...names) => JSON.parse(fs.readFileSync(path.join(...names, 'packa
 const built = path.join(root, X64)
 const skip = fs.existsSync(built) ? false : `NOT TESTED: ${X64} is not there`
 
-// Ours, as if it was built where binaries for release are; and as if for another machine, on which nobody loads it.
+// The binary of this machine as if built with the glibc of releases, and the same as if for another architecture.
 const ours = Buffer.from(
   skip ? '' : fs.readFileSync(built, 'latin1').replace(/GLIBC_2\.(29|[3-9]\d)/g, 'GLIBC_2.28'),
   'latin1',
@@ -60,7 +60,7 @@ function unpacked(tarball) {
 
 const GITHUB = { GITHUB_SERVER_URL: 'https://forge.example', GITHUB_REPOSITORY: 'owner/procnative' }
 
-test('one tarball carries the binary for most machines, and names the packages of the others', {
+test('release: one tarball has the x64 binary, names the other packages', {
   contract: 'I2',
   skip,
 }, () => {
@@ -86,8 +86,8 @@ test('one tarball carries the binary for most machines, and names the packages o
   }
 })
 
-test('a binary in a package of its own is found', { contract: 'I2', skip }, () => {
-  // As on another machine: by the name that the package for this one would have.
+test('release: a binary in its own package is found', { contract: 'I2', skip }, () => {
+  // Installed as on another machine: under the name that a package for this machine would have.
   const where = fs.mkdtempSync(path.join(directory, 'project-'))
   const name = '@procnative/binding-linux-x64-gnu'
   const binding = path.join(where, 'node_modules', name)
@@ -103,7 +103,7 @@ test('a binary in a package of its own is found', { contract: 'I2', skip }, () =
 })
 
 for (const [title, binaries, env, says] of [
-  ['a binary that is missing', { [X64]: ours }, {}, /linux-arm64-gnu\.node is missing/],
+  ['a missing binary', { [X64]: ours }, {}, /linux-arm64-gnu\.node is missing/],
   ['a binary for another machine', { [X64]: ours, [ARM64]: ours }, {}, /is no binary for arm64/],
   [
     'a binary that needs a newer glibc than Node.js does',
@@ -118,7 +118,7 @@ for (const [title, binaries, env, says] of [
     /is not that of version/,
   ],
 ]) {
-  test(`${title} is not published`, { contract: 'I2', skip }, () => {
+  test(`release: refuses ${title}`, { contract: 'I2', skip }, () => {
     const where = checkout(title, binaries)
     const { status, stderr } = release(where, env)
     assert.equal(status, 1)

@@ -1,4 +1,4 @@
-// The test suite of a small application (application/) with the tarball, in each test runner.
+// Test runners: the test suite of a small application (application/) with the tarball passes in each runner.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

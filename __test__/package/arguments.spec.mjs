@@ -1,4 +1,4 @@
-// Wrong arguments: every export, every position, and by hand what a few of them are told.
+// Wrong arguments: every export in every position, and the messages of some calls.
 
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
@@ -33,11 +33,11 @@ function complaint({ label, expected }, told) {
   return null
 }
 
-test('what is exported is what index.d.ts declares', { contract: 'E2' }, () => {
+test('index.d.ts: declares the exports of the package', { contract: 'E2' }, () => {
   assert.deepEqual(Object.keys(procnative).sort(), exportedNames(file).sort())
 })
 
-test('a declaration that these tests do not understand fails them', { contract: 'E2' }, () => {
+test('index.d.ts: an unknown kind of declaration is an error', { contract: 'E2' }, () => {
   for (const strange of [
     'export const a: number',
     'export function a(b: typeof c): void',
@@ -56,7 +56,7 @@ test('a declaration that these tests do not understand fails them', { contract: 
   assert.throws(() => [...refusals('a', unknown.functions.a, unknown)], /'Strange' is not known/)
 })
 
-test('every hostile value is tried where a number, a string, a boolean or an object is wanted', {
+test('wrong arguments: each hostile value is tried in each position', {
   contract: 'E2',
 }, () => {
   const labels = (name) => [...refusals(name, file.functions[name], file)].map(({ label }) => label)
@@ -83,7 +83,7 @@ test('every hostile value is tried where a number, a string, a boolean or an obj
 for (const [name, signature] of Object.entries(callables(file))) {
   const calls = [...refusals(name, signature, file)]
   if (calls.length === 0) continue
-  test(`${name}() refuses ${calls.length} wrong calls and changes nothing`, { contract: 'E2' }, async () => {
+  test(`${name}(): refuses ${calls.length} wrong calls without a change`, { contract: 'E2' }, async () => {
     const ended = await runScript(fixture('package/make-refused-calls.mjs'), [name], {
       detached: true,
       env: oneArena(),
@@ -107,7 +107,7 @@ const type = (message) => ({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', me
 const value = (message) => ({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message })
 const range = (message) => ({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message })
 
-// One of each kind, by hand: the table above trusts index.d.ts and its own reading of it, this one nothing.
+// One call of each kind, by hand: the tests above depend on index.d.ts and its parser, these calls do not.
 const BY_HAND = {
   'getsid(NaN)': [() => getsid(Number.NaN), range(/"pid".*an integer.*NaN/)],
   "getsid('5')": [
@@ -168,7 +168,7 @@ const BY_HAND = {
   ],
 }
 
-test('an option is read once: what was checked is what is used', { contract: 'E2' }, () => {
+test('listenUnix(): reads an option once', { contract: 'E2' }, () => {
   let times = 0
   const options = {
     get backlog() {
@@ -179,11 +179,11 @@ test('an option is read once: what was checked is what is used', { contract: 'E2
   assert.equal(times, 1)
 })
 
-test('by hand: the code, the class and the words of a refusal', { contract: 'E2' }, () => {
+test('wrong arguments: have the expected class, code and message', { contract: 'E2' }, () => {
   for (const [call, [make, expected]] of Object.entries(BY_HAND)) assert.throws(make, expected, call)
 })
 
-test('a datagram socket that is not bound, and a file that was closed, have no descriptor', {
+test('daemonize() keep: refuses an unbound datagram socket, and a closed file', {
   contract: 'E2',
 }, async (context) => {
   const datagram = dgram.createSocket('udp4')
@@ -198,7 +198,7 @@ test('a datagram socket that is not bound, and a file that was closed, have no d
   }
 })
 
-test('of a wrong type is said what Node says of it', { contract: 'E2' }, () => {
+test("wrong types: have Node's own messages", { contract: 'E2' }, () => {
   const thrown = (call) => {
     try {
       return call()
@@ -208,14 +208,14 @@ test('of a wrong type is said what Node says of it', { contract: 'E2' }, () => {
   }
   for (const [shown, one] of Object.entries(VALUES)) {
     const [ours, nodes] = [() => tcgetpgrp(one), () => Buffer.alloc(one)].map(thrown)
-    // A number is of the right type; a NUL is spelled out by us, and written as it is by Node.
+    // A number has the right type. procnative escapes a NUL, Node does not.
     if (typeof one === 'number' || (typeof one === 'string' && one.includes('\0'))) continue
     const said = nodes.message.replace('"size"', '"fd"')
     assert.deepEqual([ours.name, ours.code, ours.message], [nodes.name, nodes.code, said], shown)
   }
 })
 
-test('the largest pid and descriptor are asked of the kernel', { contract: 'E2' }, () => {
+test('getsid(), tcgetpgrp(): pass the largest number to the kernel', { contract: 'E2' }, () => {
   assert.throws(() => getsid(NOBODY), { code: 'ESRCH' })
   assert.throws(() => tcgetpgrp(NOBODY), { code: 'EBADF' })
 })

@@ -1,5 +1,5 @@
-// npm run bench itself takes minutes, and is run by hand: here is that its programs still run, that it compares in the right
-// direction, and that docs/performance.md says what was measured.
+// npm run bench: its programs run, comparisons have the right direction, and docs/performance.md has the last results. The
+// whole benchmark takes minutes and is run by hand.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -20,14 +20,14 @@ const GROUPS = ['spawn', 'daemon', 'handles', 'wait', 'load']
 const measured = (file, ...args) => toldByNode(path.join(root, 'benchmark', file), ...args)
 const areTimes = (times) => times.length > 0 && times.every((time) => time > 0)
 
-/** A group of one scene. */
+/** Makes a group of one scene. */
 function group(scene) {
   const made = new Group('one', 'One')
   made.add({ name: 'scene', unit: 'ms', ...scene })
   return made
 }
 
-test('docs/performance.md has the tables of what was measured last', () => {
+test('docs/performance.md: has the tables of the last results', () => {
   const page = fs.readFileSync(path.join(root, 'docs/performance.md'), 'utf8')
   for (const name of GROUPS) {
     const results = JSON.parse(fs.readFileSync(path.join(root, `benchmark/results/${name}.json`), 'utf8'))
@@ -38,13 +38,13 @@ test('docs/performance.md has the tables of what was measured last', () => {
   }
 })
 
-test('less time is better, and a higher rate', () => {
+test('benchmark: less time is better, and a higher rate', () => {
   assert.equal(better('ms', 2, 8), 4)
   assert.equal(better('/s', 2, 8), 1 / 4)
   assert.equal(better('MB', 0, 8), undefined)
 })
 
-test('a target is met at its edge, missed beyond, and not judged without the contender', () => {
+test('benchmark: a target is met at its edge, missed beyond it', () => {
   const target = { against: 'C', times: 2 }
   assert.equal(isMet({ unit: 'ms', results: { procnative: [1, 9, 2], C: [4] }, target }), true)
   assert.equal(isMet({ unit: 'ms', results: { procnative: [2.1], C: [4] }, target }), false)
@@ -56,7 +56,7 @@ test('a target is met at its edge, missed beyond, and not judged without the con
   assert.equal(isMet({ unit: 'ms', results: { procnative: [3] } }), undefined)
 })
 
-test('a table says who was how much faster, and which targets were missed', () => {
+test('benchmark: a table has the ratios and the missed targets', () => {
   const results = { procnative: [2, 1, 3], C: [1, 1, 1], slow: [200] }
   const table = markdown(group({ results, tails: { C: 7 }, target: { against: 'C', times: 1 } }))
   assert.match(table, /\| scene \| procnative \| 2\.00 ms \| 1\.00 ms – 3\.00 ms \| {2}\| {2}\| {2}\|/)
@@ -67,7 +67,7 @@ test('a table says who was how much faster, and which targets were missed', () =
   assert.match(table, /\| {2}\| slow \| 200 ms \| .* \| {2}\| 100× faster \| {2}\|/)
 })
 
-test('contenders take turns, each as often, and every other time the other way round', async () => {
+test('benchmark: contenders take turns, in both orders', async () => {
   const order = []
   const contenders = ['a', 'b'].map((name) => ({ name, measure: async () => order.push(name) }))
   const results = await alternate(contenders, () => {})
@@ -75,19 +75,19 @@ test('contenders take turns, each as often, and every other time the other way r
   assert.deepEqual([results.a.length, results.b.length], [REPETITIONS, REPETITIONS])
 })
 
-test('a median is the middle one, and a 99th percentile that of all values', () => {
+test('benchmark: the median and the 99th percentile are exact', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index)
   assert.equal(median([9, 1, 5]), 5)
   assert.equal(quantile(hundred, 0.99), 100)
   assert.deepEqual(tails({ a: [hundred.slice(0, 50), hundred.slice(50)] }), { a: 100 })
 })
 
-test('a program that fails is an error, not a result', async () => {
+test('benchmark: a program that fails is an error', async () => {
   await assert.rejects(told('false', []), /false ended with 1/)
 })
 
 for (const kind of ['procnative', 'child_process.spawn', 'spawnSync']) {
-  test(`spawn: ${kind}`, async () => {
+  test(`benchmark of spawn: measures ${kind}`, async () => {
     const times = await measured('spawn/measured.mjs', kind, 0, 3)
     assert.equal(times.length, 3)
     for (const [called, ran, still] of times) assert.ok(called > 0 && called <= ran && still > 0)
@@ -95,33 +95,33 @@ for (const kind of ['procnative', 'child_process.spawn', 'spawnSync']) {
 }
 
 for (const kind of ['procnative', "the event 'exit'"]) {
-  test(`wait: ${kind}`, async () => {
+  test(`benchmark of waits: measures ${kind}`, async () => {
     const { spread, burst, threads } = await measured('wait/measured.mjs', kind, 3, 2)
     assert.ok(areTimes(spread) && areTimes(burst))
     assert.deepEqual([spread.length, burst.length, threads], [2, 3, 0])
   })
 }
 
-test("wait: others' processes", async () => {
+test('benchmark of waits: measures processes that are no children', async () => {
   const { threads, descriptors } = await measured('wait/others.mjs', 20)
   assert.deepEqual([threads, descriptors], [0, 20])
 })
 
 for (const kind of ['procnative', 'child.send']) {
-  test(`handles: ${kind}`, async () => {
+  test(`benchmark of handles: measures ${kind}`, async () => {
     const scene = { messages: 20, each: 1, rounds: 2 }
     const times = await measured('handles/flood.mjs', kind, JSON.stringify(scene))
     assert.ok(areTimes(times) && times.length === 2)
   })
 }
 
-test('handles: a round trip', async () => {
+test('benchmark of handles: measures a round trip', async () => {
   const times = await measured('handles/trip.mjs', 3, 'procnative', 'child.send')
   assert.deepEqual(Object.keys(times), ['procnative', 'child.send'])
   for (const list of Object.values(times)) assert.ok(areTimes(list) && list.length === 3)
 })
 
-test('handles: Python', async () => {
+test('benchmark of handles: measures Python', async () => {
   const peer = path.join(root, 'benchmark/handles/peer.py')
   assert.ok(areTimes(await told('python3', [peer, 'flood', 20, 253, 24, 2])))
   assert.ok(areTimes(await told('python3', [peer, 'trip', 3])))
@@ -132,7 +132,7 @@ for (const [name, ...commands] of [
   ['wait', ['poll', 3, 2], ['epoll', 3, 2]],
   ['handles', ['flood', 20, 253, 24, 2], ['trip', 3]],
 ]) {
-  test(`${name}: the limit, in C`, async (t) => {
+  test(`benchmark of ${name}: measures the limit in C`, async (t) => {
     await withLimit(name, async (limit) => {
       if (!limit) return t.skip('there is no C compiler')
       for (const command of commands) assert.ok(Object.keys(await told(limit, command)).length > 0)
@@ -140,7 +140,7 @@ for (const [name, ...commands] of [
   })
 }
 
-test('daemon: procnative leaves nothing undone', async () => {
+test('benchmark of daemons: procnative leaves nothing undone', async () => {
   const contender = contenders().find(({ name }) => name === 'procnative')
   await withStarts(async (start, directory) => {
     const { returned, up, exitCode } = await start(contender)
@@ -151,7 +151,7 @@ test('daemon: procnative leaves nothing undone', async () => {
   })
 })
 
-test('load: procnative', async () => {
+test('benchmark of loading: measures procnative', async () => {
   const { milliseconds, threads, descriptors } = await measured('load/measured.cjs', path.join(root), 'procnative')
   assert.ok(milliseconds > 0)
   assert.deepEqual([threads, descriptors], [0, 0])

@@ -23,6 +23,6 @@ test('docs/contract.md: each tag of a test is a line', () => {
   )
 })
 
-test('docs/contract.md: lists the specs, as `npm run generate:contract` writes them', () => {
+test('docs/contract.md: lists the specs like `npm run generate:contract`', () => {
   assert.equal(fs.readFileSync(page, 'utf8'), generate())
 })

@@ -1,4 +1,4 @@
-// The code in README.md, in docs and in examples/README.md does what these pages say: helpers/pages.mjs has how it is run.
+// Code blocks of README.md, docs and examples/README.md do what the pages say. helpers/pages.mjs runs them.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,13 +13,13 @@ const pages = names.map((name) => ({ name, text: fs.readFileSync(path.join(root,
 
 for (const { name, text } of pages) {
   const blocks = blocksOf(name, text)
-  // Those that have a name only, and those that say nothing to a machine, are not run by themselves.
+  // A block without a transcript is not run by itself: another block runs it, or it is plain text.
   for (const block of blocks.filter(({ transcript }) => transcript.length > 0)) {
     test(titleOf(block), neededBy(block), (t) => runBlock(t, block, blocks))
   }
 }
 
-test('pages lead to files that are there', () => {
+test('docs: links lead to existing files', () => {
   for (const { name, text } of pages) {
     for (const target of linksOf(text)) {
       assert.ok(fs.existsSync(path.join(root, path.dirname(name), target)), `${name}: ${target}`)
@@ -27,37 +27,37 @@ test('pages lead to files that are there', () => {
   }
 })
 
-// ── Whether it would be noticed ──
+// ── Errors are found ──
 
 const fenced = (language, content, comment = '') => `${comment}\n\`\`\`${language}\n${content}\n\`\`\`\n`
 
 for (const [what, text, message] of [
-  ['in a language that is not known', fenced('rust', 'fn main() {}'), /page.md:2: .* 'rust'/],
-  ['in no language', fenced('', 'node main.js'), /page.md:2: .* ''/],
-  ['that nobody runs', fenced('js', '', '<!-- test: lonely.js -->'), /nothing runs lonely.js/],
-  ['with a comment that means nothing', fenced('js', '', '<!-- test: skip -->'), /what is 'skip'/],
-  ['that can not be checked', fenced('python', '', '<!-- test: not run: no time -->'), /can't be checked/],
+  ['in an unknown language', fenced('rust', 'fn main() {}'), /page.md:2: .* 'rust'/],
+  ['without a language', fenced('', 'node main.js'), /page.md:2: .* ''/],
+  ['that no block runs', fenced('js', '', '<!-- test: lonely.js -->'), /nothing runs lonely.js/],
+  ['with an unknown comment', fenced('js', '', '<!-- test: skip -->'), /what is 'skip'/],
+  ['that can’t be checked', fenced('python', '', '<!-- test: not run: no time -->'), /can't be checked/],
   ['without an end', '```js\n', /page.md:1: .* no end/],
-  ['that has its comment in a list', fenced('js', '', '  <!-- test: main.js -->'), /begins its line/],
-  ['that is no block', '<!-- test: main.js -->\n\nnode main.js\n', /no block/],
+  ['with an indented comment', fenced('js', '', '  <!-- test: main.js -->'), /begins its line/],
+  ['that is missing after its comment', '<!-- test: main.js -->\n\nnode main.js\n', /no block/],
 ]) {
-  test(`a page with a block ${what} is refused`, () => {
+  test(`docs: a block ${what} is refused`, () => {
     assert.throws(() => blocksOf('page.md', text), { message })
   })
 }
 
 for (const [what, text] of [
   ['throws', fenced('js', "throw new Error('broken')")],
-  ['calls what there is not', fenced('js', "require('procnative').demonize()")],
-  ['prints what it does not say', fenced('sh', 'echo 2 of 3')],
-  ['does not print what it says', fenced('console', '$ echo 2 of 3\n2 of four')],
+  ['calls a missing function', fenced('js', "require('procnative').demonize()")],
+  ['prints unexpected text', fenced('sh', 'echo 2 of 3')],
+  ['prints another text', fenced('console', '$ echo 2 of 3\n2 of four')],
   ['has a wrong type', fenced('ts', 'const pid: number = process.argv[0]')],
-  ['was no program before', fenced('diff', '-const\n+const one = 1')],
-  ['is no JSON', fenced('json', '{ a: 1 }')],
-  ['is no program, and not run', fenced('sh', 'if true', '<!-- test: not run: it is dangerous -->')],
+  ['has a broken old version', fenced('diff', '-const\n+const one = 1')],
+  ['is not JSON', fenced('json', '{ a: 1 }')],
+  ['is not run and has a syntax error', fenced('sh', 'if true', '<!-- test: not run: it is dangerous -->')],
   ['leaves a process', fenced('sh', 'sleep 1000 &')],
 ]) {
-  test(`a block that ${what} fails`, async (t) => {
+  test(`docs: a block that ${what} fails`, async (t) => {
     const blocks = blocksOf('page.md', text)
     await assert.rejects(runBlock(t, blocks[0], blocks, 300))
   })

@@ -1,4 +1,4 @@
-// The examples do what they say, and notice when it is not so.
+// Examples that check themselves: they succeed, and they fail when something is wrong.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -12,7 +12,7 @@ import { until } from '../helpers/until.mjs'
 
 const demo = path.join(root, 'examples/http-daemon/demo.js')
 
-test('the demo starts, shows, asks and stops a daemon, and ends with 0', { contract: 'I1' }, async () => {
+test('examples/http-daemon: the demo starts and stops a daemon, exits with 0', { contract: 'I1' }, async () => {
   const { code, stdout, stderr } = await run(process.execPath, [demo]).ended
   assert.equal(code, 0, stdout + stderr)
   assert.doesNotMatch(stdout, /✖/)
@@ -28,7 +28,7 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
   await run('mkfifo', [hold]).ended
   const preload = `--require ${fixture('package/hold-successor.cjs')}`
   const env = { ...process.env, DIRECTORY: directory, PORT: '0', HOLD: hold, NODE_OPTIONS: preload }
-  // The signal comes before there is a successor, or while that one starts.
+  // The signal comes before the successor starts, or while it starts.
   for (const before of [async () => undefined, () => opened(hold)]) {
     const { code, stderr } = await runScript(path.join(root, 'examples/zero-downtime/server.js'), [], { env })
     assert.equal(code, 0, stderr)
@@ -49,7 +49,7 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
   }
 })
 
-test('examples/zero-downtime: 20 reloads under load, not one failed request, and never a free pid file', {
+test('examples/zero-downtime: 20 reloads fail no request, never free the pid file', {
   contract: 'D25',
 }, async () => {
   const program = path.join(root, 'examples/zero-downtime/main.js')
@@ -61,7 +61,7 @@ test('examples/zero-downtime: 20 reloads under load, not one failed request, and
   assert.doesNotMatch(stdout, /✖/)
 })
 
-test('the demo ends with 1 when something is off', { contract: 'I1' }, async () => {
+test('examples/http-daemon: the demo exits with 1 after an error', { contract: 'I1' }, async () => {
   const env = { ...process.env, NODE_OPTIONS: `--require ${fixture('package/refuse-to-listen.cjs')}` }
   const { code, stdout } = await run(process.execPath, [demo], { env }).ended
   assert.equal(code, 1)

@@ -1,11 +1,12 @@
-// E1, E3: system calls that are made to fail, see hardening/faults/. One quick scenario here, so that it keeps working.
+// npm run test:faults: one quick scenario in which each system call fails once (hardening/faults/).
 
 import assert from 'node:assert/strict'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 import { root, runScript } from '../helpers/run.mjs'
 
-test('each system call of a scenario that fails once comes out as an error, and leaves nothing', {
-  contract: 'E1', // The shim knows system calls that have no function by their numbers there.
+test('faults: each failed system call is an error and leaves nothing', {
+  // The shim knows system calls without a function by their numbers on x64.
+  contract: 'E1',
   ...needs('Node.js, x64 and a C compiler, cc', isNode && process.arch === 'x64' && hasProgram('cc')),
 }, async () => {
   const { code, stdout, stderr } = await runScript('hardening/faults/faults.mjs', ['descriptors', '--commonest'], {

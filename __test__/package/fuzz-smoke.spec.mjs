@@ -1,4 +1,4 @@
-// npm run test:fuzz itself takes ten minutes, and is run by hand: here is that it runs, and what it takes for an error.
+// npm run test:fuzz: a short run, and the errors that it reports. The whole run takes ten minutes and is run by hand.
 
 import assert from 'node:assert/strict'
 import path from 'node:path'
@@ -9,16 +9,20 @@ import { root, runScript } from '../helpers/run.mjs'
 
 const FUZZ = path.join(root, 'hardening/fuzz/fuzz.mjs')
 
-test('fuzz: three seconds of random calls', needs('Node.js, root and unshare', isNode && isPermitted()), async () => {
-  const { code, stdout, stderr } = await runScript(FUZZ, ['--seconds', 3, '--seed', 1])
-  assert.deepEqual([code, stderr], [0, ''], stdout)
-  assert.match(stdout, /^[1-9]\d+ calls in [1-9]\d* rounds from seed 1, \d+ seconds: 0 problems$/m)
-})
+test(
+  'fuzz: three seconds of random calls find no problem',
+  needs('Node.js, root and unshare', isNode && isPermitted()),
+  async () => {
+    const { code, stdout, stderr } = await runScript(FUZZ, ['--seconds', 3, '--seed', 1])
+    assert.deepEqual([code, stderr], [0, ''], stdout)
+    assert.match(stdout, /^[1-9]\d+ calls in [1-9]\d* rounds from seed 1, \d+ seconds: 0 problems$/m)
+  },
+)
 
 const like = (error, properties) => Object.assign(error, properties)
 const system = { code: 'EPERM', errno: -1, syscall: 'setsid' }
 
-test('fuzz: what E1 and E2 say is no complaint', () => {
+test('fuzz: accepts system errors, argument errors and aborts', () => {
   for (const error of [
     like(new Error('EPERM'), system),
     like(new TypeError(), { code: 'ERR_INVALID_ARG_TYPE' }),
@@ -38,7 +42,7 @@ for (const [what, error, expected] of [
   ["napi's own codes", like(new Error(), { code: 'InvalidArg' }), /^of an unknown shape/],
   ['a system error without its call', like(new Error(), { ...system, syscall: undefined }), /^of an unknown shape/],
   ['the wrong class', like(new Error(), { code: 'ERR_OUT_OF_RANGE' }), /^of the wrong class/],
-  ['something else that is thrown', 5, /^not an Error: 5$/],
+  ['a thrown number', 5, /^not an Error: 5$/],
 ]) {
-  test(`fuzz: complains of ${what}`, () => assert.match(complaint(error, false), expected))
+  test(`fuzz: reports ${what}`, () => assert.match(complaint(error, false), expected))
 }

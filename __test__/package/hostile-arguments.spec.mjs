@@ -1,4 +1,4 @@
-// What is hostile without being of a wrong type: nothing of it ends the process, starts one, or leaves a trace.
+// Hostile arguments of the right type: none ends the process, starts a process, or leaves a trace.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { fixture, oneArena, run, runScript, scriptCommand } from '../helpers/run
 
 const binding = createRequire(import.meta.url)('../../lib/core/native.js')
 
-// What each call is to come to; for the rest, any error will do.
+// The expected error of each call. ANY accepts each error.
 const ANY = undefined
 const NOT_THERE = 'ENOENT chdir'
 const EXPECTED = {
@@ -87,17 +87,17 @@ function complaint({ label, threw, code, syscall, message, changed }, expected) 
 }
 
 const TITLES = {
-  options: 'options that throw, lie or are not what they seem',
-  strings: 'strings that are too long or no text',
-  lists: 'lists with holes, of 100,000 entries or of impostors',
-  foreground: 'what is refused in the foreground',
-  listen: 'a LISTEN_FDS that is no count of descriptors',
-  markers: 'a marker that is garbage',
-  files: 'a marker that names what is no link',
+  options: 'hostile getters, proxies and prototypes',
+  strings: 'strings too long or invalid',
+  lists: 'lists with holes, 100,000 entries or impostors',
+  foreground: 'missing directory, user or descriptor in the foreground',
+  listen: 'invalid LISTEN_FDS',
+  markers: 'invalid marker',
+  files: 'marker of another descriptor',
 }
 
 for (const [group, expected] of Object.entries(EXPECTED)) {
-  test(`${TITLES[group]}: an error, and nothing has changed`, { contract: 'E3' }, async () => {
+  test(`daemonize(): throws without a change, ${TITLES[group]}`, { contract: 'E3' }, async () => {
     const ended = await runScript(fixture('package/daemonize-with-hostile-values.mjs'), [group], {
       detached: true,
       env: oneArena(),
@@ -113,11 +113,11 @@ for (const [group, expected] of Object.entries(EXPECTED)) {
   })
 }
 
-// To end the process, and to close any descriptor, is what these are for, or to take it over, and close it if that fails.
+// These end the process, close any descriptor, or take it over and close it after a failure.
 const DEADLY = ['exitNow', 'close', 'openChannel', 'openListener']
 const functions = Object.keys(binding).filter((one) => typeof binding[one] === 'function' && !DEADLY.includes(one))
 for (const name of functions) {
-  test(`the native ${name}() takes anything that JavaScript can pass without ending the process`, {
+  test(`native ${name}(): survives all values of JavaScript`, {
     contract: 'E3',
   }, async () => {
     const ended = await runScript(fixture('package/call-native-with-anything.mjs'), [name], {
@@ -128,13 +128,13 @@ for (const name of functions) {
     assert.deepEqual([ended.code, ended.signal], [0, null], `${lines.at(-1)?.call} ${ended.stderr}`)
     const { calls, reached, odd } = lines.at(-1)
     assert.ok(calls > 80, `${calls} calls`)
-    // What is refused for its type only would show nothing of what lies behind.
+    // Calls that are refused for a type would not test the code behind the checks.
     if (name === 'launch') assert.ok(reached > 100, `${reached} of ${calls} calls came to the kernel`)
     assert.deepEqual(odd, [])
   })
 }
 
-test('a link to a launcher is released once, whatever it is told', { contract: 'E3' }, async () => {
+test('native launcher link: is released once after wrong calls', { contract: 'E3' }, async () => {
   const program = [process.execPath, ...scriptCommand(fixture('package/misuse-launcher-link.mjs'))]
   const ended = await run('python3', [fixture('package/run-with-launcher-link.py'), ...program]).ended
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
@@ -145,7 +145,7 @@ test('a link to a launcher is released once, whatever it is told', { contract: '
   ])
 })
 
-test('a system call that fails at the end of the stack is an error', { contract: 'E3' }, async () => {
+test('system errors: are errors at the end of the stack', { contract: 'E3' }, async () => {
   const ended = await runScript(fixture('package/fail-at-stack-end.mjs'))
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const [{ outcomes, ...rest }] = reports(ended.stdout)

@@ -1,4 +1,4 @@
-// How objects and errors are shown: in console.log(), and after a call that fails later.
+// Objects in console.log(), and stacks of asynchronous errors.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -58,21 +58,21 @@ test('console.log: shows a handle whose number was closed, and non-instances', n
 })
 
 const CALLS = {
-  spawnDaemon: () => spawnDaemon('/nonexistent/procnative'),
-  'spawnDaemon, not ready': () => spawnDaemon('false', [], { ready: 'notify' }),
-  connectChannel: () => connectChannel('/nonexistent/procnative'),
-  stopDaemon: () => stopDaemon('/proc/self'),
+  'spawnDaemon()': () => spawnDaemon('/nonexistent/procnative'),
+  'spawnDaemon() ready': () => spawnDaemon('false', [], { ready: 'notify' }),
+  'connectChannel()': () => connectChannel('/nonexistent/procnative'),
+  'stopDaemon()': () => stopDaemon('/proc/self'),
 }
 
 for (const [what, call] of Object.entries(CALLS)) {
-  test(`${what}: a rejection has the stack of the call`, node, async () => {
+  test(`${what}: rejects with the stack of the call`, node, async () => {
     const { stack, message } = await rejection(call())
     assert.ok(stack.startsWith(`Error: ${message}\n    at `), stack)
     assert.match(stack, /inspection\.spec\.mjs/)
   })
 }
 
-test('wrong values: names an object by its class, in one line', node, () => {
+test('wrong values: messages name the class of an object', node, () => {
   const [one, other] = socketpair()
   for (const [value, shown] of [
     [net.createServer(), 'an instance of Server'],

@@ -1,4 +1,4 @@
-// The order of the folders in lib/ and src/: each imports from lower ones only, and no two import each other.
+// Layers of lib/ and src/: each folder imports from lower folders only, and no two folders import each other.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

@@ -1,4 +1,4 @@
-// The package as a whole: what it exports, what loading it does, and which codes its errors have.
+// The package as a whole: exports, effects of loading, classes, and codes of errors.
 
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
@@ -24,7 +24,7 @@ const sources = (directory, end) =>
     .filter((name) => name.endsWith(end))
     .map((name) => path.join(directory, name))
 
-test('every code in lib/core/errors.js is a heading of docs/errors.md, and every such heading is a code', {
+test('docs/errors.md: has a heading for each code, and no other', {
   contract: 'E4',
 }, () => {
   const headings = read('docs/errors.md').match(/^#+\s.*$/gm) ?? []
@@ -32,7 +32,7 @@ test('every code in lib/core/errors.js is a heading of docs/errors.md, and every
   assert.deepEqual(explained.toSorted(), codes(read('lib/core/errors.js')))
 })
 
-test('no code is used or declared that lib/core/errors.js does not have', { contract: 'E4' }, () => {
+test('lib/core/errors.js: has each code that the sources use', { contract: 'E4' }, () => {
   const known = codes(read('lib/core/errors.js'))
   assert.ok(known.length > 0)
   for (const name of ['index.d.ts', ...sources('lib', '.js'), ...sources('src', '.rs')]) {
@@ -41,7 +41,7 @@ test('no code is used or declared that lib/core/errors.js does not have', { cont
   }
 })
 
-test('loading the package starts no thread, opens no descriptor and installs no signal handler', {
+test('loading: starts no thread, opens no descriptor, handles no signal', {
   contract: 'E5',
 }, async () => {
   const { stdout, stderr, code } = await runScript(fixture('package/report-load-effects.cjs'))
@@ -51,15 +51,15 @@ test('loading the package starts no thread, opens no descriptor and installs no 
   assert.deepEqual(after, before)
 })
 
-test('every name can be imported, and is what require() gives', { contract: 'E5' }, () => {
-  // Newer versions of Node add the last.
+test('import: has the names and values of require()', { contract: 'E5' }, () => {
+  // Newer versions of Node add 'module.exports'.
   const { default: whole, 'module.exports': _, ...named } = namespace
   assert.equal(whole, procnative)
   assert.deepEqual(Object.keys(named).sort(), Object.keys(procnative).sort())
   for (const [name, value] of Object.entries(named)) assert.equal(value, procnative[name], name)
 })
 
-test('every function works without its module, on any `this`', { contract: 'E5' }, async () => {
+test('functions: work with any `this`', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['functions'], { detached: true })
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
@@ -67,7 +67,7 @@ test('every function works without its module, on any `this`', { contract: 'E5' 
   for (const { label, attached, detached } of told) assert.deepEqual(detached, attached, label)
 })
 
-test('no member of a class can be called on what is none of it', { contract: 'E5' }, async () => {
+test('classes: members throw a TypeError on other objects', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['classes'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = reports(ended.stdout)
@@ -76,7 +76,7 @@ test('no member of a class can be called on what is none of it', { contract: 'E5
   assert.deepEqual(wrong, [])
 })
 
-test('classes have the members that index.d.ts declares, and nobody else makes instances', { contract: 'E5' }, () => {
+test('classes: have the members of index.d.ts, and no public constructor', { contract: 'E5' }, () => {
   for (const [name, { bases, members }] of Object.entries(file.classes)) {
     const key = (declared) => (declared.startsWith('[Symbol.') ? Symbol[declared.slice(8, -1)] : declared)
     // EventEmitter's methods are declared again for their events. The method for console.log() is not public.
@@ -95,7 +95,7 @@ test('classes have the members that index.d.ts declares, and nobody else makes i
   }
 })
 
-test('a handle under a proxy is no handle; one that was taken closes nothing', { contract: 'E5' }, async () => {
+test('Handle: a proxy is no handle, a taken one closes nothing', { contract: 'E5' }, async () => {
   const ended = await runScript(fixture('package/call-with-foreign-this.mjs'), ['handle'])
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''])
   const told = Object.fromEntries(

@@ -1,4 +1,4 @@
-// A property that untrusted JSON has put on Object.prototype is not an option, a variable or an answer of the kernel.
+// Polluted prototypes: procnative takes no option, variable or value from Object.prototype.
 
 import assert from 'node:assert/strict'
 import { isNode, needs, temporary, test } from '../helpers/harness.mjs'

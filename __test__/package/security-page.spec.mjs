@@ -11,7 +11,7 @@ const page = fs.readFileSync(path.join(root, 'docs/security.md'), 'utf8')
 
 const INSERTED = /\$\{(?:[^{}`]|`[^`]*`)*\}/
 
-/** Whether a spec file has a test of some title, as it stands or with what the file puts into it. */
+/** Returns true if a spec file has a test with this title, literally or with inserted text of the file. */
 function hasTest(source, title) {
   const calls = source.matchAll(/\btest\(\s*(['"`])((?:\\.|\$\{(?:[^{}`]|`[^`]*`)*\}|(?!\1).)*)\1/gs)
   return Array.from(calls).some(([, quote, text]) => {
@@ -22,7 +22,7 @@ function hasTest(source, title) {
   })
 }
 
-test('docs/security.md: each test that it names is there, by that title', () => {
+test('docs/security.md: each quoted title belongs to a test', () => {
   const sources = specs().map((spec) => fs.readFileSync(path.join(root, spec), 'utf8'))
   const [, ...sections] = page.split(/^## /m)
   const named = Array.from(sections.join('').matchAll(/“([^”]*)”/g), ([, title]) => title.replaceAll(/\s+/g, ' '))
@@ -31,7 +31,7 @@ test('docs/security.md: each test that it names is there, by that title', () => 
   assert.deepEqual(missing, [])
 })
 
-test('docs/security.md: of what can’t be done, each has a test', () => {
+test('docs/security.md: each guarantee quotes a test', () => {
   const lists = page.matchAll(/^(?:Nobody else can|.*It can't.*)\n\n((?:-.*\n(?: {2}.*\n)*)+)/gm)
   const items = Array.from(lists, ([, list]) => list.split(/^- /m).slice(1)).flat()
   assert.ok(items.length > 30, `${items.length} items`)

@@ -1,4 +1,4 @@
-// npm run test:soak itself takes half an hour, and is run by hand: here is that it runs, and that it would notice.
+// npm run test:soak: a short run, and the problems that it reports. The whole run takes half an hour and is run by hand.
 
 import assert from 'node:assert/strict'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import { root, runScript } from '../helpers/run.mjs'
 
 const SOAK = path.join(root, 'hardening/soak/soak.mjs')
 
-test('soak: three seconds of everything at once', needs('Node.js', isNode), async () => {
+test('soak: three seconds of everything at once lose nothing', needs('Node.js', isNode), async () => {
   const ended = await runScript(SOAK, ['--minutes', 0.05], { execArgv: ['--expose-gc'] })
   assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ''], ended.stdout)
   for (const what of ['messages', 'descriptors', 'orphans reaped', 'reports of threads', 'daemons stopped'])
@@ -24,21 +24,25 @@ const soak = (changes) => ({
   fosters: { unclaimed: [] },
   ...changes,
 })
-// What grows by so much in all.
+/** Returns samples in which one number grows by `by` in all. */
 const growing = (what, by) =>
   Array.from({ length: 30 }, (_, index) => ({ ...sample, [what]: sample[what] + (by * index) / 29 }))
 
 for (const [what, changes, complaint] of [
   ['nothing', {}, undefined],
   ['a message that is lost', { tally: { entries: [{ name: 'messages', out: 5, came: 4 }] } }, /^messages: 4 of 5$/],
-  ['what has not been done', { tally: { entries: [{ name: 'messages', out: 0, came: 0 }] } }, /^messages: 0 of 0$/],
-  ['one descriptor', { samples: [sample, sample, { ...sample, descriptors: 10 }] }, /^descriptors: 10, and not 9/],
+  [
+    'a message type without messages',
+    { tally: { entries: [{ name: 'messages', out: 0, came: 0 }] } },
+    /^messages: 0 of 0$/,
+  ],
+  ['one more descriptor', { samples: [sample, sample, { ...sample, descriptors: 10 }] }, /^descriptors: 10, and not 9/],
   ['a zombie at the end', { end: { ...sample, zombies: 1 } }, /^zombies: 0 at the start, 1 at the end$/],
   ['memory that grows', { samples: growing('rss', 20) }, /^rss: from /],
   ['a heap that grows', { samples: growing('heap', 3) }, /^heap: from /],
-  ['an orphan of nobody', { fosters: { unclaimed: [7] } }, /^reaped, but nobody's: 7$/],
+  ['a reaped orphan of no start', { fosters: { unclaimed: [7] } }, /^reaped, but nobody's: 7$/],
 ]) {
-  test(`soak: complains of ${what}`, () => {
+  test(`soak: reports ${what}`, () => {
     const [first, ...others] = complaints(soak(changes))
     assert.deepEqual(others, [])
     if (complaint) assert.match(first, complaint)

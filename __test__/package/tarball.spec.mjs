@@ -1,4 +1,4 @@
-// What `npm pack` makes: what is in it, and how large it is.
+// The tarball of `npm pack`: its files and its size.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -11,17 +11,17 @@ import { linksOf } from './helpers/pages.mjs'
 // A few percent above today's sizes, so that growth needs a decision. The binary is three fifths of the download.
 const BUDGET = { binary: 1_270_000, packed: 900_000, unpacked: 2_300_000 }
 
-// Without its scripts: they would build the addon anew, and it is loaded here.
+// The scripts would build the addon, which this process has loaded.
 const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
   cwd: root,
   encoding: 'utf8',
   stdio: ['ignore', 'pipe', 'ignore'],
 })
-// npm 11 gives an array, npm 12 an object by name.
+// npm 11 returns an array, npm 12 an object by name.
 const [{ files, size, unpackedSize }] = Object.values(JSON.parse(output))
 const names = files.map((file) => file.path)
 
-test('the tarball has the binary, and what it takes to build one', { contract: 'I2' }, () => {
+test('tarball: has the binary, and the sources to build it', { contract: 'I2' }, () => {
   const binaries = files.filter((file) => file.path.endsWith('.node'))
   assert.equal(binaries.length, 1, names.join(' '))
   assert.match(binaries[0].path, /^procnative\.linux-[a-z0-9]+-[a-z]+\.node$/)
@@ -30,7 +30,7 @@ test('the tarball has the binary, and what it takes to build one', { contract: '
   }
 })
 
-test('the tarball has every file that the package loads or declares, and none of the tests', { contract: 'I2' }, () => {
+test('tarball: has all files that the package loads, no tests', { contract: 'I2' }, () => {
   const { main, types } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
   const entries = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
   const lib = entries.filter((name) => name.endsWith('.js')).map((name) => `lib/${name}`)
@@ -39,22 +39,22 @@ test('the tarball has every file that the package loads or declares, and none of
   assert.deepEqual(strange, [])
 })
 
-test('no page in the tarball leads to a file that is not in it', { contract: 'I2' }, () => {
+test('tarball: links of its pages lead to its own files', { contract: 'I2' }, () => {
   for (const name of names.filter((name) => name.endsWith('.md'))) {
     const targets = linksOf(fs.readFileSync(path.join(root, name), 'utf8'))
     for (const target of targets) assert.ok(names.includes(path.join(path.dirname(name), target)), `${name}: ${target}`)
   }
 })
 
-test('the package has no script that package managers run, or block, at install', { contract: 'I2' }, () => {
+test('package.json: has no script that runs at install', { contract: 'I2' }, () => {
   const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
-  // `prepare` too: npm takes it for one where the package was installed from a tarball.
+  // npm runs `prepare`, too, if the package was installed from a tarball.
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.equal(scripts[name], undefined, name)
-  // Where it is, npm runs node-gyp unasked.
+  // npm runs node-gyp if this file exists.
   assert.ok(!names.includes('binding.gyp'))
 })
 
-test('the tarball stays within its budget', { contract: 'I2' }, () => {
+test('tarball: stays within its budget of bytes', { contract: 'I2' }, () => {
   const binary = files.find((file) => file.path.endsWith('.node')).size
   assert.ok(binary <= BUDGET.binary, `the binary has ${binary} bytes`)
   assert.ok(size <= BUDGET.packed, `packed, it has ${size} bytes`)

@@ -18,7 +18,7 @@ test('ProcnativeError: has each code of docs/errors.md, and no other', () => {
   assert.deepEqual(codesIn(types.slice(start, end)), codesIn(documented.join('\n')))
 })
 
-test('listenChannel(): refuses a listener in the place of options', async () => {
+test('listenChannel(): refuses a listener instead of options', async () => {
   await assert.rejects(
     listenChannel(
       '@procnative-types',

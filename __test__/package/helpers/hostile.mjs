@@ -1,10 +1,10 @@
-// Which calls the declared types forbid: every hostile value in every position where it is no legitimate one.
+// Calls that the declared types forbid: every hostile value in every position where it is not legitimate.
 
 import { EventEmitter } from 'node:events'
 
-/** A directory that is not there: a call that is let through ends at it, and starts nothing. */
+/** A missing directory: a call that passes the checks fails there, and starts nothing. */
 export const NOWHERE = '/nonexistent/procnative'
-/** The largest pid or descriptor there could be, and which is none. */
+/** The largest pid or descriptor by type. The kernel has neither. */
 export const NOBODY = 2 ** 31 - 1
 
 class Instance {
@@ -40,7 +40,7 @@ const RANGE = { name: 'RangeError', codes: ['ERR_OUT_OF_RANGE'] }
 const ANY_NUMBER = { name: /^(Type|Range)Error$/, codes: [...VALUE.codes, ...RANGE.codes] }
 const LEGITIMATE = null
 
-// What index.d.ts imports or finds in the runtime: a new one is decided upon here.
+// Types that index.d.ts imports or that the runtime has. A new type must be added here.
 const EXTERNAL = {
   'NodeJS.Signals': { kind: 'choice', first: 'SIGTERM' },
   'net.Server': { kind: 'instance' },
@@ -52,12 +52,12 @@ const EXTERNAL = {
   URL: { kind: 'instance' },
   Error: { kind: 'instance' },
   ChildProcess: { kind: 'instance' },
-  // Its keys are Node's to know; what is misspelled of ours is an error among them, too.
+  // Node checks its own options. Misspelled options of procnative are errors here, too.
   ForkOptions: { kind: 'options', members: [] },
 }
 const PRIMITIVES = ['number', 'string', 'boolean', 'null', 'undefined', 'unknown']
 
-// Calls that accept a negative number or an empty string after all.
+// Calls that accept a negative number, a fraction or an empty string.
 const LEGITIMATE_AFTER_ALL = [
   /^(fork|spawn|spawnDaemon)\(args\[[01]\]: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,
   /^(spawn|spawnDaemon)\((args|options)\.env\.NAME: (an empty string|1\.5|-1|2\*\*32\+5)\)$/,
@@ -66,7 +66,7 @@ const LEGITIMATE_AFTER_ALL = [
   /^waitpid\(pid: -1\)$/,
 ]
 
-/** The alternatives of a type, without names and unions. */
+/** Returns the alternatives of a type, without names and unions. */
 export function alternatives(type, file) {
   const resolve = (one) => alternatives(one, file)
   switch (type.kind) {
@@ -112,8 +112,8 @@ function objectOf(type, file) {
   return found
 }
 
-// What has only optional members, or is named for it, is options, where an unknown key is an error. What has not is a
-// shape that an object of any class may have.
+// Options have only optional members, or a name that ends in Options; an unknown key is an error. Other members are a shape
+// that an object of any class may have.
 function optionsOf(members, name = '') {
   const isOptions = name.endsWith('Options') || members.every(({ optional }) => optional)
   return { kind: isOptions ? 'options' : 'shape', members }
@@ -135,7 +135,7 @@ function judgeOne({ kind }, value) {
   return ['options', 'record'].includes(kind) && isPlain ? LEGITIMATE : TYPE
 }
 
-// Something that passes the checks and harms nobody.
+/** Returns a harmless value that passes the checks. */
 function valid(type, file) {
   const choices = alternatives(type, file)
   const of = (kind) => choices.find((choice) => choice.kind === kind)
@@ -155,11 +155,11 @@ function base({ members }, file) {
   return Object.fromEntries(needed.map((one) => [one.name, valid(one.type, file)]))
 }
 
-/** Arguments with which a call goes past the checks. */
+/** Returns arguments that pass the checks. */
 export const validArguments = ({ parameters }, file) =>
   parameters.filter(({ optional, name }) => !optional || name === 'options').map(({ type }) => valid(type, file))
 
-/** All that takes arguments: functions by their names, methods as 'Class.method'; not what is Node's, and declared anew. */
+/** Returns functions by name, and methods as 'Class.method', except redeclared methods of EventEmitter. */
 export function callables(file) {
   const methods = Object.entries(file.classes).flatMap(([name, { bases, members }]) => {
     const isOwn = ({ method, name }) => method && !(isEmitter(bases) && name in EventEmitter.prototype)
@@ -170,7 +170,7 @@ export function callables(file) {
 
 const isEmitter = (bases) => bases.some(({ name }) => name === 'EventEmitter')
 
-/** All the calls of a function that must be refused: `{ label, args, expected: { name, codes, names } }`. */
+/** Generates the calls of a function that must be refused: `{ label, args, expected: { name, codes, names } }`. */
 export function* refusals(name, { parameters }, file) {
   for (const [index, parameter] of parameters.entries()) {
     const before = parameters.slice(0, index).map(({ type }) => valid(type, file))
@@ -187,7 +187,7 @@ function* positions({ label, type, optional, args, inside }, file) {
     const expected = judge(choices, value, optional)
     const full = `${label}: ${shown})`
     if (expected === LEGITIMATE || LEGITIMATE_AFTER_ALL.some((one) => one.test(full))) continue
-    // What is wrong within something that has a descriptor may be the object's fault or the descriptor's.
+    // A wrong value inside an object with a descriptor is an error of the object or of the descriptor.
     yield { label: full, args: args(value), expected: inside === 'shape' ? either(expected) : expected }
   }
   for (const choice of choices) {

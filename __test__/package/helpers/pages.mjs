@@ -1,7 +1,7 @@
-// The code blocks of a page in Markdown, and running them.
+// Finds and runs the code blocks of a page in Markdown.
 //
-// A program is run as it stands, and is to print nothing and end with 0; a block in `console` is what a terminal shows. What
-// else there is to know about a block stands in a comment before it, each part of which may be missing:
+// A program is run unchanged, must print nothing, and must exit with 0. A `console` block is what a terminal shows. A comment
+// before a block can say more; each of its parts is optional:
 //
 //   <!-- test: NAME, as root, not run: WHY
 //   $ COMMAND
@@ -9,9 +9,9 @@
 //   WHAT IT PRINTS
 //   -->
 //
-// NAME is what the block is saved as, in a directory in which all blocks of the page that have names are. The commands are run
-// in the program's place; a program that has a name and no commands is one for another block's. In what is printed, a number
-// stands for any number, and … for anything.
+// NAME is the file name of the block, in one directory with all named blocks of the page. The commands are run instead of the
+// program. A program with a name and without commands is for another block's commands. In the output, a number stands for any
+// number, and … for any text.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -44,17 +44,17 @@ const PROGRAMS = [
   'webpack',
 ]
 
-// Packages, by their paths, that blocks load and this project has not.
+// Paths of packages that blocks load and that this project does not install.
 const PACKAGES = process.env.PROCNATIVE_PAGES_PACKAGES?.split(':') ?? []
 
 const node = { run: (name) => `node ${name}`, check: (name) => `node --check ${name}`, isProgram: true }
 
-// By what a block in a language is run, and by what it is checked where it can't be run.
+// Commands that run a block of a language, and commands that check a block that can't be run.
 const LANGUAGES = {
   js: { extension: 'js', ...node },
   cjs: { extension: 'cjs', ...node },
   mjs: { extension: 'mjs', ...node },
-  // What comes of it is run; what it was before is checked.
+  // The new version is run, the old version is checked.
   diff: { extension: 'js', ...node },
   ts: { extension: 'ts', run: (name) => `${TYPES} ${name}` },
   python: { extension: 'py', run: (name) => `python3 -B ${name}`, isProgram: true },
@@ -71,10 +71,10 @@ const INSTRUCTION = /^(FROM|WORKDIR|COPY|RUN|ENV|EXPOSE|USER|STOPSIGNAL|ENTRYPOI
 
 // ── Reading a page ──
 
-/** The files of this project that a page leads to, from where it stands. */
+/** Returns the links of a page to files of this project, relative to the page. */
 export const linksOf = (text) => [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target]) => target)
 
-/** All blocks of a page; throws for what can't be told how to test. */
+/** Returns all blocks of a page; throws for a block that can't be tested. */
 export function blocksOf(page, text) {
   const blocks = [...pieces(page, text.split('\n'))]
   for (const block of blocks) {
@@ -131,7 +131,7 @@ function block({ page, line, language, content, said }) {
   return { page, line, language, content, said, name, file, root, reason, isForOthers, transcript: steps }
 }
 
-/** NAME, as root, not run: WHY; each part may be missing. */
+/** Parses `NAME, as root, not run: WHY`; each part is optional. */
 function remarks(text) {
   const found = text.match(/^([\w-]+\.\w+)?(?:(?:^|, )(as root))?(?:(?:^|, )not run: (.+))?$/)
   return found && { name: found[1], root: found[2] !== undefined, reason: found[3] }
@@ -149,11 +149,11 @@ function transcript(lines) {
 
 // ── Running a block ──
 
-/** What a test says that runs it. */
+/** Returns the title of the test of a block. */
 export const titleOf = ({ page, line, name, language, reason }) =>
   `${page}:${line}: ${name ?? language}${reason ? ` (NOT RUN, ONLY CHECKED: ${reason})` : ''}`
 
-/** What a machine may lack. */
+/** Returns test options that skip a block if the machine lacks a program or root. */
 export function neededBy({ root, content, transcript }) {
   const text = [content, ...transcript.map(({ command }) => command)].join('\n')
   const missing = PROGRAMS.filter((name) => new RegExp(`(?<![-\\w])${name}\\b`).test(text) && !hasProgram(name))
@@ -162,7 +162,7 @@ export function neededBy({ root, content, transcript }) {
   return needs(missing.join(', '), missing.length === 0)
 }
 
-/** Runs it, in a directory of its own, with all blocks of its page that have names. */
+/** Runs a block in a new directory, with all named blocks of its page. */
 export async function runBlock(t, block, blocks, patience) {
   const place = { directory: temporary(t), port: await freePort() }
   const mark = randomUUID()
@@ -177,10 +177,10 @@ export async function runBlock(t, block, blocks, patience) {
     assert.deepEqual(how, [0, null], `$ ${command}\n${printed}`)
     assert.match(printed, pattern(localized(expected, place)), `$ ${command}`)
   }
-  await until(() => started().length === 0, 'all that it has started has ended', patience)
+  await until(() => started().length === 0, 'all started processes have ended', patience)
 }
 
-/** The pages' words for where and who, made those of a test: its own directories, a port that is free, its own Node.js. */
+/** Replaces directories, ports, users and the Node.js of a page by those of the test. */
 function localized(text, { directory, port }) {
   return text
     .replaceAll(/(?<![\w.])\/(run|srv|var)(?=[/'])/g, `${directory}/$1`)
@@ -231,7 +231,7 @@ async function shell(command, place, mark) {
   })
   fs.closeSync(output)
   const how = await once(child, 'exit')
-  // A terminal ends its lines in its own way.
+  // A terminal ends lines with CR and LF.
   return { how, printed: fs.readFileSync(file, 'utf8').replaceAll('\r', '') }
 }
 

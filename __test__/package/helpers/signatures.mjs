@@ -1,5 +1,5 @@
-// The signatures of index.d.ts, read at test time, so that no test has a list of exports that could be out of date. The
-// compiler in use has no JavaScript API; what is understood here is the idiom of that one file, and all else is an error.
+// Parses the signatures of index.d.ts at test time, so that no test has an outdated list of exports. The TypeScript compiler
+// in use has no JavaScript API. The parser knows the syntax of that file only, and throws for other syntax.
 
 const TOKEN =
   /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|[A-Za-z_$][\w$]*|\d+|=>|\.\.\.|[{}()[\]<>|&:;,?.=*-]/gy
@@ -227,5 +227,5 @@ function merged(some, others) {
   })
 }
 
-/** The names that a file of declarations says can be imported at run time. */
+/** Returns the names that can be imported at run time. */
 export const exportedNames = ({ functions, classes }) => [...Object.keys(functions), ...Object.keys(classes)]
