@@ -9,6 +9,7 @@ const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
+const { own } = require('../core/own-property.js')
 const { whilePending } = require('../core/async-resource.js')
 const start = require('../core/process-start.js')
 const validate = require('../core/validate.js')
@@ -31,14 +32,14 @@ async function stopDaemon(pidFile, options) {
     throw at(error)
   })
   if (debug.isOn) debug.log('stopDaemon(): pid file %O, %O', file, outcome)
-  const { kind, pid, killed } = outcome
-  switch (kind) {
+  // Each kind has properties of its own. Object.prototype may have the others.
+  switch (outcome.kind) {
     case 'not-running':
       return null
     case 'gone':
-      return { pid, killed }
+      return { pid: outcome.pid, killed: outcome.killed }
     case 'late':
-      throw at(errors.stopTimeout({ pid, timeout, kill }))
+      throw at(errors.stopTimeout({ pid: outcome.pid, timeout, kill }))
     default:
       throw at(errors.holderUnknown(file))
   }
@@ -48,7 +49,9 @@ async function stopDaemon(pidFile, options) {
 // names the predecessor until this process is ready.
 function lockPidFile(file) {
   acceptHandedOver(file)
-  const { kind, pid } = native.lockPidFile(file)
+  const outcome = native.lockPidFile(file)
+  const { kind } = outcome
+  const pid = own(outcome, 'pid')
   if (debug.isOn) debug.log('pid file %O: %s', file, describeLock(kind, pid))
   if (kind === 'already-running') throw errors.alreadyRunning({ pid, pidFile: file })
   return {

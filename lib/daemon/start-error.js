@@ -8,12 +8,14 @@ const { signalName } = require('../core/signal-name.js')
 
 // Returns the error of a failed start. `isListening`: this process listens on a port, which the daemon then can't bind.
 function startError(outcome, { pidFile, readyTimeout: timeout, ready, isListening = false }) {
-  const { kind, pid, killed, stderr } = outcome
-  switch (kind) {
+  // Each kind has properties of its own. Object.prototype may have the others.
+  switch (outcome.kind) {
     case 'already-running':
-      return errors.alreadyRunning({ pid, pidFile })
-    case 'late':
-      return errors.daemonTimeout({ stderr, cause: reviveError(outcome.error), timeout, ready, killed })
+      return errors.alreadyRunning({ pid: outcome.pid, pidFile })
+    case 'late': {
+      const { stderr, error, killed } = outcome
+      return errors.daemonTimeout({ stderr, cause: reviveError(error), timeout, ready, killed })
+    }
     default:
       return exitError(outcome, ready, isListening)
   }
