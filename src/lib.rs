@@ -1,13 +1,21 @@
 //! The native half of procnative.
 //!
-//! The way of one call: `index.js` → `lib/*.js` checks shapes → [`js`] turns JavaScript values into plain
-//! Rust ones → the module of the subject makes the system calls → [`error::Error`] names the one that failed
-//! → `js/bridge/error.rs` makes a Node system error of it. Nothing calls backwards, and each value is checked once.
+//! The path of one call:
 //!
-//! `unsafe` stands in [`sys`] (one libc call a function), in [`clone`] (what runs between clone and exec), and where libuv
-//! and Node-API have no safe names: `reactor/uv.rs`, `js/bridge/fast_call.rs`, `js/bridge/event_loop.rs`, `js/bridge/weak.rs`.
+//! 1. `index.js` exports the function.
+//! 2. `lib/` checks the shapes of the arguments.
+//! 3. [`js`] converts JavaScript values into plain Rust values.
+//! 4. The module of the subject makes the system calls.
+//! 5. [`error::Error`] names a system call that failed.
+//! 6. `js/bridge/error.rs` makes a Node system error from it.
+//!
+//! No step calls an earlier one, and each value is checked once.
+//!
+//! `unsafe` is only in [`sys`] (one libc call per function), in [`clone`] (the code between clone and exec), and where
+//! libuv and Node-API have no safe wrappers: `reactor/uv.rs`, `js/bridge/fast_call.rs`, `js/bridge/event_loop.rs`,
+//! `js/bridge/weak.rs`.
 
-// Without Node there are no exports, so nothing uses what they would.
+// A test build exports no functions to Node, so it does not use their code.
 #![cfg_attr(test, allow(dead_code))]
 
 #[cfg(not(target_os = "linux"))]

@@ -1,19 +1,20 @@
-//! From the bytes of a stream, and the descriptors that come with them, to messages. Pure: what is a descriptor is the
-//! caller's to say.
+//! Decodes the bytes of a stream, and the descriptors that arrive with them, into messages. Pure: the caller chooses
+//! the type of a descriptor.
 
 use std::collections::VecDeque;
 
 use super::frame::{HEADER, Header};
 use crate::sys::socket::MAX_FDS;
 
-/// What a message may be at most.
+/// The limits of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Length of the payload in bytes.
     pub length: u32,
     pub handles: u32,
 }
 
-/// Where in the buffer a message's payload is, and how many descriptors are its.
+/// A message in the buffer: the position of its payload, and the number of its descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message {
     pub start: usize,
@@ -21,37 +22,37 @@ pub struct Message {
     pub handles: u32,
 }
 
-/// What a peer has done wrong.
+/// A violation of the wire format by the peer, except for `HandlesLost`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A message longer than the limit.
     TooLong,
     /// More descriptors than the limit.
     TooManyHandles,
-    /// A message whose descriptors have not come.
+    /// A message without all of its descriptors.
     HandlesMissing,
-    /// Descriptors that are no message's.
+    /// Descriptors that belong to no message.
     HandlesSurplus,
-    /// An end within a message.
+    /// An end of the stream within a message.
     Cut,
-    /// A carrier that is a message.
+    /// A carrier with a length or descriptors of its own.
     Invalid,
-    /// Not the peer's: descriptors that this process had no room for.
+    /// Descriptors that the kernel closed, because this process has too many open descriptors.
     HandlesLost,
 }
 
-/// What has arrived, `D` being a descriptor.
+/// The state of a stream. `D` is a descriptor.
 pub struct Decoder<D> {
     limits: Limits,
-    /// From the first message on that was not taken.
+    /// Bytes from the first message on that was not taken.
     pub buffer: Vec<u8>,
-    /// Up to where it was decoded.
+    /// Length of the decoded part of `buffer`.
     decoded: usize,
     messages: Vec<Message>,
     descriptors: VecDeque<D>,
-    /// How many of them are those of `messages`.
+    /// Number of descriptors that belong to `messages`.
     claimed: usize,
-    /// Whether the last frame had others come along.
+    /// True if the last frame has the flag *ahead*.
     is_ahead: bool,
 }
 
@@ -68,12 +69,12 @@ impl<D> Decoder<D> {
         }
     }
 
-    /// How many messages are there to be taken.
+    /// Returns the number of complete messages.
     pub fn ready(&self) -> usize {
         self.messages.len()
     }
 
-    /// Decodes what was put at the end of `buffer`, with what came along.
+    /// Decodes the bytes that the caller has appended to `buffer`. `descriptors` arrived with these bytes.
     pub fn decode(&mut self, descriptors: impl IntoIterator<Item = D>) -> Result<(), Fault> {
         self.descriptors.extend(descriptors);
         while let Some(&bytes) = self.buffer[self.decoded..].first_chunk::<HEADER>() {
@@ -113,7 +114,7 @@ impl<D> Decoder<D> {
         Ok(())
     }
 
-    /// The stream has come to its end.
+    /// Checks that the stream may end here.
     pub fn end(&self) -> Result<(), Fault> {
         if self.decoded < self.buffer.len() {
             return Err(Fault::Cut);
@@ -124,20 +125,20 @@ impl<D> Decoder<D> {
         Ok(())
     }
 
-    /// Takes the messages that are complete, which stand in `buffer` until that is settled, and their descriptors.
+    /// Takes the complete messages and their descriptors. The bytes of the messages stay in `buffer` until `settle`.
     pub fn take(&mut self) -> (Vec<Message>, Vec<D>) {
         let claimed = self.descriptors.drain(..self.claimed).collect();
         self.claimed = 0;
         (std::mem::take(&mut self.messages), claimed)
     }
 
-    /// Lets go of the bytes of what was taken.
+    /// Removes the bytes of the taken messages.
     pub fn settle(&mut self) {
         self.buffer.drain(..self.decoded);
         self.decoded = 0;
     }
 
-    /// Lets go of descriptors that are nobody's, after a fault.
+    /// Drops the descriptors that belong to no complete message, after a fault.
     pub fn reject(&mut self) {
         self.descriptors.truncate(self.claimed);
     }

@@ -1,22 +1,23 @@
-//! The wire format, docs/wire-format.md.
+//! The header of a frame, see docs/wire-format.md.
 
-/// How long the header is.
+/// Length of the header in bytes.
 pub const HEADER: usize = 8;
 
-/// Bits of the header's second word, above the count.
+/// Flags in the second word of the header, above the count.
 const AHEAD: u32 = 1 << 31;
 const CARRIER: u32 = 1 << 30;
 const COUNT: u32 = CARRIER - 1;
 
-/// What stands before each payload.
+/// The header before each payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Header {
+    /// Length of the payload in bytes.
     pub length: u32,
-    /// How many descriptors are this message's.
+    /// Number of descriptors that belong to this message.
     pub handles: u32,
-    /// No message: it is there to carry descriptors.
+    /// True if the frame is no message, but carries descriptors of a later message.
     pub is_carrier: bool,
-    /// Descriptors of later messages were sent along.
+    /// True if descriptors of later messages were sent with this frame.
     pub is_ahead: bool,
 }
 
@@ -40,7 +41,7 @@ impl Header {
         }
     }
 
-    /// Says in a header that was encoded whether descriptors of later messages are sent along.
+    /// Sets or clears the flag *ahead* in an encoded header.
     pub fn set_ahead(encoded: &mut [u8], is_ahead: bool) {
         const BIT: u8 = (AHEAD >> 24) as u8;
         let last = &mut encoded[HEADER - 1];

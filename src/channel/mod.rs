@@ -1,5 +1,5 @@
-//! Messages with descriptors over a Unix stream socket. The socket's O_NONBLOCK, which it shares with others, is left
-//! as it is: no call here waits.
+//! Messages with descriptors over a Unix stream socket. No call here waits, whether or not the socket has O_NONBLOCK.
+//! That flag stays as it is, because the processes that share the socket share the flag.
 
 mod decoder;
 mod frame;
@@ -24,16 +24,18 @@ use crate::sys;
 use inbox::Inbox;
 use outbox::Outbox;
 
+/// A channel: a socket with its two halves.
 pub struct Channel {
     socket: OwnedFd,
     inbox: Inbox,
     outbox: Outbox,
-    /// Whether something was sent in this turn: what follows goes together, at its end.
+    /// True after the first send of a turn. Later messages of the turn are sent together at its end.
     is_in_turn: bool,
+    /// True if the channel's user wants to receive.
     is_read: bool,
-    /// Whether the other end has stopped sending, which is not told again until what it has sent is read.
+    /// True if epoll has reported, while the channel was not read, that the peer has stopped sending.
     knows_end: bool,
-    /// Whether it is gone altogether, which epoll tells unasked.
+    /// True if epoll has reported, while the channel was not read, that the peer is gone. epoll reports that unasked.
     is_hung_up: bool,
 }
 
@@ -50,12 +52,13 @@ impl Channel {
         }
     }
 
-    /// Gives the socket back.
+    /// Returns the socket.
     pub fn into_fd(self) -> OwnedFd {
         self.socket
     }
 
-    /// See [`Outbox::send`]. After the first call of a turn, the caller must call [`Channel::end_turn`] once.
+    /// Sends a message, see [`Outbox::send`]. After the first call of a turn, the caller must call
+    /// [`Channel::end_turn`] once.
     pub fn send<E>(
         &mut self,
         descriptors: &[RawFd],
@@ -66,7 +69,7 @@ impl Channel {
         Ok(is_sent)
     }
 
-    /// Sends what the turn has left.
+    /// Ends the turn: sends its queued messages.
     pub fn end_turn(&mut self) -> State {
         self.is_in_turn = false;
         match self.outbox.state() {
@@ -75,7 +78,7 @@ impl Channel {
         }
     }
 
-    /// Sends what is queued, as far as there is room.
+    /// Sends queued messages while there is room.
     pub fn flush(&mut self) -> State {
         self.outbox.flush(self.socket.as_fd())
     }
@@ -85,40 +88,41 @@ impl Channel {
         self.outbox.done()
     }
 
-    /// Why a message could not be sent.
+    /// Takes the error of the state `Failed` or `Broken`.
     pub fn failure(&mut self) -> Option<Error> {
         self.outbox.failure()
     }
 
-    /// Whether it is to be told when there is something to receive.
+    /// Sets whether epoll reports data to receive.
     pub fn read(&mut self, yes: bool) {
         self.is_read = yes;
         if yes {
-            // To be told again, should nobody read any more.
+            // So that epoll reports the peer's end again if reading stops.
             (self.knows_end, self.is_hung_up) = (false, false);
         }
     }
 
-    /// Receives what there is, up to a limit, into a buffer that is lent until it is settled.
+    /// Receives messages, up to a limit. The channel keeps `buffer` until `settle`.
     pub fn receive(&mut self, buffer: &mut Vec<u8>) -> Result<Batch> {
         self.inbox.receive(self.socket.as_fd(), buffer)
     }
 
-    /// What the messages of a batch stand in.
+    /// Returns the bytes that hold the messages of a batch.
     pub fn bytes(&self) -> &[u8] {
         self.inbox.bytes()
     }
 
+    /// Removes the bytes of a batch, and gives the buffer back.
     pub fn settle(&mut self, buffer: &mut Vec<u8>) {
         self.inbox.settle(buffer);
     }
 
-    /// Nothing will be sent any more.
+    /// Shuts down the sending half.
     pub fn shut_down(&self) -> Result<()> {
         socket::shutdown(self.socket.as_raw_fd(), Shutdown::Write).during("shutdown")
     }
 
-    /// What epoll is to tell. None: nothing at all.
+    /// Returns the events for epoll to report. None: remove the socket from the set.
     pub fn interest(&self) -> Option<EpollFlags> {
         let mut flags = EpollFlags::empty();
         if self.is_read {
@@ -134,8 +138,8 @@ impl Channel {
         (wants_any || !self.is_hung_up).then_some(flags)
     }
 
-    /// What of an event is to be acted upon: is there something to receive, and can something be sent?
-    pub fn heed(&mut self, event: EpollFlags) -> (bool, bool) {
+    /// Interprets an event of epoll. Returns whether to receive, and whether to send.
+    pub fn interpret(&mut self, event: EpollFlags) -> (bool, bool) {
         let is_hung_up = event.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         let has_ended = is_hung_up || event.contains(EpollFlags::EPOLLRDHUP);
         let can_send =
@@ -143,7 +147,7 @@ impl Channel {
         if self.is_read {
             return (has_ended || event.contains(EpollFlags::EPOLLIN), can_send);
         }
-        // Nobody reads; but if there is nothing left to read, it is over.
+        // The channel is not read. But if no data is left, the caller can receive the end at once.
         let is_over = has_ended && sys::socket::unread(self.as_fd()).is_ok_and(|bytes| bytes == 0);
         self.knows_end |= has_ended;
         self.is_hung_up |= is_hung_up;

@@ -4,6 +4,7 @@ use crate::descriptor::fd;
 use crate::error::Result;
 use crate::sys::c_string;
 
+/// The text of a status file.
 pub struct ProcStatus(String);
 
 impl ProcStatus {
@@ -17,7 +18,7 @@ impl ProcStatus {
         fd::read(&c_string(&format!("/proc/{process}/status"))?).map(Self)
     }
 
-    /// Returns the rest of a line after its name and the colon.
+    /// Returns the value of the line `name`.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
     }

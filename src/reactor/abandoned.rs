@@ -15,8 +15,8 @@ fn abandoned() -> MutexGuard<'static, Option<Processes>> {
     ABANDONED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reaps these children when they end. Fails if the thread for that can't be started. The children are then orphans, and any
-/// waitpid(2) can reap them.
+/// Reaps these children when they end. Fails if the thread for that can't be started. The children are then orphans,
+/// which any waitpid(2) can reap.
 pub fn reap(children: Processes) -> Result<()> {
     if children.is_empty() {
         return Ok(());

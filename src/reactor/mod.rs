@@ -1,9 +1,14 @@
-//! One epoll set an environment, in which hang processes by their pidfds, channels and listening sockets. Somebody else
-//! watches the set ([`uv`], [`thread`]), and calls [`Reactor::turn`] when there is something in it.
+//! One epoll set per environment (main thread or worker), holding pidfds, channels and listening sockets. The reactor
+//! never blocks: [`uv`] or [`thread`] watches the set, and calls [`Reactor::turn`] when an event is ready.
 //!
-//! A registration is keyed by a token that grows, not by its descriptor: an event that was on its way when a descriptor was
-//! closed says nothing about who has the number now. Each is taken out of the set before its descriptor is closed, since a
-//! child on its way to exec has that too, and keeps it in the set.
+//! The key of a registration is a token that is never used again, not its descriptor. Otherwise:
+//!
+//! 1. An event is on its way to a descriptor.
+//! 2. That descriptor is closed, and a new one gets its number.
+//! 3. The event reaches the wrong registration.
+//!
+//! Remove each registration from the set before its descriptor is closed. A child before its exec has a duplicate of
+//! the descriptor, which would keep the registration in the set: see "Questions and answers" in epoll(7).
 
 pub mod abandoned;
 pub mod processes;
@@ -23,21 +28,23 @@ use crate::error::{During, Result};
 use processes::{Ending, Processes};
 use sockets::{Ready, Sockets};
 
-/// How many events one turn handles, so that others have theirs.
-const BATCH: usize = 1024;
+/// The most events of one turn, so that the rest of the program gets its turn.
+const EVENTS_PER_TURN: usize = 1024;
 
+/// The key of a registration.
 pub type Token = u64;
 
-/// What the loop of a runtime is to do about a reactor.
+/// Watches the set of a reactor for the event loop of a runtime.
 pub trait Waker {
-    /// Whether it keeps the loop alive.
+    /// Sets whether the waker keeps the event loop alive.
     fn keep_alive(&mut self, yes: bool);
     /// Called after each turn.
     fn turned(&self) {}
-    /// Stops; `done` is called when nothing of it is left.
+    /// Stops. Calls `done` when the waker no longer uses the set.
     fn close(self: Box<Self>, done: Box<dyn FnOnce()>);
 }
 
+/// The registrations of one environment.
 pub struct Reactor {
     set: Arc<Epoll>,
     last: Token,
@@ -45,11 +52,12 @@ pub struct Reactor {
     pub sockets: Sockets,
 }
 
-/// What a turn has found.
+/// The events of a turn.
 #[derive(Default)]
 pub struct Turn {
-    /// Processes that have ended, which are let go of.
+    /// Processes that have ended. Their registrations are removed.
     pub endings: Vec<(Token, Ending)>,
+    /// Sockets that are ready.
     pub ready: Vec<(Token, Ready)>,
 }
 
@@ -61,38 +69,39 @@ impl Reactor {
         Ok(Self { set, last: 0, processes, sockets })
     }
 
-    /// What a waker watches.
+    /// Returns the epoll set for a waker.
     pub fn set(&self) -> &Arc<Epoll> {
         &self.set
     }
 
-    /// A token for something new.
+    /// Returns a new token.
     pub fn token(&mut self) -> Token {
         self.last += 1;
         self.last
     }
 
-    /// Takes over a child that was started here.
+    /// Takes over a child that procnative has started.
     pub fn adopt(&mut self, child: Child) -> Token {
         let token = self.token();
         self.processes.adopt(token, child);
         token
     }
 
-    /// Without waiting: what has happened.
+    /// Returns the ready events, without waiting.
     pub fn turn(&mut self) -> Result<Turn> {
         let mut turn = Turn::default();
         let Self { set, processes, sockets, .. } = self;
-        set_wait(set, |event| match sockets.look_at(event.data(), event.events()) {
+        for_each_event(set, |event| match sockets.handle_event(event.data(), event.events()) {
             Some(ready) => turn.ready.push((event.data(), ready)),
-            None => processes.look_at(event.data(), &mut turn.endings),
+            None => processes.handle_event(event.data(), &mut turn.endings),
         })?;
         Ok(turn)
     }
 }
 
-fn set_wait(set: &Epoll, mut each: impl FnMut(&EpollEvent)) -> Result<()> {
-    let mut events = [EpollEvent::empty(); BATCH];
+/// Calls `each` for the ready events, without waiting.
+fn for_each_event(set: &Epoll, mut each: impl FnMut(&EpollEvent)) -> Result<()> {
+    let mut events = [EpollEvent::empty(); EVENTS_PER_TURN];
     let count = match set.wait(&mut events, EpollTimeout::ZERO) {
         Err(Errno::EINTR) => 0,
         result => result.during("epoll_wait")?,

@@ -1,4 +1,4 @@
-//! Processes in the set, by their pidfds.
+//! Processes in the epoll set, by their pidfds.
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, OwnedFd};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use super::{Token, set_wait};
+use super::{Token, for_each_event};
 use crate::clone::Child;
 use crate::error::{During, Result};
 use crate::proc::exit_status;
@@ -15,7 +15,7 @@ use crate::process::own_children::{self, Claim};
 use crate::sys::pidfd;
 use crate::sys::process::{self, State, Status, Usage, Waited, Which};
 
-/// How a process has ended. Without a status where the kernel keeps that from us.
+/// The end of a process. `status` is None if the kernel doesn't reveal it.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
     pub pid: i32,
@@ -26,13 +26,14 @@ pub struct Ending {
 struct Entry {
     pid: i32,
     pidfd: OwnedFd,
-    /// Whether its end is taken, or only looked at.
+    /// True to reap the process, false only to observe its end.
     reaps: bool,
-    /// If it was started here.
+    /// None if procnative did not start the process.
     claim: Option<Claim>,
-    watched: bool,
+    is_watched: bool,
 }
 
+/// The processes of one epoll set.
 pub struct Processes {
     set: Arc<Epoll>,
     entries: HashMap<Token, Entry>,
@@ -44,17 +45,17 @@ impl Processes {
         Self { set, entries: HashMap::new(), by_pid: BTreeSet::new() }
     }
 
-    /// Takes over a child that was started here.
+    /// Takes over a child that procnative has started.
     pub fn adopt(&mut self, token: Token, child: Child) {
         let Child { pid, pidfd } = child;
         let claim = Some(own_children::add(pid));
-        self.insert(token, Entry { pid, pidfd, reaps: true, claim, watched: false });
+        self.insert(token, Entry { pid, pidfd, reaps: true, claim, is_watched: false });
     }
 
-    /// Opens any process.
+    /// Opens any process by its pid.
     pub fn open(&mut self, token: Token, pid: i32, reaps: bool) -> Result<()> {
         let pidfd = pidfd::open(pid).during("pidfd_open")?;
-        self.insert(token, Entry { pid, pidfd, reaps, claim: None, watched: false });
+        self.insert(token, Entry { pid, pidfd, reaps, claim: None, is_watched: false });
         Ok(())
     }
 
@@ -63,7 +64,7 @@ impl Processes {
         self.entries.insert(token, entry);
     }
 
-    /// False if the process is gone.
+    /// Sends a signal. Returns false if the process is gone.
     pub fn signal(&self, token: Token, signal: i32) -> Result<bool> {
         let Some(entry) = self.entries.get(&token) else { return Ok(false) };
         match pidfd::send_signal(entry.pidfd.as_fd(), signal) {
@@ -72,32 +73,33 @@ impl Processes {
         }
     }
 
-    /// Whether it has its number, and nobody else can have it.
+    /// Returns true if the process still owns its pid, so that no other process can have that pid.
     pub fn has_its_number(&self, token: Token) -> bool {
         self.entries.get(&token).is_some_and(Entry::has_its_number)
     }
 
-    /// Has the end of a process be told by a turn.
+    /// Watches a process: the first turn after its end reports it.
     pub fn watch(&mut self, token: Token) -> Result<()> {
-        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| !entry.watched) {
-            // By edges: one that is traced is readable before its parent may reap it, and again when it may.
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| !entry.is_watched) {
+            // Edge-triggered: the pidfd of a traced process is readable before its parent can reap it, and again when
+            // it can.
             let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, token);
             self.set.add(&entry.pidfd, event).during("epoll_ctl")?;
-            entry.watched = true;
+            entry.is_watched = true;
         }
         Ok(())
     }
 
-    /// Undoes that.
+    /// Stops watching a process.
     pub fn unwatch(&mut self, token: Token) -> Result<()> {
-        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| entry.watched) {
-            entry.watched = false;
+        if let Some(entry) = self.entries.get_mut(&token).filter(|entry| entry.is_watched) {
+            entry.is_watched = false;
             self.set.delete(&entry.pidfd).during("epoll_ctl")?;
         }
         Ok(())
     }
 
-    /// Lets go of a process; but a child that was started here is watched from now on, and reaped when it ends.
+    /// Releases a process. A child that procnative has started is watched from now on, and reaped when it ends.
     pub fn release(&mut self, token: Token) -> Result<()> {
         if self.entries.get(&token).is_none_or(|entry| entry.claim.is_none()) {
             self.remove(token);
@@ -106,7 +108,7 @@ impl Processes {
         self.watch(token)
     }
 
-    /// Keeps only the children started here, after the environment has ended, and watches them from now on.
+    /// Keeps only the children that procnative has started, and watches them. For an environment that has ended.
     pub fn into_children(mut self) -> Result<Self> {
         let others = self.entries.iter().filter(|(_, entry)| entry.claim.is_none());
         for token in others.map(|(&token, _)| token).collect::<Vec<_>>() {
@@ -126,7 +128,8 @@ impl Processes {
             if let Some(entry) = others.remove(token) {
                 last += 1;
                 self.insert(last, entry);
-                // Unwatched, it would never be reaped, and its claim would keep others from reaping it.
+                // Disown a process that can't be watched. Otherwise procnative never reaps it, and its claim keeps
+                // other code from reaping it.
                 self.watch(last).inspect_err(|_| self.remove(last).iter().for_each(Entry::disown))?;
             }
         }
@@ -144,8 +147,8 @@ impl Processes {
     fn remove(&mut self, token: Token) -> Option<Entry> {
         let entry = self.entries.remove(&token)?;
         self.by_pid.remove(&(entry.pid, token));
-        if entry.watched {
-            // It is there, so that this can't fail.
+        if entry.is_watched {
+            // The pidfd is in the set, so this call succeeds.
             let _ = self.set.delete(&entry.pidfd);
         }
         Some(entry)
@@ -154,23 +157,24 @@ impl Processes {
     /// Takes one turn of a set that holds only processes.
     pub fn turn(&mut self) -> Result<()> {
         let endings = &mut Vec::new();
-        set_wait(&Arc::clone(&self.set), |event| self.look_at(event.data(), endings))
+        for_each_event(&Arc::clone(&self.set), |event| self.handle_event(event.data(), endings))
     }
 
-    /// What an event of a process means.
-    pub fn look_at(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) {
-        // Gone, if it was taken out while its event was on its way.
+    /// Adds the ends that an event reports to `endings`, and removes their registrations.
+    pub fn handle_event(&mut self, token: Token, endings: &mut Vec<(Token, Ending)>) {
+        // The process may have been removed while its event was on its way.
         let Some(entry) = self.entries.get(&token) else { return };
         let others = if entry.reaps { self.others_of(token, entry) } else { Vec::new() };
         let Some(ending) = entry.ending() else { return };
-        // Whoever else is here for it would come too late to be told by the kernel.
+        // Report the end to the other registrations too. The process is reaped now, so the kernel can't report its
+        // status to them.
         for token in others.into_iter().chain([token]) {
             self.remove(token);
             endings.push((token, ending));
         }
     }
 
-    /// Other registrations of the same process: those of its number, while it has that.
+    /// Returns the other registrations of the same process: the ones with its pid, while the process owns that pid.
     fn others_of(&self, token: Token, entry: &Entry) -> Vec<Token> {
         let same_number = self.by_pid.range((entry.pid, 0)..=(entry.pid, Token::MAX));
         let mut others: Vec<_> =
@@ -183,7 +187,7 @@ impl Processes {
 }
 
 impl Entry {
-    /// None as long as it can't be told, of one that is traced.
+    /// Returns the end of the process. None while a tracer keeps the end from the parent, see ptrace(2).
     fn ending(&self) -> Option<Ending> {
         let which = Which::Pidfd(self.pidfd.as_fd());
         let flags = libc::WEXITED | libc::__WALL;
@@ -197,7 +201,7 @@ impl Entry {
                 Some(Ending { pid: self.pid, status: Some(status), usage: Some(usage) })
             }
             Ok(_) => None,
-            // No child of ours, or not any more: there is no other error.
+            // ECHILD, the only possible error: not our child, or no longer.
             Err(_) => {
                 self.disown();
                 let status = exit_status::of_stranger(self.pid, self.pidfd.as_fd());
@@ -206,21 +210,21 @@ impl Entry {
         }
     }
 
-    /// From now on, it is anybody's to reap.
+    /// Lets any code of this program reap the process.
     fn disown(&self) {
         if let Some(claim) = self.claim {
             own_children::forget(self.pid, claim);
         }
     }
 
-    /// Whether its pid is still its own: it has not been reaped.
+    /// Returns true if the process still owns its pid, because it has not been reaped.
     fn has_its_number(&self) -> bool {
         pidfd::send_signal(self.pidfd.as_fd(), 0) != Err(Errno::ESRCH)
     }
 }
 
 impl Drop for Processes {
-    /// Children that are left are orphans now.
+    /// Disowns the remaining children, which are orphans now.
     fn drop(&mut self) {
         self.entries.values().for_each(Entry::disown);
     }
@@ -236,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_that_cannot_be_taken_over_is_left_to_others() {
+    fn a_child_that_cannot_be_taken_over_can_be_reaped_by_any_code() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let pid = child.id() as i32;
         let mut children = Processes::new(Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap()));

@@ -1,4 +1,5 @@
-//! Channels and listening sockets in the set. By levels: what is not received in one turn is told again in the next.
+//! Channels and listening sockets in the epoll set. Level-triggered: the next turn reports data again that a turn does
+//! not receive.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -11,11 +12,12 @@ use super::Token;
 use crate::channel::Channel;
 use crate::error::{During, Error, Result};
 
-/// What can be done without waiting.
+/// The calls that a socket is ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ready {
-    /// Receive, or accept.
+    /// True if the socket is ready to receive or accept.
     pub receive: bool,
+    /// True if the socket is ready to send.
     pub send: bool,
 }
 
@@ -26,14 +28,15 @@ enum Socket {
 
 struct Entry {
     socket: Socket,
-    /// What it is in the set for.
+    /// The events that the socket is in the set for. None: it is not in the set.
     registered: Option<EpollFlags>,
 }
 
+/// The sockets of one epoll set.
 pub struct Sockets {
     set: Arc<Epoll>,
     entries: BTreeMap<Token, Entry>,
-    /// What channels receive into, one after the other.
+    /// The buffer that channels receive into, one after the other.
     buffer: Vec<u8>,
 }
 
@@ -42,12 +45,12 @@ impl Sockets {
         Self { set, entries: BTreeMap::new(), buffer: Vec::new() }
     }
 
-    /// If that fails, its descriptor stays open, for whoever has it.
+    /// Adds a channel. After an error, its descriptor stays open and belongs to the caller again.
     pub fn add_channel(&mut self, token: Token, channel: Channel) -> Result<()> {
         self.add(token, Socket::Channel(Box::new(channel)))
     }
 
-    /// The same.
+    /// Adds a listening socket. After an error, its descriptor stays open and belongs to the caller again.
     pub fn add_listener(&mut self, token: Token, socket: OwnedFd) -> Result<()> {
         self.add(token, Socket::Listener { socket, is_watched: true })
     }
@@ -62,8 +65,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// Does something to a channel, with the buffer that it may receive into; what is to be told of it may be another
-    /// thing then.
+    /// Runs `work` on a channel, with the shared receive buffer. Then updates the epoll registration of the channel.
     pub fn with_channel<T>(
         &mut self,
         token: Token,
@@ -75,8 +77,8 @@ impl Sockets {
         entry.register(&self.set, token).map(|()| result)
     }
 
-    /// Returns a channel to send with. The end of the turn updates its epoll registration. An error of that update must not hide
-    /// that a message was accepted.
+    /// Returns a channel for sending. The end of the turn updates its epoll registration, because an error of that
+    /// update must not hide that a message was accepted.
     pub fn sender(&mut self, token: Token) -> Result<&mut Channel> {
         match self.entries.get_mut(&token) {
             Some(Entry { socket: Socket::Channel(channel), .. }) => Ok(channel),
@@ -84,7 +86,7 @@ impl Sockets {
         }
     }
 
-    /// A listening socket.
+    /// Returns a listening socket.
     pub fn listener(&self, token: Token) -> Result<&OwnedFd> {
         match self.entries.get(&token) {
             Some(Entry { socket: Socket::Listener { socket, .. }, .. }) => Ok(socket),
@@ -92,7 +94,7 @@ impl Sockets {
         }
     }
 
-    /// Whether it is to be told when somebody connects.
+    /// Sets whether a turn reports connections to a listening socket.
     pub fn watch_listener(&mut self, token: Token, yes: bool) -> Result<()> {
         let Some(entry) = self.entries.get_mut(&token) else { return gone() };
         if let Socket::Listener { is_watched, .. } = &mut entry.socket {
@@ -101,33 +103,34 @@ impl Sockets {
         entry.register(&self.set, token)
     }
 
-    /// Takes it out of the set, and closes it.
+    /// Removes a socket from the set, and closes it.
     pub fn close(&mut self, token: Token) {
         if let Some(entry) = self.entries.remove(&token)
             && entry.registered.is_some()
         {
-            // It is there, so that this can't fail.
+            // The socket is in the set, so this call succeeds.
             let _ = self.set.delete(entry.socket.as_fd());
         }
     }
 
-    /// What an event means. None: it is none of ours.
-    pub fn look_at(&mut self, token: Token, event: EpollFlags) -> Option<Ready> {
+    /// Returns the calls that an event allows. None if the token belongs to no socket.
+    pub fn handle_event(&mut self, token: Token, event: EpollFlags) -> Option<Ready> {
         let entry = self.entries.get_mut(&token)?;
         let ready = match &mut entry.socket {
             Socket::Channel(channel) => {
-                let (receive, send) = channel.heed(event);
+                let (receive, send) = channel.interpret(event);
                 Ready { receive, send }
             }
             Socket::Listener { .. } => Ready { receive: true, send: false },
         };
-        // To ask for less of what is there already can't fail.
+        // The event removes flags at most, so this call succeeds.
         let _ = entry.register(&self.set, token);
         Some(ready)
     }
 }
 
 impl Entry {
+    /// Updates the registration in the set to the events that the socket needs.
     fn register(&mut self, set: &Epoll, token: Token) -> Result<()> {
         let wanted = match &self.socket {
             Socket::Channel(channel) => channel.interest(),
@@ -175,7 +178,7 @@ impl Drop for Sockets {
     }
 }
 
-/// What an environment has let go of already.
+/// Returns the error for a token without a socket, as after the end of its environment.
 fn gone<T>() -> Result<T> {
     Err(Error { syscall: "epoll_ctl", errno: Errno::EBADF, path: None })
 }

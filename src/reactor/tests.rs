@@ -1,4 +1,4 @@
-//! Children by the thousand, of several threads at once: what sanitizers and valgrind are to see of the clone.
+//! Starts a thousand children from several threads at once, so that sanitizers and valgrind see the clone.
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -24,7 +24,7 @@ fn plan(program: &str, code: i32) -> Result<Plan> {
     Ok(plan)
 }
 
-/// How children end that are started in one reactor, each before the one before it is waited for.
+/// Starts children in one reactor, and returns how they end. Some children run at the same time.
 fn endings(children: usize) -> Result<Vec<Status>> {
     let mut reactor = Reactor::new()?;
     let mut endings = vec![None; children];
@@ -61,7 +61,7 @@ fn a_thousand_children_of_four_threads_end_as_they_are_told_to() {
 }
 
 #[test]
-fn a_child_that_cannot_begin_says_why() {
+fn a_child_that_cannot_begin_reports_the_error() {
     for _ in 0..CHILDREN {
         let error = clone::once(&mut plan("/bin/none", 0).unwrap()).unwrap_err();
         assert_eq!((error.syscall, error.errno), ("execve", Errno::ENOENT));

@@ -1,4 +1,4 @@
-//! The set watched by one thread, where the runtime's own loop can't.
+//! Watches the set of a reactor in a thread of its own, for a runtime whose event loop can't watch it.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::Waker;
 use crate::error::{During, Error, Result};
 use crate::sys::poll;
 
-/// Says that there is something in the set, and goes on when the turn for that is over.
+/// A thread that reports ready events. After each report, it waits until the turn is over.
 pub struct Thread {
     shared: Arc<Shared>,
     keep_alive: Box<dyn FnMut(bool)>,
@@ -21,19 +21,21 @@ pub struct Thread {
 }
 
 struct Shared {
-    /// Written when a turn is over, and when the thread is to end.
+    /// Written after each turn, and when the thread must end.
     go_on: EventFd,
-    ended: AtomicBool,
+    /// True if the thread must end.
+    is_closed: AtomicBool,
 }
 
 impl Thread {
+    /// Starts the thread. It calls `wake` when an event is ready.
     pub fn start(
         set: Arc<Epoll>,
         wake: impl Fn() + Send + 'static,
         keep_alive: Box<dyn FnMut(bool)>,
     ) -> Result<Self> {
         let go_on = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).during("eventfd")?;
-        let shared = Arc::new(Shared { go_on, ended: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { go_on, is_closed: AtomicBool::new(false) });
         let thread = spawn({
             let shared = Arc::clone(&shared);
             move || shared.watch(&set, wake)
@@ -42,7 +44,7 @@ impl Thread {
     }
 }
 
-/// A thread of procnative's.
+/// Starts a thread with procnative's name.
 pub fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     std::thread::Builder::new().name("procnative".into()).spawn(work).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN));
@@ -52,21 +54,22 @@ pub fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
 
 impl Shared {
     fn watch(&self, set: &Epoll, wake: impl Fn()) {
-        // A poll of descriptors that are held open does not fail. The end may have been read along with a turn's.
-        while !self.ended.load(Ordering::Acquire)
+        // poll(2) does not fail, because the descriptors stay open. Check `is_closed` also before the wait: one read
+        // can take the writes of a turn and of `close`.
+        while !self.is_closed.load(Ordering::Acquire)
             && poll::wait(&[set.0.as_fd(), self.go_on.as_fd()], None).is_ok()
         {
-            if self.ended.load(Ordering::Acquire) {
+            if self.is_closed.load(Ordering::Acquire) {
                 return;
             }
             wake();
-            // Of a turn that is over, or of the end.
+            // Wait for the end of the turn, or for `close`.
             while self.go_on.read() == Err(Errno::EINTR) {}
         }
     }
 
-    fn tell(&self) {
-        // It overflows after 2^64 of these.
+    fn notify(&self) {
+        // Can't fail: the counter of an eventfd(2) overflows only after almost 2^64 writes.
         let _ = self.go_on.write(1);
     }
 }
@@ -77,14 +80,14 @@ impl Waker for Thread {
     }
 
     fn turned(&self) {
-        self.shared.tell();
+        self.shared.notify();
     }
 
     fn close(mut self: Box<Self>, done: Box<dyn FnOnce()>) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.tell();
+        self.shared.is_closed.store(true, Ordering::Release);
+        self.shared.notify();
         if let Some(thread) = self.thread.take() {
-            // A panic has been told by the thread itself.
+            // If the thread panicked, it has printed that itself.
             let _ = thread.join();
         }
         done();

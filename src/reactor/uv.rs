@@ -1,4 +1,4 @@
-//! The set watched by libuv's own loop, on Node: no thread, and no descriptor but the set's.
+//! Watches the set of a reactor in libuv's event loop, on Node. Needs no thread and no further descriptor.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -16,19 +16,20 @@ pub struct Poll {
     handle: Handle,
 }
 
-/// What the handle's data points to, from its start until libuv has closed it.
+/// The data of the handle, from its start until libuv has closed it.
 struct Data {
-    /// The handle itself, aligned as malloc(3) does it.
+    /// The memory of the handle, aligned as malloc(3) does it.
     _memory: Box<[u128]>,
     wake: Box<dyn Fn()>,
     done: Option<Box<dyn FnOnce()>>,
 }
 
 impl Poll {
-    /// Does not keep the loop alive. `wake` is called on the loop's thread, with nothing of JavaScript's on the stack.
+    /// Starts a poll handle, which does not keep the loop alive. libuv calls `wake` on the loop's thread, without
+    /// JavaScript on the stack. See https://docs.libuv.org/en/v1.x/poll.html
     ///
     /// # Safety
-    /// `uv_loop` is the calling thread's, and is run until this has been closed.
+    /// `uv_loop` must belong to the calling thread, and must run until the handle is closed.
     pub unsafe fn start(
         uv: &'static PollFunctions,
         uv_loop: Loop,
@@ -36,8 +37,8 @@ impl Poll {
         wake: Box<dyn Fn()>,
     ) -> Result<Self> {
         let failed = |syscall, status: c_int| Error { syscall, errno: Errno::from_raw(-status), path: None };
-        // SAFETY: the handle has memory of the size that libuv asks for, in a box that does not move it; from a
-        // successful init on it is freed only when libuv has closed it.
+        // SAFETY: the handle has memory of the size that libuv requires, in a box that keeps its address. After a
+        // successful init, `on_closed` frees that memory, when libuv has closed the handle.
         unsafe {
             let mut memory =
                 vec![0_u128; (uv.handle_size)(uv::POLL).div_ceil(size_of::<u128>())].into_boxed_slice();
@@ -63,12 +64,12 @@ impl Poll {
 impl Waker for Poll {
     fn keep_alive(&mut self, yes: bool) {
         let change = if yes { self.uv.reference } else { self.uv.unreference };
-        // SAFETY: the handle is not closed: `close` takes `self`.
+        // SAFETY: the handle is open, because `close` takes `self`.
         unsafe { change(self.handle) }
     }
 
     fn close(self: Box<Self>, done: Box<dyn FnOnce()>) {
-        // SAFETY: the data is there until `on_closed`, which libuv calls later, and once.
+        // SAFETY: the data lives until `on_closed`, which libuv calls once, after this function.
         unsafe {
             (*(self.uv.get_data)(self.handle).cast::<Data>()).done = Some(done);
             (self.uv.close)(self.handle, on_closed);
@@ -76,19 +77,23 @@ impl Waker for Poll {
     }
 }
 
+/// Reports ready events.
+///
 /// # Safety
-/// Called by libuv on a handle of ours that is not closed.
+/// libuv must call this, with an open handle of [`Poll`].
 unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int) {
     let Some(uv) = uv::poll_functions() else { return };
-    // SAFETY: the data outlives the call, even if that closes the handle.
+    // SAFETY: the data outlives this call, even if `wake` closes the handle.
     unsafe { ((*(uv.get_data)(handle).cast::<Data>()).wake)() }
 }
 
+/// Frees a closed handle.
+///
 /// # Safety
-/// Called by libuv on a handle of ours, as the last thing that it does with it.
+/// libuv must call this, as its last use of a handle of [`Poll`].
 unsafe extern "C" fn on_closed(handle: Handle) {
     let Some(uv) = uv::poll_functions() else { return };
-    // SAFETY: nobody else has the data any more, nor the handle, which goes with it.
+    // SAFETY: libuv no longer uses the handle, so no other code uses its data. The data owns the memory of the handle.
     let Data { wake, done, .. } = *unsafe { Box::from_raw((uv.get_data)(handle).cast::<Data>()) };
     drop(wake);
     if let Some(done) = done {

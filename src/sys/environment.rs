@@ -5,13 +5,14 @@ unsafe extern "C" {
     static mut environ: *const *const c_char;
 }
 
-/// Returns the variables of this process in their order, each with its NUL. std::env::vars_os() would take each apart, and
-/// leave out any without a `=`.
+/// Returns the variables of this process in their order, each with its NUL. std::env::vars_os() would split each
+/// variable, and leave out variables without a `=`.
 ///
 /// lib/environment.js calls this only while no other thread of Node can call setenv(3).
 pub fn variables() -> Vec<u8> {
     let mut block = Vec::with_capacity(4096);
-    // SAFETY: the array ends in null, and each entry is a C string. Both stay valid: only this thread changes them.
+    // SAFETY: the array ends in null, and each entry is a C string. Both stay valid, because no other thread changes
+    // them now.
     unsafe {
         let mut next = environ;
         while !next.is_null() && !(*next).is_null() {

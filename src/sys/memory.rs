@@ -1,4 +1,4 @@
-//! Memory whose size a peer or a caller decides. If there is none, the result is an error, not the end of the process.
+//! Memory whose size a peer or a caller decides. If there is not enough, the call fails, and the process goes on.
 
 use nix::errno::Errno;
 

@@ -1,4 +1,4 @@
-//! What nix lacks: one libc call a function, each with the reason why it is sound.
+//! System calls that nix lacks. Each function makes one libc call, and says why the call is sound.
 #![allow(unsafe_code)]
 
 mod c_string;

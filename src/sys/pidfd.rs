@@ -1,4 +1,4 @@
-//! Processes by a descriptor, which never comes to stand for another one.
+//! Processes by pidfds. A pidfd never refers to another process.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -6,32 +6,32 @@ use nix::errno::Errno;
 
 use super::process::Status;
 
-/// pidfd_open(2), of Linux 5.3; close-on-exec.
+/// Opens a process: pidfd_open(2), since Linux 5.3. The pidfd is close-on-exec.
 pub fn open(pid: i32) -> nix::Result<OwnedFd> {
-    // SAFETY: numbers only.
+    // SAFETY: passes numbers only.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: the kernel has just made it for us.
+    // SAFETY: the kernel has just created this descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// pidfd_send_signal(2), of Linux 5.1.
+/// Sends a signal: pidfd_send_signal(2), since Linux 5.1.
 pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: no siginfo is passed.
+    // SAFETY: passes numbers and a null siginfo.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) };
     Errno::result(sent).map(drop)
 }
 
-/// How a process has ended that was reaped: ioctl(PIDFD_GET_INFO), of Linux 6.15. None where the kernel does not know
-/// that, or the process is not reaped.
+/// Returns how a reaped process has ended, by ioctl(2) with PIDFD_GET_INFO, since Linux 6.15. None if the kernel does
+/// not know the status, or the process is not reaped.
 pub fn exit_status(pidfd: BorrowedFd<'_>) -> Option<Status> {
     let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
-    // SAFETY: the request's size is that of the struct, which the kernel writes.
+    // SAFETY: the kernel writes at most the size in the request, which is the size of the struct.
     let asked = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
     (asked == 0 && info.mask & PIDFD_INFO_EXIT != 0).then(|| Status::from_raw(info.exit_code))
 }
 
-/// struct pidfd_info of linux/pidfd.h, in its first version.
+/// The first version of struct pidfd_info in linux/pidfd.h.
 #[repr(C)]
 #[derive(Default)]
 struct Info {

@@ -1,4 +1,4 @@
-//! poll(2) that a signal does not interrupt.
+//! Waits for descriptors with poll(2). Signals don't interrupt the wait.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
-/// Waits until one of `descriptors` can be read or has been hung up (true), or the deadline has passed (false).
-/// Without a deadline, for ever.
+/// Waits until one of `descriptors` is readable or hung up. Returns false if the deadline passes first. Without a
+/// deadline, waits forever.
 pub fn wait(descriptors: &[BorrowedFd<'_>], deadline: Option<Instant>) -> nix::Result<bool> {
     let mut polled: Vec<_> = descriptors.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
     loop {
@@ -18,12 +18,12 @@ pub fn wait(descriptors: &[BorrowedFd<'_>], deadline: Option<Instant>) -> nix::R
     }
 }
 
-/// The same, without waiting.
+/// Returns true if `descriptor` is readable or hung up.
 pub fn is_readable(descriptor: BorrowedFd<'_>) -> nix::Result<bool> {
     wait(&[descriptor], Some(Instant::now()))
 }
 
-/// What is left until the deadline, rounded up so that a poll that timed out is past it.
+/// Returns the time until the deadline, rounded up, so that the deadline has passed when poll(2) times out.
 fn remaining(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     let left = deadline.saturating_duration_since(Instant::now());

@@ -6,7 +6,7 @@ use libc::{c_int, id_t, idtype_t};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-/// How a process ended.
+/// The way a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Exited(i32),
@@ -22,7 +22,7 @@ impl Status {
         }
     }
 
-    /// From a status as waitpid(2) gives it.
+    /// Converts a status of waitpid(2).
     pub fn from_raw(status: i32) -> Self {
         if libc::WIFEXITED(status) {
             Self::Exited(libc::WEXITSTATUS(status))
@@ -32,7 +32,7 @@ impl Status {
     }
 }
 
-/// What has become of a child.
+/// The state of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Ended(Status),
@@ -40,16 +40,16 @@ pub enum State {
     Continued,
 }
 
-/// What a child and those of its children that it has waited for have used.
+/// The resource usage of a child and of its descendants that have been waited for: getrusage(2).
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub user: libc::timeval,
     pub system: libc::timeval,
-    /// KiB.
+    /// In KiB.
     pub max_rss: i64,
 }
 
-/// What waitid(2) tells.
+/// A result of waitid(2).
 #[derive(Debug, Clone, Copy)]
 pub struct Waited {
     pub pid: i32,
@@ -57,19 +57,19 @@ pub struct Waited {
     pub usage: Usage,
 }
 
-/// Which children to wait for.
+/// The children to wait for.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'fd> {
     Any,
     Pid(i32),
-    /// 0: the caller's own.
+    /// A process group; 0: the caller's group.
     Group(i32),
-    /// The one that a pidfd stands for, and never another one that has its number now. Linux 5.4.
+    /// The process of a pidfd, and never another process with the same pid. Since Linux 5.4.
     Pidfd(BorrowedFd<'fd>),
 }
 
-/// waitid(2), which `flags` have to tell what to wait for; a signal does not interrupt it. None with WNOHANG if there is
-/// nothing to tell.
+/// Waits for a child: waitid(2). `flags` say which changes to wait for. Signals don't interrupt the wait. Returns None
+/// with WNOHANG if no child has changed.
 pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
     let (kind, id): (idtype_t, id_t) = match which {
         Which::Any => (libc::P_ALL, 0),
@@ -80,7 +80,7 @@ pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
     // SAFETY: structs of numbers, for which zeros are valid.
     let (mut info, mut used): (libc::siginfo_t, libc::rusage) = unsafe { std::mem::zeroed() };
     loop {
-        // The C library's has no room for what was used.
+        // The raw system call, because waitid(2) of the C library does not return the resource usage.
         // SAFETY: the kernel writes the two structs.
         let asked = unsafe {
             libc::syscall(libc::SYS_waitid, kind, id, &raw mut info, flags as libc::c_long, &raw mut used)
@@ -91,7 +91,7 @@ pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
             Ok(_) => break,
         }
     }
-    // SAFETY: waitid has filled the fields of SIGCHLD, or left them zero.
+    // SAFETY: waitid(2) has filled the fields of SIGCHLD, or left them zero.
     let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
     let state = match info.si_code {
         libc::CLD_STOPPED | libc::CLD_TRAPPED => State::Stopped { signal: value },
@@ -102,12 +102,12 @@ pub fn waitid(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
     Ok((pid != 0).then_some(Waited { pid, state, usage }))
 }
 
-/// Waits for the end of a child, which may have been cloned without SIGCHLD, and reaps it.
+/// Waits for the end of a child, and reaps it. Also waits for a child that was cloned without SIGCHLD (__WALL).
 pub fn reap(which: Which<'_>) -> nix::Result<(i32, Status)> {
     end_of(which, 0)
 }
 
-/// The same, but leaves it a zombie.
+/// Like `reap`, but leaves the child a zombie.
 pub fn await_end(pid: i32) -> nix::Result<Status> {
     end_of(Which::Pid(pid), libc::WNOWAIT).map(|(_, status)| status)
 }
@@ -115,19 +115,19 @@ pub fn await_end(pid: i32) -> nix::Result<Status> {
 fn end_of(which: Which<'_>, flags: c_int) -> nix::Result<(i32, Status)> {
     match waitid(which, flags | libc::WEXITED | libc::__WALL)? {
         Some(Waited { pid, state: State::Ended(status), .. }) => Ok((pid, status)),
-        // It was asked for nothing else, and to wait.
+        // Unreachable: the call waits, and only for an end.
         _ => Err(Errno::EINVAL),
     }
 }
 
-/// kill(2), to a process or, if negative, to a group. The caller knows that the number was not given to somebody
-/// else meanwhile: it holds a member unreaped.
+/// Sends a signal to a process, or to a process group if `pid` is negative: kill(2). The caller must hold a member
+/// unreaped, so that the number can't belong to another process or group.
 pub fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: passes numbers only.
     Errno::result(unsafe { libc::kill(pid, signal as i32) }).map(drop)
 }
 
-/// Returns true if this process, and so the programs that it starts, has no RLIMIT_FSIZE.
+/// Returns true if this process has no RLIMIT_FSIZE. The programs that it starts inherit the limit.
 pub fn may_write_any_size() -> nix::Result<bool> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one struct.
@@ -135,20 +135,20 @@ pub fn may_write_any_size() -> nix::Result<bool> {
     Ok(limit.rlim_cur == libc::RLIM_INFINITY)
 }
 
-/// prctl(PR_SET_PDEATHSIG); 0 clears it.
+/// Sets the parent death signal, or clears it with 0: PR_SET_PDEATHSIG in prctl(2).
 pub fn set_parent_death_signal(signal: i32) -> nix::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: passes numbers only.
     Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) }).map(drop)
 }
 
-/// prctl(PR_SET_CHILD_SUBREAPER).
+/// Makes this process a subreaper, or ends that: PR_SET_CHILD_SUBREAPER in prctl(2).
 pub fn set_child_subreaper(enabled: bool) -> nix::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: passes numbers only.
     Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(enabled)) })
         .map(drop)
 }
 
-/// prctl(PR_GET_CHILD_SUBREAPER).
+/// Returns true if this process is a subreaper: PR_GET_CHILD_SUBREAPER in prctl(2).
 pub fn is_child_subreaper() -> nix::Result<bool> {
     let mut enabled = 0;
     // SAFETY: the kernel writes one int.
@@ -156,24 +156,24 @@ pub fn is_child_subreaper() -> nix::Result<bool> {
     Ok(enabled != 0)
 }
 
-/// Kills this process by a signal that it may have set a handler for.
+/// Sends a signal to this process. A handler of the process may catch it.
 pub fn send_to_self(signal: i32) -> nix::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: passes numbers only.
     Errno::result(unsafe { libc::kill(libc::getpid(), signal) }).map(drop)
 }
 
-/// atexit(3), the first time that it is called.
+/// Registers `handler` with atexit(3), on the first call only.
 pub fn at_exit_once(handler: extern "C" fn()) {
     static ONCE: std::sync::Once = std::sync::Once::new();
-    // SAFETY: the handler is a function of this library, which is not unloaded: napi keeps it once a thread may settle
-    // a promise, and Node never unloads an addon of the main thread.
+    // SAFETY: the handler is a function of this library, which is never unloaded. napi keeps the library loaded once a
+    // thread may settle a promise. Node never unloads an addon of the main thread.
     ONCE.call_once(|| unsafe {
         libc::atexit(handler);
     });
 }
 
-/// _exit(2): ends at once, without exit handlers.
+/// Ends this process at once, without exit handlers: _exit(2).
 pub fn exit_now(code: i32) -> ! {
-    // SAFETY: ends this process, which is what the caller wants.
+    // SAFETY: ends this process, as the caller wants.
     unsafe { libc::_exit(code) }
 }

@@ -3,8 +3,8 @@
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// The signals of `signals` that have a handler get their default action until this is dropped. One that is
-/// ignored (nohup) stays so.
+/// Sets signals with a handler to their default action until dropped. An ignored signal, as under nohup(1), stays
+/// ignored.
 pub struct DefaultActions {
     before: Vec<(Signal, libc::sigaction)>,
 }
@@ -13,14 +13,14 @@ impl DefaultActions {
     pub fn for_each(signals: &[Signal]) -> nix::Result<Self> {
         let mut actions = Self { before: Vec::with_capacity(signals.len()) };
         for &signal in signals {
-            // SAFETY: a struct of numbers, for which zeros are valid: SIG_DFL, no flags, empty mask.
+            // SAFETY: zeros are valid for a struct of numbers: SIG_DFL, no flags, an empty mask.
             let (mut before, default): (libc::sigaction, libc::sigaction) = unsafe { std::mem::zeroed() };
-            // SAFETY: both structs are ours; the default action runs no code of ours.
+            // SAFETY: reads the action of a signal into our struct.
             Errno::result(unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut before) })?;
             if before.sa_sigaction == libc::SIG_IGN {
                 continue;
             }
-            // SAFETY: as above.
+            // SAFETY: reads our struct. The default action runs no code of ours.
             Errno::result(unsafe {
                 libc::sigaction(signal as i32, &raw const default, std::ptr::null_mut())
             })?;
@@ -33,7 +33,7 @@ impl DefaultActions {
 impl Drop for DefaultActions {
     fn drop(&mut self) {
         for (signal, before) in &self.before {
-            // SAFETY: puts back what the kernel gave us.
+            // SAFETY: restores the action that the kernel has returned.
             unsafe { libc::sigaction(*signal as i32, before, std::ptr::null_mut()) };
         }
     }

@@ -1,5 +1,5 @@
-//! libuv's functions, found in the running program. Node exports them, and so it is told that it is Node
-//! ([`enable`]): Bun exports functions of these names too, which end the process when they are called.
+//! Functions of libuv in the running program. Only Node's functions may be called, so JavaScript calls [`enable`] on
+//! Node. Bun exports functions of the same names, which end the process.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -9,17 +9,18 @@ static IS_NODE: AtomicBool = AtomicBool::new(false);
 
 type ToText = unsafe extern "C" fn(error: c_int, buffer: *mut c_char, length: usize) -> *mut c_char;
 
-/// Says that this program is Node, for good.
+/// Enables the functions of this module, because this program is Node.
 pub fn enable() {
     IS_NODE.store(true, Ordering::Relaxed);
 }
 
-/// libuv's name of an errno ("EPERM"), where there is a libuv and it knows the errno.
+/// Returns libuv's name of an errno, such as "EPERM". None without libuv, or for an unknown errno.
 pub fn error_name(errno: i32) -> Option<String> {
     text(c"uv_err_name_r", errno)
 }
 
-/// libuv's words for an errno ("operation not permitted"), likewise.
+/// Returns libuv's message for an errno, such as "operation not permitted". None without libuv, or for an unknown
+/// errno.
 pub fn error_message(errno: i32) -> Option<String> {
     text(c"uv_strerror_r", errno)
 }
@@ -29,7 +30,7 @@ pub type Loop = *mut c_void;
 /// A handle of any kind: uv_handle_t.
 pub type Handle = *mut c_void;
 
-/// UV_POLL of uv_handle_type, the same number since libuv 1.0.
+/// UV_POLL of uv_handle_type. The number is the same since libuv 1.0.
 pub const POLL: c_int = 8;
 /// UV_READABLE of uv_poll_event.
 pub const READABLE: c_int = 1;
@@ -37,7 +38,7 @@ pub const READABLE: c_int = 1;
 pub type OnPoll = unsafe extern "C" fn(handle: Handle, status: c_int, events: c_int);
 pub type OnClose = unsafe extern "C" fn(handle: Handle);
 
-/// What it takes to watch a descriptor. Signatures are those of libuv 1.x.
+/// The functions that watch a descriptor, with the signatures of libuv 1.x: https://docs.libuv.org/en/v1.x/poll.html
 #[derive(Debug)]
 pub struct PollFunctions {
     pub handle_size: unsafe extern "C" fn(kind: c_int) -> usize,
@@ -50,12 +51,12 @@ pub struct PollFunctions {
     pub unreference: unsafe extern "C" fn(Handle),
 }
 
-/// None where there is no libuv.
+/// Returns the functions that watch a descriptor. None without libuv.
 pub fn poll_functions() -> Option<&'static PollFunctions> {
     static FOUND: OnceLock<Option<PollFunctions>> = OnceLock::new();
     FOUND
         .get_or_init(|| {
-            // SAFETY: the types are those of the functions of these names, each a pointer to a function.
+            // SAFETY: each field is a function pointer with the signature that libuv 1.x gives to the named function.
             unsafe {
                 Some(PollFunctions {
                     handle_size: function(c"uv_handle_size")?,
@@ -72,10 +73,12 @@ pub fn poll_functions() -> Option<&'static PollFunctions> {
         .as_ref()
 }
 
+/// Looks up a function of libuv.
+///
 /// # Safety
-/// `F` is a pointer to a function, of the type that the one of that name has.
+/// `F` must be the function pointer type of the function `name`.
 unsafe fn function<F>(name: &CStr) -> Option<F> {
-    // SAFETY: the caller's promise; a pointer is as large as any other.
+    // SAFETY: the caller promises that `F` is the right type. All pointers have the same size.
     symbol(name).map(|found| unsafe { std::mem::transmute_copy(&found) })
 }
 
@@ -83,18 +86,18 @@ fn symbol(name: &CStr) -> Option<*mut c_void> {
     if !IS_NODE.load(Ordering::Relaxed) {
         return None;
     }
-    // SAFETY: looks a C string up among the symbols that are loaded.
+    // SAFETY: `name` is a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 
 fn text(name: &CStr, errno: i32) -> Option<String> {
-    // SAFETY: both functions have had this signature since libuv 1.22, of 2018.
+    // SAFETY: both functions have this signature since libuv 1.22 (2018).
     let function: ToText = unsafe { self::function(name) }?;
     let mut buffer = [0 as c_char; 128];
-    // SAFETY: libuv writes at most `buffer.len()` bytes, the last of them NUL.
+    // SAFETY: libuv writes at most `buffer.len()` bytes. The last one is NUL.
     unsafe { function(-errno, buffer.as_mut_ptr(), buffer.len()) };
-    // SAFETY: as above.
+    // SAFETY: libuv has written a C string into the buffer.
     let text = unsafe { CStr::from_ptr(buffer.as_ptr()) }.to_string_lossy();
     (!text.starts_with("Unknown system error")).then(|| text.into_owned())
 }
