@@ -8,7 +8,7 @@ export declare class ExternalObject<T> {
   }
 }
 
-/** Takes connections. Throws only where there would be none. */
+/** Accepts waiting connections. Throws an error only if no connection was accepted before it. */
 export declare function accept(reactor: number, token: number): Array<number>
 
 /**
@@ -25,16 +25,17 @@ export interface Account {
 }
 
 /**
- * Calls `listener` at the 'exit' of the environment's own `process`, unless `listener` was collected by then. Listening on
- * `process` directly would keep the caller's copy alive for ever.
+ * Calls `listener` at the 'exit' event of the environment's own `process`, unless `listener` was collected by then. A listener on
+ * `process` itself would keep the caller's copy alive for ever.
  */
 export declare function atExit(listener: () => void): void
 
 /**
- * What to start. `argv` and `environment`: strings with a NUL at the end of each. Without `environment` the child gets the
- * caller's. `stdio`: for each of the child's descriptors 'pipe', 'socket', a descriptor of the caller, or nothing for /dev/null.
+ * A program, and how to start it as a child. `argv` and `environment`: strings with a NUL at the end of each. Without
+ * `environment`, the child gets the environment of the caller. `stdio`: for each descriptor of the child 'pipe', 'socket', a
+ * descriptor of the caller, or undefined for /dev/null.
  */
-export interface ChildOrders {
+export interface ChildLaunchOptions {
   program: string | Uint8Array
   argv: string | Uint8Array
   environment?: string | Uint8Array
@@ -49,7 +50,7 @@ export interface ChildOrders {
   parentDeathSignal?: number
 }
 
-/** Closes a channel, or a listening socket. */
+/** Closes a channel or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 
 /** Returns a connected Unix socket in a list of one. Does not wait: throws EAGAIN if the listening socket has no room. */
@@ -57,7 +58,7 @@ export declare function connectUnix(name: string, isAbstract: boolean): Array<nu
 
 export declare function controllingTerminal(): string | null
 
-/** The credentials that a process is to have; absent ones stay. */
+/** The new credentials of a process. An absent field leaves the credential as it is. */
 export interface Credentials {
   uid?: number
   gid: number
@@ -105,22 +106,22 @@ export interface DaemonStatus {
   pid: number | null
 }
 
-/** close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern. */
+/** Closes received descriptors that the program does not want. Ignores errors. */
 export declare function discard(descriptors: Int32Array): void
 
 /** Redirects standard error to /dev/null. */
 export declare function discardStderr(): void
 
-/** What becomes of a descriptor is somebody else's business from now on. */
+/** Removes a descriptor from the worker's descriptors, because other code owns it from now on. */
 export declare function disown(descriptor: number): void
 
 /** dup2(2) */
 export declare function dup2(from: number, to: number): void
 
-/** A close-on-exec duplicate of a descriptor. */
+/** Returns a close-on-exec duplicate of a descriptor. */
 export declare function duplicate(descriptor: number): number
 
-/** The end of the process of a token, which means nothing from now on. */
+/** The end of a process. Its token is invalid from now on. */
 export interface Ended {
   token: number
   status: WaitStatus
@@ -132,20 +133,19 @@ export declare function endTurn(reactor: number, token: number): number
 /** Ends this process by _exit(2), without exit handlers. */
 export declare function exitNow(code: number): void
 
+/** Returns the ID of a group. Null if the group database has no such group. */
 export declare function findGroup(name: string): number | null
 
+/** Returns a user by its ID or its name. Null if the password database has no such user. */
 export declare function findUser(user: number | string, gid?: number | undefined | null): Account | null
 
-/** The zombies in that list, but for procnative's own. */
+/** Returns the pids of the zombies in the list, except for children that procnative has started. */
 export declare function findZombies(list: number): Array<number>
 
 /** Sends queued messages while there is room. Returns a report, see `report`. */
 export declare function flushChannel(reactor: number, token: number): number
 
-/**
- * What a turn has found. `ready`: for each socket its token, whether there is something to receive, and whether something
- * can be sent.
- */
+/** The results of a turn. `ready`: three numbers for each socket: its token, 1 if it can receive, and 1 if it can send. */
 export interface Found {
   ended: Array<Ended>
   ready: Array<number>
@@ -155,10 +155,10 @@ export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
 
-/** Whether its number is still its own: it was not reaped. */
+/** Returns true until the process is reaped. The kernel gives the pid to no other process before. */
 export declare function hasItsNumber(reactor: number, token: number): boolean
 
-/** Whether there are zombies among this process's children, of any thread's. */
+/** Returns true if a child of any thread of this process is a zombie. */
 export declare function hasZombies(): boolean
 
 /** Returns the program's own `process`. A test runner gives each of its contexts another one. */
@@ -198,12 +198,12 @@ export declare function inodeOf(descriptor: number): string
 
 export declare function isChildSubreaper(): boolean
 
-/** Whether a socket speaks IPv6. */
+/** Returns true for an IPv6 socket. */
 export declare function isIpv6(descriptor: number): boolean
 
 export declare function isMainThread(): boolean
 
-/** Whether a process is, or may be, the runtime's to reap. */
+/** Returns true if a process is, or may be, a child that the runtime reaps. */
 export declare function isOwned(pid: number, owned: OwnedChildren): boolean
 
 /** The link to the launcher, and the settings that the launcher has sent over it. */
@@ -218,10 +218,10 @@ export interface Joined {
  */
 export declare function joinLauncher(descriptor: number, inode: string): Joined | null
 
-/** Tells whether a copy of the package's JavaScript keeps the event loop alive. Called on each change. */
-export declare function keepAlive(yes: boolean): void
+/** Sets whether a copy of the package's JavaScript keeps the event loop alive. Each copy calls this on changes only. */
+export declare function keepAlive(isAlive: boolean): void
 
-/** What is behind a descriptor. */
+/** Returns the kind of file behind a descriptor. */
 export declare function kindOf(descriptor: number): string
 
 /** Starts this program again as a daemon. Returns when the daemon is ready, dead or late. */
@@ -260,7 +260,7 @@ export interface LaunchOptions {
   manager?: string
 }
 
-/** A listening Unix socket, the only one of a list. `name` is a path or, with `isAbstract`, an abstract name without its NUL. */
+/** Returns a listening Unix socket in a list of one. `name`: a path or, with `isAbstract`, an abstract name without its NUL. */
 export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): Array<number>
 
 /**
@@ -302,7 +302,7 @@ export declare function notifyPredecessor(socket: string, state: string): boolea
 /** Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was. */
 export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number
 
-/** A descriptor of the list of this thread's children. */
+/** Opens the kernel's list of this thread's children. Returns a descriptor. */
 export declare function openChildren(): number
 
 /** The environment's reactor. `registered`: a Map from tokens to watches, one for all copies of the package's JavaScript. */
@@ -311,13 +311,13 @@ export interface Opened {
   registered: object
 }
 
-/** The descriptors that are open. */
+/** Returns the open descriptors, in ascending order. */
 export declare function openFds(): Array<number>
 
-/** Takes over a listening socket, which a turn tells of when somebody connects. If that fails, it is as it was. */
+/** Takes over a listening socket: a turn reports it when a client connects. A failure leaves the descriptor to the caller. */
 export declare function openListener(reactor: number, fd: number): number
 
-/** Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at. */
+/** Opens a process. Returns its token in the reactor. `reaps`: reap the process at its end, or only observe the end. */
 export declare function openProcess(reactor: number, pid: number, reaps: boolean): number
 
 /**
@@ -326,29 +326,29 @@ export declare function openProcess(reactor: number, pid: number, reaps: boolean
  */
 export declare function openReactor(onReadable: OnReadable): Opened
 
-/** What the runtime has started in this thread; `known`: whether it tells. */
+/** The children that the runtime has started in this thread. `isComplete`: the runtime publishes all its children. */
 export interface OwnedChildren {
   pids: Array<number>
-  known: boolean
+  isComplete: boolean
 }
 
-/** Who is at the other end of a connection. */
+/** The process that connected to a Unix socket, or the process that listened: the peer of the connection. */
 export interface Peer {
   pid: number
   uid: number
   gid: number
 }
 
-/** Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair. */
+/** Returns the peer of a connected Unix socket. Null for a socket of socketpair(2). */
 export declare function peerOf(descriptor: number): Peer | null
 
 /** Whether a turn tells when there is something to receive. */
 export declare function readChannel(reactor: number, token: number, yes: boolean): void
 
-/** Null if it is gone. */
+/** Reaps a child. Null if the child is gone or is not a zombie. */
 export declare function reapOrphan(pid: number): WaitStatus | null
 
-/** What one recvmsg has given. The descriptors are JavaScript's. */
+/** A received message. JavaScript owns the descriptors. */
 export interface ReceivedMessage {
   data: Buffer
   fds: Int32Array
@@ -362,7 +362,7 @@ export interface ReceivedMessage {
  */
 export declare function receiveMessages(reactor: number, token: number, longestText: number): Incoming
 
-/** One recvmsg. Nothing at the end. */
+/** Receives data and descriptors by one recvmsg(2). Null at the end of the stream. */
 export declare function recvFds(socket: number, maxLength: number, maxFds: number): ReceivedMessage | null
 
 /**
@@ -374,11 +374,11 @@ export declare function releaseLauncher(link: ExternalObject<DaemonEnd | undefin
 /** Gives up the pid files of this process, and removes those that name this process. */
 export declare function releasePidFile(): void
 
-/** Lets go of a process; a child that was spawned is reaped when it ends. */
+/** Closes a process. The reactor reaps a spawned child when the child ends. */
 export declare function releaseProcess(reactor: number, token: number): void
 
 /**
- * Remembers the environment's children from the first call on. `subscribe` belongs to node:diagnostics_channel. From then on it
+ * Remembers the environment's children from the first call on. `subscribe` is a function of node:diagnostics_channel. The channel
  * holds a function of the environment's own context, and no function of the caller.
  */
 export declare function rememberChildren(subscribe: (name: string, listener: (message: object) => void) => void): void
@@ -386,26 +386,26 @@ export declare function rememberChildren(subscribe: (name: string, listener: (me
 /** Reopens logs at their paths. */
 export declare function reopenLogs(logs: Array<Log>, umask: number): void
 
-/** Microseconds and KiB. */
+/** Used resources, from getrusage(2): times in microseconds, memory in KiB. */
 export interface ResourceUsage {
   userCPUTime: number
   systemCPUTime: number
   maxRSS: number
 }
 
-/** Returns the pids of the children of child_process in this environment that are not reaped yet. */
+/** Returns the pids of those children of child_process in this environment that are not reaped yet. */
 export declare function runtimesChildren(): Array<number>
 
 /** Sends the launcher an error that may end the daemon. */
 export declare function sendErrorToLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void
 
-/** One sendmsg. */
+/** Sends data and descriptors by one sendmsg(2). Returns the number of bytes sent. */
 export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
 
 export declare function setChildSubreaper(enabled: boolean): void
 
-/** Whether exec closes a descriptor. */
-export declare function setCloseOnExec(descriptor: number, yes: boolean): void
+/** Sets whether exec closes a descriptor (FD_CLOEXEC). */
+export declare function setCloseOnExec(descriptor: number, isSet: boolean): void
 
 export declare function setParentDeathSignal(signal: number): void
 
@@ -416,14 +416,14 @@ export declare function setsid(): number
 /** Shuts down the sending half. */
 export declare function shutDownChannel(reactor: number, token: number): void
 
-/** False if the process is gone. */
+/** Sends a signal to a process. Returns false if the process is gone. */
 export declare function signalProcess(reactor: number, token: number, signal: number): boolean
 
-/** Two Unix sockets that are connected to each other. */
+/** Returns two connected Unix sockets. */
 export declare function socketpair(kind: string): Array<number>
 
 /** Starts a child. Returns when its program has begun. */
-export declare function spawn(reactor: number, orders: ChildOrders): Started
+export declare function spawn(reactor: number, options: ChildLaunchOptions): Started
 
 /**
  * Starts a program as a daemon. Throws if the start can't be prepared. Returns at once if the daemon runs already;
@@ -431,7 +431,7 @@ export declare function spawn(reactor: number, orders: ChildOrders): Started
  */
 export declare function startDaemon(options: DaemonLaunchOptions): StartOutcome | Promise<StartOutcome>
 
-/** A child, by its pid and its token, and the other ends of its pipes. */
+/** A child, its token in the reactor, and our ends of its pipes, each at the index of the child's descriptor. */
 export interface Started {
   pid: number
   token: number
@@ -473,7 +473,7 @@ export type StopOutcome =
   | { kind: 'gone'; pid: number; killed: boolean }
   | { kind: 'late'; pid: number }
 
-/** Takes credentials on in this process. */
+/** Takes on credentials in this process. */
 export declare function takeOn(credentials: Credentials): void
 
 export declare function tcgetpgrp(fd: number): number
@@ -485,25 +485,25 @@ export declare function tcsetpgrp(fd: number, pgid: number): void
 /** Throws why the next message can't be sent. */
 export declare function throwFailure(reactor: number, token: number): void
 
-/** Processes that have ended, and sockets that are ready. Waits for nothing. */
+/** Takes a turn: returns ended processes and ready sockets. Does not wait. */
 export declare function turn(): Found
 
-/** Undoes that. */
+/** Undoes `watch_process`. */
 export declare function unwatchProcess(reactor: number, token: number): void
 
-/** Called once, where the runtime is Node: what follows may use its libuv. */
+/** Lets all later calls use Node's libuv. Called once, and only in Node. */
 export declare function useLibuv(): void
 
-/** Compared with the version of the JavaScript, because the two may come from different packages. */
+/** Returns the version of the binary. The JavaScript may come from another package, so it compares its version with this one. */
 export declare function version(): string
 
-/** A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet. */
+/** A status; or a child that belongs, or may belong, to the runtime; or neither, if no child has changed its state. */
 export interface WaitAnswer {
   status: WaitStatus | null
   owned: number | null
 }
 
-/** Which states to wait for, and how. */
+/** The options of waitpid(2). */
 export interface WaitFlags {
   nohang: boolean
   untraced: boolean
@@ -511,10 +511,10 @@ export interface WaitFlags {
   nowait: boolean
 }
 
-/** waitpid(2); without `owned`, also for what is the runtime's. */
+/** waitpid(2). Without `owned`, reaps children of the runtime, too. */
 export declare function waitpid(pid: number, flags: WaitFlags, owned?: OwnedChildren | undefined | null): WaitAnswer
 
-/** What has become of a process. */
+/** The state of a process that a wait has returned. */
 export interface WaitStatus {
   pid: number
   state: string
@@ -524,18 +524,19 @@ export interface WaitStatus {
   usage: ResourceUsage | null
 }
 
-/** Whether a turn tells of it. */
-export declare function watchListener(reactor: number, token: number, yes: boolean): void
+/** Sets whether a turn reports a listening socket. */
+export declare function watchListener(reactor: number, token: number, isWatched: boolean): void
 
-/** Has a turn tell the end of a process. */
+/** Watches a process: the first turn after its end reports the end. */
 export declare function watchProcess(reactor: number, token: number): void
 
-/** Which ways a descriptor was opened for. */
+/** The directions that a descriptor was opened for. */
 export interface Ways {
   readable: boolean
   writable: boolean
 }
 
+/** Returns the directions that a descriptor was opened for. */
 export declare function waysOf(descriptor: number): Ways
 
 /** Writes `pid` into the pid files of this process: its own pid, or the pid of its daemon. */

@@ -1,7 +1,7 @@
 'use strict'
 
-// Checks the arguments and options that start a program. Accepts the values of child_process that have only one meaning.
-// Returns strings, or bytes for values given as bytes.
+// Checks of the arguments and options that start a program. They accept the values of child_process that have only one
+// meaning. They return strings, or bytes for values given as bytes.
 
 const { fileURLToPath } = require('node:url')
 const { isUint8Array } = require('node:util/types')
@@ -13,17 +13,17 @@ const validate = require('../core/validate.js')
 const TEXT = 'of type string or number, or an instance of Uint8Array'
 const VALUE = 'of type string, number or boolean, or an instance of Uint8Array'
 
-// The program to run: a name or a path.
+// Checks the program to run: a name or a path.
 function checkProgram(value, name) {
   if (!isUint8Array(value)) return validate.string(value, name)
   if (value.length === 0) throw errors.invalidArgValue(name, 'must not be empty', value)
   return checkBytes(value, name)
 }
 
-// The name that the program sees as its own.
+// Checks `argv0`: the name that the program sees as its own.
 const checkOwnName = (value, name) => (isUint8Array(value) ? checkBytes(value, name) : validate.text(value, name))
 
-// Bytes that are not valid UTF-8. Returns a copy, because another thread may write to the original.
+// Checks bytes, which need not be valid UTF-8. Returns a copy, because another thread may write to the original.
 function checkBytes(value, name) {
   const copy = Buffer.from(value)
   if (copy.includes(0)) throw errors.invalidArgValue(name, 'must not contain null bytes', value)
@@ -37,20 +37,20 @@ function checkArgument(value, name) {
   return validate.text(value, name)
 }
 
-// NaN and infinity usually result from an error.
+// Refuses NaN and infinity, which usually result from an error.
 function checkNumber(value, name) {
   if (!Number.isFinite(value)) throw errors.outOfRange(name, 'a finite number', value)
   return String(value)
 }
 
-// A directory: a path or a file: URL.
+// Checks a directory: a path or a file: URL.
 function checkDirectory(value, name) {
   if (!isUrl(value)) return validate.string(value, name)
   if (value.protocol !== 'file:') throw errors.invalidArgValue(name, 'must be a file: URL', value.href)
   return validate.string(fileURLToPath(value.href), name)
 }
 
-// Checks properties, because another realm has its own class URL.
+// Returns true for a URL of any realm: each realm has its own class URL.
 const isUrl = (value) =>
   typeof value === 'object' && value !== null && isText(value, 'href') && isText(value, 'protocol')
 const isText = (object, name) => has(object, name) && typeof object[name] === 'string'
@@ -62,19 +62,19 @@ function splitArguments(args, options) {
   return [args, options]
 }
 
-// Variables by name. An undefined variable is absent.
+// Checks variables by name. An undefined variable counts as absent.
 function checkEnvironment(value, name) {
   // Pass process.env on unchanged: the process may have variables that JavaScript can't see.
   if (isProcessEnvironment(value)) return value
   const variables = { __proto__: null }
   for (const variable of variableNamesOf(value, name)) {
-    const one = value[variable]
-    if (one === undefined) continue
+    const given = value[variable]
+    if (given === undefined) continue
     // Uses no regular expression: V8 ends the process if the stack overflows while it compiles one.
     if (variable === '' || variable.includes('=') || variable.includes('\0')) {
       throw errors.invalidArgValue(name, "must have names without '=' or null bytes", variable)
     }
-    variables[variable] = checkVariable(one, `${name}.${variable}`)
+    variables[variable] = checkVariable(given, `${name}.${variable}`)
   }
   return variables
 }
@@ -86,7 +86,7 @@ function checkVariable(value, name) {
   return checkArgument(value, name)
 }
 
-// Returns the names of variables, inherited ones included, as in child_process. Leaves out names on Object.prototype.
+// Returns the names of own and inherited variables, as in child_process. Leaves out names on Object.prototype.
 function variableNamesOf(environment, name) {
   const links = prototypeChainOf(environment, name)
   const names = []
@@ -111,7 +111,7 @@ function prototypeChainOf(object, name) {
   return links
 }
 
-// True for the Object.prototype of any realm.
+// Returns true for the Object.prototype of any realm.
 const isRoot = (object) => Object.getPrototypeOf(object) === null && isClassPrototype(object)
 
 const isClassPrototype = (object) => Object.getOwnPropertyDescriptor(object, 'constructor')?.enumerable === false

@@ -1,6 +1,6 @@
 'use strict'
 
-// Converts the environment of a new process into what the native half takes.
+// The environment of a new process, in the form that the native half takes.
 
 const { isProxy, isUint8Array } = require('node:util/types')
 const native = require('../core/native.js')
@@ -9,29 +9,29 @@ const { isLossy, listHiddenVariables, restoreVariable } = require('../core/origi
 const { own } = require('../core/own-property.js')
 const { otherRuntime } = require('../core/process-start.js')
 
-// Returns variables as NAME=value. Returns undefined for this process's own variables, which the native half reads itself.
+// Returns the variables of `env` as NAME=value. Returns undefined for this process's own variables: the native half reads them.
 function encodeEnvironment(env) {
   const isWhole = isProcessEnvironment(env)
-  if (isWhole && !mayChangeMeanwhile()) return undefined
+  if (isWhole && !canChangeMeanwhile()) return undefined
   const variables = []
-  // Read each variable once: process.env asks the system for each.
+  // Read each variable once: process.env asks the C library at each read.
   for (const name of Object.keys(env)) {
     const value = env[name]
-    // An undefined variable is absent, as in child_process.
+    // An undefined variable counts as absent, as in child_process.
     if (value !== undefined) variables.push(encodeVariable(name, value))
   }
   if (isWhole) variables.push(...listHiddenVariables())
   return encodeStrings(variables)
 }
 
-// Returns NAME=value. A value with U+FFFD, as in `{ ...process.env }`, may stand for bytes that are not valid UTF-8.
+// Returns NAME=value. A value with U+FFFD may stand for bytes that are not valid UTF-8, as in `{ ...process.env }`.
 function encodeVariable(name, value) {
   if (isUint8Array(value)) return Buffer.concat([Buffer.from(`${name}=`), value])
   const text = `${name}=${value}`
   return isLossy(text) ? (restoreVariable(text) ?? text) : text
 }
 
-// Returns those of `names` whose variable in `env` is the pid of this process.
+// Returns the `names` of variables in `env` whose value is the pid of this process.
 function ownPidVariables(env, names) {
   return names.filter((name) => own(env, name) === String(process.pid))
 }
@@ -40,8 +40,8 @@ const isMainThread = native.isMainThread()
 let probedEnvironment
 let isProbedReal
 
-// Returns true if the object is process.env, and the variables of the process are behind it. A worker has a copy of them.
-// A test runner gives its tests another object, and a program may replace process.env.
+// Returns true if the object is process.env and reads the variables of the process. Three cases do not: a worker has a copy
+// of the variables, a test runner gives its tests another object, and a program may replace process.env.
 function isProcessEnvironment(env) {
   if (env !== process.env || otherRuntime || !isMainThread) return false
   if (env !== probedEnvironment) {
@@ -51,7 +51,7 @@ function isProcessEnvironment(env) {
   return isProbedReal
 }
 
-// Only Node.js's own process.env refuses accessors, and with this code.
+// Returns true for Node.js's own process.env: only this object refuses accessors with this code.
 function refusesAccessors(env) {
   const name = 'PROCNATIVE_PROBE'
   try {
@@ -63,13 +63,13 @@ function refusesAccessors(env) {
   return false
 }
 
-let mayHaveWorkers = false
+let canHaveWorkers = false
 
-// A worker with SHARE_ENV writes to the environment of the process under a lock of Node's. Native code can't take that
-// lock. There is no worker until the module is loaded.
-function mayChangeMeanwhile() {
-  mayHaveWorkers ||= process.moduleLoadList?.includes('NativeModule worker_threads') ?? true
-  return mayHaveWorkers
+// Returns true if a worker thread may change the variables while the native half reads them. A worker with SHARE_ENV
+// writes them under a lock of Node that native code can't take. No worker can exist before the module is loaded.
+function canChangeMeanwhile() {
+  canHaveWorkers ||= process.moduleLoadList?.includes('NativeModule worker_threads') ?? true
+  return canHaveWorkers
 }
 
 module.exports = { encodeEnvironment, isProcessEnvironment, ownPidVariables }

@@ -1,19 +1,20 @@
 'use strict'
 
-// What every start is told, in the native half's terms.
+// Launch options that daemonize(), spawn() and spawnDaemon() share, in the form that the native half takes.
 
 const path = require('node:path')
 
 const NUL = Buffer.alloc(1)
 
-// Joins strings, each with a NUL at its end: passing one string takes less time than passing a list. Returns bytes if one
-// of the strings is bytes.
+// Joins strings, each with a NUL at its end, because Node-API passes one string faster than a list. Returns bytes if one of
+// the strings is bytes.
 function encodeStrings(strings) {
-  if (strings.every((one) => typeof one === 'string')) return strings.length === 0 ? '' : `${strings.join('\0')}\0`
-  return Buffer.concat(strings.flatMap((one) => [Buffer.from(one), NUL]))
+  if (strings.every((string) => typeof string === 'string'))
+    return strings.length === 0 ? '' : `${strings.join('\0')}\0`
+  return Buffer.concat(strings.flatMap((string) => [Buffer.from(string), NUL]))
 }
 
-// Nothing for /dev/null, a descriptor, or an absolute path.
+// Returns undefined for /dev/null, a descriptor, or an absolute path.
 function resolveOutput(wanted, inherited) {
   if (wanted === 'ignore') return undefined
   if (wanted === 'inherit') return inherited

@@ -1,6 +1,6 @@
 'use strict'
 
-// Processes whose end is waited for.
+// Watches processes: waits for their ends, and sends them signals.
 
 const debug = require('../core/debug.js')
 const native = require('../core/native.js')
@@ -9,7 +9,7 @@ const { Resource } = require('../core/async-resource.js')
 const { ALONE, requireStack } = require('../core/stack.js')
 const { waitStatus } = require('./wait-status.js')
 
-// A process, and who waits for it.
+// A process that the native half has open, and the waits for its end.
 class Watch {
   #token
   #waiters = new Set()
@@ -77,33 +77,33 @@ class Watch {
     this.#resource = undefined
   }
 
-  // Whether its waits keep the event loop alive.
-  keepAlive(yes) {
-    if (this.#isHeld === yes) return
+  // Sets whether the pending waits keep the event loop alive.
+  keepAlive(isHeld) {
+    if (this.#isHeld === isHeld) return
     requireStack()
-    this.#isHeld = yes
-    reactor.hold(yes ? this.#waiters.size : -this.#waiters.size)
+    this.#isHeld = isHeld
+    reactor.hold(isHeld ? this.#waiters.size : -this.#waiters.size)
   }
 
   get hasEnded() {
     return this.#status !== undefined
   }
 
-  // Also of a process that one may not send a signal to.
+  // True until the process is reaped. Works without permission to send the process a signal.
   get hasItsNumber() {
     return native.hasItsNumber(reactor.open(), this.#token)
   }
 
-  // False if it is gone.
+  // Sends a signal. Returns false if the process is gone.
   signal(number) {
     return native.signalProcess(reactor.open(), this.#token, number)
   }
 
-  // Nobody will ask any more; who waits already, still hears of the end.
+  // Ends the use of this watch: no new waits after this; pending waits still resolve.
   release() {
     if (this.#isReleased || this.hasEnded) return
     if (this.#waiters.size === 0) this.#forget()
-    // Only now: what has failed can be tried again.
+    // Set this last: if the release fails, the caller can try again.
     this.#isReleased = true
   }
 
@@ -113,16 +113,16 @@ class Watch {
   }
 }
 
-// Any process. `reaps`: whether its end is taken, or only looked at.
+// Opens a process. `reaps`: reap the process at its end, or only observe the end.
 function watchProcess(pid, reaps) {
   requireStack(ALONE)
   return new Watch(native.openProcess(reactor.open(), pid, reaps))
 }
 
-// A new child, and the other ends of its pipes.
-function spawn(orders) {
-  const { pid, token, pipes } = native.spawn(reactor.open(), orders)
+// Starts a child. Returns its pid, its watch, and this process's ends of its pipes.
+function spawnChild(launchOptions) {
+  const { pid, token, pipes } = native.spawn(reactor.open(), launchOptions)
   return { pid, pipes, watch: new Watch(token) }
 }
 
-module.exports = { spawn, watchProcess }
+module.exports = { spawnChild, watchProcess }

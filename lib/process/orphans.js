@@ -1,10 +1,11 @@
 'use strict'
 
-// Children that this process was given as PID 1 or as a subreaper. Which those are, nobody tells: they are what is left
-// when the runtime has had time to reap its own. It does so in the turn of the loop in which SIGCHLD comes.
+// Reaps orphans: children that the kernel reparents to this process because the process is PID 1 or a subreaper. The kernel
+// doesn't mark orphans. An orphan is a zombie that the runtime hasn't reaped when it had time for that: it reaps its own
+// children in the turn of the event loop in which SIGCHLD comes.
 
-const children = require('./runtime-children.js')
 const debug = require('../core/debug.js')
+const { runtimeChildren } = require('./runtime-children.js')
 const errors = require('../core/errors.js')
 const { handleOf } = require('../descriptor/handle.js')
 const { requireMainThread } = require('../core/main-thread.js')
@@ -14,38 +15,38 @@ const { otherRuntime } = require('../core/process-start.js')
 const validate = require('../core/validate.js')
 const { waitStatus } = require('./wait-status.js')
 
-// Milliseconds that a zombie is left to others.
-const PATIENCE = 20
-// Milliseconds to the next look while there are zombies of others. A thread that ends leaves its own to this one, and no
-// SIGCHLD tells of that.
-const INTERVAL = 1000
+// How long the owner of a zombie may take to reap it, in ms.
+const REAP_DELAY_MS = 20
+// Interval between two scans in ms, while another thread has zombies. A thread that ends leaves its children to this thread.
+// The kernel sends no SIGCHLD for that.
+const SCAN_INTERVAL_MS = 1000
 
 const registrations = new Set()
-// Processes by their pids, which may come to be others'.
-const protectedOnes = new Map()
-// The kernel's list of children, while somebody listens.
-let list
-// Zombies that were there at the last look.
+// Watches of protected processes by pid. The kernel may give the pid of a reaped process to another process.
+const protectedWatches = new Map()
+// Handle of the kernel's list of children, while reapOrphans() is in use.
+let childrenList
+// Zombies found by the last scan.
 let seen = new Set()
-let isLookPlanned = false
-let laterLook
+let isScanPlanned = false
+let scanTimer
 
 function reapOrphans(listener) {
   if (listener !== undefined) validate.callback(listener, 'listener')
   requireNodeMainThread('reapOrphans()')
   if (registrations.size === 0) {
-    list = handleOf(native.openChildren())
-    process.on('SIGCHLD', planLook)
+    childrenList = handleOf(native.openChildren())
+    process.on('SIGCHLD', planScan)
   }
   const registration = { listener }
   registrations.add(registration)
-  planLook()
+  planScan()
   return {
     stop() {
       if (!registrations.delete(registration) || registrations.size > 0) return
-      process.off('SIGCHLD', planLook)
-      clearTimeout(laterLook)
-      list.close()
+      process.off('SIGCHLD', planScan)
+      clearTimeout(scanTimer)
+      childrenList.close()
       seen.clear()
     },
   }
@@ -54,8 +55,8 @@ function reapOrphans(listener) {
 function protect(pid) {
   validate.ownPid(pid, 'pid')
   requireNodeMainThread('protect()')
-  forgetWhatIsGone()
-  if (!protectedOnes.has(pid)) protectedOnes.set(pid, watchProcess(pid, false))
+  forgetReaped()
+  if (!protectedWatches.has(pid)) protectedWatches.set(pid, watchProcess(pid, false))
 }
 
 function requireNodeMainThread(subject) {
@@ -63,43 +64,44 @@ function requireNodeMainThread(subject) {
   requireMainThread(subject)
 }
 
-// Two turns from now, the second of which has begun after whatever has woken this one.
-function planLook() {
-  if (isLookPlanned) return
-  isLookPlanned = true
-  setImmediate(() => setImmediate(look))
+// Plans a scan two turns ahead. The second turn begins after the event that woke the event loop for this turn.
+function planScan() {
+  if (isScanPlanned) return
+  isScanPlanned = true
+  setImmediate(() => setImmediate(scan))
 }
 
-function look() {
-  isLookPlanned = false
+function scan() {
+  isScanPlanned = false
   if (registrations.size === 0) return
-  const found = zombies()
+  const found = findUnknownZombies()
   for (const pid of found) {
     if (!seen.has(pid)) continue
     reap(pid)
     found.delete(pid)
   }
   seen = found
-  clearTimeout(laterLook)
+  clearTimeout(scanTimer)
   if (seen.size > 0) {
-    isLookPlanned = true
-    setTimeout(() => setImmediate(() => setImmediate(look)), PATIENCE).unref()
+    isScanPlanned = true
+    setTimeout(() => setImmediate(() => setImmediate(scan)), REAP_DELAY_MS).unref()
   } else if (native.hasZombies()) {
-    laterLook = setTimeout(planLook, INTERVAL).unref()
+    scanTimer = setTimeout(planScan, SCAN_INTERVAL_MS).unref()
   }
 }
 
-function zombies() {
-  forgetWhatIsGone()
-  const others = new Set(children.owned())
-  return new Set(native.findZombies(list.fd).filter((pid) => !others.has(pid) && !protectedOnes.has(pid)))
+// Returns the pids of zombies that are not children of child_process or of spawn(), and not protected.
+function findUnknownZombies() {
+  forgetReaped()
+  const known = new Set(runtimeChildren().pids)
+  return new Set(native.findZombies(childrenList.fd).filter((pid) => !known.has(pid) && !protectedWatches.has(pid)))
 }
 
-function forgetWhatIsGone() {
-  for (const [pid, watch] of protectedOnes) {
+function forgetReaped() {
+  for (const [pid, watch] of protectedWatches) {
     if (watch.hasItsNumber) continue
     watch.release()
-    protectedOnes.delete(pid)
+    protectedWatches.delete(pid)
   }
 }
 
@@ -108,7 +110,7 @@ function reap(pid) {
   if (!status) return
   if (debug.isOn) debug.log('reapOrphans(): reaped process %d', pid)
   if (debug.reportsExits()) debug.exited(waitStatus(status))
-  // One by one, so that one that throws does not keep the others from hearing.
+  // Queue each call by itself, so that a listener that throws doesn't keep the next listener from its call.
   for (const { listener } of registrations) if (listener) process.nextTick(listener, waitStatus(status))
 }
 

@@ -2,20 +2,20 @@
 
 const { inspectable } = require('../core/inspection.js')
 
-// Loaded when there is something to say, or to do.
+// Loaded lazily: a program that only requires procnative needs none of these.
 const errors = () => require('../core/errors.js')
 const watches = () => require('./exit-watch.js')
 const validate = () => require('../core/validate.js')
 
-// Known to this package only, so that nobody makes a Process of what is somebody else's.
-const OWN = Symbol('owned process')
+// Not exported, so that only procnative can construct a Process.
+const KEY = Symbol('process key')
 
-// A child that nobody has an object for any more is still reaped.
+// Releases the watches of collected Process objects, so that their children are still reaped.
 const collected = new FinalizationRegistry((watch) => watch.release())
 
 let fieldsOf
 
-// Owns a pidfd.
+// A child of spawn(), or any process of openProcess(). The watch owns a pidfd.
 class Process {
   #pid
   #stdio
@@ -27,7 +27,7 @@ class Process {
   }
 
   constructor(key, pid, watch, stdio) {
-    if (key !== OWN) throw errors().illegalConstructor()
+    if (key !== KEY) throw errors().illegalConstructor()
     this.#pid = pid
     this.#stdio = Object.freeze(stdio)
     this.#watch = watch
@@ -72,7 +72,7 @@ class Process {
   }
 
   [Symbol.dispose]() {
-    // Not by a method of whatever this is called on.
+    // Not `this.close()`: a program may have replaced that method.
     Process.prototype.close.call(this)
   }
 
@@ -83,7 +83,7 @@ class Process {
 
 inspectable(Process, fieldsOf)
 
-const processOf = (pid, watch, stdio = []) => new Process(OWN, pid, watch, stdio)
+const processOf = (pid, watch, stdio = []) => new Process(KEY, pid, watch, stdio)
 
 function openProcess(pid) {
   return processOf(validate().ownPid(pid, 'pid'), watches().watchProcess(pid, false))

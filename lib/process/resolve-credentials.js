@@ -3,8 +3,8 @@
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 
-// The numbers behind a `user` and a `group`, names or numbers both; undefined where neither is given. A user's
-// supplementary groups are those of the group database; without a user they stay.
+// Returns the IDs for a `user` and a `group`, each a name or a number. Returns undefined if neither is given. The
+// supplementary groups of a user come from the group database. Without a user, the process keeps its supplementary groups.
 function resolveCredentials(user, group) {
   if (user === undefined && group === undefined) return undefined
   const gid = typeof group === 'string' ? native.findGroup(group) : group

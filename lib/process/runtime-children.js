@@ -1,7 +1,7 @@
 'use strict'
 
-// The children of child_process, which the runtime reaps: those started in this thread since the first copy of procnative
-// was loaded there. The native half has the list, so that a copy of this file can be collected.
+// The children of child_process, which the runtime reaps. The list begins when this thread loads its first copy of procnative.
+// The native half holds the list, so that a copy of this file can be collected.
 
 const diagnostics = require('node:diagnostics_channel')
 const native = require('../core/native.js')
@@ -9,10 +9,7 @@ const { otherRuntime } = require('../core/process-start.js')
 
 native.rememberChildren(diagnostics.subscribe)
 
-// Returns the pids of the running children.
-const owned = () => native.runtimesChildren()
+// Returns the pids of the running children. `isComplete`: Node publishes all its children; Bun and Deno do not.
+const runtimeChildren = () => ({ pids: native.runtimesChildren(), isComplete: otherRuntime === undefined })
 
-// Node tells of all its children; Bun and Deno do not.
-const known = () => otherRuntime === undefined
-
-module.exports = { owned, known }
+module.exports = { runtimeChildren }

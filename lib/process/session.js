@@ -52,7 +52,7 @@ function isChildSubreaper() {
 
 function setParentDeathSignal(signal) {
   const number = signal === null ? 0 : validate.signal(signal, 'signal')
-  // It belongs to a thread: a worker's would be gone with the worker.
+  // The signal belongs to a thread: the signal of a worker would be gone with the worker.
   requireMainThread('setParentDeathSignal()')
   native.setParentDeathSignal(number)
 }

@@ -17,7 +17,7 @@ const native = require('../core/native.js')
 const { encodeStrings } = require('./exec-options.js')
 const { own } = require('../core/own-property.js')
 const { processOf } = require('./process.js')
-const watches = require('./exit-watch.js')
+const { spawnChild } = require('./exit-watch.js')
 const { checkSendable, descriptorOf } = require('../descriptor/sendable.js')
 const { otherRuntime } = require('../core/process-start.js')
 const { ALONE, requireStack, WITH_SOCKETS } = require('../core/stack.js')
@@ -30,7 +30,7 @@ const CHECKS = {
   // An empty path counts as absent, as in Node.js.
   cwd: (value, name) => (value === '' ? undefined : checkDirectory(value, name)),
   env: checkEnvironment,
-  stdio,
+  stdio: checkStdio,
   umask: validate.fileMode,
   user: validate.credential,
   group: validate.credential,
@@ -51,13 +51,13 @@ function spawn(file, ...rest) {
     env: process.env,
     ...validate.options(given, 'options', CHECKS),
   }
-  options.stdio = wholeStdio(options.stdio)
-  refuseWhatCannotBe(options)
+  options.stdio = fillStdio(options.stdio)
+  checkCombination(options)
   const net = options.stdio.some(isStream) && require('node:net')
   requireStack(net ? WITH_SOCKETS : ALONE)
-  const { pid, watch, pipes } = watches.spawn(ordersFor(checkedFile, checkedArgs, options))
+  const { pid, watch, pipes } = spawnChild(toLaunchOptions(checkedFile, checkedArgs, options))
   try {
-    const child = processOf(pid, watch, sockets(net, pipes, options.stdio))
+    const child = processOf(pid, watch, openSockets(net, pipes, options.stdio))
     debug.spawned(pid, checkedFile, checkedArgs)
     return child
   } catch (error) {
@@ -67,7 +67,7 @@ function spawn(file, ...rest) {
   }
 }
 
-function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
+function checkCombination({ session, controllingTerminal, processGroup, parentDeathSignal, stdio }) {
   if (processGroup !== undefined && (session || controllingTerminal !== undefined)) {
     throw errors.invalidArgValue(
       'options.processGroup',
@@ -80,7 +80,7 @@ function refuseWhatCannotBe({ session, controllingTerminal, processGroup, parent
   if (stream && otherRuntime) throw errors.runtime(`The stdio '${stream}'`, otherRuntime)
 }
 
-function ordersFor(file, args, options) {
+function toLaunchOptions(file, args, options) {
   const { argv0, env, cwd, umask, user, group, stdio, session, controllingTerminal } = options
   return {
     __proto__: null,
@@ -90,7 +90,7 @@ function ordersFor(file, args, options) {
     cwd,
     umask,
     identity: resolveCredentials(user, group),
-    stdio: stdio.map(streamFor),
+    stdio: stdio.map(toNativeStream),
     session: session === true || controllingTerminal !== undefined,
     processGroup: options.processGroup,
     controllingTerminal,
@@ -99,49 +99,49 @@ function ordersFor(file, args, options) {
   }
 }
 
-const KINDS = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
+const checkKind = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
 
-// True for descriptors with another end in this process.
+// Returns true for a descriptor of the child that has its other end in this process.
 const isStream = (wanted) => wanted === 'pipe' || wanted === 'socket'
 
-// A check of `stdio`.
-function stdio(value, name) {
-  if (typeof value === 'string') return KINDS(value, name)
-  return validate.arrayOf(stream)(value, name)
+// Checks `stdio`.
+function checkStdio(value, name) {
+  if (typeof value === 'string') return checkKind(value, name)
+  return validate.arrayOf(checkStream)(value, name)
 }
 
-function stream(value, name) {
+function checkStream(value, name) {
   if (value === undefined || value === null) return undefined
-  return typeof value === 'string' ? KINDS(value, name) : checkSendable(value, name)
+  return typeof value === 'string' ? checkKind(value, name) : checkSendable(value, name)
 }
 
-// Each descriptor of the child's: the first three are there in any case.
-function wholeStdio(given = 'pipe') {
+// Returns an entry for each descriptor of the child. Fills gaps: descriptors 0 to 2 with pipes, others with /dev/null.
+function fillStdio(given = 'pipe') {
   if (typeof given === 'string') return [given, given, given]
   const length = Math.max(3, given.length)
   return Array.from({ length }, (_, index) => own(given, index) ?? (index < 3 ? 'pipe' : 'ignore'))
 }
 
-function streamFor(wanted, index) {
+function toNativeStream(wanted, index) {
   if (wanted === 'ignore') return undefined
   if (wanted === 'inherit') return index
   return isStream(wanted) ? wanted : descriptorOf(wanted, `options.stdio[${index}]`)
 }
 
-// The first three pipes are one-way.
-function sockets(net, pipes, stdio) {
-  const made = []
+// Makes the streams of this process. The pipes at 0 to 2 are one-way, all other streams two-way.
+function openSockets(net, pipes, stdio) {
+  const sockets = []
   try {
     for (const [index, fd] of pipes.entries()) {
       const isPipe = stdio[index] === 'pipe' && index <= 2
       const ways = { readable: !isPipe || index > 0, writable: !isPipe || index === 0 }
-      made.push(typeof fd === 'number' ? new net.Socket({ __proto__: null, fd, ...ways }) : null)
+      sockets.push(typeof fd === 'number' ? new net.Socket({ __proto__: null, fd, ...ways }) : null)
       if (typeof fd === 'number') native.disown(fd)
     }
-    return made
+    return sockets
   } catch (error) {
-    for (const socket of made) socket?.destroy()
-    for (const fd of pipes.slice(made.length)) if (typeof fd === 'number') native.close(fd)
+    for (const socket of sockets) socket?.destroy()
+    for (const fd of pipes.slice(sockets.length)) if (typeof fd === 'number') native.close(fd)
     throw error
   }
 }

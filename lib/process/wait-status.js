@@ -2,7 +2,7 @@
 
 const { signalName } = require('../core/signal-name.js')
 
-// Converts a status of the native half: names its signal.
+// Converts a status from the native half: replaces the number of the signal by its name.
 function waitStatus({ pid, state, exitCode, signal, coreDumped, usage }) {
   return { pid, state, exitCode, signal: signal === null ? null : signalName(signal), coreDumped, usage }
 }

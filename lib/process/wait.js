@@ -1,7 +1,7 @@
 'use strict'
 
-const children = require('./runtime-children.js')
 const debug = require('../core/debug.js')
+const { runtimeChildren } = require('./runtime-children.js')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 const { watchProcess } = require('./exit-watch.js')
@@ -16,7 +16,7 @@ function waitpid(pid, options) {
   validate.pidOrGroup(pid, 'pid')
   const flags = { nohang: false, untraced: false, continued: false, nowait: false }
   const { force = false, ...given } = validate.options(options, 'options', WAITPID_CHECKS)
-  const answer = native.waitpid(pid, { ...flags, ...given }, force ? undefined : owned())
+  const answer = native.waitpid(pid, { ...flags, ...given }, force ? undefined : runtimeChildren())
   if (answer.owned !== null) throw errors.childOwned(answer.owned)
   if (!answer.status) return null
   const status = waitStatus(answer.status)
@@ -28,7 +28,7 @@ async function wait(pid, options) {
   validate.ownPid(pid, 'pid')
   const { observe = false, force = false, signal } = validate.options(options, 'options', WAIT_CHECKS)
   if (signal?.aborted) throw signal.reason
-  if (!observe && !force && native.isOwned(pid, owned())) throw errors.childOwned(pid)
+  if (!observe && !force && native.isOwned(pid, runtimeChildren())) throw errors.childOwned(pid)
   const watch = watchProcess(pid, !observe)
   try {
     return await watch.wait(signal)
@@ -36,7 +36,5 @@ async function wait(pid, options) {
     watch.release()
   }
 }
-
-const owned = () => ({ pids: children.owned(), known: children.known() })
 
 module.exports = { wait, waitpid }

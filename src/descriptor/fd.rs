@@ -1,4 +1,4 @@
-//! Descriptors: are they open, which are, and opening what a daemon is given.
+//! Descriptors: duplicates, flags, identity and closing; files and directories that are read as a whole.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
@@ -15,34 +15,38 @@ use crate::descriptor::remove;
 use crate::error::{During, Error, Result};
 use crate::sys;
 
-/// How many descriptors the kernel's table has room for at first, as a rule.
-const TABLE: RawFd = 256;
+/// Number of descriptors for which the kernel's table usually has room at first.
+const FIRST_TABLE_SIZE: RawFd = 256;
 
-/// By what power of two it is made to grow. By itself it doubles, for which a process with threads waits some ten milliseconds.
-const GROWTH: u32 = 3;
+/// Binary logarithm of the factor by which `duplicate_among_many` makes the table grow. The kernel doubles the table, and a process
+/// with threads waits about ten milliseconds for that.
+const LOG2_GROWTH: u32 = 3;
 
-/// Fails with EBADF where `fd` is not open.
+/// Fails with EBADF if `fd` is not open.
 pub fn require_open(fd: RawFd) -> Result<()> {
     fcntl::fcntl(sys::fd::borrow(fd), fcntl::FcntlArg::F_GETFD).during("fcntl").map(drop)
 }
 
-/// A close-on-exec duplicate.
+/// Returns a close-on-exec duplicate.
 pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     sys::fd::duplicate(fd, 0).during("fcntl")
 }
 
-/// One of many duplicates.
+/// Returns one of many duplicates. Makes the kernel's table grow by a larger factor before it is full.
 pub fn duplicate_among_many(fd: RawFd) -> Result<OwnedFd> {
     let duplicate = duplicate(fd)?;
     let count = duplicate.as_raw_fd() + 1;
-    if count >= TABLE && count.count_ones() == 1 && (count / TABLE).trailing_zeros().is_multiple_of(GROWTH) {
-        // Beyond what may be open, perhaps: then the kernel does it step by step.
-        drop(sys::fd::duplicate(fd, (count << GROWTH) - 1));
+    if count >= FIRST_TABLE_SIZE
+        && count.count_ones() == 1
+        && (count / FIRST_TABLE_SIZE).trailing_zeros().is_multiple_of(LOG2_GROWTH)
+    {
+        // This number may exceed RLIMIT_NOFILE. The call then fails, and the kernel doubles the table as usual.
+        drop(sys::fd::duplicate(fd, (count << LOG2_GROWTH) - 1));
     }
     Ok(duplicate)
 }
 
-/// The inode number behind a descriptor.
+/// Returns the inode number behind a descriptor.
 pub fn inode(fd: impl AsFd) -> Result<u64> {
     stat::fstat(fd).during("fstat").map(|stat| stat.st_ino)
 }
@@ -61,32 +65,32 @@ impl Identity {
     }
 }
 
-/// Whether they are of the same file.
+/// Returns true if both describe the same file.
 pub fn is_same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
-/// The highest descriptor this process has open.
+/// Returns the highest open descriptor of this process.
 pub fn highest_open() -> Result<RawFd> {
     Ok(numbers()?.into_iter().max().unwrap_or(2))
 }
 
-/// The descriptors that this process has open, in ascending order.
+/// Returns the open descriptors of this process, in ascending order.
 pub fn open_numbers() -> Result<Vec<RawFd>> {
     let mut numbers = numbers()?;
-    // The one that it was looked by is among them, and closed by now.
+    // The descriptor of the directory itself is among the numbers, and is closed by now.
     numbers.retain(|&number| require_open(number).is_ok());
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-/// The descriptors that this process had open when it looked.
+/// Returns the descriptors that were open during the call, in no order. The descriptor of the listed directory is among them.
 pub fn numbers() -> Result<Vec<RawFd>> {
     let names = list(c"/proc/self/fd")?;
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
-/// The names in a directory.
+/// Returns the names in a directory.
 pub fn list(path: &CStr) -> Result<Vec<OsString>> {
     names(path)?.collect()
 }
@@ -98,7 +102,7 @@ pub fn names(path: &CStr) -> Result<impl Iterator<Item = Result<OsString>>> {
     Ok(entries.map(move |entry| entry.map(|entry| entry.file_name()).map_err(failed)))
 }
 
-/// What a file says, which may be no UTF-8.
+/// Returns the content of a file. Replaces bytes that are not valid UTF-8 by U+FFFD.
 pub fn read(path: &CStr) -> Result<String> {
     let mut file = File::open(as_path(path)).map_err(|error| Error::of_io("open", &error, path))?;
     let mut text = Vec::new();
@@ -110,19 +114,19 @@ fn as_path(path: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 
-/// close(2), at once. Linux closes it also where an error comes of that.
+/// close(2), without lingering. Linux closes the descriptor even if the call fails.
 pub fn close(fd: RawFd) -> Result<()> {
     let _ = stop_lingering(sys::fd::borrow(fd));
     sys::fd::close(fd).during("close")
 }
 
-/// The same of what nobody wants to hear of.
+/// Like `close`, for a descriptor whose close error the caller can't act on.
 pub fn discard(fd: OwnedFd) {
     let _ = stop_lingering(fd.as_fd());
 }
 
-/// Whoever has sent a socket may have set it to linger: its close would wait for as long. Of what is no socket, this comes to
-/// nothing; and who listens hands the option on to its connections, but does not linger.
+/// Turns off SO_LINGER (socket(7)). The sender of a received socket may have set the option, and close(2) would wait for that
+/// time. Leaves a listening socket as it is: it does not linger, and its connections inherit the option. Fails for other files.
 fn stop_lingering(fd: BorrowedFd<'_>) -> nix::Result<()> {
     if socket::getsockopt(&fd, sockopt::Linger)?.l_linger != 0
         && !socket::getsockopt(&fd, sockopt::AcceptConn)?
@@ -132,23 +136,23 @@ fn stop_lingering(fd: BorrowedFd<'_>) -> nix::Result<()> {
     Ok(())
 }
 
-/// Whether exec closes a descriptor.
-pub fn set_close_on_exec(fd: impl AsFd, yes: bool) -> Result<()> {
-    let flags = if yes { fcntl::FdFlag::FD_CLOEXEC } else { fcntl::FdFlag::empty() };
+/// Sets whether exec closes a descriptor.
+pub fn set_close_on_exec(fd: impl AsFd, is_set: bool) -> Result<()> {
+    let flags = if is_set { fcntl::FdFlag::FD_CLOEXEC } else { fcntl::FdFlag::empty() };
     fcntl::fcntl(fd, fcntl::FcntlArg::F_SETFD(flags)).during("fcntl").map(drop)
 }
 
-/// dup2(2): not close-on-exec.
+/// dup2(2). Exec doesn't close the new descriptor.
 pub fn replace(target: RawFd, source: RawFd) -> Result<()> {
     sys::fd::replace(target, source).during("dup2")
 }
 
-/// /dev/null, for reading and writing.
+/// Opens /dev/null for reading and writing.
 pub fn dev_null() -> Result<OwnedFd> {
     open(&c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
 }
 
-/// Removes the file at `path` if it is the file that `fd` refers to.
+/// Removes the file at `path` if `fd` refers to this file. Returns false for another file.
 pub fn remove_own(path: &CString, fd: &OwnedFd) -> Result<bool> {
     let own = stat::fstat(fd).during("fstat")?;
     remove::remove(path, |found| is_same(&own, found))
@@ -159,7 +163,7 @@ pub fn open(path: &CString, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
     fcntl::open(path.as_c_str(), flags | OFlag::O_CLOEXEC, mode).during_path("open", path)
 }
 
-/// Has calls on it not wait, for all who share its description.
+/// Sets O_NONBLOCK, for every descriptor of the same open file description.
 pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
     let flags = OFlag::from_bits_retain(fcntl::fcntl(&fd, fcntl::FcntlArg::F_GETFL).during("fcntl")?);
     fcntl::fcntl(&fd, fcntl::FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).during("fcntl").map(drop)

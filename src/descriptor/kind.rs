@@ -1,4 +1,4 @@
-//! What is behind a descriptor, by what the kernel says of it: nothing is tried.
+//! The kind of file behind a descriptor. Only asks the kernel: no call here reads, writes or changes the file.
 
 use std::os::fd::{BorrowedFd, RawFd};
 
@@ -9,11 +9,12 @@ use nix::sys::statfs;
 use crate::error::{During, Result};
 use crate::sys;
 
-/// The file system of pidfds (PID_FS_MAGIC, Linux 6.9), where they look like files.
+/// The file system of pidfds since Linux 6.9 (PID_FS_MAGIC), where a pidfd has the mode of a regular file.
 const PIDFS: i64 = 0x5049_4446;
-/// Not in libc for every target; no TCP of its own to who uses it.
+/// Multipath TCP, which behaves like TCP. The libc crate lacks the constant for some targets.
 const IPPROTO_MPTCP: i32 = 262;
 
+/// The kinds that lib/ distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     TcpServer,
@@ -32,7 +33,7 @@ pub enum Kind {
     Other,
 }
 
-/// EBADF if it is not open.
+/// Returns the kind of file behind a descriptor. Fails with EBADF if the descriptor is not open.
 pub fn of(fd: RawFd) -> Result<Kind> {
     let fd = sys::fd::borrow(fd);
     let mode = stat::fstat(fd).during("fstat")?.st_mode;
@@ -72,13 +73,13 @@ fn is_pidfd(fd: BorrowedFd<'_>) -> bool {
     statfs::fstatfs(fd).is_ok_and(|statfs| statfs.filesystem_type().0 == PIDFS)
 }
 
-/// Whether it speaks IPv6.
+/// Returns true for an IPv6 socket.
 pub fn is_ipv6(fd: RawFd) -> Result<bool> {
     let domain = sys::socket::option(sys::fd::borrow(fd), libc::SO_DOMAIN).during("getsockopt")?;
     Ok(domain == libc::AF_INET6)
 }
 
-/// Which ways it was opened for: reading, writing.
+/// Returns whether a descriptor was opened for reading, and whether for writing.
 pub fn ways(fd: RawFd) -> Result<(bool, bool)> {
     let flags = OFlag::from_bits_retain(fcntl(sys::fd::borrow(fd), FcntlArg::F_GETFL).during("fcntl")?);
     let mode = flags & OFlag::O_ACCMODE;

@@ -1,4 +1,4 @@
-//! Descriptors and the files behind them: open or closed, of what kind, removed by whom.
+//! Descriptors and the files behind them.
 
 pub mod fd;
 pub mod kind;

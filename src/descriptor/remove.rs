@@ -37,14 +37,14 @@ pub fn remove(path: &CString, mut is_it: impl FnMut(&FileStat) -> bool) -> Resul
         Ok(true) => Ok(true),
         // Another program's file, or an error: move it back.
         kept => match sys::fd::rename_to_new(&place.directory, &aside, &place.name) {
-            // A third program has put its file there at this moment. We may remove neither.
+            // A third program has put its file there meanwhile. This function may remove neither file.
             Err(Errno::EEXIST) => kept,
             result => result.during_path("renameat2", path).and(kept),
         },
     }
 }
 
-/// A name in a directory. It stays the same directory, whatever happens to its path.
+/// A name in an open directory. Stays in the same directory if the path of the directory changes.
 struct Place<'path> {
     path: &'path CString,
     directory: OwnedFd,
@@ -64,6 +64,7 @@ impl<'path> Place<'path> {
         Ok(Self { path, directory, name })
     }
 
+    /// Returns the status of the file at a name; None if there is no file.
     fn look(&self, name: &CStr) -> Result<Option<FileStat>> {
         match stat::fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(Errno::ENOENT) => Ok(None),

@@ -1,5 +1,5 @@
-//! The children of child_process, which Node publishes and reaps itself. One list for each environment, shared by all copies of
-//! the package's JavaScript.
+//! The children of child_process, which Node publishes and reaps itself. One list per environment, shared by all copies of the
+//! package's JavaScript.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use super::bridge::event_loop;
 use super::bridge::weak::Weak;
 
 /// Length at which ended children are first removed from the list.
-const FEW: usize = 64;
+const FIRST_LIMIT: usize = 64;
 
 /// The diagnostics channel on which Node publishes each child before it starts the child.
 const CHANNEL: &str = "child_process";
@@ -23,6 +23,7 @@ thread_local! {
 struct Started {
     /// Weak references: the runtime holds each child while it runs.
     children: Vec<Weak>,
+    /// Length at which ended children are removed.
     limit: usize,
 }
 
@@ -30,7 +31,7 @@ type Message<'env> = FnArgs<(Object<'env>,)>;
 type Subscribe<'env> =
     Function<'env, FnArgs<(&'static str, Function<'env, Message<'env>, ()>)>, Unknown<'env>>;
 
-/// Remembers the environment's children from the first call on. `subscribe` belongs to node:diagnostics_channel. From then on it
+/// Remembers the environment's children from the first call on. `subscribe` is a function of node:diagnostics_channel. The channel
 /// holds a function of the environment's own context, and no function of the caller.
 #[napi(catch_unwind, ts_args_type = "subscribe: (name: string, listener: (message: object) => void) => void")]
 pub fn remember_children(env: Env, subscribe: Subscribe<'_>) -> Result<()> {
@@ -42,9 +43,9 @@ pub fn remember_children(env: Env, subscribe: Subscribe<'_>) -> Result<()> {
             remember(call.env, &call.get::<Object<'_>>(0)?)
         })?;
     subscribe.call((CHANNEL, listener).into())?;
-    STARTED.set(Some(Started { children: Vec::new(), limit: FEW }));
+    STARTED.set(Some(Started { children: Vec::new(), limit: FIRST_LIMIT }));
     event_loop::at_end(env, |done| {
-        // The thread may be about to end.
+        // In a thread that is about to end, the variable may be gone.
         drop(STARTED.try_with(RefCell::take));
         done();
     })
@@ -64,7 +65,7 @@ fn remember(env: &Env, message: &Object<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the pids of the children of child_process in this environment that are not reaped yet.
+/// Returns the pids of those children of child_process in this environment that are not reaped yet.
 #[napi(catch_unwind)]
 pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
     // Take the list out: a property may be a getter, which can start a child.
@@ -74,7 +75,7 @@ pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
         return Ok(Vec::new());
     };
     let mut pids = Vec::new();
-    let mut kept = Vec::with_capacity(children.len());
+    let mut remaining = Vec::with_capacity(children.len());
     let mut failure = None;
     for child in children {
         let state = child.get(&env).map_or(Ok(State::Ended), |object| state(&object.coerce_to_object()?));
@@ -88,13 +89,13 @@ pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
             // A getter threw.
             Err(error) => failure = Some(error),
         }
-        kept.push(child);
+        remaining.push(child);
     }
     STARTED.with_borrow_mut(|started| {
         if let Some(started) = started {
-            kept.append(&mut started.children);
-            started.limit = FEW.max(2 * kept.len());
-            started.children = kept;
+            remaining.append(&mut started.children);
+            started.limit = FIRST_LIMIT.max(2 * remaining.len());
+            started.children = remaining;
         }
     });
     failure.map_or(Ok(pids), Err)
@@ -106,7 +107,7 @@ enum State {
     Ended,
 }
 
-/// Reads the child's properties, because its events belong to the program.
+/// Returns the state of a child. Reads its properties, because the program owns its events.
 fn state(child: &Object<'_>) -> Result<State> {
     let kind_of = |name| child.get_named_property::<Unknown<'_>>(name)?.get_type();
     if kind_of("exitCode")? != ValueType::Null || kind_of("signalCode")? != ValueType::Null {

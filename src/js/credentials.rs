@@ -13,6 +13,7 @@ pub struct Account {
     pub groups: Vec<u32>,
 }
 
+/// Returns a user by its ID or its name. Null if the password database has no such user.
 #[napi(catch_unwind)]
 pub fn find_user(env: Env, user: Either<u32, String>, gid: Option<u32>) -> Result<Option<Account>> {
     let found = match &user {
@@ -25,12 +26,13 @@ pub fn find_user(env: Env, user: Either<u32, String>, gid: Option<u32>) -> Resul
     Ok(Some(Account { uid: account.uid, gid, groups }))
 }
 
+/// Returns the ID of a group. Null if the group database has no such group.
 #[napi(catch_unwind)]
 pub fn find_group(env: Env, name: String) -> Result<Option<u32>> {
     credentials::group_id(&name).or_throw(&env)
 }
 
-/// The credentials that a process is to have; absent ones stay.
+/// The new credentials of a process. An absent field leaves the credential as it is.
 #[napi(object)]
 pub struct Credentials {
     pub uid: Option<u32>,
@@ -39,12 +41,12 @@ pub struct Credentials {
 }
 
 impl From<Credentials> for credentials::Identity {
-    fn from(one: Credentials) -> Self {
-        Self { uid: one.uid, gid: one.gid, groups: one.groups }
+    fn from(credentials: Credentials) -> Self {
+        Self { uid: credentials.uid, gid: credentials.gid, groups: credentials.groups }
     }
 }
 
-/// Takes credentials on in this process.
+/// Takes on credentials in this process.
 #[napi(catch_unwind)]
 pub fn take_on(env: Env, credentials: Credentials) -> Result<()> {
     credentials::Identity::from(credentials).take_on().or_throw(&env)

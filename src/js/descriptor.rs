@@ -15,7 +15,7 @@ use crate::socket::ancillary::Received;
 use crate::sys;
 use crate::sys::socket::Credentials;
 
-/// A close-on-exec duplicate of a descriptor.
+/// Returns a close-on-exec duplicate of a descriptor.
 #[napi(catch_unwind)]
 pub fn duplicate(env: Env, descriptor: i32) -> Result<i32> {
     fd::duplicate(descriptor).map(IntoRawFd::into_raw_fd).or_throw(&env)
@@ -27,13 +27,13 @@ pub fn dup2(env: Env, from: i32, to: i32) -> Result<()> {
     fd::replace(to, from).or_throw(&env)
 }
 
-/// Whether exec closes a descriptor.
+/// Sets whether exec closes a descriptor (FD_CLOEXEC).
 #[napi(catch_unwind)]
-pub fn set_close_on_exec(env: Env, descriptor: i32, yes: bool) -> Result<()> {
-    fd::set_close_on_exec(sys::fd::borrow(descriptor), yes).or_throw(&env)
+pub fn set_close_on_exec(env: Env, descriptor: i32, is_set: bool) -> Result<()> {
+    fd::set_close_on_exec(sys::fd::borrow(descriptor), is_set).or_throw(&env)
 }
 
-/// close(2) of a descriptor. In a worker, Node's own would warn of one that it has not opened.
+/// close(2). In a worker, the close() of node:fs warns of a descriptor that node:fs has not opened.
 pub struct Close;
 
 impl Function for Close {
@@ -47,7 +47,7 @@ impl Function for Close {
     }
 }
 
-/// close(2) of what was received and nobody wants. What can go wrong with that is nobody's concern.
+/// Closes received descriptors that the program does not want. Ignores errors.
 #[napi(catch_unwind)]
 pub fn discard(descriptors: &[i32]) {
     for &descriptor in descriptors {
@@ -56,13 +56,13 @@ pub fn discard(descriptors: &[i32]) {
     }
 }
 
-/// The descriptors that are open.
+/// Returns the open descriptors, in ascending order.
 #[napi(catch_unwind)]
 pub fn open_fds(env: Env) -> Result<Vec<i32>> {
     fd::open_numbers().or_throw(&env)
 }
 
-/// What is behind a descriptor.
+/// Returns the kind of file behind a descriptor.
 #[napi(catch_unwind)]
 pub fn kind_of(env: Env, descriptor: i32) -> Result<&'static str> {
     kind::of(descriptor).or_throw(&env).map(name_of)
@@ -93,25 +93,26 @@ pub fn inode_of(env: Env, descriptor: i32) -> Result<String> {
     fd::inode(sys::fd::borrow(descriptor)).or_throw(&env).map(|inode| inode.to_string())
 }
 
-/// Whether a socket speaks IPv6.
+/// Returns true for an IPv6 socket.
 #[napi(catch_unwind)]
 pub fn is_ipv6(env: Env, descriptor: i32) -> Result<bool> {
     kind::is_ipv6(descriptor).or_throw(&env)
 }
 
-/// Which ways a descriptor was opened for.
+/// The directions that a descriptor was opened for.
 #[napi(object, object_from_js = false)]
 pub struct Ways {
     pub readable: bool,
     pub writable: bool,
 }
 
+/// Returns the directions that a descriptor was opened for.
 #[napi(catch_unwind)]
 pub fn ways_of(env: Env, descriptor: i32) -> Result<Ways> {
     kind::ways(descriptor).or_throw(&env).map(|(readable, writable)| Ways { readable, writable })
 }
 
-/// Two Unix sockets that are connected to each other.
+/// Returns two connected Unix sockets.
 #[napi(catch_unwind)]
 pub fn socketpair(env: Env, kind: String) -> Result<Vec<i32>> {
     let kind = match kind.as_str() {
@@ -123,7 +124,7 @@ pub fn socketpair(env: Env, kind: String) -> Result<Vec<i32>> {
     worker_descriptors::give(&env, vec![one, other])
 }
 
-/// Who is at the other end of a connection.
+/// The process that connected to a Unix socket, or the process that listened: the peer of the connection.
 #[napi(object, object_from_js = false)]
 pub struct Peer {
     pub pid: i32,
@@ -137,19 +138,19 @@ impl From<Credentials> for Peer {
     }
 }
 
-/// Who is at the other end of a connected Unix socket; nobody in particular, if it is one of a pair.
+/// Returns the peer of a connected Unix socket. Null for a socket of socketpair(2).
 #[napi(catch_unwind)]
 pub fn peer_of(env: Env, descriptor: i32) -> Result<Option<Peer>> {
     ancillary::peer(sys::fd::borrow(descriptor)).or_throw(&env).map(|peer| peer.map(Into::into))
 }
 
-/// One sendmsg.
+/// Sends data and descriptors by one sendmsg(2). Returns the number of bytes sent.
 #[napi(catch_unwind)]
 pub fn send_fds(env: Env, socket: i32, data: &[u8], fds: &[i32]) -> Result<u32> {
     ancillary::send(sys::fd::borrow(socket), data, fds).or_throw(&env).map(|sent| sent as u32)
 }
 
-/// What one recvmsg has given. The descriptors are JavaScript's.
+/// A received message. JavaScript owns the descriptors.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct ReceivedMessage {
     pub data: Buffer,
@@ -158,7 +159,7 @@ pub struct ReceivedMessage {
     pub credentials: Option<Peer>,
 }
 
-/// One recvmsg. Nothing at the end.
+/// Receives data and descriptors by one recvmsg(2). Null at the end of the stream.
 #[napi(catch_unwind)]
 pub fn recv_fds(env: Env, socket: i32, max_length: u32, max_fds: u32) -> Result<Option<ReceivedMessage>> {
     let socket = sys::fd::borrow(socket);

@@ -1,5 +1,5 @@
-//! The only files that name napi: each function here turns JavaScript values into plain Rust ones, calls the
-//! module of its subject, and turns the result back. Shapes were checked in lib/.
+//! The functions that JavaScript calls. No other folder uses napi. Each function converts JavaScript values into Rust values,
+//! calls the module of its subject, and converts the result. lib/ has checked the shapes of the values.
 
 mod bridge;
 mod channel;
@@ -22,14 +22,14 @@ use napi_derive::napi;
 
 use bridge::fast_call;
 
-/// What is called too often for napi-rs to export it.
+/// Exports the functions that are called too often for the overhead of napi-rs.
 #[napi(module_exports)]
 pub fn export(mut exports: Object<'_>) -> Result<()> {
     fast_call::export::<channel::SendMessage>(&mut exports)?;
     fast_call::export::<descriptor::Close>(&mut exports)
 }
 
-/// Compared with the version of the JavaScript, because the two may come from different packages.
+/// Returns the version of the binary. The JavaScript may come from another package, so it compares its version with this one.
 #[napi]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")

@@ -8,13 +8,14 @@ use super::bridge::worker_descriptors;
 use super::credentials::Credentials;
 use super::reactor;
 use crate::clone::plan::Job;
-use crate::process::spawn::{self, Orders, Stdio};
+use crate::process::spawn::{self, LaunchOptions, Stdio};
 use crate::reactor::Token;
 
-/// What to start. `argv` and `environment`: strings with a NUL at the end of each. Without `environment` the child gets the
-/// caller's. `stdio`: for each of the child's descriptors 'pipe', 'socket', a descriptor of the caller, or nothing for /dev/null.
+/// A program, and how to start it as a child. `argv` and `environment`: strings with a NUL at the end of each. Without
+/// `environment`, the child gets the environment of the caller. `stdio`: for each descriptor of the child 'pipe', 'socket', a
+/// descriptor of the caller, or undefined for /dev/null.
 #[napi(object)]
-pub struct ChildOrders {
+pub struct ChildLaunchOptions {
     pub program: Either<String, Uint8Array>,
     pub argv: Either<String, Uint8Array>,
     pub environment: Option<Either<String, Uint8Array>>,
@@ -29,7 +30,7 @@ pub struct ChildOrders {
     pub parent_death_signal: Option<i32>,
 }
 
-/// A child, by its pid and its token, and the other ends of its pipes.
+/// A child, its token in the reactor, and our ends of its pipes, each at the index of the child's descriptor.
 #[napi(object)]
 pub struct Started {
     pub pid: i32,
@@ -39,34 +40,34 @@ pub struct Started {
 
 /// Starts a child. Returns when its program has begun.
 #[napi(catch_unwind)]
-pub fn spawn(env: Env, reactor: u32, orders: ChildOrders) -> Result<Started> {
-    let spawned = spawn::spawn(orders.into()).or_throw(&env)?;
+pub fn spawn(env: Env, reactor: u32, options: ChildLaunchOptions) -> Result<Started> {
+    let spawned = spawn::spawn(options.into()).or_throw(&env)?;
     let pid = spawned.child.pid;
     let token = reactor::with(reactor, |reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
-    let are_there: Vec<_> = spawned.pipes.iter().map(Option::is_some).collect();
+    let has_pipe: Vec<_> = spawned.pipes.iter().map(Option::is_some).collect();
     let mut given =
         worker_descriptors::give(&env, spawned.pipes.into_iter().flatten().collect())?.into_iter();
-    let pipes = are_there.into_iter().map(|is_there| if is_there { given.next() } else { None }).collect();
+    let pipes = has_pipe.into_iter().map(|has_pipe| if has_pipe { given.next() } else { None }).collect();
     Ok(Started { pid, token: token as f64, pipes })
 }
 
-impl From<ChildOrders> for Orders {
-    fn from(orders: ChildOrders) -> Self {
+impl From<ChildLaunchOptions> for LaunchOptions {
+    fn from(options: ChildLaunchOptions) -> Self {
         Self {
-            program: to_bytes(orders.program),
-            argv: to_strings(orders.argv),
-            environment: to_environment(orders.environment),
-            cwd: orders.cwd,
-            umask: orders.umask,
-            identity: orders.identity.map(Into::into),
-            stdio: orders.stdio.into_iter().map(to_stdio).collect(),
+            program: to_bytes(options.program),
+            argv: to_strings(options.argv),
+            environment: to_environment(options.environment),
+            cwd: options.cwd,
+            umask: options.umask,
+            identity: options.identity.map(Into::into),
+            stdio: options.stdio.into_iter().map(to_stdio).collect(),
             job: Job {
-                session: orders.session,
-                group: orders.process_group,
-                controlling_terminal: orders.controlling_terminal,
-                foreground: orders.foreground,
+                session: options.session,
+                group: options.process_group,
+                controlling_terminal: options.controlling_terminal,
+                foreground: options.foreground,
             },
-            death_signal: orders.parent_death_signal,
+            death_signal: options.parent_death_signal,
         }
     }
 }
@@ -80,7 +81,7 @@ fn to_stdio(given: Option<Either<i32, String>>) -> Stdio {
     }
 }
 
-/// Opens a process: a token for it. `reaps`: whether its end is taken, or only looked at.
+/// Opens a process. Returns its token in the reactor. `reaps`: reap the process at its end, or only observe the end.
 #[napi(catch_unwind)]
 pub fn open_process(env: Env, reactor: u32, pid: i32, reaps: bool) -> Result<f64> {
     let opened = reactor::with(reactor, |reactor| {
@@ -90,31 +91,31 @@ pub fn open_process(env: Env, reactor: u32, pid: i32, reaps: bool) -> Result<f64
     opened.or_throw(&env).map(|token| token as f64)
 }
 
-/// False if the process is gone.
+/// Sends a signal to a process. Returns false if the process is gone.
 #[napi(catch_unwind)]
 pub fn signal_process(env: Env, reactor: u32, token: f64, signal: i32) -> Result<bool> {
     reactor::with(reactor, |reactor| reactor.processes.signal(token as Token, signal)).or_throw(&env)
 }
 
-/// Whether its number is still its own: it was not reaped.
+/// Returns true until the process is reaped. The kernel gives the pid to no other process before.
 #[napi(catch_unwind)]
 pub fn has_its_number(env: Env, reactor: u32, token: f64) -> Result<bool> {
     reactor::with(reactor, |reactor| Ok(reactor.processes.has_its_number(token as Token))).or_throw(&env)
 }
 
-/// Has a turn tell the end of a process.
+/// Watches a process: the first turn after its end reports the end.
 #[napi(catch_unwind)]
 pub fn watch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
     reactor::with(reactor, |reactor| reactor.processes.watch(token as Token)).or_throw(&env)
 }
 
-/// Undoes that.
+/// Undoes `watch_process`.
 #[napi(catch_unwind)]
 pub fn unwatch_process(env: Env, reactor: u32, token: f64) -> Result<()> {
     reactor::with(reactor, |reactor| reactor.processes.unwatch(token as Token)).or_throw(&env)
 }
 
-/// Lets go of a process; a child that was spawned is reaped when it ends.
+/// Closes a process. The reactor reaps a spawned child when the child ends.
 #[napi(catch_unwind)]
 pub fn release_process(env: Env, reactor: u32, token: f64) -> Result<()> {
     reactor::with(reactor, |reactor| reactor.processes.release(token as Token)).or_throw(&env)

@@ -58,7 +58,7 @@ pub fn open_reactor<'env>(env: &'env Env, on_readable: OnReadable<'_>) -> Result
 }
 
 fn open(env: Env) -> Result<Open> {
-    // A thread of a reactor's may outlive the environment, and with it the last one to have loaded this library.
+    // Keep this library loaded: a thread of the reactor may outlive the last environment that has loaded the library.
     retain_current_module_for_unload_safety();
     let map: Function<'_, (), Unknown<'_>> = env.get_global()?.get_named_property("Map")?;
     let registered = map.new_instance(())?.coerce_to_object()?.create_ref()?;
@@ -66,7 +66,7 @@ fn open(env: Env) -> Result<Open> {
     let waker = event_loop::watch(env, &reactor, Wake { listener, unheard: turn_unheard })?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     event_loop::at_end(env, move |done| match take_out() {
-        // After the waker has let go of the set.
+        // Hand over the children after the waker has closed the set.
         Some(Open { waker, reactor, .. }) => waker.close(Box::new(move || {
             if !session::is_main_thread() {
                 // If no thread can be started, the children become orphans. There is no environment left to report the error to.
@@ -80,7 +80,7 @@ fn open(env: Env) -> Result<Open> {
 }
 
 fn take_out() -> Option<Open> {
-    // The thread itself may be about to end.
+    // In a thread that is about to end, the variable may be gone.
     OPEN.try_with(RefCell::take).ok().flatten()
 }
 
@@ -89,7 +89,7 @@ pub fn listener(env: &Env) -> Option<OnReadable<'_>> {
     OPEN.with_borrow(|open| open.as_ref()?.listeners.living(env).next())
 }
 
-/// Takes a turn without JavaScript, which reaps children whose Process was closed or collected.
+/// Takes a turn without JavaScript. The turn reaps children whose Process was closed or collected.
 pub fn turn_unheard() {
     // A step that fails here fails again in a turn that reports it.
     let _ = take_turn();
@@ -97,7 +97,7 @@ pub fn turn_unheard() {
 
 fn take_turn() -> error::Result<Turn> {
     OPEN.with_borrow_mut(|open| {
-        // A last call may come after the environment's end.
+        // The waker may call once more after the environment's end.
         let Some(Open { reactor, waker, .. }) = open else { return Ok(Turn::default()) };
         let turn = reactor.turn();
         waker.turned();
@@ -105,7 +105,7 @@ fn take_turn() -> error::Result<Turn> {
     })
 }
 
-/// Fails where there is no such reactor, as after its environment's end.
+/// Runs `work` on a reactor. Fails with EBADF if the reactor does not exist, as after its environment's end.
 pub fn with<T>(number: u32, work: impl FnOnce(&mut Reactor) -> error::Result<T>) -> error::Result<T> {
     OPEN.with_borrow_mut(|open| match open {
         Some(open) if open.number == number => work(&mut open.reactor),
@@ -113,35 +113,34 @@ pub fn with<T>(number: u32, work: impl FnOnce(&mut Reactor) -> error::Result<T>)
     })
 }
 
-/// Tells whether a copy of the package's JavaScript keeps the event loop alive. Called on each change.
+/// Sets whether a copy of the package's JavaScript keeps the event loop alive. Each copy calls this on changes only.
 #[napi(catch_unwind)]
-pub fn keep_alive(yes: bool) {
+pub fn keep_alive(is_alive: bool) {
     OPEN.with_borrow_mut(|open| {
         let Some(open) = open else { return };
         let before = open.holding;
-        open.holding = if yes { before + 1 } else { before.saturating_sub(1) };
+        open.holding = if is_alive { before + 1 } else { before.saturating_sub(1) };
         if (before > 0) != (open.holding > 0) {
-            open.waker.keep_alive(yes);
+            open.waker.keep_alive(is_alive);
         }
     });
 }
 
-/// The end of the process of a token, which means nothing from now on.
+/// The end of a process. Its token is invalid from now on.
 #[napi(object, object_from_js = false)]
 pub struct Ended {
     pub token: f64,
     pub status: WaitStatus,
 }
 
-/// What a turn has found. `ready`: for each socket its token, whether there is something to receive, and whether something
-/// can be sent.
+/// The results of a turn. `ready`: three numbers for each socket: its token, 1 if it can receive, and 1 if it can send.
 #[napi(object, object_from_js = false)]
 pub struct Found {
     pub ended: Vec<Ended>,
     pub ready: Vec<f64>,
 }
 
-/// Processes that have ended, and sockets that are ready. Waits for nothing.
+/// Takes a turn: returns ended processes and ready sockets. Does not wait.
 #[napi(catch_unwind)]
 pub fn turn(env: Env) -> Result<Found> {
     let Turn { endings, ready } = take_turn().or_throw(&env)?;

@@ -12,10 +12,10 @@ use crate::reactor::Token;
 use crate::socket::unix::{self, Address};
 use crate::sys;
 
-/// How many connections are taken at once, for others to have their turn.
-const BATCH: usize = 64;
+/// Connections accepted by one call, so that a busy server can't starve other work on the event loop.
+const ACCEPTS_PER_CALL: usize = 64;
 
-/// A listening Unix socket, the only one of a list. `name` is a path or, with `isAbstract`, an abstract name without its NUL.
+/// Returns a listening Unix socket in a list of one. `name`: a path or, with `isAbstract`, an abstract name without its NUL.
 #[napi(catch_unwind)]
 pub fn listen_unix(env: Env, name: String, is_abstract: bool, mode: u32, backlog: i32) -> Result<Vec<i32>> {
     let socket = unix::listen(&to_address(name, is_abstract), mode, backlog).or_throw(&env)?;
@@ -33,7 +33,7 @@ fn to_address(name: String, is_abstract: bool) -> Address {
     if is_abstract { Address::Abstract(name) } else { Address::File(name) }
 }
 
-/// Takes over a listening socket, which a turn tells of when somebody connects. If that fails, it is as it was.
+/// Takes over a listening socket: a turn reports it when a client connects. A failure leaves the descriptor to the caller.
 #[napi(catch_unwind)]
 pub fn open_listener(env: Env, reactor: u32, fd: i32) -> Result<f64> {
     let opened = fd::set_nonblocking(sys::fd::borrow(fd)).and_then(|()| {
@@ -47,13 +47,14 @@ pub fn open_listener(env: Env, reactor: u32, fd: i32) -> Result<f64> {
     Ok(token as f64)
 }
 
-/// Whether a turn tells of it.
+/// Sets whether a turn reports a listening socket.
 #[napi(catch_unwind)]
-pub fn watch_listener(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()> {
-    reactor::with(reactor, |reactor| reactor.sockets.watch_listener(token as Token, yes)).or_throw(&env)
+pub fn watch_listener(env: Env, reactor: u32, token: f64, is_watched: bool) -> Result<()> {
+    reactor::with(reactor, |reactor| reactor.sockets.watch_listener(token as Token, is_watched))
+        .or_throw(&env)
 }
 
-/// Takes connections. Throws only where there would be none.
+/// Accepts waiting connections. Throws an error only if no connection was accepted before it.
 #[napi(catch_unwind)]
 pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<i32>> {
     let accepted = reactor::with(reactor, |reactor| {
@@ -65,11 +66,11 @@ pub fn accept(env: Env, reactor: u32, token: f64) -> Result<Vec<i32>> {
 
 fn accept_some(listener: &OwnedFd) -> error::Result<Vec<OwnedFd>> {
     let mut accepted = Vec::new();
-    while accepted.len() < BATCH {
+    while accepted.len() < ACCEPTS_PER_CALL {
         match unix::accept(listener) {
             Ok(Some(socket)) => accepted.push(socket),
             Ok(None) => break,
-            // It will be told again.
+            // The next call reports the error again.
             Err(_) if !accepted.is_empty() => break,
             Err(error) => return Err(error),
         }
@@ -77,7 +78,7 @@ fn accept_some(listener: &OwnedFd) -> error::Result<Vec<OwnedFd>> {
     Ok(accepted)
 }
 
-/// Closes a channel, or a listening socket.
+/// Closes a channel or a listening socket.
 #[napi(catch_unwind)]
 pub fn close_socket(env: Env, reactor: u32, token: f64) -> Result<()> {
     reactor::with(reactor, |reactor| {

@@ -10,7 +10,7 @@ use crate::reactor::processes::Ending;
 use crate::sys;
 use crate::sys::process::{State, Status, Usage, Waited};
 
-/// What has become of a process.
+/// The state of a process that a wait has returned.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct WaitStatus {
     pub pid: i32,
@@ -21,7 +21,7 @@ pub struct WaitStatus {
     pub usage: Option<ResourceUsage>,
 }
 
-/// Microseconds and KiB.
+/// Used resources, from getrusage(2): times in microseconds, memory in KiB.
 #[napi(object)]
 pub struct ResourceUsage {
     #[napi(js_name = "userCPUTime")]
@@ -32,14 +32,14 @@ pub struct ResourceUsage {
     pub max_rss: f64,
 }
 
-/// What the runtime has started in this thread; `known`: whether it tells.
+/// The children that the runtime has started in this thread. `isComplete`: the runtime publishes all its children.
 #[napi(object)]
 pub struct OwnedChildren {
     pub pids: Vec<i32>,
-    pub known: bool,
+    pub is_complete: bool,
 }
 
-/// Which states to wait for, and how.
+/// The options of waitpid(2).
 #[napi(object)]
 pub struct WaitFlags {
     pub nohang: bool,
@@ -48,49 +48,49 @@ pub struct WaitFlags {
     pub nowait: bool,
 }
 
-/// A status; or the child that is, or may be, the runtime's; or neither, if there is nothing to tell yet.
+/// A status; or a child that belongs, or may belong, to the runtime; or neither, if no child has changed its state.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct WaitAnswer {
     pub status: Option<WaitStatus>,
     pub owned: Option<i32>,
 }
 
-/// waitpid(2); without `owned`, also for what is the runtime's.
+/// waitpid(2). Without `owned`, reaps children of the runtime, too.
 #[napi(catch_unwind)]
 pub fn waitpid(env: Env, pid: i32, flags: WaitFlags, owned: Option<OwnedChildren>) -> Result<WaitAnswer> {
     let owned = owned.map(Owned::from);
     Ok(match wait::wait(pid, flags.into(), owned.as_ref()).or_throw(&env)? {
         Answer::Nothing => WaitAnswer { status: None, owned: None },
-        Answer::Told(waited) => WaitAnswer { status: Some(waited.into()), owned: None },
+        Answer::Changed(waited) => WaitAnswer { status: Some(waited.into()), owned: None },
         Answer::Owned(pid) => WaitAnswer { status: None, owned: Some(pid) },
     })
 }
 
-/// Whether a process is, or may be, the runtime's to reap.
+/// Returns true if a process is, or may be, a child that the runtime reaps.
 #[napi(catch_unwind)]
 pub fn is_owned(env: Env, pid: i32, owned: OwnedChildren) -> Result<bool> {
     wait::is_owned(pid, &owned.into()).or_throw(&env)
 }
 
-/// A descriptor of the list of this thread's children.
+/// Opens the kernel's list of this thread's children. Returns a descriptor.
 #[napi(catch_unwind)]
 pub fn open_children(env: Env) -> Result<i32> {
     orphans::open_list().or_throw(&env).map(IntoRawFd::into_raw_fd)
 }
 
-/// The zombies in that list, but for procnative's own.
+/// Returns the pids of the zombies in the list, except for children that procnative has started.
 #[napi(catch_unwind)]
 pub fn find_zombies(env: Env, list: i32) -> Result<Vec<i32>> {
     orphans::zombies(sys::fd::borrow(list)).or_throw(&env)
 }
 
-/// Whether there are zombies among this process's children, of any thread's.
+/// Returns true if a child of any thread of this process is a zombie.
 #[napi(catch_unwind)]
 pub fn has_zombies(env: Env) -> Result<bool> {
-    orphans::are_there().or_throw(&env)
+    orphans::has_zombies().or_throw(&env)
 }
 
-/// Null if it is gone.
+/// Reaps a child. Null if the child is gone or is not a zombie.
 #[napi(catch_unwind)]
 pub fn reap_orphan(env: Env, pid: i32) -> Result<Option<WaitStatus>> {
     orphans::reap(pid).or_throw(&env).map(|waited| waited.map(Into::into))
@@ -98,7 +98,7 @@ pub fn reap_orphan(env: Env, pid: i32) -> Result<Option<WaitStatus>> {
 
 impl From<OwnedChildren> for Owned {
     fn from(owned: OwnedChildren) -> Self {
-        Self { pids: owned.pids, known: owned.known }
+        Self { pids: owned.pids, is_complete: owned.is_complete }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Children that this process has not started: orphans of its descendants, which it was given as PID 1 or as a subreaper.
+//! Orphans: children of descendants that the kernel reparents to this process because it is PID 1 or a subreaper.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -12,16 +12,18 @@ use crate::error::{During, Result};
 use crate::process::own_children;
 use crate::sys::process::{self, Waited, Which};
 
-/// Only children of the calling thread: the others' are started, and waited for, without our knowing. With __WALL, since
-/// one that was killed before its exec is of no kind that is waited for without.
+/// Flags of waitid(2). __WNOTHREAD: only children of the calling thread, because other threads start children, and wait for
+/// them, without our knowing. __WALL: a child that was killed before its exec has no exit signal, and waitid(2) skips such a
+/// child without this flag.
 const SCOPE: libc::c_int = libc::WEXITED | libc::WNOHANG | libc::__WNOTHREAD | libc::__WALL;
 
-/// The kernel's list of the calling thread's children. It is kept open: when descriptors run out, orphans go on ending.
+/// Opens the kernel's list of the calling thread's children (/proc/PID/task/TID/children in proc(5)). The caller keeps the list
+/// open, because orphans can end while the process is out of descriptors.
 pub fn open_list() -> Result<OwnedFd> {
     fd::open(&c"/proc/thread-self/children".to_owned(), OFlag::O_RDONLY, Mode::empty())
 }
 
-/// The zombies in a list, but for procnative's own.
+/// Returns the pids of the zombies in a list, except for children that procnative has started.
 pub fn zombies(list: impl AsFd) -> Result<Vec<i32>> {
     let mut zombies = Vec::new();
     for pid in
@@ -39,7 +41,7 @@ pub fn zombies(list: impl AsFd) -> Result<Vec<i32>> {
     Ok(zombies)
 }
 
-/// The kernel makes the list up as it is read.
+/// Reads the whole list. The kernel generates the list at each read.
 fn read(list: impl AsFd) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut chunk = [0; 16 * 1024];
@@ -51,16 +53,16 @@ fn read(list: impl AsFd) -> Result<Vec<u8>> {
     }
 }
 
-/// Whether there are zombies among this process's children, of any thread's.
-pub fn are_there() -> Result<bool> {
-    let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
-    match process::waitid(Which::Any, look) {
+/// Returns true if a child of any thread of this process is a zombie.
+pub fn has_zombies() -> Result<bool> {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    match process::waitid(Which::Any, flags) {
         Err(Errno::ECHILD) => Ok(false),
         result => result.during("waitid").map(|found| found.is_some()),
     }
 }
 
-/// Reaps one. None where it is gone, or no zombie.
+/// Reaps a child. Returns None if the child is gone or is not a zombie.
 pub fn reap(pid: i32) -> Result<Option<Waited>> {
     match own_children::take(Which::Pid(pid), SCOPE) {
         Err(Errno::ECHILD) => Ok(None),

@@ -1,4 +1,4 @@
-//! The children that procnative has started and nobody has reaped yet: those are not the runtime's.
+//! The children that procnative has started and that are not reaped yet. The runtime doesn't wait for them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ struct Ours {
     last: u64,
 }
 
-/// That a child was started here. It tells two children apart that had one number after another.
+/// Identifies a child that procnative has started. Distinguishes two children that had the same pid one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim(u64);
 
@@ -22,6 +22,7 @@ fn ours() -> MutexGuard<'static, Ours> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Adds a child. Returns its claim.
 pub fn add(pid: i32) -> Claim {
     let mut ours = ours();
     ours.last += 1;
@@ -30,11 +31,12 @@ pub fn add(pid: i32) -> Claim {
     Claim(claim)
 }
 
+/// Returns true if procnative has started the child and it is not reaped yet.
 pub fn is_ours(pid: i32) -> bool {
     ours().claims.contains_key(&pid)
 }
 
-/// Leaves a child to whoever wants to reap it, or has.
+/// Removes a child from the list: other code may reap the child, or has reaped it. Keeps a later child with the same pid.
 pub fn forget(pid: i32, claim: Claim) {
     let mut ours = ours();
     if ours.claims.get(&pid) == Some(&claim.0) {
@@ -42,8 +44,11 @@ pub fn forget(pid: i32, claim: Claim) {
     }
 }
 
-/// waitid(2) that takes what it tells, without waiting. The list is locked meanwhile: a number that has become free is
-/// not taken off it once another thread's new child has it.
+/// Reaps by waitid(2), without waiting. Keeps the list locked during the call, because of this race:
+///
+/// 1. waitid(2) reaps a child, which frees its pid.
+/// 2. Another thread starts a child, which gets this pid, and adds it to the list.
+/// 3. This call removes the pid, and with it the other child.
 pub fn take(which: Which<'_>, flags: c_int) -> nix::Result<Option<Waited>> {
     let mut ours = ours();
     let waited = process::waitid(which, flags | libc::WNOHANG)?;

@@ -36,7 +36,7 @@ pub fn tcgetpgrp(fd: RawFd) -> Result<i32> {
     sys::terminal::tcgetpgrp(fd).during("tcgetpgrp")
 }
 
-/// tcsetpgrp(3), with SIGTTOU blocked: a background caller is neither stopped nor made to spin.
+/// tcsetpgrp(3) with SIGTTOU blocked. Otherwise the signal stops a caller in the background, or makes the call spin.
 pub fn tcsetpgrp(fd: RawFd, pgid: i32) -> Result<()> {
     sys::signal::with_blocked(Signal::SIGTTOU, || sys::terminal::tcsetpgrp(fd, pgid))
         .during("pthread_sigmask")?
@@ -58,8 +58,11 @@ pub fn is_child_subreaper() -> Result<bool> {
     sys::process::is_child_subreaper().during("prctl")
 }
 
-/// prctl(PR_SET_PDEATHSIG); 0 clears it. The parent may die while we ask: then nobody would send the signal any
-/// more, so we do.
+/// prctl(PR_SET_PDEATHSIG); 0 clears the signal. Handles this race:
+///
+/// 1. The parent dies before the prctl(2).
+/// 2. The kernel does not send the signal, because it was not set yet.
+/// 3. getppid(2) returns another parent: send the signal to this process.
 pub fn set_parent_death_signal(signal: i32) -> Result<()> {
     let parent = unistd::getppid();
     sys::process::set_parent_death_signal(signal).during("prctl")?;
@@ -69,25 +72,25 @@ pub fn set_parent_death_signal(signal: i32) -> Result<()> {
     Ok(())
 }
 
-/// Whether the calling thread is the one that the process began with.
+/// Returns true if the process began with the calling thread.
 pub fn is_main_thread() -> bool {
     unistd::gettid() == unistd::getpid()
 }
 
-/// The path of the controlling terminal, from its device number in /proc/self/stat.
+/// Returns the path of the controlling terminal, from its device number in /proc/self/stat.
 pub fn controlling_terminal() -> Result<Option<String>> {
     let stat = fd::read(c"/proc/self/stat")?;
     Ok(terminal_device(&stat).map(|(major, minor)| device_path(major, minor)))
 }
 
-/// Major and minor number of field 7, tty_nr; None without a terminal.
+/// Returns the major and the minor number from field 7, tty_nr in proc_pid_stat(5). None without a terminal.
 fn terminal_device(stat: &str) -> Option<(u32, u32)> {
     let number = proc::stat::field(stat, 7)?.parse::<i32>().ok()? as u32;
     (number != 0).then_some(((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xfff00)))
 }
 
-/// Pseudo-terminals have majors 136 to 143 and no entry in /sys; for the rest the kernel tells its name. What
-/// can't be named here (a terminal of another mount namespace) is still what /dev/tty opens.
+/// Returns the path of a terminal. Pseudo-terminals have major numbers 136 to 143 and no entry in /sys. The kernel names other
+/// terminals in /sys. A terminal of another mount namespace has no path here, but /dev/tty opens it.
 fn device_path(major: u32, minor: u32) -> String {
     let path = match major {
         136..=143 => Some(format!("/dev/pts/{}", (major - 136) * 256 + minor)),

@@ -1,4 +1,4 @@
-//! Any program as a child.
+//! Starts any program as a child.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -15,7 +15,7 @@ use crate::error::{During, Result};
 use crate::socket::ancillary;
 use crate::sys;
 
-/// What a descriptor of the child's is to be.
+/// The source of a descriptor of the child.
 #[derive(Debug, Clone, Copy)]
 pub enum Stdio {
     Pipe,
@@ -24,75 +24,77 @@ pub enum Stdio {
     Descriptor(RawFd),
 }
 
-/// What to start, and how.
-pub struct Orders {
+/// A program, and how to start it.
+pub struct LaunchOptions {
     pub program: Vec<u8>,
     pub argv: Strings,
     pub environment: Strings,
-    /// Where to exec; None: where the caller is.
+    /// The working directory of the program. None: the directory of the caller.
     pub cwd: Option<String>,
     pub umask: Option<u32>,
     pub identity: Option<Identity>,
-    /// What 0, 1, 2, … are to be.
+    /// The descriptors of the child, from 0 on.
     pub stdio: Vec<Stdio>,
     pub job: Job,
     pub death_signal: Option<i32>,
 }
 
-/// A child, and the other ends of its pipes, each at its index.
+/// A child, and our ends of its pipes, each at the index of the child's descriptor.
 pub struct Spawned {
     pub child: Child,
     pub pipes: Vec<Option<OwnedFd>>,
 }
 
-pub fn spawn(orders: Orders) -> Result<Spawned> {
-    let mut plan = Plan::new(&orders.program, orders.argv, orders.environment)?;
+/// Starts a child. Returns when its program has begun.
+pub fn spawn(options: LaunchOptions) -> Result<Spawned> {
+    let mut plan = Plan::new(&options.program, options.argv, options.environment)?;
     plan.search()?;
-    if let Some(directory) = &orders.cwd {
+    if let Some(directory) = &options.cwd {
         plan.exec_in(directory)?;
     }
-    if let Some(identity) = orders.identity {
+    if let Some(identity) = options.identity {
         plan.become_user(identity)?;
     }
-    plan.umask = orders.umask;
-    plan.job = orders.job;
-    plan.death_signal = orders.death_signal;
-    let null = orders.stdio.iter().any(|one| matches!(one, Stdio::Ignore)).then(fd::dev_null).transpose()?;
-    let mut pipes = Vec::with_capacity(orders.stdio.len());
-    let mut streams = Vec::new();
-    for (target, &one) in (0..).zip(&orders.stdio) {
-        let mut other_end = None;
-        match one {
+    plan.umask = options.umask;
+    plan.job = options.job;
+    plan.death_signal = options.death_signal;
+    let null =
+        options.stdio.iter().any(|source| matches!(source, Stdio::Ignore)).then(fd::dev_null).transpose()?;
+    let mut pipes = Vec::with_capacity(options.stdio.len());
+    let mut standard = Vec::new();
+    for (target, &source) in (0..).zip(&options.stdio) {
+        let mut our_end = None;
+        match source {
             Stdio::Pipe | Stdio::Socket => {
-                let is_pipe = matches!(one, Stdio::Pipe) && target <= 2;
+                let is_pipe = matches!(source, Stdio::Pipe) && target <= 2;
                 let (theirs, ours) = if is_pipe { pipe(target)? } else { socket_pair()? };
                 plan.place_owned(theirs, target)?;
-                other_end = Some(ours);
+                our_end = Some(ours);
             }
             Stdio::Ignore => plan.place(null.as_ref().map_or(-1, AsRawFd::as_raw_fd), target)?,
-            Stdio::Descriptor(source) => {
-                plan.place(source, target)?;
+            Stdio::Descriptor(descriptor) => {
+                plan.place(descriptor, target)?;
                 if target <= 2 {
-                    streams.push(source);
+                    standard.push(descriptor);
                 }
             }
         }
-        pipes.push(other_end);
+        pipes.push(our_end);
     }
-    let blocking = Blocking::of(&streams)?;
+    let blocking = Blocking::of(&standard)?;
     let child = clone::once(&mut plan)?;
     blocking.keep();
     Ok(Spawned { child, pipes })
 }
 
-/// Memory in bytes for what a child has sent and nothing has read, if net.core.wmem_max allows that much. The usual limit is
-/// 208 KiB. The kernel doubles the requested number, and counts its own memory for each write.
-const SEND_BUFFER: usize = 1 << 20;
+/// Size in bytes of a child's send buffer (SO_SNDBUF in socket(7)): data that the child has sent and nothing has read. The limit is
+/// net.core.wmem_max, usually 208 KiB. The kernel doubles the requested number, and counts its own memory for each write.
+const SEND_BUFFER_BYTES: usize = 1 << 20;
 
 /// Returns the child's end and ours, both two-way.
 fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = ancillary::pair(SockType::Stream)?;
-    socket::setsockopt(&theirs, sockopt::SndBuf, &SEND_BUFFER).during("setsockopt")?;
+    socket::setsockopt(&theirs, sockopt::SndBuf, &SEND_BUFFER_BYTES).during("setsockopt")?;
     Ok((theirs, ours))
 }
 
@@ -102,8 +104,8 @@ fn pipe(target: RawFd) -> Result<(OwnedFd, OwnedFd)> {
     Ok(if target == 0 { (reads, writes) } else { (writes, reads) })
 }
 
-/// Descriptors that are not non-blocking any more, unless this is dropped. Node.js makes its own streams so, and a program
-/// does not expect that of its standard ones; child_process undoes it too.
+/// Descriptors whose O_NONBLOCK flag was cleared. A drop sets the flag again; `keep` keeps it cleared. Node.js makes its own
+/// streams non-blocking, but a program expects blocking standard streams. child_process clears the flag, too.
 struct Blocking {
     before: Vec<(RawFd, OFlag)>,
 }
@@ -130,7 +132,7 @@ impl Blocking {
 impl Drop for Blocking {
     fn drop(&mut self) {
         for &(number, flags) in &self.before {
-            // As it could be cleared, it can be set.
+            // Setting the flag can't fail where clearing it succeeded.
             let _ = fcntl::fcntl(sys::fd::borrow(number), FcntlArg::F_SETFL(flags));
         }
     }

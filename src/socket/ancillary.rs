@@ -1,4 +1,4 @@
-//! Messages with descriptors (SCM_RIGHTS) on any Unix socket, as they are: one sendmsg(2), one recvmsg(2).
+//! Messages with descriptors (SCM_RIGHTS in unix(7)) on any Unix socket: one sendmsg(2), one recvmsg(2), without framing.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -11,26 +11,26 @@ use crate::error::{During, Error, Result};
 use crate::sys;
 use crate::sys::socket::{Ancillary, Credentials};
 
-/// A message, or a part of a stream.
+/// A received message, or a received part of a stream.
 pub struct Received {
     pub data: Vec<u8>,
     pub descriptors: Vec<OwnedFd>,
-    /// Whether some of it, or of the descriptors, was cut off.
+    /// Whether the kernel, or the limit on descriptors, cut off data or descriptors.
     pub truncated: bool,
     pub credentials: Option<Credentials>,
 }
 
-/// Two sockets that are connected to each other.
+/// Returns two connected sockets.
 pub fn pair(kind: SockType) -> Result<(OwnedFd, OwnedFd)> {
     socket::socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).during("socketpair")
 }
 
-/// Sends once, without waiting. Of a stream, at least a byte is to go with descriptors: the kernel drops them otherwise.
+/// Sends once, without waiting. On a stream, descriptors need at least one byte of data: the kernel drops them otherwise.
 pub fn send(socket: BorrowedFd<'_>, data: &[u8], descriptors: &[RawFd]) -> Result<usize> {
     sys::socket::send(socket, data, descriptors).during("sendmsg")
 }
 
-/// Receives once, without waiting. None: the end.
+/// Receives once, without waiting. None at the end of the stream.
 pub fn receive(socket: BorrowedFd<'_>, max_length: usize, max_fds: usize) -> Result<Option<Received>> {
     let mut data = Vec::new();
     if data.try_reserve_exact(max_length).is_err() {
@@ -48,8 +48,8 @@ pub fn receive(socket: BorrowedFd<'_>, max_length: usize, max_fds: usize) -> Res
     Ok(Some(Received { data, descriptors, truncated, credentials }))
 }
 
-/// Whether a message of no bytes was the end. Of a seqpacket socket that can't be told but by its other end's being gone, and
-/// nothing's being left.
+/// Returns true if an empty message is the end of the stream. On a seqpacket socket, it is the end only if the peer has hung up
+/// and nothing is left to read.
 fn is_at_end(socket: BorrowedFd<'_>) -> Result<bool> {
     match sys::socket::option(socket, libc::SO_TYPE).during("getsockopt")? {
         libc::SOCK_STREAM => Ok(true),
@@ -63,8 +63,9 @@ fn is_at_end(socket: BorrowedFd<'_>) -> Result<bool> {
     }
 }
 
-/// Who is at the other end of a connection. None of a socket pair, where the kernel would name who has made it: one end of
-/// a connection has a name, since somebody has listened there. ENOTCONN, if there never was another end.
+/// Returns the peer of a connection. None for a socket of socketpair(2), because the kernel would name the process that called
+/// socketpair(2). One end of a connection has a name, the listening end, but no end of a pair has one. Fails with ENOTCONN if the
+/// socket was never connected.
 pub fn peer(socket: impl AsFd) -> Result<Option<Credentials>> {
     let socket = socket.as_fd();
     let is_named = |address: UnixAddr| address.path().is_some() || address.as_abstract().is_some();

@@ -1,4 +1,5 @@
-//! Listening Unix sockets, whose file has its mode from the first moment and replaces a dead one.
+//! Unix sockets: connecting, accepting, listening. The file of a listening socket has its mode from the start, and replaces the
+//! file of a dead socket.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -18,18 +19,18 @@ use crate::error::{During, Error, Result};
 use crate::sys;
 use crate::sys::c_string;
 
-/// How long another process may take to replace a socket in the same directory.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long another process may keep the directory locked while it replaces a dead socket there.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where to listen.
+/// The address of a Unix socket.
 pub enum Address {
     File(String),
-    /// Without the NUL that it begins with.
+    /// An abstract name, without the NUL at its start.
     Abstract(String),
 }
 
 impl Address {
-    /// As errors name it.
+    /// Returns the address in the form that errors show: an abstract name with an @ at its start.
     fn display(&self) -> Result<CString> {
         match self {
             Self::File(path) => c_string(path),
@@ -56,7 +57,7 @@ pub fn connect(address: &Address) -> Result<OwnedFd> {
     }
 }
 
-/// Takes the next connection. None: there is none now.
+/// Accepts the next connection. None if no connection is waiting.
 pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
     loop {
         match socket::accept4(listener.as_fd().as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
@@ -68,7 +69,7 @@ pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
     }
 }
 
-/// A listening stream socket.
+/// Returns a listening stream socket.
 pub fn listen(address: &Address, mode: u32, backlog: i32) -> Result<OwnedFd> {
     let backlog = Backlog::new(backlog.min(libc::SOMAXCONN)).during("listen")?;
     let listener = socket(SockType::Stream)?;
@@ -135,7 +136,8 @@ fn remove_dead(path: &CString) -> Result<()> {
     remove::remove(path, |file| fd::is_same(&own, file) && is_dead()).map(drop)
 }
 
-/// Locks the directory of `path` against others who do. None where it may not be read, or somebody keeps it locked.
+/// Locks the directory of `path` against other callers of this function. None if the process may not read the directory, or if
+/// another process keeps it locked.
 fn lock_directory(path: &Path) -> Result<Option<sys::fd::Locked>> {
     let parent = match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -146,7 +148,7 @@ fn lock_directory(path: &Path) -> Result<Option<sys::fd::Locked>> {
         Err(Error { errno: Errno::EACCES, .. }) => return Ok(None),
         result => result?,
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         match sys::fd::Locked::try_lock(directory) {
             Ok(lock) => return Ok(Some(lock)),
@@ -158,7 +160,7 @@ fn lock_directory(path: &Path) -> Result<Option<sys::fd::Locked>> {
     }
 }
 
-/// A Unix socket.
+/// Returns a new Unix socket.
 pub fn socket(kind: SockType) -> Result<OwnedFd> {
     socket_with(kind, SockFlag::empty())
 }

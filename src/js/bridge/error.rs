@@ -1,4 +1,4 @@
-//! From our plain errors to what Node itself would throw: code, errno, syscall and path, in libuv's words.
+//! Converts errors into the errors that Node throws: with code, errno, syscall and path, in libuv's words.
 
 use napi::{Env, JsValue, Unknown};
 use napi_derive::napi;
@@ -13,7 +13,7 @@ pub trait OrThrow<T> {
 
 impl<T> OrThrow<T> for Result<T> {
     fn or_throw(self, env: &Env) -> napi::Result<T> {
-        // Without asking JavaScript for its words: at the end of the stack, that would fail again and again.
+        // Without coercion: at the end of the stack, each call of JavaScript for the error's text would fail again.
         let thrown = |error: Error| {
             to_js(env, &error).map_or_else(|error| error, napi::Error::from_unknown_without_coercion)
         };
@@ -46,7 +46,8 @@ fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
     Ok(object.to_unknown())
 }
 
-/// libuv's words; or, where there is no libuv or it does not know the errno, the C library's in libuv's style.
+/// Returns libuv's description of an error. Without libuv, or for an errno that libuv does not know, returns the description of
+/// the C library, with a small first letter as in libuv.
 fn describe(error: &Error) -> String {
     let errno = error.errno as i32;
     uv::error_message(errno).unwrap_or_else(|| {
@@ -58,7 +59,7 @@ fn describe(error: &Error) -> String {
     })
 }
 
-/// Called once, where the runtime is Node: what follows may use its libuv.
+/// Lets all later calls use Node's libuv. Called once, and only in Node.
 #[napi(catch_unwind)]
 pub fn use_libuv() {
     uv::enable();

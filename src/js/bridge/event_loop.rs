@@ -1,4 +1,4 @@
-//! How an environment is woken when there is something in a reactor's set, and how that ends with the environment.
+//! Wakes an environment when a reactor's set is readable, until the environment ends.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -16,16 +16,16 @@ use crate::reactor::uv::Poll;
 use crate::reactor::{Reactor, Waker};
 use crate::sys::uv::{self, PollFunctions};
 
-/// Called on the event loop, when there is something for a turn.
+/// A function that the event loop calls when a turn has something to do.
 pub type OnReadable<'env> = Function<'env, (), ()>;
 
-/// Weak: it does not keep the loop alive until it is told to.
+/// Weak: does not keep the event loop alive before `keep_alive`.
 type ThreadsafeOnReadable = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// What to call when a reactor's set is readable.
+/// The functions to call when a reactor's set is readable.
 #[derive(Clone, Copy)]
 pub struct Wake {
-    /// Returns a function of JavaScript. None once all copies of the package's JavaScript are collected.
+    /// Returns a JavaScript function. None once all copies of the package's JavaScript are collected.
     pub listener: fn(&Env) -> Option<OnReadable<'_>>,
     /// Called if there is no listener.
     pub unheard: fn(),
@@ -42,7 +42,7 @@ pub fn watch(env: Env, reactor: &Reactor, wake: Wake) -> Result<Box<dyn Waker>> 
 fn by_libuv(env: Env, functions: &'static PollFunctions, reactor: &Reactor, wake: Wake) -> Result<Poll> {
     let uv_loop = env.get_uv_event_loop()?.cast();
     let wake = Box::new(move || call_listener(env, wake));
-    // SAFETY: the environment's loop is this thread's, and the environment ends after what `at_end` has it wait for.
+    // SAFETY: this thread runs the environment's loop. The environment waits for the callback of `at_end` before it ends.
     unsafe { Poll::start(functions, uv_loop, reactor.set().0.as_fd(), wake) }.or_throw(&env)
 }
 
@@ -59,13 +59,13 @@ fn by_thread(env: Env, reactor: &Reactor, Wake { listener, unheard }: Wake) -> R
         Arc::new(on_readable.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?);
     let to_wake = Arc::clone(&function);
     let wake = move || {
-        // It can fail only when the environment ends, which ends this thread.
+        // This call fails only when the environment ends, which ends this thread.
         to_wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
     };
-    let keep_alive = move |yes| {
+    let keep_alive = move |is_alive| {
         let change =
-            if yes { sys::napi_ref_threadsafe_function } else { sys::napi_unref_threadsafe_function };
-        // SAFETY: on the thread of its environment, while that has not ended.
+            if is_alive { sys::napi_ref_threadsafe_function } else { sys::napi_unref_threadsafe_function };
+        // SAFETY: called on the thread of the environment, before the environment ends.
         unsafe { change(env.raw(), function.raw()) };
     };
     Thread::start(Arc::clone(reactor.set()), wake, Box::new(keep_alive)).or_throw(&env)
@@ -80,7 +80,7 @@ fn call_listener(env: Env, Wake { listener, unheard }: Wake) {
             return Ok(());
         };
         let (mut global, mut result, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: handles of the scope that is open; a function without arguments.
+        // SAFETY: the handles belong to the open scope. The function takes no arguments.
         unsafe {
             sys::napi_get_global(env.raw(), &raw mut global);
             let status = sys::napi_make_callback(
@@ -100,18 +100,18 @@ fn call_listener(env: Env, Wake { listener, unheard }: Wake) {
         }
         Ok(())
     });
-    // Of an environment that is about to end.
+    // An error can only come from an environment that is about to end.
     drop(called);
 }
 
-/// Has `end` be called when the environment ends, which waits until what that is given is called. With a thread, that is
-/// before `end` returns, and a plain hook will do: Deno does not survive the other kind.
+/// Calls `end` when the environment ends. The environment waits until `end` calls its argument. In a runtime without libuv, `end`
+/// calls its argument before it returns, so a synchronous hook is enough: an asynchronous hook crashes Deno.
 pub fn at_end(env: Env, end: impl FnOnce(Box<dyn FnOnce()>) + 'static) -> Result<()> {
     if uv::poll_functions().is_none() {
         return env.add_env_cleanup_hook(end, |end| end(Box::new(|| {}))).map(drop);
     }
     let data: Box<End> = Box::new(Box::new(end));
-    // SAFETY: the hook gets what it is to get, once.
+    // SAFETY: `on_end` gets the data that it expects, once.
     let status = unsafe {
         sys::napi_add_async_cleanup_hook(env.raw(), Some(on_end), Box::into_raw(data).cast(), ptr::null_mut())
     };
@@ -126,10 +126,10 @@ type End = Box<dyn FnOnce(Box<dyn FnOnce()>)>;
 /// # Safety
 /// Called as a hook of `at_end`.
 unsafe extern "C" fn on_end(handle: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
-    // SAFETY: made by `at_end`, for this call.
+    // SAFETY: `at_end` made the box for this call.
     let end = unsafe { Box::from_raw(data.cast::<End>()) };
     end(Box::new(move || {
-        // SAFETY: the handle is good until this call.
+        // SAFETY: the handle is valid until this call.
         unsafe { sys::napi_remove_async_cleanup_hook(handle) };
     }));
 }

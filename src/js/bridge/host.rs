@@ -1,4 +1,4 @@
-//! The program's `process`, and the functions that copies of the package's JavaScript run at its exit.
+//! The program's `process`, and the functions that copies of the package's JavaScript run at the exit of the process.
 
 use std::cell::RefCell;
 
@@ -21,8 +21,8 @@ pub fn host_process(env: &Env) -> Result<Object<'_>> {
 
 type On<'env> = Function<'env, FnArgs<(&'static str, Function<'env, (), ()>)>, Unknown<'env>>;
 
-/// Calls `listener` at the 'exit' of the environment's own `process`, unless `listener` was collected by then. Listening on
-/// `process` directly would keep the caller's copy alive for ever.
+/// Calls `listener` at the 'exit' event of the environment's own `process`, unless `listener` was collected by then. A listener on
+/// `process` itself would keep the caller's copy alive for ever.
 #[napi(catch_unwind)]
 pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
     if LISTENERS.with_borrow(Option::is_none) {
@@ -33,7 +33,7 @@ pub fn at_exit(env: Env, listener: Function<'_, (), ()>) -> Result<()> {
         on.apply(process, ("exit", call_all).into())?;
         LISTENERS.set(Some(Listeners::new()));
         event_loop::at_end(env, |done| {
-            // The thread may be about to end.
+            // In a thread that is about to end, the variable may be gone.
             drop(LISTENERS.try_with(RefCell::take));
             done();
         })?;

@@ -1,4 +1,4 @@
-//! What Node-API needs and every subject uses: arguments, errors, promises, the event loop.
+//! Parts of Node-API that every subject uses: arguments, errors, promises, the event loop.
 
 pub mod error;
 pub mod event_loop;

@@ -1,4 +1,4 @@
-//! Work that waits, for JavaScript that does not.
+//! Promises for work that blocks.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc;
@@ -12,8 +12,8 @@ use crate::reactor::thread;
 
 type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 
-/// Does `work` on a thread of its own, which ends with it, and returns the promise of what `convert` makes of its result, on
-/// this one. libuv's own threads are few, and files are read by them.
+/// Runs `work` on a new thread, which ends with it. Returns a promise of the result, which `convert` converts on this thread.
+/// Doesn't use libuv's threads, because they are few, and Node reads files by them.
 pub fn on_thread<T, R>(
     env: &Env,
     work: impl FnOnce() -> error::Result<R> + Send + 'static,
@@ -25,7 +25,7 @@ where
 {
     let (to_thread, from_here) = mpsc::channel::<napi::JsDeferred<T, Settle<T>>>();
     thread::spawn(move || {
-        // Without a promise there is nothing to do.
+        // The promise could not be made, so its error was thrown already.
         let Ok(deferred) = from_here.recv() else { return };
         match panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(result) => deferred.resolve(Box::new(move |env| convert(&env, result.or_throw(&env)?))),
@@ -34,7 +34,7 @@ where
     })
     .or_throw(env)?;
     let (deferred, promise) = env.create_deferred()?;
-    // It waits for this.
+    // Can't fail: the thread waits for this message.
     let _ = to_thread.send(deferred);
     Ok(promise)
 }

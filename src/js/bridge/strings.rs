@@ -7,6 +7,7 @@ use crate::sys;
 
 pub type Bytes = Either<String, Uint8Array>;
 
+/// Converts one string.
 pub fn to_bytes(given: Bytes) -> Vec<u8> {
     match given {
         Either::A(text) => text.into_bytes(),
@@ -14,17 +15,17 @@ pub fn to_bytes(given: Bytes) -> Vec<u8> {
     }
 }
 
-/// Strings with a NUL at the end of each.
+/// Splits a block of strings with a NUL at the end of each.
 pub fn to_strings(given: Bytes) -> Strings {
     Strings::of_block(to_bytes(given))
 }
 
-/// Variables as `NAME=value`. Without any, the variables of this process.
+/// Returns variables as `NAME=value`. Without `given`, returns the variables of this process.
 pub fn to_environment(given: Option<Bytes>) -> Strings {
     given.map_or_else(|| Strings::of_block(sys::environment::variables()), to_strings)
 }
 
-/// Like the variables above, but without some names, and with added variables.
+/// Like `to_environment`, but leaves out the names of `without` and appends the variables of `added`.
 pub fn to_changed_environment(given: Option<Bytes>, without: [&[String]; 2], added: String) -> Strings {
     let mut environment = to_environment(given);
     for names in without {

@@ -1,5 +1,5 @@
-//! Descriptors that JavaScript has. Those of a worker thread are closed with its environment, which may end at any moment and
-//! leave the process with them; those of the main thread end with the process.
+//! Descriptors that JavaScript owns. When the environment of a worker thread ends, this module closes the worker's descriptors:
+//! an environment may end at any moment, and the process would keep them open. The process closes those of the main thread.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use crate::process::session;
 use crate::sys;
 
 thread_local! {
-    /// None in the main thread, and where nothing was given yet.
-    /// For each descriptor, the file behind it when JavaScript first read the number. Any code with the number can close it.
+    /// For each descriptor, the file behind it when JavaScript first read the number, because any code with the number can close
+    /// the descriptor. None in the main thread, and in a worker that owns no descriptor yet.
     static OWNED: RefCell<Option<BTreeMap<RawFd, Option<Identity>>>> = const { RefCell::new(None) };
     static IS_WORKER: bool = !session::is_main_thread();
 }
@@ -33,7 +33,7 @@ pub fn give(env: &Env, descriptors: Vec<OwnedFd>) -> Result<Vec<RawFd>> {
     Ok(descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect())
 }
 
-/// What becomes of a descriptor is somebody else's business from now on.
+/// Removes a descriptor from the worker's descriptors, because other code owns it from now on.
 #[napi(catch_unwind)]
 pub fn disown(descriptor: i32) {
     OWNED.with_borrow_mut(|owned| owned.as_mut().map(|owned| owned.remove(&descriptor)));
@@ -53,7 +53,7 @@ pub fn identity_of(descriptor: i32) -> Option<String> {
 }
 
 fn close_all(done: Box<dyn FnOnce()>) {
-    // The thread itself may be about to end.
+    // In a thread that is about to end, the variable may be gone.
     let owned = OWNED.try_with(RefCell::take).ok().flatten();
     for (descriptor, identity) in owned.into_iter().flatten() {
         if identity.is_none_or(|known| Identity::of(sys::fd::borrow(descriptor)) == Ok(known)) {
