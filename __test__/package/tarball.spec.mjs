@@ -35,7 +35,7 @@ test('tarball: has all files that the package loads, no tests', { contract: 'I2'
   const entries = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
   const lib = entries.filter((name) => name.endsWith('.js')).map((name) => `lib/${name}`)
   for (const name of [main, types, 'LICENSE', 'README.md', ...lib]) assert.ok(names.includes(name), name)
-  const strange = names.filter((name) => /^(__test__|tests|benchmark|target|node_modules|\.)/.test(name))
+  const strange = names.filter((name) => /^(__test__|tests|benchmark|target|node_modules|\.)|\/tests\b/.test(name))
   assert.deepEqual(strange, [])
 })
 
