@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import os from 'node:os'
 import { wait } from '../../index.js'
-import { exited, isStatus, killed } from '../helpers/children.mjs'
+import { assertStatus, exited, killed } from '../helpers/children.mjs'
 import { example } from '../helpers/example.mjs'
 import { hasProgram, isNode, needs, test } from '../helpers/harness.mjs'
 import { descriptors, isAlive, stat, status } from '../helpers/proc.mjs'
@@ -46,7 +46,7 @@ test('examples/kill-and-send: a child that handles SIGTERM stays and hears messa
   // The last message tells the child to exit.
   const end = wait(worker, { observe: true })
   assert.match(await ended(program), new RegExp(`^worker ${worker} exit code 3, signal null$`, 'm'))
-  isStatus(await end, exited(worker, 3))
+  assertStatus(await end, exited(worker, 3))
 })
 
 test('examples/kill-and-send: prints no exit code for a grep killed by SIGHUP', needed, async (t) => {
@@ -57,7 +57,7 @@ test('examples/kill-and-send: prints no exit code for a grep killed by SIGHUP', 
 
   const end = wait(grep, { observe: true })
   const stdout = await ended(program)
-  isStatus(await end, killed(grep, 'SIGHUP'))
+  assertStatus(await end, killed(grep, 'SIGHUP'))
   assert.match(stdout, new RegExp(`^grep ${grep} killed, exit code null, signal SIGHUP$`, 'm'))
   const [, other] = stdout.match(/^grep (\d+) exited, exit code 1, signal null$/m)
   assert.notEqual(Number(other), grep)

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { openProcess } from '../../index.js'
-import { exited, isStatus } from '../helpers/children.mjs'
+import { assertStatus, exited } from '../helpers/children.mjs'
 import { end } from '../helpers/daemon.mjs'
 import { example } from '../helpers/example.mjs'
 import { foster } from '../helpers/foster.mjs'
@@ -36,7 +36,7 @@ test('examples/orphan-serves: the worker of an ended master serves until SIGTERM
   const worker = openProcess(pid)
   t.after(() => worker.close())
   worker.kill('SIGTERM')
-  isStatus(await worker.wait(), exited(pid, 0))
+  assertStatus(await worker.wait(), exited(pid, 0))
   await assert.rejects(ask(url), { code: 'ECONNREFUSED' })
 })
 

@@ -1,4 +1,4 @@
-// What the tests of waiting, and the programs that they run, have in common: children, and what is said of their ends.
+// Children of spawn(), expected statuses, and a worker thread that makes calls. For tests, and for their fixtures.
 
 import assert from 'node:assert/strict'
 import childProcess from 'node:child_process'
@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { spawn } from '../../index.js'
 import { until } from './until.mjs'
 
-/** Ends a child and gives it up, whatever has become of it. */
+/** Kills and closes a child in any state. */
 export function release(child) {
   try {
     child.kill('SIGKILL')
@@ -19,27 +19,27 @@ export function release(child) {
   child.close()
 }
 
-/** A child, ended when the test is over. */
+/** Starts a child, and kills it at the end of the test. */
 export function started(context, file, args, options = {}) {
   const child = spawn(file, args, { stdio: 'ignore', ...options })
   context.after(() => release(child))
   return child
 }
 
-/** The same, of a script of sh's. */
+/** Like started(), for a script of sh. */
 export const shell = (context, script, options) => started(context, 'sh', ['-c', script], options)
 
-/** The same, which does nothing until it is ended. */
+/** Like started(), for a program that sleeps until it is killed. */
 export const sleeper = (context, options) => started(context, 'sleep', ['1000'], options)
 
-/** What a status says, but for the usage, which differs from child to child. */
+/** Returns a status without its usage, which differs from child to child. */
 export function told(status) {
   if (status === null) return null
   const { usage, ...rest } = status
   return rest
 }
 
-/** A child of a child, which does as `script` says at `end()`; its parent does as that one says. */
+/** Starts a child of a child. It runs `script` after `end()`; its parent runs the script `parent`. */
 export async function grandchild(context, script, parent) {
   const family = `exec 4<&0; sh -c 'read line <&4; ${script}' & echo $!; ${parent}`
   const child = childProcess.spawn('sh', ['-c', family], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -54,7 +54,7 @@ export async function grandchild(context, script, parent) {
   return {
     pid,
     end: () => child.stdin.end('\n'),
-    /** What its parent has said of it. */
+    /** Returns the line that its parent has printed about its end. */
     status: async () => {
       await ended
       return lines[1]
@@ -69,17 +69,17 @@ export const stopped = (pid, signal) => ({ ...nothing, pid, state: 'stopped', si
 export const continued = (pid) => ({ ...nothing, pid, state: 'continued' })
 export const unknown = (pid) => ({ ...nothing, pid, state: 'unknown' })
 
-// Since 6.15 Linux tells how a process ended also when it was reaped.
+// Since Linux 6.15, a pidfd has the status of a process after its parent has reaped it.
 const [major, minor] = os.release().split('.').map(Number)
 const tellsReaped = major > 6 || (major === 6 && minor >= 15)
 
-/** Whether a status is as expected, where it may have been reaped by somebody else. */
-export function isStatus(status, expected) {
+/** Checks a status of a process that another process may have reaped. */
+export function assertStatus(status, expected) {
   const isUnknown = !tellsReaped && status.state === 'unknown'
   assert.deepEqual(told(status), isUnknown ? unknown(expected.pid) : expected)
 }
 
-/** A worker thread that makes calls: see make-calls-worker.mjs. */
+/** Starts a worker thread that makes calls on request (fixtures/make-calls-worker.mjs). */
 export async function caller(context) {
   const worker = new Worker(new URL('../fixtures/make-calls-worker.mjs', import.meta.url))
   const answers = new Map()
@@ -91,7 +91,7 @@ export async function caller(context) {
   return {
     worker,
     exit,
-    /** Has it make a call; resolves with the result, or rejects with the error's code, pid and message. */
+    /** Makes the worker make a call; resolves with its result, or rejects with the code, pid and message of its error. */
     async call(order, ...args) {
       const number = asked++
       worker.postMessage({ number, order, args })
@@ -99,7 +99,7 @@ export async function caller(context) {
       if (error) throw Object.assign(new Error(error.message), error)
       return value
     },
-    /** The 'exit' event of a child of child_process there. */
+    /** Returns the 'exit' event of a child of child_process in the worker. */
     exitOf: (pid) => until(() => events.find((event) => event.pid === pid), `${pid} has its 'exit' event`),
   }
 }

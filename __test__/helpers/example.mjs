@@ -1,4 +1,4 @@
-// Running an example as its reader would.
+// Examples, run as a reader runs them.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,8 +9,8 @@ import { until } from './until.mjs'
 export const examplePath = (name) => path.join(root, 'examples', name)
 
 /**
- * Starts examples/NAME, by default its main.js, with this runtime. What it prints can be waited for; it is killed with the
- * test, if it has not ended by then. `prefix`: what stands before the command. `child.stdin` is open until somebody ends it.
+ * Starts examples/NAME, by default its main.js, with this runtime, and kills it at the end of the test. `prefix` comes before
+ * the command. `child.stdin` stays open until the test ends it.
  */
 export function example(t, name, args = [], { prefix = [], ...options } = {}) {
   const script = examplePath(name.endsWith('.js') ? name : `${name}/main.js`)
@@ -24,7 +24,7 @@ export function example(t, name, args = [], { prefix = [], ...options } = {}) {
   }
   child.stdin?.on('error', () => {})
   const ended = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
-  // Whoever has inherited its output may keep that open: an example can leave a daemon.
+  // A daemon that the example has left may keep its output open.
   t.after(() => {
     child.kill('SIGKILL')
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
@@ -33,14 +33,14 @@ export function example(t, name, args = [], { prefix = [], ...options } = {}) {
   return {
     child,
     output,
-    /** What a line of its output matches, once there is one. */
-    says: (pattern) => until(() => output.stdout.match(pattern), `it prints ${pattern}`).catch(failed(output)),
-    /** All matches so far. */
+    /** Returns the match of `pattern` as soon as the output has one. */
+    says: (pattern) => until(() => output.stdout.match(pattern), `the example prints ${pattern}`).catch(failed(output)),
+    /** Returns all matches so far. */
     all: (pattern) => [...output.stdout.matchAll(pattern)],
-    /** Its exit code or signal, and all that it has printed, as soon as nobody can print any more. */
+    /** Returns the exit code or signal and the output, as soon as all processes have closed the output. */
     ended: async () => {
       const status = await ended
-      await until(() => child.stdout.closed && child.stderr.closed, 'its output is closed')
+      await until(() => child.stdout.closed && child.stderr.closed, 'the output is closed')
       return { ...status, ...output }
     },
   }

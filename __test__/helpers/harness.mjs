@@ -15,10 +15,10 @@ const MARK = 'PROCNATIVE_TEST'
 const WANTED_LINE = process.env.PROCNATIVE_CONTRACT
 process.env[MARK] = markedBy(MARK)
 
-// libuv keeps /dev/null open from its first stream on. Standard output is a stream, unless it is a file.
+// libuv keeps /dev/null open after its first stream. Standard output is a stream, unless it is a file.
 let firstStream
 
-// libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
+/** Makes libuv start its threads and open its descriptors, which it does at the first use, before they are counted. */
 async function settle() {
   await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
   firstStream ??= once(net.createServer().listen(0).close(), 'close')
@@ -36,9 +36,9 @@ function leftovers(before) {
   const after = snapshot()
   const left = Object.entries(after.descriptors).filter(([fd, what]) => before.descriptors[fd] !== what)
   return {
-    // The reader of /proc/self/fd sees itself.
+    // Reading /proc/self/fd opens a descriptor.
     descriptors: left.filter(([, what]) => !what.endsWith('/fd') && !what.startsWith('anon_inode:[event')),
-    // Bun and Deno start threads when they see fit.
+    // Bun and Deno start threads at any time.
     threads: isNode ? Math.max(0, after.threads - before.threads) : 0,
     children: after.children.filter((pid) => !before.children.includes(pid)),
     processes: after.processes.filter((pid) => !before.processes.includes(pid)),
@@ -67,7 +67,7 @@ export function test(title, ...rest) {
   const [{ contract = '', ...options } = {}] = rest
   if (WANTED_LINE && !contract.split(' ').includes(WANTED_LINE)) return
   register(title, { timeout: 120_000, ...options }, async (context) => {
-    // A test that hangs fails, and what it waits for is ended, so that the others have their turn.
+    // A test that hangs fails. Its processes are killed, so that the next test can run.
     context.signal.addEventListener('abort', killDescendants)
     await settle()
     const before = snapshot()
@@ -84,7 +84,7 @@ export function test(title, ...rest) {
   })
 }
 
-/** A directory of the test's own, open to every user, removed when the test is over. */
+/** Makes a directory that every user may write to, and removes it at the end of the test. */
 export function temporary(context) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-'))
   fs.chmodSync(directory, 0o777)
@@ -92,12 +92,12 @@ export function temporary(context) {
   return directory
 }
 
-/** Options of a test that needs something which a machine may lack: says so loudly where it does. */
+/** Returns options of a test. They skip the test with a clear message if the machine lacks what the test needs. */
 export function needs(what, isThere) {
   return isThere ? {} : { skip: `SKIPPED, NOT SHOWN HERE: needs ${what}` }
 }
 
-/** Whether a program can be found and run. */
+/** Returns true if PATH has a program that may be run. */
 export function hasProgram(name) {
   return process.env.PATH.split(':').some((directory) => {
     try {
@@ -109,7 +109,7 @@ export function hasProgram(name) {
   })
 }
 
-/** Whether this is Node.js, and not Bun or Deno. */
+/** True in Node.js, false in Bun and Deno. */
 export const isNode = !('bun' in process.versions || 'deno' in process.versions)
 
 export const isRoot = process.getuid() === 0

@@ -1,4 +1,4 @@
-// Another user, without rights, who means harm: programs that do it, under that user.
+// Programs that attack as another user without rights.
 
 import { spawn } from 'node:child_process'
 import { listen } from './channels.mjs'
@@ -7,10 +7,10 @@ import { AS_NOBODY } from './pid-file.mjs'
 import { fixture } from './run.mjs'
 import { PYTHON } from './spawned.mjs'
 
-/** Options of a test that needs another user. */
+/** Test options that skip a test if the machine can't run a program as another user. */
 export const anotherUser = needs('root, and setpriv', isRoot && hasProgram('setpriv'))
 
-/** Runs a fixture in Python as another user, or as `prefix` says, until the test ends. */
+/** Runs a Python fixture as another user, or with another `prefix`, until the test ends. */
 export function hostile(context, script, args, { prefix = AS_NOBODY, stdio = [] } = {}) {
   const [file, ...rest] = [...prefix, PYTHON, fixture(script), ...args].map(String)
   const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit', ...stdio] })

@@ -1,4 +1,4 @@
-// What the kernel says about processes, from /proc (proc(5)).
+// Facts about processes from /proc (proc(5)).
 
 import fs from 'node:fs'
 
@@ -6,13 +6,13 @@ function read(path) {
   try {
     return fs.readFileSync(path, 'utf8')
   } catch (error) {
-    // Gone, or going.
+    // The process has ended, or ends now.
     if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(error.code)) return null
     throw error
   }
 }
 
-/** Fields of /proc/PID/stat by their names there, or null when there is no such process. */
+/** Returns fields of /proc/PID/stat by their names in proc(5), or null without the process. */
 export function stat(pid) {
   const text = read(`/proc/${pid}/stat`)
   if (text === null) return null
@@ -20,26 +20,26 @@ export function stat(pid) {
   return { state, ppid: Number(ppid), pgrp: Number(pgrp), session: Number(session), tty: Number(tty) }
 }
 
-/** A process that is there and no zombie. */
+/** Returns true if a process exists and is no zombie. */
 export function isAlive(pid) {
   const { state } = stat(pid) ?? {}
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
-/** A field of /proc/PID/status, as text. */
+/** Returns a field of /proc/PID/status as text, or null. */
 export function status(pid, field) {
   const text = read(`/proc/${pid}/status`)
   return text?.match(new RegExp(`^${field}:[ \\t]*(.*)$`, 'm'))?.[1] ?? null
 }
 
-/** Open descriptors and what they are. */
+/** Returns the open descriptors of a process, with the targets of their links in /proc. */
 export function descriptors(pid = 'self') {
   const open = {}
   for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
     try {
       open[fd] = fs.readlinkSync(`/proc/${pid}/fd/${fd}`)
     } catch (error) {
-      // The one that the directory was read by.
+      // The descriptor by which the directory was read.
       if (error.code !== 'ENOENT') throw error
     }
   }
@@ -48,11 +48,11 @@ export function descriptors(pid = 'self') {
 
 export const threads = () => fs.readdirSync('/proc/self/task').length
 
-/** How many of this process's threads are procnative's own. */
+/** Returns the number of procnative's threads in this process. */
 export const threadsOfOurs = () =>
   fs.readdirSync('/proc/self/task').filter((id) => read(`/proc/self/task/${id}/comm`) === 'procnative\n').length
 
-/** The pids of this process's children, zombies included. */
+/** Returns the pids of this process's children, including zombies. */
 export function children() {
   return fs
     .readdirSync('/proc/self/task')
@@ -66,18 +66,18 @@ export const allPids = () =>
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
 
-// The numbers of some fields of /proc/PID/stat.
+// Numbers of fields of /proc/PID/stat (proc(5)).
 const STATE = 3
 const VSIZE = 23
 const ENV_START = 50
 const ENV_END = 51
 
-/** The pids of all processes, besides this one, that were started with `NAME=value` in their environment. */
+/** Returns the pids of all other processes that were started with `NAME=value` in their environment. */
 export function startedWith(name, value) {
   return allPids().filter((pid) => pid !== process.pid && environment(pid)?.split('\0').includes(`${name}=${value}`))
 }
 
-/** Of a process that is in exec(2), it is read again: there is none in /proc until the kernel has copied the new one. */
+/** Returns the environment of a process. During exec(2), /proc shows an empty one, so this function reads it again. */
 function environment(pid) {
   for (;;) {
     const text = read(`/proc/${pid}/environ`)

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 // ava runs each test file by this script.
 const AVA_WORKER = /\/ava\/lib\/worker\//
 
-// node:test aborts the signal in the same way. A timer that outlived its test would abort it during another test.
+// Like the signal of node:test. The timer is cleared, because a later timer would abort the signal during another test.
 async function limited(body, timeout, skip) {
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(), timeout)

@@ -1,4 +1,4 @@
-// Daemons of spawnDaemon() under test, killed when the test is over.
+// Daemons of spawnDaemon(), which end with the test.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,35 +13,35 @@ import { until } from './until.mjs'
 
 export const PYTHON = '/usr/bin/python3'
 
-/** Starts a daemon that is to live, and returns its pid. */
+/** Starts a daemon that stays; returns its pid. */
 export async function spawned(context, file, args = [], options = {}) {
   const { pid } = await spawnDaemon(file, args, options)
   context.after(() => end(pid))
-  // The caller goes on when the new program has its memory, and what is to be read of that comes an instant later.
+  // spawnDaemon() resolves at the exec. /proc shows the new arguments an instant later.
   await until(() => !isAlive(pid) || commandOf(pid).length > 0, `${pid} has its arguments`)
   return pid
 }
 
-/** What a promise rejects with. */
+/** Returns the error of a promise that must reject. */
 export const rejection = (promise) =>
   promise.then(
     (value) => {
-      throw new Error(`it was to reject, but resolved with ${JSON.stringify(value)}`)
+      throw new Error(`the promise resolved with ${JSON.stringify(value)}, but must reject`)
     },
     (error) => error,
   )
 
-/** The environment that a process was started with, which has something in it. */
+/** Returns the environment that a process was started with, which must not be empty. */
 export async function environmentOf(pid) {
   const text = await until(() => fs.readFileSync(`/proc/${pid}/environ`, 'utf8'), `${pid} has an environment`)
   const variables = text.split('\0').filter(Boolean)
   return Object.fromEntries(variables.map((variable) => variable.split(/=(.*)/s).slice(0, 2)))
 }
 
-/** The arguments that a process was started with, its name first. */
+/** Returns the arguments that a process was started with, its name first. */
 export const commandOf = (pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
 
-/** Waits until a process has these descriptors open and no others: while it starts, it opens libraries. */
+/** Waits until exactly these descriptors are open in a process. While it starts, it also opens libraries. */
 export const hasOpen = (pid, expected) =>
   until(
     () => JSON.stringify(descriptors(pid)) === JSON.stringify(expected),
@@ -57,7 +57,7 @@ export function notifier(context, steps, options = {}) {
   fs.writeFileSync(log, '')
   const args = [fixture('notify-in-steps.py'), ...steps]
   const started = spawnDaemon(PYTHON, args, { ready: 'notify', stdio: ['ignore', log, log], ...options })
-  // The test looks at it when it has looked at other things.
+  // The test awaits the promise later.
   started.catch(() => {})
   const said = () =>
     fs
@@ -66,7 +66,7 @@ export function notifier(context, steps, options = {}) {
       .slice(0, -1)
       .map((line) => JSON.parse(line))
   context.after(async () => {
-    // Also where it said nothing, and where the start has failed; but not those of a suite that runs at the same time.
+    // Kills the daemon also after a failed start, but no daemon of a test suite that runs at the same time.
     const ours = startedWith('PROCNATIVE_TEST', process.env.PROCNATIVE_TEST)
     const pids = ours.filter((pid) => commandIncludes(pid, args))
     for (const pid of pids) await end(pid)
@@ -79,12 +79,12 @@ function commandIncludes(pid, args) {
     const command = commandOf(pid)
     return JSON.stringify(command.slice(1)) === JSON.stringify(args)
   } catch {
-    // It has gone meanwhile.
+    // The process has ended meanwhile.
     return false
   }
 }
 
-/** Calls spawnDaemon() in another process, which ends; returns what it reported. */
+/** Calls spawnDaemon() in another process, which ends; returns its reports. */
 export async function startElsewhere(context, calls, { prefix = [], ...options } = {}) {
   const [program, ...args] = [...prefix, process.execPath, fixture('spawn-daemons.mjs'), JSON.stringify(calls)]
   const { stdout, stderr, code } = await run(program, args, options).ended

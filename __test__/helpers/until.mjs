@@ -1,4 +1,4 @@
-// Waiting for what the kernel or another process brings about, each time with a limit.
+// Waiting with a limit for an effect of the kernel or of another process.
 
 import { setTimeout as pass } from 'node:timers/promises'
 

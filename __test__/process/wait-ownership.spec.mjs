@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { openProcess, wait, waitpid } from '../../index.js'
-import { caller, exited, isStatus, killed, shell, sleeper, told } from '../helpers/children.mjs'
+import { assertStatus, caller, exited, killed, shell, sleeper, told } from '../helpers/children.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
 import { stat } from '../helpers/proc.mjs'
 import { reports } from '../helpers/report.mjs'
@@ -36,7 +36,7 @@ function watched(context, child) {
 // The advice names wait() only, because waitpid() has no option `observe`.
 const cure = (pid) => (pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Name a single child/)
 
-async function isRefused(pid) {
+async function assertRefused(pid) {
   for (const options of [{}, { nohang: true }, { untraced: true }, { continued: true }]) {
     assert.throws(() => waitpid(pid, options), { code: CODE, pid, message: cure(pid) })
   }
@@ -55,7 +55,7 @@ test("wait(), waitpid(): refuse a child of child_process, 'exit' comes", {
   ...knowsOwners,
 }, async (t) => {
   const { exit, pid } = owned(t, 'exit 12')
-  await isRefused(pid)
+  await assertRefused(pid)
   assert.deepEqual(await exit, [12, null])
 })
 
@@ -78,7 +78,7 @@ for (const [what, start] of Object.entries({
 })) {
   test(`wait(), waitpid(): refuse a child of ${what}()`, { contract: 'W2', ...knowsOwners }, async (t) => {
     const { pid } = watched(t, start())
-    await isRefused(pid)
+    await assertRefused(pid)
   })
 }
 
@@ -107,7 +107,7 @@ for (const [what, observe] of Object.entries({
     const observed = observe(pid)
     child.kill('SIGHUP')
     assert.deepEqual(await exit, [null, 'SIGHUP'])
-    isStatus(await observed, killed(pid, 'SIGHUP'))
+    assertStatus(await observed, killed(pid, 'SIGHUP'))
   })
 }
 
@@ -230,11 +230,11 @@ test("wait(), waitpid(): refuse another thread's child, its 'exit' comes there",
 }, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('start', 'exec sleep 1000')
-  await isRefused(pid)
+  await assertRefused(pid)
   const observed = wait(pid, { observe: true })
   process.kill(pid, 'SIGUSR1')
   assert.deepEqual(await worker.exitOf(pid), { pid, code: null, signal: 'SIGUSR1' })
-  isStatus(await observed, killed(pid, 'SIGUSR1'))
+  assertStatus(await observed, killed(pid, 'SIGUSR1'))
 })
 
 test('worker thread: refuses children of both threads', {
@@ -287,7 +287,7 @@ test('Bun, Deno: wait() and waitpid() refuse children of other APIs', {
 }, async (t) => {
   const { exit, pid } = owned(t, 'exit 21')
   const ours = shell(t, 'exit 22')
-  await isRefused(pid)
+  await assertRefused(pid)
   for (const any of [-1, 0, -ours.pid]) assert.throws(() => waitpid(any), { code: CODE, pid: any })
   assert.deepEqual(told(waitpid(ours.pid)), exited(ours.pid, 22))
   assert.deepEqual(await exit, [21, null])
@@ -323,7 +323,7 @@ function observed(context, count, before) {
         all.map(({ ending }) => [ending.code, ending.signal]),
       )
       const statuses = await Promise.all(all.map(({ status }) => status))
-      for (const [index, status] of statuses.entries()) isStatus(status, expected[index])
+      for (const [index, status] of statuses.entries()) assertStatus(status, expected[index])
     },
   }
 }

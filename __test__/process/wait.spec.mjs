@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { openProcess, wait, waitpid } from '../../index.js'
-import { exited, grandchild, isStatus, killed, shell, sleeper, told, unknown } from '../helpers/children.mjs'
+import { assertStatus, exited, grandchild, killed, shell, sleeper, told, unknown } from '../helpers/children.mjs'
 import { end } from '../helpers/daemon.mjs'
 import { isNode, isRoot, needs, test } from '../helpers/harness.mjs'
 import { isAlive, stat } from '../helpers/proc.mjs'
@@ -190,8 +190,8 @@ test('concurrent waits: resolve with the status that waitpid() took', { contract
   const child = shell(t, 'exit 8')
   const waits = Object.values(WAITS).map((start) => start(child))
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 8))
-  for (const status of await Promise.all(waits)) isStatus(status, exited(child.pid, 8))
-  isStatus(await child.wait(), exited(child.pid, 8))
+  for (const status of await Promise.all(waits)) assertStatus(status, exited(child.pid, 8))
+  assertStatus(await child.wait(), exited(child.pid, 8))
 })
 
 // ── AbortSignal ──
