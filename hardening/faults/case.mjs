@@ -1,5 +1,5 @@
-// case.mjs SCENARIO DIRECTORY: runs a scenario in a process of its own, and tells which errors have come to JavaScript, and what
-// is left behind when all has been cleaned up.
+// case.mjs SCENARIO DIRECTORY: runs a scenario in its own process. Reports the errors that came to JavaScript, and what is left
+// after the cleanup.
 
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -11,7 +11,7 @@ import { tellEnd, tellError, tellLeft } from './told.mjs'
 const [name, directory] = process.argv.slice(2)
 const { default: scenario } = await import(`./scenarios/${name}.mjs`)
 
-// libuv starts its threads, and opens what it needs for children, at the first use: that is to be over before one counts.
+// Makes libuv start its threads and open its descriptors, which it does at the first use, before they are counted.
 await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
 await once(net.connect('\0nobody'), 'error')
 

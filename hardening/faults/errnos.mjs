@@ -1,17 +1,17 @@
-// With which numbers each system call can fail: the ERRORS sections of the Linux man pages. The first one of a line is the one
-// that is also tried at a place's later calls, so it is one that is most likely in earnest.
+// The errnos with which each system call can fail: the ERRORS sections of the Linux man pages. The first errno of a line is the
+// likeliest in practice. It is also tried at later calls from a place.
 //
 // Left out everywhere:
-//   EFAULT        is the kernel's word on a pointer outside the address space; it does not come of one that Rust has checked.
-//   ENOSYS        of calls that are older than the oldest kernel (5.9); a profile of seccomp's that refuses them says EPERM.
+//   EFAULT        means a pointer outside the address space, which Rust rules out.
+//   ENOSYS        of calls that are older than the oldest kernel (5.9). A seccomp profile that refuses them returns EPERM.
 //   ERESTARTSYS   and its kin never leave the kernel.
-// What a call can't fail with for the arguments it is given (EINVAL, EBADF, ENOTSOCK, …) is in: the error is to come out all the same.
+// Errnos that are impossible for the given arguments (EINVAL, EBADF, ENOTSOCK, …) are in: they must come out as errors, too.
 
 import os from 'node:os'
 
 const OTHERS = { ETOOMANYREFS: 109, EHOSTDOWN: 112, ENOTBLK: 15, EUSERS: 87 }
 
-/** The number of an errno's name. */
+/** Returns the number of an errno. */
 export const numberOf = (name) => os.constants.errno[name] ?? OTHERS[name]
 
 const PATH = 'EACCES ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EIO'
@@ -62,7 +62,7 @@ const EPOLL_CTL = {
   1: ['EPOLL_CTL_ADD', 'ENOSPC EBADF EEXIST EINVAL ELOOP ENOMEM EPERM'],
 }
 
-// By their numbers on x86-64.
+// System calls by their numbers on x86-64.
 const CLOSE = 'EIO EBADF EDQUOT EINTR ENOSPC'
 const SYSCALL = {
   3: ['close', CLOSE],
@@ -112,7 +112,7 @@ const FUNCTIONS = {
   getgroups: 'EINVAL EPERM',
   getpeername: `${SOCKET_NAME} ENOTCONN`,
   getpgid: 'EPERM ESRCH',
-  // Not EAGAIN and EINVAL, which come of flags that are not asked for: Rust's standard library panics.
+  // Without EAGAIN and EINVAL, on which Rust's standard library panics. They need flags that it does not use.
   getrandom: 'EINTR EPERM ENOSYS',
   getresgid: 'EPERM',
   getresuid: 'EPERM',
@@ -175,21 +175,21 @@ const NUMBERED = { fcntl: FCNTL, ioctl: IOCTL, prctl: PRCTL, epoll_ctl: EPOLL_CT
 
 // Calls that are not made to fail.
 const SPARED = [
-  // rt_sigprocmask(2) fails on a constant that is wrong, and on a bad address. A mask that is not set would be nobody's to heal.
+  // rt_sigprocmask(2) fails only for a wrong constant or a bad address. procnative could not repair an unset mask.
   'syscall:14',
   'pthread_sigmask',
-  // Only with EBADF, on which Rust's standard library panics.
+  // closedir(3) fails only with EBADF, on which Rust's standard library panics.
   'closedir',
-  // EPOLL_CTL_DEL and EPOLL_CTL_MOD, of what is in the set: what their page says of memory, and of the limit, is about adding.
+  // EPOLL_CTL_DEL and EPOLL_CTL_MOD of a member of the set. Only EPOLL_CTL_ADD needs memory or exceeds the limit.
   'epoll_ctl:2',
   'epoll_ctl:3',
   // gettid(2) has no errors.
   'syscall:186',
-  // futex(2) is how Rust's standard library waits; of its errors, EAGAIN and EINTR are its daily bread.
+  // Rust's standard library waits by futex(2), and handles EAGAIN and EINTR all the time.
   'syscall:202',
 ]
 
-/** How a call is to be named, and the names of the errnos it is to fail with. Null: it does not fail. */
+/** Returns the title of a call and the names of its errnos, or null if the call does not fail. */
 export function failuresOf(name) {
   if (SPARED.includes(name)) return null
   const [callee, number] = name.split(':')
@@ -198,20 +198,20 @@ export function failuresOf(name) {
   return { title, errnos: errnos.split(' ') }
 }
 
-// Functions that are no system calls, or such as don't fail.
+// Functions that are no system calls, or that don't fail.
 const HARMLESS = [
-  // Of the compiler and the loader; memory and text.
+  // The compiler, the loader, memory and text.
   '_Unwind_.* _ITM_.* __.* abort atexit bcmp calloc dirfd dl_iterate_phdr dladdr dlclose dlerror dlsym free getenv malloc memcpy',
   'environ memmove memset posix_memalign realloc sigaddset sigemptyset strlen sysconf',
-  // Threads: to start one can fail.
+  // Threads, except pthread_create(3), which can fail.
   'pthread_(attr|key)_.* pthread_(detach|join|self|setname_np|setspecific) sched_yield',
-  // System calls without errors: getrlimit can't fail for a limit that exists.
+  // System calls without errors. getrlimit(2) can't fail for a limit that exists.
   '_exit getgid getpid getppid getrlimit gettid getuid getegid geteuid umask',
-  // Clocks that every Linux has; a sleep is taken up again by Rust, and pause(2) ends with the process.
+  // Clocks that every Linux has. Rust continues an interrupted sleep, and pause(2) ends with the process.
   'clock_gettime clock_nanosleep pause',
 ]
   .join(' ')
   .split(' ')
 
-/** Whether a function of the C library's can be left to itself. */
+/** Returns true if a function of the C library needs no fault. */
 export const isHarmless = (name) => HARMLESS.some((pattern) => new RegExp(`^${pattern}$`).test(name))

@@ -1,8 +1,8 @@
-// faults.mjs [SCENARIO...] [--case 'CALL=ERRNO' | --calls | --commonest]: makes each system call that procnative makes in a scenario fail once,
-// with each errno of its manual page, and looks what comes of it.
+// faults.mjs [SCENARIO...] [--case 'CALL=ERRNO' | --calls | --commonest]: makes each system call of procnative in a scenario
+// fail once with each errno of its manual page, and checks the outcome.
 //
-// The calls are recorded first. The first one from a place in the addon is made to fail with each errno; each later one, up to
-// LATER, and those of another scenario's from the same place, with the commonest.
+// A first run records the calls. The first call from a place in the addon fails with each errno. Later calls from that place,
+// up to LATER, and calls from that place in another scenario fail with the commonest errno only.
 
 import { execFileSync, fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -42,7 +42,7 @@ execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-
 
 requireAll()
 
-// Places of which every errno was tried in a scenario: in the others, the commonest will do.
+// Places where an earlier scenario has tried every errno. Later scenarios try only the commonest.
 const seen = new Set()
 
 const lanes = Array.from({ length: LANES }, () => fork(path.join(here, 'lane.mjs')))
@@ -54,7 +54,7 @@ try {
   fs.rmSync(scratch, { recursive: true })
 }
 
-// Throws where the addon has come to call what the shim does not know of.
+// Throws if the addon calls a function that is neither in the shim nor harmless.
 function requireAll() {
   const symbols = (file, which) => {
     const { error, stdout } = spawnSync('nm', ['-D', '--format=just-symbols', which, file], { encoding: 'utf8' })
@@ -78,7 +78,7 @@ async function inLane(lane, { call, errno, ...job }) {
   return { facts, ...verdict(whole, facts) }
 }
 
-// Each job as soon as a lane is free.
+// Runs each job as soon as a lane is free.
 async function inLanes(jobs, done) {
   const queue = jobs.values()
   const work = async (lane) => {
@@ -87,7 +87,7 @@ async function inLanes(jobs, done) {
   await Promise.all(lanes.map(work))
 }
 
-// The calls of a scenario, in their order, and how each is to fail.
+// Records the calls of a scenario; returns the cases in which they fail, in the order of the calls.
 async function plan(scenario) {
   const { facts, complaints } = await inLane(lanes[0], { scenario })
   const errors = facts.told.filter((line) => line.error).map(({ error }) => error.stack)
@@ -103,7 +103,7 @@ async function plan(scenario) {
     const { errnos } = failuresOf(name)
     const isKnown = options.commonest || count > 1 || seen.has(place)
     seen.add(place)
-    // Sixty-four times in each child, and nobody looks what comes of it.
+    // rt_sigaction(2): 64 times in each child, which ignores its errors.
     if (isKnown && name === 'syscall:13') return []
     return (isKnown ? errnos.slice(0, 1) : errnos).map((errno) => ({ scenario, call, errno }))
   })
@@ -150,7 +150,7 @@ async function runScenario(scenario) {
   return row
 }
 
-// A call that fails with each of several numbers is one failure; the words are those of the first.
+// Groups failures of one call with several errnos. A group has the complaints of its first failure.
 function grouped(failures) {
   const groups = new Map()
   for (const { errno, ...failure } of failures) {
@@ -196,13 +196,13 @@ function table(rows) {
   }
 }
 
-// On the one line of a terminal; elsewhere, only what is to stay.
+// Shows progress on one line of a terminal. Elsewhere, prints complete lines only.
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   else if (text.endsWith('\n')) process.stderr.write(text)
 }
 
-// Where that is in the source, if the addon was built so that it can tell.
+// Returns the functions of a place in the source, if the addon has debug information.
 function placeOf(call) {
   const address = Number.parseInt(call.match(/\+(.*)#/)[1], 16) - 1
   const { stdout } = spawnSync('addr2line', ['-f', '-C', '-i', '-e', addon, `0x${address.toString(16)}`], {

@@ -1,4 +1,4 @@
-// Runs cases one after the other, each as a process of its own whose orphans this one is given, so that it sees what is left.
+// Runs cases in a row, each in its own process. This process adopts their orphans, so that it sees what is left.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ const SCRIPT = fileURLToPath(new URL('case.mjs', import.meta.url))
 setChildSubreaper(true)
 process.on('message', async ({ number, ...job }) => process.send({ number, ...(await run(job)) }))
 
-// What the preloaded one takes, see shim.c.
+// Returns the variables that the preloaded shim reads (shim.c).
 function settings({ shim, addon, fault, records }, place) {
   return {
     LD_PRELOAD: shim,
@@ -29,7 +29,7 @@ function settings({ shim, addon, fault, records }, place) {
 async function run(job) {
   const scratch = fs.mkdtempSync(path.join(job.scratch, 'case-'))
   const place = (name) => path.join(scratch, name)
-  // Some of the processes are another user's.
+  // Processes of another user write there, too.
   fs.chmodSync(scratch, 0o777)
   fs.mkdirSync(place('files'))
   fs.chmodSync(place('files'), 0o777)
@@ -41,7 +41,7 @@ async function run(job) {
   const env = { ...process.env, ...settings(job, place) }
   const child = spawn(process.execPath, [SCRIPT, job.scenario, place('files')], {
     env,
-    // Whatever it kills, it is not us.
+    // A session of its own: the case can't kill this process by its group.
     detached: true,
     stdio: ['ignore', output, output],
   })
@@ -75,7 +75,7 @@ async function ended(child) {
   return { code, signal, isLate }
 }
 
-// The names of those that go on running, which are ended. What has ended as an orphan, init would have reaped.
+// Kills the processes that still run; returns their commands. Reaps the ended orphans, as init would.
 async function leftProcesses() {
   const running = () => children().filter(isAlive)
   const left = []

@@ -10,7 +10,7 @@ import { Consequence } from './told.mjs'
 
 const program = fileURLToPath(new URL('programs/daemon.mjs', import.meta.url))
 
-/** Has programs/daemon.mjs be launched. Whatever it has written is there, when its launcher has ended well. */
+/** Launches programs/daemon.mjs. When the launcher has succeeded, the files of the daemon exist. */
 export async function launched(options, way = '', prefix = [], env = {}) {
   const [file, ...args] = [...prefix, process.execPath, program, JSON.stringify(options), way]
   const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] })
@@ -18,19 +18,19 @@ export async function launched(options, way = '', prefix = [], env = {}) {
   if (code !== 0) throw new Consequence('the launcher has failed')
 }
 
-/** Removes logs that a daemon has written to: they are its own from when it runs. */
+/** Removes logs with content. A daemon that runs owns its logs, so they are not left behind. */
 export function removeLogs(...logs) {
   for (const log of logs) if (fs.existsSync(log) && fs.statSync(log).size > 0) fs.rmSync(log)
 }
 
-/** The daemon that a pid file names. */
+/** Returns the pid in a pid file. */
 export function named(pidFile) {
   const pid = fs.existsSync(pidFile) ? Number.parseInt(fs.readFileSync(pidFile, 'utf8'), 10) : Number.NaN
   if (Number.isNaN(pid)) throw new Consequence('there is no daemon')
   return pid
 }
 
-/** Ends a daemon, whatever it was told before. */
+/** Kills a daemon in any state. */
 export async function end(pid) {
   try {
     process.kill(pid, 'SIGKILL')

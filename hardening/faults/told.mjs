@@ -1,4 +1,4 @@
-// What a process of a scenario tells the driver: a line of JSON each, since there may be several of them.
+// Reports of the processes of a scenario to the driver: a line of JSON each, because several processes append to one file.
 
 import fs from 'node:fs'
 
@@ -20,22 +20,22 @@ function facts(error) {
   }
 }
 
-/** An error has come to JavaScript. `uncaught`: nobody was there to catch it. */
+/** Reports an error that came to JavaScript. `uncaught`: as an uncaught exception. */
 export const tellError = (error, uncaught = false) => tell({ error: facts(error), uncaught })
 
-/** Something was left behind by a process that goes on. */
+/** Reports what a process that goes on has left behind. */
 export const tellLeft = (left) => tell({ left })
 
-/** The scenario came to its end. */
+/** Reports the end of the scenario. */
 export const tellEnd = () => tell({ ended: true })
 
-/** A scenario can't go on, because of what another process has told. */
+/** A scenario can't go on because another process has failed. */
 export class Consequence extends Error {}
 
-/** A scenario can't go on, because a call has said no by what it returned. */
+/** A scenario can't go on because a call has returned a refusal. */
 export class Refusal extends Error {}
 
-/** The body of a program that a scenario starts: tells of its error, and ends with it. */
+/** Runs the body of a program of a scenario. Reports its error, and exits then. */
 export async function told(body) {
   try {
     return await body()

@@ -1,9 +1,9 @@
-// What came of a case: "absorbed", "reported", "not reached", or what is wrong with it.
+// Verdicts on cases: "absorbed", "reported", "not reached" or "excused", and complaints.
 
 import { numberOf } from './errnos.mjs'
 import { excuses } from './excuses.mjs'
 
-// How errors name the calls that are not called what the manual page is: the one that was asked for.
+// The `syscall` of errors of calls that have another name in the C library.
 const NAMES = {
   open64: ['open'],
   mmap64: ['mmap'],
@@ -13,7 +13,7 @@ const NAMES = {
   opendir: ['open'],
   readdir64: ['getdents64'],
   access: ['chdir'],
-  // Whether the daemon may enter its directory.
+  // The check that the daemon may enter its directory.
   faccessat2: ['chdir'],
   getpwnam_r: ['getpwnam'],
   getpwuid_r: ['getpwuid'],
@@ -39,7 +39,7 @@ const NAMES = {
 
 const isSystemError = ({ code }) => /^E(?!RR_)[A-Z0-9]+$/.test(code)
 
-// The contract's line E1.
+// Checks an error against E1 of docs/contract.md.
 function errorComplaints({ error, uncaught }, fault) {
   const { name, code, errno, syscall, message, cause } = error
   const complaints = []
@@ -58,7 +58,7 @@ function errorComplaints({ error, uncaught }, fault) {
   return complaints
 }
 
-/** The outcome of a case, and what is wrong with it. */
+/** Returns the outcome of a case, and the complaints about it. */
 export function verdict({ scenario, fault }, facts) {
   const errors = facts.told.filter((line) => line.error)
   const causes = errors.filter(({ error }) => error.kind !== 'Consequence')

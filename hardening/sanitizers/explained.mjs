@@ -1,8 +1,8 @@
-// Tests that can't pass with an addon that needs a runtime preloaded, each with the reason. No report is excused here.
+// Tests that can't pass with an addon that needs a preloaded runtime, each with the reason. Excuses no sanitizer report.
 
 const CLEANED = 'the environment that it gives has no LD_PRELOAD, and so the runtime is not there that the addon needs'
 
-/** By title. */
+/** Reasons by title. */
 export const EXPLAINED = {
   'daemonize(): makes one daemon, environment cleaned before loading procnative': CLEANED,
   'daemonize(): makes one daemon, environment cleaned after loading procnative': CLEANED,
@@ -13,7 +13,7 @@ export const EXPLAINED = {
     'it has a limit of memory, of which the runtime has its part',
 }
 
-/** By file: those whose other programs it would be that can't do with a runtime preloaded. */
+/** Reasons by file, for specs whose other programs can't run with a preloaded runtime. */
 export const LEFT_OUT = {
   'package/docs-blocks.spec.mjs': 'curl comes to a standstill in setlocale(3)',
   'package/faults-smoke.spec.mjs': 'it has a library of its own to preload',

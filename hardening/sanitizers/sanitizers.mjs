@@ -1,5 +1,5 @@
-// What sanitizers and valgrind say of the native half: `npm run test:sanitizers [-- address|thread|addon|spawns]`. One line a
-// step; a step is skipped, loudly, where the machine lacks what it needs. What it ran under is in target/sanitizers/*.log.
+// Runs the native half under sanitizers and valgrind: `npm run test:sanitizers [-- address|thread|addon|spawns]`. Prints a line
+// for each step, or a clear message if the machine lacks what the step needs. The output is in target/sanitizers/*.log.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -8,27 +8,27 @@ import { EXPLAINED, LEFT_OUT } from './explained.mjs'
 import { logged, Missing, needsProgram, sanitized, withAddon, work } from './toolchain.mjs'
 
 const CHILDREN = 'reactor::tests::a_thousand_children_of_four_threads_end_as_they_are_told_to'
-/** Valgrind makes a fork of the clone, so that a child's word on what has failed does not reach its parent. */
+/** Valgrind replaces the clone by a fork, so that the failure of a child does not reach its parent. */
 const NEEDS_SHARED_MEMORY = 'reactor::tests::a_child_that_cannot_begin_says_why'
 
-/** Each returns what it has shown, and throws where there is a report. */
+/** Each step returns its result, and throws if there is a report. */
 const STEPS = {
   address() {
     return rustTests(sanitized('address', 'address', ['test']))
   },
   thread() {
-    // Children end by _exit(2), at which the runtime would wait a second for others' reports.
+    // Children end by _exit(2), where the runtime would wait a second for reports of other threads.
     return rustTests(sanitized('thread', 'thread', ['test', '--lib'], [], { TSAN_OPTIONS: 'atexit_sleep_ms=0' }))
   },
   addon() {
     return withAddon((tree, library) => {
       const chosen = specs().filter((spec) => !Object.hasOwn(LEFT_OUT, path.relative('__test__', spec)))
       return suite(tree, library, chosen, [
-        // V8 does not give back what it has at the end.
+        // V8 does not free its memory at the end.
         'detect_leaks=0',
-        // Tests have limits of memory.
+        // Some tests limit the memory.
         'quarantine_size_mb=16',
-        // Tests send these, and look for the core.
+        // Some tests send these signals, and check the core.
         'handle_segv=0',
         'handle_sigbus=0',
         'handle_sigfpe=0',
@@ -61,11 +61,11 @@ function rustTests({ log, isWell, text }) {
   return `${passed} Rust tests, no report`
 }
 
-/** Runs specs in `tree`. Reports are files of their own, since some of those who write them have no standard error. */
+/** Runs specs in `tree`. Reports go to files, because some processes have no standard error. */
 function suite(tree, library, specs, options) {
   const reports = path.join(tree, 'reports')
   fs.mkdirSync(reports)
-  // Other users' processes write there too.
+  // Processes of other users write there, too.
   fs.chmodSync(reports, 0o777)
   const ASAN_OPTIONS = [...options, `log_path=${path.join(reports, 'report')}`].join(':')
   const { log, text } = logged('addon', process.execPath, ['--test', '--test-reporter=tap', ...specs], {

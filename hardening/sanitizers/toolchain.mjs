@@ -1,4 +1,4 @@
-// What the steps need of the machine, and building with it.
+// The tools of the steps, and builds with them.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -9,13 +9,13 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 const here = path.join(root, 'hardening/sanitizers')
 const TARGET = 'x86_64-unknown-linux-gnu'
 
-/** Builds and logs; cargo's own, which git ignores. */
+/** The directory of builds and logs, inside cargo's target directory, which git ignores. */
 export const work = path.join(root, 'target/sanitizers')
 
-/** Why a step can't be done here: it is skipped. */
+/** The reason why a step can't run on this machine. The step is skipped. */
 export class Missing extends Error {}
 
-/** Runs a program with its output in a log. Returns that, and whether it ended well. */
+/** Runs a program with its output in a log. Returns the output, and true if the program succeeded. */
 export function logged(name, program, args, options) {
   fs.mkdirSync(work, { recursive: true })
   const log = path.join(work, `${name}.log`)
@@ -41,7 +41,7 @@ function sysroot() {
   return found
 }
 
-/** GCC's runtime, to be preloaded: Rust's own is for linking into programs. */
+/** Returns GCC's runtime, which can be preloaded. Rust's runtime can only be linked into programs. */
 function runtime() {
   needsProgram('cc')
   const found = answer('cc', '-print-file-name=libasan.so')
@@ -61,7 +61,7 @@ function object(name) {
   return `-Clink-arg=${made}`
 }
 
-/** The flags of each sanitizer. ThreadSanitizer has to see the atomics of std's own locks, or it sees no order in them. */
+/** The flags of each sanitizer. ThreadSanitizer must see the atomics of std's locks, or it finds no order in them. */
 const SANITIZERS = {
   address: () => ({ flags: [], std: [] }),
   thread: () => {
@@ -82,10 +82,10 @@ export function sanitized(sanitizer, name, [command, ...args], flags = [], env =
   return logged(name, 'cargo', all, { env: { ...process.env, ...env, RUSTFLAGS, CARGO_TARGET_DIR } })
 }
 
-/** A copy of the tree with an addon for AddressSanitizer, for `use`; and the runtime of that. */
+/** Calls `use` with a copy of the tree that has an addon for AddressSanitizer, and with the runtime. */
 export function withAddon(use) {
   const library = runtime()
-  // With the names of functions, which reports are made of.
+  // Reports need the names of functions.
   const env = { CARGO_PROFILE_RELEASE_STRIP: 'none', CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only' }
   const built = sanitized(
     'address',
@@ -97,7 +97,7 @@ export function withAddon(use) {
   if (!built.isWell) throw new Error(`the addon could not be built: ${built.log}`)
   const tree = fs.mkdtempSync(path.join(fs.realpathSync('/tmp'), 'procnative-sanitizers-'))
   try {
-    // Other users run what is in it.
+    // Other users run programs in it.
     fs.chmodSync(tree, 0o755)
     for (const name of answer('git', '-C', root, 'ls-files', '-z').split('\0').filter(Boolean)) {
       fs.cpSync(path.join(root, name), path.join(tree, name))

@@ -1,4 +1,4 @@
-// Processes that become this one's when their parents die, and what reapOrphans() tells of each.
+// Orphans that this process adopts, and their statuses from reapOrphans().
 
 import assert from 'node:assert/strict'
 
@@ -20,13 +20,13 @@ export class Fosters {
     this.#told.set(status.pid, status)
   }
 
-  /** Over when that one was reaped, as it was to end: `{ exitCode }` or `{ signal }`. */
+  /** Waits until an orphan was reaped, and checks its end: `{ exitCode }` or `{ signal }`. */
   async ended(pid, { exitCode = null, signal = null }) {
     const status = await this.#tally.awaited('orphans reaped', this.#statusOf(pid))
     assert.deepEqual([status.exitCode, status.signal], [exitCode, signal], `the status of ${pid}`)
   }
 
-  /** The pids of those that nobody has asked about. */
+  /** The pids of reaped orphans that no job has awaited. */
   get unclaimed() {
     return [...this.#told.keys()]
   }

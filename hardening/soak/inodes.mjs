@@ -1,11 +1,11 @@
-// Files by which one tells descriptors apart.
+// Files with inodes that identify descriptors.
 
 import fs from 'node:fs'
 import path from 'node:path'
 
 export const inodeOf = (fd) => fs.fstatSync(fd).ino
 
-/** So many open files, and their inodes. */
+/** Opens `count` files; returns their descriptors and inodes. */
 export function openFiles(directory, count) {
   const fds = Array.from({ length: count }, (_, index) => fs.openSync(path.join(directory, `file-${index}`), 'w'))
   function close() {

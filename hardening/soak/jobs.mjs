@@ -1,5 +1,5 @@
-// All that a soak does at once. Each job is begun with `{ tally, fosters, directory }`, and does a round after another, which
-// leaves nothing behind; what it keeps from one to the next, its `stop` gives up.
+// All jobs of a soak, which run at once. Each job gets `{ tally, fosters, directory }` and runs round after round. A round
+// leaves nothing behind. `stop` releases what a job keeps between its rounds.
 
 import { channels } from './jobs/channels.mjs'
 import { children } from './jobs/children.mjs'

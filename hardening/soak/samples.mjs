@@ -1,4 +1,4 @@
-// What this process has at a moment.
+// Samples of the resources of this process.
 
 import childProcess from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import procnative from '../../index.js'
 const PATIENCE = 5000
 const MEBI = 2 ** 20
 
-/** What is to be the same whenever all is at rest. */
+/** Numbers that must be the same whenever all jobs are at rest. */
 export const EXACT = ['descriptors', 'threads', 'processes', 'zombies']
 
 export function snapshot() {
@@ -25,14 +25,14 @@ export function snapshot() {
   }
 }
 
-/** Has what is started and opened at its first use, and kept, be there: libuv's threads and /dev/null, procnative's epoll set. */
+/** Starts and opens everything that is kept after its first use: libuv's threads, /dev/null, procnative's epoll set. */
 export async function settle() {
   await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat('/')))
   await once(childProcess.spawn('true'), 'close')
   await procnative.spawn('true').wait()
 }
 
-/** The same after what was given up is collected, and gone: once all is as expected, or doesn't come to be so. */
+/** Returns a snapshot after a garbage collection, as soon as it has the expected numbers, or when the patience is over. */
 export async function atRest(expected) {
   await collect()
   const deadline = Date.now() + PATIENCE
@@ -43,7 +43,7 @@ export async function atRest(expected) {
   }
 }
 
-// Twice: what finalizers give up goes the second time.
+// Collects twice, because finalizers release objects for the second collection.
 async function collect() {
   for (let time = 0; time < 2; time++) {
     globalThis.gc()

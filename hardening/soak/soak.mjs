@@ -1,5 +1,5 @@
-// npm run test:soak [-- --minutes 30]: everything at once for a long time. Every ten seconds all of it comes to rest, and one
-// looks what is there: descriptors, threads and processes are to be what they were, memory flat, and nothing lost.
+// npm run test:soak [-- --minutes 30]: everything at once for a long time. Every ten seconds, all jobs come to rest. Then the
+// numbers of descriptors, threads and processes must be the same, memory must not grow, and nothing may be lost.
 
 import fs from 'node:fs'
 import os from 'node:os'
@@ -16,7 +16,7 @@ import { Tally } from './tally.mjs'
 import { complaints, HEAD, row, summary } from './verdict.mjs'
 
 const INTERVAL = 10_000
-// A job that takes longer hangs.
+// A job that takes longer is hanging.
 const PATIENCE_MS = 120_000
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } })
@@ -26,7 +26,7 @@ if (!(length > 0)) throw new Error(`--minutes ${values.minutes} is no length of 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-soak-'))
 process.on('exit', () => {
   fs.rmSync(directory, { recursive: true, force: true })
-  // Of a soak that fails halfway. As a subreaper it is given all there are.
+  // A soak that fails halfway has children. As a subreaper, this process has adopted all descendants.
   for (const pid of children()) process.kill(pid, 'SIGKILL')
 })
 

@@ -1,4 +1,4 @@
-// What was sent out, and what of it has come: by name. What comes and is wrong is an error where it comes.
+// Counts of sent and received things by name. The receiver throws for a wrong thing.
 
 export class Tally {
   #counts = new Map()
@@ -11,7 +11,7 @@ export class Tally {
     this.#of(name).came += count
   }
 
-  /** What a promise brings, counted on both sides. */
+  /** Awaits a promise, counted as sent before and as received after. */
   async awaited(name, promise) {
     this.out(name)
     const value = await promise

@@ -1,14 +1,14 @@
-// What a soak has come to.
+// Results of a soak: the table, the complaints and the summary.
 
 import fs from 'node:fs'
 import { EXACT } from './samples.mjs'
 
-// How much a third of the time may differ from another one, in MiB: what malloc's arenas and V8's pages come and go by.
+// The allowed growth from the first to the last third, in MiB. malloc's arenas and V8's pages come and go within it.
 const BOUNDS = { rss: 8, heap: 1 }
-// How much of it is warming up.
+// The part of the samples that counts as warm-up.
 const WARM_UP = 0.1
 
-// USER_HZ, on Linux's x64.
+// USER_HZ of Linux on x64.
 const TICKS_PER_SECOND = 100
 
 const COLUMNS = [...EXACT, ...Object.keys(BOUNDS)]
@@ -26,7 +26,7 @@ export function row({ minutes, peak, ...sample }, tally) {
 }
 const cell = (value) => (typeof value === 'number' ? shown(value) : value)
 
-// The first third and the last one of what follows the warm-up.
+// Returns the first and the last third of the samples after the warm-up.
 function thirds(samples) {
   const warm = samples.slice(Math.ceil(samples.length * WARM_UP))
   const length = Math.floor(warm.length / 3)
@@ -35,7 +35,7 @@ function thirds(samples) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
-// Of this process, and of those that it has waited for, which in the end are all.
+// Returns the processor time of this process and of its reaped children, which are all children at the end.
 function processorSeconds() {
   const text = fs.readFileSync('/proc/self/stat', 'utf8')
   const [utime, stime, cutime, cstime] = text
@@ -46,7 +46,7 @@ function processorSeconds() {
   return (utime + stime + cutime + cstime) / TICKS_PER_SECOND
 }
 
-/** What of each was typical in the first third, and in the last one; undefined for a soak too short to have them. */
+/** Returns the medians of the first and the last third, or undefined if the soak was too short. */
 function compared(samples) {
   const parts = thirds(samples)
   return parts && COLUMNS.map((what) => ({ what, of: parts.map((part) => median(part.map((one) => one[what]))) }))

@@ -7,7 +7,7 @@ import { told } from '../told.mjs'
 const [options, way] = process.argv.slice(2)
 
 process.on('SIGTERM', () => process.exit())
-// In its logs, that it has run: they are its own then, whatever comes after.
+// The daemon marks its logs: it owns them from now on, also if a later call fails.
 for (const fd of [1, 2]) fs.writeSync(fd, 'it runs\n')
 await told(() => {
   const daemon = daemonize(JSON.parse(options))

@@ -1,4 +1,4 @@
-// A child of fork(): sends back what it is sent.
+// A child of fork() that sends back each message.
 
 import { parentChannel } from '../../../index.js'
 import { told } from '../told.mjs'

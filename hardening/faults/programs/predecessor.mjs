@@ -1,4 +1,4 @@
-// predecessor.mjs PID_FILE: has the file, hands it over to its successor, which is this program again, and ends.
+// predecessor.mjs PID_FILE: locks the pid file, hands it over to its successor, which is this program again, and ends.
 
 import { fileURLToPath } from 'node:url'
 import { daemonize, spawnDaemon } from '../../../index.js'

@@ -1,11 +1,11 @@
-// Takes the socket that it is given, and says that it is ready.
+// Takes the inherited socket, and notifies its readiness.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { listenFds, notify } from '../../../index.js'
 import { told } from '../told.mjs'
 
-// In its log, that it has run: that is its own then, whatever comes after.
+// The service marks its log: it owns the log from now on, also if a later call fails.
 fs.writeSync(1, 'it runs\n')
 await told(() => {
   const [socket] = listenFds()

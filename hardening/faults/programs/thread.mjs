@@ -1,4 +1,4 @@
-// A worker thread that starts two children, and gives one up.
+// A worker thread that starts two children, and closes one Process.
 
 import { parentPort } from 'node:worker_threads'
 import { spawn } from '../../../index.js'

@@ -1,4 +1,4 @@
-// Channels to a path: who connects is looked at, and answered.
+// Channels to a path: the server checks and answers each client.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ export default async function channelServer({ directory, after }) {
   after(() => client.destroy())
   assert.equal(client.peer.pid, process.pid)
   client.on('error', fail)
-  // A peer that resets the connection between two messages is at its end: that is no error.
+  // A reset between two messages is the end of the peer, not an error.
   const closed = () => fail(new Refusal('it was closed'))
   client.on('close', closed)
   await Promise.race([client.send('text'), failed])

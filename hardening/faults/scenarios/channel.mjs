@@ -1,4 +1,4 @@
-// Both ends of a channel: messages of each kind, with descriptors, more than the socket holds, to the end.
+// Both ends of a channel: messages of each kind, with descriptors, and more bytes than the socket holds.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

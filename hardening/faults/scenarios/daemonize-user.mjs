@@ -1,4 +1,4 @@
-// A daemon that becomes another user, whose standard error is looked at until it is ready, under a service manager.
+// A daemon that becomes another user, under a service manager. The launcher reads its standard error until it is ready.
 
 import fs from 'node:fs'
 import path from 'node:path'

@@ -1,4 +1,4 @@
-// A daemon with everything: a pid file, logs, which it opens anew, a socket that it keeps; asked after and stopped.
+// A daemon with a pid file, logs that it reopens, and a kept socket; daemonStatus() and stopDaemon().
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,7 +13,7 @@ export default async function daemonize({ directory, after }) {
   after(() => removeLogs(stdout, stderr))
   await launched({ cwd: directory, umask: 0o77, stdout, stderr, pidFile, keep: [1], ready: 'manual' }, 'ready')
   const pid = named(pidFile)
-  // One that was killed leaves its pid file.
+  // A killed daemon leaves its pid file.
   after(() => fs.rmSync(pidFile, { force: true }))
   after(() => end(pid))
   const { running, pid: told } = daemonStatus(pidFile)

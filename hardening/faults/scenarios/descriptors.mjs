@@ -1,4 +1,4 @@
-// Descriptors as numbers, and sent by single messages.
+// Functions for descriptors as numbers, sendFds() and receiving.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

@@ -1,4 +1,4 @@
-// A child with a channel, which sends back what it is sent.
+// A child with a channel that sends back each message.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// A service in the foreground that hands its pid file over to its successor, and is told on to a service manager.
+// A service in the foreground that hands its pid file over to its successor, under a service manager.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

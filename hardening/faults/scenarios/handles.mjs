@@ -1,4 +1,4 @@
-// What descriptors are, and what they become.
+// Kinds of handles, and objects that adopt them.
 
 import assert from 'node:assert/strict'
 import childProcess from 'node:child_process'

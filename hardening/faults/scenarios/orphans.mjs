@@ -1,4 +1,4 @@
-// Orphans that are reaped, and one that is not to be.
+// Reaped orphans, and a protected process.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -7,7 +7,7 @@ import { eventually } from '../../../__test__/helpers/until.mjs'
 import { isChildSubreaper, protect, reapOrphans, setChildSubreaper, waitpid } from '../../../index.js'
 
 export default async function orphans({ after }) {
-  // Whatever becomes of the scenario, none is to be left.
+  // No process may be left, also if the scenario fails.
   after(async () => {
     for (const pid of children()) process.kill(pid, 'SIGKILL')
     for (const pid of children()) waitpid(pid, { force: true })
@@ -33,7 +33,7 @@ export default async function orphans({ after }) {
   )
   assert.equal(stat(spared).state, 'Z')
   waitpid(spared)
-  // At the next look it is forgotten.
+  // procnative forgets the protected process at its next look at the children.
   process.emit('SIGCHLD')
   await eventually(() => Object.values(descriptors()).every((what) => what !== 'anon_inode:[pidfd]'))
 }

@@ -1,4 +1,4 @@
-// Programs as daemons: with a pid file, logs and sockets; ready when they run, or when they say so.
+// Programs as daemons: with a pid file, logs and sockets; ready at the exec, or by a notification.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

@@ -1,4 +1,4 @@
-// A child with pipes, a directory, a umask and an environment of its own; one that is killed; one that can't be run.
+// A child with pipes, directory, umask and environment, a killed child, and a program that can't be run.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

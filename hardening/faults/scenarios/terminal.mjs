@@ -1,4 +1,4 @@
-// Children that take a terminal: as its session's leader, and into its foreground.
+// Children that take a terminal, as the leader of its session, and as its foreground group.
 
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'

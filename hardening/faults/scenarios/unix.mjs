@@ -1,4 +1,4 @@
-// Unix sockets that listen: at a path, in the place of a dead one, and at an abstract name.
+// Listening Unix sockets: at a path, in place of a dead socket, and at an abstract name.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'

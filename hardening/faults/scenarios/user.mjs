@@ -1,4 +1,4 @@
-// Children that become somebody else.
+// Children that become another user.
 
 import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'

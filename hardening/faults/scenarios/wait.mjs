@@ -1,4 +1,4 @@
-// Waiting for children of our own, of the runtime's, and for strangers.
+// Waits for children of procnative, for children of the runtime, and for other processes.
 
 import assert from 'node:assert/strict'
 import childProcess from 'node:child_process'
@@ -55,7 +55,7 @@ export default async function waiting({ after }) {
   assert.equal((await observed).pid, runtimes.pid)
   assert.equal((await opened.wait()).pid, runtimes.pid)
 
-  // Given up before its end, and reaped all the same.
+  // The Process is closed before the child's end, and procnative still reaps the child.
   const forgotten = spawn('sleep', ['1000'], { stdio: 'ignore' })
   after(() => process.kill(forgotten.pid, 'SIGKILL'))
   after(() => forgotten.close())

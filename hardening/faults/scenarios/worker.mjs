@@ -1,4 +1,4 @@
-// A worker thread that ends with children which it does not wait for: one that it has given up, and one that it has not.
+// A worker thread that ends with two children, one with a closed Process and one with an open Process.
 
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ export default async function worker({ after }) {
   const [{ error, pids }] = await once(thread, 'message')
   await thread.terminate()
   for (const pid of pids) process.kill(pid, 'SIGKILL')
-  // Of those that were not given up, this thread is the parent now.
+  // The main thread is now the parent of the child with the open Process.
   for (const pid of error ? pids : pids.slice(0, 1)) waitpid(pid, { force: true })
   if (error) throw Object.assign(new Error(error.message), error)
   await eventually(() => !isAlive(pids[1]))

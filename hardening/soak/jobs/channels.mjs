@@ -1,4 +1,4 @@
-// A channel to a child that lives as long as the soak, and channels that come and go, all with descriptors.
+// A channel to a child that lives as long as the soak, and short channels, all with descriptors.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -14,10 +14,10 @@ export function channels({ tally, directory }) {
   const { fds, inodes, close } = openFiles(directory, FILES)
   const child = fork(ECHO)
   let number = 0
-  // What each message has with it: none, one, or several.
+  // The numbers of descriptors of the messages.
   const indexes = (of) => Array.from({ length: of % 4 }, (_, index) => (of + index) % FILES)
 
-  // Resolves when so many have come back in their order, each with its descriptors.
+  // Resolves when all messages have come back in order, each with its descriptors.
   function answers(from, count, first) {
     let next = first
     return new Promise((resolve, reject) => {

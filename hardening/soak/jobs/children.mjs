@@ -1,4 +1,4 @@
-// Children of child_process's, whose ends are the runtime's to take, and observed.
+// Children of child_process: the runtime reaps them, and wait() observes them.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -21,7 +21,7 @@ export function children({ tally }) {
     started.stdin.end()
     const [exit, ...observed] = await all
     assert.deepEqual(exit, [code, null])
-    // Before Linux 6.15, what the runtime has been quicker to take is 'unknown'.
+    // Before Linux 6.15, the status is 'unknown' if the runtime has reaped the child first.
     for (const { state, exitCode } of observed) assert.ok(exitCode === code || state === 'unknown', `${exitCode}`)
     opened.close()
     await close

@@ -19,8 +19,8 @@ export function daemons({ tally, fosters, directory }) {
     )
     assert.deepEqual(await tally.awaited('daemons stopped', stopDaemon(pidFile)), { pid, killed: false })
     await fosters.ended(pid, { signal: 'SIGTERM' })
-    // Its lock outlives it for a moment: another daemon that is just being started has all that is open here until its program
-    // begins, the lock included.
+    // The lock outlives the daemon for a moment: until its exec, another starting daemon has copies of all descriptors of this
+    // process, including the lock.
     await until(() => !daemonStatus(pidFile).running, 'the lock is free')
   }
   return {

@@ -1,4 +1,4 @@
-// Children with a channel that come and go.
+// Short children of fork(), each with a channel.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ export function forks({ tally }) {
       assert.equal(message, 'both')
       tally.came('messages')
       tally.came('descriptors', handles.length)
-      // What was sent is what has come back: it ends when all of one end are closed.
+      // handles[0] is the same socket as pair[0]. Closing both closes this end of the pair.
       for (const handle of [pair[0], handles[0]]) handle.close()
       const exit = once(child, 'exit')
       await child.handles.close()

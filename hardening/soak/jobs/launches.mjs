@@ -20,7 +20,7 @@ export function launches({ tally, fosters, directory }) {
       assert.equal(running, true)
       tally.came('daemons started')
       assert.deepEqual(await tally.awaited('daemons stopped', stopDaemon(pidFile)), { pid, killed: false })
-      // It ends by itself, and takes its file with it.
+      // The daemon ends by itself, and removes its pid file.
       await fosters.ended(pid, { exitCode: 0 })
       assert.deepEqual(daemonStatus(pidFile), { running: false, pid: null })
     },

@@ -1,4 +1,4 @@
-// notify(), to a service manager that says what it hears.
+// notify() to a service manager that prints the received messages.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -22,7 +22,7 @@ export async function notifications({ tally, directory }) {
       for (let state = 0; state < STATES; state++) {
         const said = `STATUS=${number++}`
         const heard = once(lines, 'line')
-        // For this call only: the children of the other jobs have no manager.
+        // Set for this call only, because the children of the other jobs have no manager.
         process.env.NOTIFY_SOCKET = socket
         assert.equal(notify(said), true)
         delete process.env.NOTIFY_SOCKET

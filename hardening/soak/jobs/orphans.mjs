@@ -9,7 +9,7 @@ export function orphans({ tally, fosters }) {
 
   async function orphan() {
     const exitCode = last++ % 256
-    // It ends when it may, with its parent gone. In the background, a shell gives it another standard input.
+    // The orphan ends when a line comes, after its parent's end. A shell gives background commands another standard input.
     const script = `exec 3<&0; { read _ <&3; exit ${exitCode}; } >/dev/null & echo $!`
     const parent = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] })
     const [stdin, stdout] = parent.stdio

@@ -39,8 +39,8 @@ export function sockets({ tally, directory }) {
     await Promise.all([client.close(), server.close()])
     if (path.isAbsolute(name)) fs.rmSync(name)
   }
-  // A new name each time: what was closed here is listened on until the program of a child begins that another thread has just
-  // started, which has all that is open in this process.
+  // A new name each time: until its exec, a child of another thread has copies of all descriptors of this process, so a closed
+  // socket may still listen.
   const fresh = (prefix) => `${prefix}${number++}`
   return {
     round: () =>

@@ -1,4 +1,4 @@
-// Worker threads that use procnative, and end by themselves, by process.exit(), or by worker.terminate() with all of it pending.
+// Worker threads that use procnative. They end by themselves, by process.exit(), or by worker.terminate() with pending calls.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ export function threads({ tally }) {
     if (how === 'terminate') worker.terminate()
     assert.deepEqual(await exit, [exitCode])
     if (left === null) return
-    // procnative reaps the child that the worker has left: the samples at rest would show a zombie.
+    // procnative reaps the child that the worker has left. Otherwise the samples at rest would show a zombie.
     const child = openProcess(left)
     child.kill('SIGKILL')
     await child.wait()

@@ -1,4 +1,4 @@
-// daemon.cjs PIDFILE: a daemon that ends with 0 when it is told to.
+// daemon.cjs PIDFILE: a daemon that exits with 0 on request.
 
 const { daemonize } = require('../../../index.js')
 

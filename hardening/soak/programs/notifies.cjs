@@ -1,4 +1,4 @@
-// A service that says when it is ready, and runs until it is stopped.
+// A service that notifies its readiness, and runs until it is stopped.
 
 const { notify } = require('../../../index.js')
 

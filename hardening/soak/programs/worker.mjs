@@ -1,4 +1,4 @@
-// A thread that spawns, waits and sends, reports how much of it has come to its end, and ends as it is told.
+// A worker thread that spawns, waits and sends, reports how many calls have ended, and ends in the requested way.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
