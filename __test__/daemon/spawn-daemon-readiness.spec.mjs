@@ -1,121 +1,23 @@
-// spawnDaemon(): failures, readiness, threads of the caller, and pid files.
+// spawnDaemon(): readiness by exec and by READY=1.
 // runtimes: node, bun, deno
 
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { Worker } from 'node:worker_threads'
-import { daemonStatus, notify, spawnDaemon, stopDaemon } from '../../index.js'
+import { daemonStatus, notify, spawnDaemon } from '../../index.js'
 import { end, firstLine } from '../helpers/daemon.mjs'
 import { release } from '../helpers/fifo.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
-import { children, descriptors, isAlive, startedWith, stat } from '../helpers/proc.mjs'
+import { descriptors, isAlive, stat } from '../helpers/proc.mjs'
 import { repetitions } from '../helpers/repetitions.mjs'
 import { reports } from '../helpers/report.mjs'
-import { fixture, run, runScript } from '../helpers/run.mjs'
-import { commandOf, environmentOf, notifier, PYTHON, rejection, spawned, startElsewhere } from '../helpers/spawned.mjs'
+import { fixture, run } from '../helpers/run.mjs'
+import { commandOf, environmentOf, notifier, PYTHON, rejection, spawned } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
 
 const sleep = ['sleep', ['1000']]
 const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]))
-
-// ── Failures ──
-
-for (const [what, file, options, expected] of [
-  ['no such program', '/no such program', {}, { code: 'ENOENT', syscall: 'execve', path: '/no such program' }],
-  ['no program found', 'no-such-program', {}, { code: 'ENOENT', syscall: 'execve', path: 'no-such-program' }],
-  ['chdir', 'sleep', { cwd: '/no such' }, { code: 'ENOENT', syscall: 'chdir', path: '/no such' }],
-  [
-    'opening a log',
-    'sleep',
-    { stdio: ['ignore', 'ignore', 'ignore', '/no such/log'] },
-    { code: 'ENOENT', syscall: 'open', path: '/no such/log' },
-  ],
-  [
-    'a closed descriptor',
-    'sleep',
-    { stdio: ['ignore', 'ignore', 'ignore', 999] },
-    { code: 'EBADF', syscall: 'fcntl', path: undefined },
-  ],
-]) {
-  for (const ready of ['exec', 'notify']) {
-    test(`spawnDaemon(): rejects and leaves nothing, ready: '${ready}', ${what}`, {
-      contract: 'D23',
-    }, async (t) => {
-      const directory = temporary(t)
-      const [stdout, pidFile] = ['log', 'pid'].map((name) => path.join(directory, name))
-      const stdio = ['ignore', stdout, ...(options.stdio?.slice(2) ?? [])]
-      const before = children()
-      const error = await rejection(spawnDaemon(file, ['1000'], { ...options, stdio, pidFile, ready }))
-      assert.deepEqual(pick(error, 'code', 'syscall', 'path'), expected)
-      assert.ok(error.errno < 0)
-      assert.deepEqual(fs.readdirSync(directory), [])
-      assert.deepEqual(children(), before)
-    })
-  }
-}
-
-test('spawnDaemon(): leaves a subreaper caller no zombie, failed exec', { contract: 'D23' }, async () => {
-  const script = `
-    const { setChildSubreaper, spawnDaemon } = require(${JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))})
-    setChildSubreaper(true)
-    const starts = Array.from({ length: 50 }, () => spawnDaemon('/no such program'))
-    Promise.allSettled(starts).then((all) => {
-      const { readFileSync } = require('node:fs')
-      const rejected = all.filter(({ status }) => status === 'rejected').length
-      console.log(rejected, readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim() === '')
-    })`
-  const { stdout, stderr } = await run(process.execPath, ['-e', script]).ended
-  assert.equal(stdout, '50 true\n', stderr)
-})
-
-test('spawnDaemon(): leaves init or a subreaper no zombie, failed exec', { contract: 'D23' }, async () => {
-  // The subreaper reaps only its own child, so that inherited zombies stay visible.
-  const library = JSON.stringify(path.resolve(import.meta.dirname, '../../index.js'))
-  const caller = `
-    const { spawnDaemon } = require(${library})
-    const starts = Array.from({ length: 50 }, () => spawnDaemon('/no such program'))
-    Promise.allSettled(starts).then((all) => console.log(all.filter(({ status }) => status === 'rejected').length))`
-  const script = `
-    require(${library}).setChildSubreaper(true)
-    const child = require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(caller)}])
-    const children = require('node:fs').readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8')
-    console.log(String(child.stdout).trim(), JSON.stringify(children))`
-  const { stdout, stderr } = await run(process.execPath, ['-e', script]).ended
-  assert.equal(stdout, '50 ""\n', stderr)
-})
-
-test('spawnDaemon(): many starts leave no zombie, no descriptor, and exit codes', {
-  contract: 'D23',
-}, async (t) => {
-  const before = { children: children(), open: Object.keys(descriptors()).length }
-  const codes = []
-  let failures = 0
-  const pids = []
-  t.after(() => Promise.all(pids.map((pid) => end(pid))))
-  for (let round = 0; round < 20; round++) {
-    const child = once(spawn('sh', ['-c', `exit ${round}`], { stdio: 'ignore' }), 'exit')
-    const starts = Array.from({ length: 50 }, (_, index) =>
-      index % 10 === 0 ? rejection(spawnDaemon('/no such program')) : spawnDaemon('sleep', ['0']),
-    )
-    const results = await Promise.all(starts)
-    failures += results.filter(({ code }) => code === 'ENOENT').length
-    pids.push(...results.map(({ pid }) => pid).filter(Boolean))
-    codes.push((await child)[0])
-  }
-  assert.equal(failures, 100)
-  assert.equal(new Set(pids).size >= 900 - 5, true)
-  assert.deepEqual(
-    codes,
-    Array.from({ length: 20 }, (_, round) => round),
-  )
-  assert.deepEqual(children(), before.children)
-  assert.equal(Object.keys(descriptors()).length, before.open)
-})
-
-// ── Readiness ──
 
 test("spawnDaemon(): resolves only after READY=1, ready: 'notify'", {
   contract: 'D23',
@@ -294,113 +196,4 @@ test("spawnDaemon(): passes NOTIFY_SOCKET on, ready: 'exec'", {
   const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
   const { NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET } = await environmentOf(await spawned(t, ...sleep, { env }))
   assert.deepEqual([NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET], ['/a/manager', undefined])
-})
-
-// ── The caller's event loop and threads ──
-
-test('spawnDaemon(): works in a worker thread', { contract: 'D23' }, async (t) => {
-  const worker = new Worker(new URL('./fixtures/start-worker.mjs', import.meta.url), {
-    workerData: [PYTHON, [fixture('notify-in-steps.py'), 'send:READY=1'], { ready: 'notify' }],
-  })
-  const said = []
-  worker.on('message', (message) => said.push(message))
-  const [code] = await once(worker, 'exit')
-  assert.equal(code, 0)
-  const { pid } = said[1]
-  t.after(() => end(pid))
-  assert.equal(isAlive(pid), true)
-  assert.notEqual(stat(pid).ppid, process.pid)
-})
-
-/** Ends the daemons of fixtures/abandon-starts.mjs. */
-const endAbandoned = () => Promise.all(startedWith('ABANDONED', process.env.PROCNATIVE_TEST).map((pid) => end(pid)))
-
-// Only in Node.js: other runtimes start their own threads, so that a test cannot count threads.
-test('spawnDaemon(): worker.terminate() is safe, start pending', {
-  contract: 'D23',
-  ...needs('Node.js', isNode),
-}, async (t) => {
-  t.after(endAbandoned)
-  const { code, signal, stdout, stderr } = await runScript(fixture('daemon/abandon-starts.mjs'), [
-    'terminate',
-    repetitions(50),
-  ])
-  assert.deepEqual(
-    { code, signal, reports: reports(stdout) },
-    { code: 0, signal: null, reports: [{ threads: 0 }] },
-    stderr,
-  )
-})
-
-test('spawnDaemon(): process.exit() is safe, starts pending', { contract: 'D23' }, async (t) => {
-  t.after(endAbandoned)
-  const [rounds, processes, starts] = [repetitions(10), 5, 3]
-  for (let round = 0; round < rounds; round++) {
-    const exits = Array.from({ length: processes }, () =>
-      runScript(fixture('daemon/abandon-starts.mjs'), ['exit', starts]),
-    )
-    for (const { code, signal, stderr } of await Promise.all(exits))
-      assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
-  }
-  // All daemons were started and outlive their caller. Their environment is readable a moment after the start.
-  const count = rounds * processes * starts
-  await until(() => startedWith('ABANDONED', process.env.PROCNATIVE_TEST).length === count, `${count} daemons`)
-})
-
-test('spawnDaemon(): keeps the caller alive only while it is pending', { contract: 'D23' }, async (t) => {
-  const [{ pid, code }] = await startElsewhere(t, [
-    [PYTHON, [fixture('notify-in-steps.py'), 'send:READY=1'], { ready: 'notify' }],
-  ])
-  assert.equal(code, undefined)
-  assert.equal(isAlive(pid), true)
-})
-
-// ── Pid files ──
-
-test('spawnDaemon(): pidFile is locked and written when it resolves', {
-  contract: 'D23',
-}, async (t) => {
-  const pidFile = path.join(temporary(t), 'pid')
-  const pid = await spawned(t, ...sleep, { pidFile })
-  assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
-  assert.equal(fs.statSync(pidFile).mode & 0o777, 0o600)
-  assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
-  const error = await rejection(spawnDaemon(...sleep, { pidFile }))
-  assert.deepEqual(pick(error, 'code', 'pid'), { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid })
-  assert.deepEqual(await stopDaemon(pidFile), { pid, killed: false })
-  assert.deepEqual(daemonStatus(pidFile), { running: false, pid: null })
-})
-
-for (const ready of ['exec', 'notify']) {
-  test(`spawnDaemon(): one of 50 starts in one process wins, ready: '${ready}'`, {
-    contract: 'D23',
-  }, async (t) => {
-    const pidFile = path.join(temporary(t), 'pid')
-    const call = [
-      PYTHON,
-      [fixture('notify-in-steps.py'), ...(ready === 'notify' ? ['send:READY=1'] : [])],
-      { pidFile, ready },
-    ]
-    const results = await Promise.allSettled(Array.from({ length: 50 }, () => spawnDaemon(...call)))
-    const pids = results.filter(({ status }) => status === 'fulfilled').map(({ value }) => value.pid)
-    for (const pid of pids) t.after(() => end(pid))
-    const errors = results.filter(({ status }) => status === 'rejected').map(({ reason }) => reason)
-    assert.deepEqual([pids.length, errors.length], [1, 49])
-    for (const { code, pid } of errors) assert.deepEqual([code, pid], ['ERR_PROCNATIVE_ALREADY_RUNNING', pids[0]])
-    assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pids[0]}\n`)
-  })
-}
-
-test('spawnDaemon(): one of 50 starts in 10 processes wins', { contract: 'D23' }, async (t) => {
-  const pidFile = path.join(temporary(t), 'pid')
-  const calls = Array(5).fill([...sleep, { pidFile }])
-  const starters = Array.from({ length: 10 }, () => runScript(fixture('spawn-daemons.mjs'), [JSON.stringify(calls)]))
-  const outcomes = (await Promise.all(starters)).flatMap(({ stdout }) => reports(stdout))
-  const lives = outcomes.filter(({ code }) => code === undefined)
-  for (const { pid } of lives) t.after(() => end(pid))
-  assert.deepEqual([outcomes.length, lives.length], [50, 1])
-  const refused = outcomes.filter(({ code }) => code === 'ERR_PROCNATIVE_ALREADY_RUNNING')
-  assert.equal(refused.length, 49)
-  for (const { pid } of refused) assert.equal(pid, lives[0].pid)
-  assert.deepEqual(daemonStatus(pidFile), { running: true, pid: lives[0].pid })
 })

@@ -1,4 +1,4 @@
-// Sockets that are handed over (`listen`, listenFds()), and messages to a service manager (notify()).
+// Sockets that are handed over: `listen` of spawnDaemon(), and listenFds().
 // runtimes: node, bun
 
 import assert from 'node:assert/strict'
@@ -7,11 +7,10 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { daemonStatus, listenUnix, notify, spawnDaemon } from '../../index.js'
+import { listenUnix, spawnDaemon } from '../../index.js'
 import { end, firstLine } from '../helpers/daemon.mjs'
 import { hasProgram, isNode, needs, temporary, test } from '../helpers/harness.mjs'
-import { reports } from '../helpers/report.mjs'
-import { fixture, root, run, runScript } from '../helpers/run.mjs'
+import { fixture, run, runScript } from '../helpers/run.mjs'
 import { environmentOf, hasOpen, PYTHON, rejection, spawned } from '../helpers/spawned.mjs'
 import { until } from '../helpers/until.mjs'
 
@@ -291,87 +290,4 @@ test('listenFds(): a daemon takes sockets from systemd-socket-activate', {
     ],
   )
   assert.deepEqual(answered, [String(pid), String(pid)])
-})
-
-// ── notify() ──
-
-function withSocket(context, socket) {
-  const before = process.env.NOTIFY_SOCKET
-  context.after(() => {
-    if (before === undefined) delete process.env.NOTIFY_SOCKET
-    else process.env.NOTIFY_SOCKET = before
-  })
-  if (socket === undefined) delete process.env.NOTIFY_SOCKET
-  else process.env.NOTIFY_SOCKET = socket
-}
-
-for (const kind of ['a path', 'an abstract name']) {
-  test(`notify(): sends one line and many lines to ${kind}`, { contract: 'D24' }, async (t) => {
-    const name = randomUUID()
-    const address = kind === 'a path' ? path.join(temporary(t), name) : `@${name}`
-    const { child, ended } = run(PYTHON, [fixture('daemon/receive-messages.py'), address])
-    t.after(() => end(child.pid).then(() => ended))
-    let text = ''
-    child.stdout.on('data', (chunk) => {
-      text += chunk
-    })
-    await until(() => reports(text).length === 1)
-    withSocket(t, address)
-    const states = ['READY=1', 'STATUS=ü, and more\nWATCHDOG=1\nX=', 'x'.repeat(50_000)]
-    for (const state of states) assert.equal(notify(state), true)
-    await until(() => text.split('\n').length === states.length + 2)
-    assert.deepEqual(reports(text), ['bound', ...states])
-    assert.throws(() => notify('x'.repeat(2 ** 20)), { code: 'EMSGSIZE', syscall: 'sendmsg', path: address })
-    assert.equal(process.env.NOTIFY_SOCKET, address)
-  })
-}
-
-test('notify(): returns false, no NOTIFY_SOCKET or no listener', { contract: 'D24' }, async (t) => {
-  const dead = path.join(temporary(t), 'dead')
-  const { child, ended } = run(PYTHON, [fixture('daemon/receive-messages.py'), dead])
-  await until(() => fs.existsSync(dead))
-  await end(child.pid)
-  await ended
-  for (const socket of [undefined, '', '/no such/socket', `@${randomUUID()}`, dead]) {
-    withSocket(t, socket)
-    assert.equal(notify('READY=1'), false, socket)
-  }
-})
-
-test('daemonize(): sends READY=1 despite signals, manager’s queue full', {
-  contract: 'D14',
-  ...needs('python3 and Node.js', hasProgram('python3') && isNode),
-}, async () => {
-  const service = "process.on('SIGUSR1', () => {}); require(process.argv[1]).daemonize({ foreground: true })"
-  const program = [process.execPath, '-e', service, root]
-  const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/interrupting-manager.py'), ...program]).ended
-  assert.equal(stderr, '')
-  assert.deepEqual(reports(stdout), [{ heard: 'READY=1', code: 0 }])
-})
-
-test(
-  'daemonize(): introduces the daemon for five seconds in all, slow manager',
-  needs('python3', hasProgram('python3')),
-  async (t) => {
-    const directory = temporary(t)
-    const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))
-    const call = `require(${JSON.stringify(root)}).daemonize(${JSON.stringify({ pidFile })})`
-    fs.writeFileSync(script, `${call}\nsetInterval(() => {}, 2 ** 30)`)
-    const { stdout, stderr } = await run(PYTHON, ['-B', fixture('daemon/slow-manager.py'), process.execPath, script])
-      .ended
-    const { pid } = daemonStatus(pidFile)
-    t.after(() => end(pid))
-    assert.match(stderr, /the service manager does not know the daemon/)
-    const [{ code, seconds }] = reports(stdout)
-    assert.equal(code, 0)
-    // MAINPID= is sent after 4 s. Without the common deadline, BARRIER=1 is sent after 8 s.
-    assert.ok(seconds > 4 && seconds < 8, `${seconds} s`)
-  },
-)
-
-test('notify(): refuses a missing or invalid state, no NOTIFY_SOCKET', { contract: 'D24 E2' }, (t) => {
-  withSocket(t, undefined)
-  assert.throws(() => notify(), { code: 'ERR_INVALID_ARG_TYPE' })
-  assert.throws(() => notify(''), { code: 'ERR_INVALID_ARG_VALUE' })
-  assert.throws(() => notify('a\0b'), { code: 'ERR_INVALID_ARG_VALUE' })
 })
