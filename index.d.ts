@@ -449,7 +449,7 @@ export interface Daemon {
  * `ERR_PROCNATIVE_CLUSTER_WORKER` or `ERR_PROCNATIVE_RUNTIME` (Bun, Deno) if the program can't run again
  * @see daemon(7), daemon(3), setsid(2), sd_notify(3)
  * @example
- * ```mjs
+ * ```js
  * import http from 'node:http'
  * import { daemonize } from 'procnative'
  *
@@ -544,7 +544,7 @@ export interface SpawnDaemonOptions
  * caller closes it: use {@link listenUnix}
  * @see daemon(7), sd_listen_fds(3), sd_notify(3)
  * @example
- * ```mjs
+ * ```js
  * import { spawnDaemon } from 'procnative'
  *
  * const { pid } = await spawnDaemon('sleep', ['1'], { pidFile: '/run/sleep.pid' })
@@ -574,7 +574,7 @@ export function spawnDaemon(file: string | Uint8Array, options?: SpawnDaemonOpti
  * @throws `EACCES` if the caller lacks the right to read the file, `ELOOP` if the file is a symbolic link, …
  * @see F_OFD_GETLK in fcntl_locking(2)
  * @example
- * ```mjs
+ * ```js
  * import { daemonStatus } from 'procnative'
  *
  * const { running, pid } = daemonStatus('/run/app.pid')
@@ -614,7 +614,7 @@ export interface StopDaemonOptions {
  * @throws (rejects) `EPERM` if the caller lacks the right to signal the daemon, and the errors of {@link daemonStatus}
  * @see pidfd_open(2), pidfd_send_signal(2), Linux 5.3
  * @example
- * ```mjs
+ * ```js
  * import { stopDaemon } from 'procnative'
  *
  * const stopped = await stopDaemon('/run/app.pid', { timeout: 5000 })
@@ -739,7 +739,7 @@ export interface SpawnOptions {
  * descriptor
  * @see clone(2), execve(2), posix_spawn(3)
  * @example
- * ```mjs
+ * ```js
  * import { spawn } from 'procnative'
  *
  * const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'inherit' })
@@ -763,7 +763,7 @@ export function spawn(file: string | Uint8Array, options?: SpawnOptions): Proces
  * @throws `ENOENT`, or `EINVAL` in older kernels, if `pid` is the id of a thread
  * @see pidfd_open(2), Linux 5.3
  * @example
- * ```mjs
+ * ```js
  * import { openProcess } from 'procnative'
  *
  * const parent = openProcess(process.ppid)
@@ -880,7 +880,7 @@ export interface WaitOptions {
  * @throws `ERR_PROCNATIVE_CHILD_OWNED` if the child may belong to the runtime, with `pid`
  * @see waitpid(2), waitid(2)
  * @example
- * ```mjs
+ * ```js
  * import { spawn, waitpid } from 'procnative'
  *
  * const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'inherit' })
@@ -907,7 +907,7 @@ export function waitpid(pid: number, options?: WaitOptions): WaitStatus | null
  * @throws (rejects) the reason of `signal`
  * @see pidfd_open(2), waitid(2), PIDFD_GET_INFO in linux/pidfd.h
  * @example
- * ```mjs
+ * ```js
  * import childProcess from 'node:child_process'
  * import { wait } from 'procnative'
  *
@@ -942,7 +942,7 @@ export function wait(
  * @throws `ENOENT` if the kernel does not list children (CONFIG_PROC_CHILDREN)
  * @see proc_pid_task(5), waitid(2)
  * @example
- * ```mjs
+ * ```js
  * import { reapOrphans, setChildSubreaper } from 'procnative'
  *
  * setChildSubreaper(true)
@@ -976,7 +976,7 @@ export function protect(pid: number): void
  * @throws `EBADF` if a descriptor is not open
  * @see sd_listen_fds(3)
  * @example
- * ```mjs
+ * ```js
  * import { listenFds } from 'procnative'
  *
  * for (const handle of listenFds()) {
@@ -1259,7 +1259,7 @@ export interface ChildProcessWithHandles extends ChildProcess {
  * @throws `ERR_PROCNATIVE_RUNTIME` in Deno, which gives children no additional descriptors
  * @see docs/wire-format.md
  * @example
- * ```mjs
+ * ```js
  * import { fork, parentChannel } from 'procnative'
  *
  * const parent = parentChannel()
@@ -1307,7 +1307,7 @@ export interface ConnectChannelOptions extends ChannelOptions {
  * @throws (rejects) `EACCES` without the right to write to the file, `EPROTOTYPE` if the socket has another type
  * @see connect(2), unix(7)
  * @example
- * ```mjs
+ * ```js
  * import { once } from 'node:events'
  * import { connectChannel, listenChannel } from 'procnative'
  *
@@ -1341,7 +1341,7 @@ export interface ListenChannelOptions extends ChannelOptions {
  * @throws (rejects) the errors of {@link listenUnix}, such as `EADDRINUSE`
  * @see unix(7), SO_PEERCRED in unix(7)
  * @example
- * ```mjs
+ * ```js
  * import { listenChannel } from 'procnative'
  *
  * const authorize = ({ uid }) => uid === process.getuid()
@@ -1423,7 +1423,7 @@ export interface ListenUnixOptions {
  * @throws `ENAMETOOLONG` if the path is longer than 107 bytes
  * @see unix(7), bind(2), listen(2)
  * @example
- * ```mjs
+ * ```js
  * import { listenUnix } from 'procnative'
  *
  * const server = listenUnix('/run/app.sock', { mode: 0o660 }).adopt()
@@ -1458,7 +1458,7 @@ export function socketpair(type?: 'stream' | 'seqpacket' | 'dgram'): [Handle, Ha
  * @throws `EINVAL` for more than 253 descriptors, and `EPIPE`, `EBADF`, `EMSGSIZE`, `ETOOMANYREFS`, `ENOTSOCK`, …
  * @see sendmsg(2), unix(7)
  * @example
- * ```mjs
+ * ```js
  * import fs from 'node:fs'
  * import { recvFds, sendFds, socketpair } from 'procnative'
  *

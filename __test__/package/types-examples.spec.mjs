@@ -9,7 +9,7 @@ import { blocksOf, neededBy, runBlock } from './helpers/pages.mjs'
 
 const FENCE = '```'
 const COMMENT = /\/\*\*(?:(?!\*\/)[\s\S])*\*\/\nexport (?:function|class) (\w+)/g
-const EXAMPLE = /@example\n \* (```mjs\n[\s\S]*?\n) \* ```/
+const EXAMPLE = /@example\n \* (```js\n[\s\S]*?\n) \* ```/
 
 const run = (name) => `node ${name}.mjs >/dev/null`
 
