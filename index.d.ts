@@ -328,8 +328,8 @@ export interface DaemonizeOptions {
    * file stays if a signal without a listener kills the daemon.
    *
    * `process.execve()` closes the file and drops the lock. The new program does not hold the lock, and no 'exit'
-   * listener runs. Start a successor by {@link spawnDaemon} instead, which passes the lock on. Or call `daemonize({
-   * foreground: true, pidFile })` in the new program. Another daemon may take the lock in between.
+   * listener runs. Start a successor by {@link spawnDaemon} instead, which passes the lock on. Or call
+   * `daemonize({ foreground: true, pidFile })` in the new program. Another daemon may take the lock in between.
    */
   pidFile?: string
   /**
@@ -648,9 +648,9 @@ export interface SpawnOptions {
   /**
    * The child's environment. `file` is looked for in its `PATH`. Default: `process.env`.
    *
-   * Variables that are not valid UTF-8 keep their bytes, by default and with `env: process.env`. In a copy such as `{
-   * ...process.env }`, an unchanged value keeps its bytes. procnative compares the value, with U+FFFD in it, with the
-   * value that this process was started with. A copy lacks variables whose name is not valid UTF-8. So does
+   * Variables that are not valid UTF-8 keep their bytes, by default and with `env: process.env`. In a copy such as
+   * `{ ...process.env }`, an unchanged value keeps its bytes. procnative compares the value, with U+FFFD in it, with
+   * the value that this process was started with. A copy lacks variables whose name is not valid UTF-8. So does
    * `process.env` in a worker thread, in Bun and in Deno.
    */
   env?: Record<string, BytesOrArgument | boolean | undefined>
@@ -664,9 +664,10 @@ export interface SpawnOptions {
    *   Node.js begins to read from it in the next turn. A pipe holds 64 KiB. A Node.js child that calls `process.exit()`
    *   loses the data beyond. Set `process.exitCode` in the child instead, or use 'socket' for large pieces.
    * - 'socket': a pair of sockets, as in child_process. Both ends work in both directions. Node.js only. The kernel
-   *   counts its own overhead for each write: the usual net.core.wmem_max is 208 KiB. A socket then holds 300 KiB in
-   *   pieces of 4 KiB, but only 50 KiB in lines of 100 bytes. With 1 MiB or more, it holds five times as much. The
-   *   child can't open /dev/stdin, /dev/stdout or /dev/stderr (`ENXIO`), as `echo >/dev/stderr` does in most shells.
+   *   counts its own overhead for each write. With the usual net.core.wmem_max of 208 KiB, a socket holds 300 KiB in
+   *   pieces of 4 KiB, but 50 KiB in lines of 100 bytes. If net.core.wmem_max is 1 MiB or more, it holds five times as
+   *   much. The child can't open /dev/stdin, /dev/stdout or /dev/stderr (`ENXIO`), as `echo >/dev/stderr` does in most
+   *   shells.
    * - 'ignore': /dev/null
    * - 'inherit': the caller's descriptor of the same number
    * - a {@link Sendable}: its descriptor, which stays yours
