@@ -1,13 +1,12 @@
 'use strict'
 
-// The native half first: without it, `require` is to say so.
+// Load the native half first: without it, `require` must throw.
 require('./lib/core/native.js')
 require('./lib/core/process-start.js')
-// From now on: a child of child_process that it has not heard of looks like anybody's.
+// Load this before a program can start children: wait() can't tell earlier children of child_process from other children.
 require('./lib/process/runtime-children.js')
 
-// A subject's file is loaded at the first call of one of its functions: to require procnative takes no longer than
-// to load its binary.
+// Each file is loaded at the first call of one of its functions. So `require` takes no longer than the load of the binary.
 const channels = () => require('./lib/channel/open.js')
 const channelServer = () => require('./lib/channel/server.js')
 const daemon = () => require('./lib/daemon/daemonize.js')
@@ -24,6 +23,7 @@ const systemd = () => require('./lib/daemon/systemd.js')
 const unix = () => require('./lib/socket/listen-unix.js')
 const wait = () => require('./lib/process/wait.js')
 
+// Returns a function that loads its implementation at its first call.
 function lazy(subject, name) {
   let implementation
   const call = (...args) => {
@@ -33,6 +33,7 @@ function lazy(subject, name) {
   return Object.defineProperty(call, 'name', { __proto__: null, value: name })
 }
 
+// Getters of the classes, which are loaded at the first read.
 const classes = {
   Channel: () => require('./lib/channel/channel.js').Channel,
   ChannelServer: () => channelServer().ChannelServer,
@@ -40,13 +41,13 @@ const classes = {
   Process: () => processes().Process,
 }
 
-// A promise, whatever comes in between: to load a file takes a descriptor, too.
+// Like lazy(), for a function that returns a promise. A failed load rejects the promise, too: it needs a descriptor (EMFILE).
 function lazyPromise(subject, name) {
   const call = lazy(subject, name)
   return Object.defineProperty(async (...args) => call(...args), 'name', { __proto__: null, value: name })
 }
 
-// One by one: it is by these words that `import { setsid } from 'procnative'` finds its names.
+// Written out: Node's CommonJS lexer finds the names for `import { setsid } from 'procnative'` only in `exports.setsid =`.
 exports.setsid = lazy(session, 'setsid')
 exports.getsid = lazy(session, 'getsid')
 exports.getpgid = lazy(session, 'getpgid')
@@ -84,7 +85,7 @@ exports.dup = lazy(descriptors, 'dup')
 exports.dup2 = lazy(descriptors, 'dup2')
 exports.setCloseOnExec = lazy(descriptors, 'setCloseOnExec')
 exports.openFds = lazy(descriptors, 'openFds')
-// Classes, too, when they are asked for.
+// For the lexer, too. The getters below replace these values.
 exports.Channel = undefined
 exports.ChannelServer = undefined
 exports.Handle = undefined

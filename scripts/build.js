@@ -1,7 +1,10 @@
 'use strict'
 
-// build.js [--debug]: builds the addon with cargo, and replaces the old addon only after a process has loaded the new one.
-// A debug build takes a quarter of the time; it has overflow checks and line numbers, and no optimization.
+// Builds the addon with cargo, and replaces the old addon after a process has loaded the new one:
+//
+//   node scripts/build.js [--debug]
+//
+// A debug build takes a quarter of the time. It has overflow checks and line numbers, but no optimization.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -31,7 +34,7 @@ try {
   fail(`${root} is read-only for this user. Build the addon in a writable directory`)
 }
 
-// No path of this machine belongs into the binary: panics name their source files.
+// Keep the paths of this machine out of the binary: panics name their source files.
 const cargoHome = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo')
 const sysroot = spawnSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim()
 const remap = [[root, '.'], [cargoHome, 'cargo'], ...(sysroot ? [[sysroot, 'rust']] : [])].map(
@@ -49,7 +52,7 @@ if (built.status !== 0) fail('cargo failed to build the addon. See its output ab
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
 const library = path.join(target, isDebug ? 'debug' : 'release', 'libprocnative.so')
 const addon = path.join(root, `procnative.${platform}.node`)
-// Ends in .node, or it could not be loaded; renamed at the end, so that a running process keeps its own.
+// The name must end in .node, so that `require` can load the file. A rename lets a running process keep the old addon.
 const temporary = path.join(root, `procnative.build-${process.pid}.node`)
 fs.copyFileSync(library, temporary)
 const load = ['-e', 'require(process.argv[1]).getsid(0)', temporary]

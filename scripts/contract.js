@@ -1,6 +1,6 @@
 'use strict'
 
-// Writes into docs/contract.md which specs show each line: `npm run generate:contract`.
+// Writes the specs that show each line into docs/contract.md: `npm run generate:contract`.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -8,7 +8,7 @@ const { allSpecs, linesOf, root } = require('./specs.js')
 
 const page = path.join(root, 'docs/contract.md')
 
-// A line, and the list of specs below it.
+// A line of the contract, and the list of its specs below it.
 const LINE = /^(- \*\*([A-Z]\d+)\*\* .*)(\n {2}.*)*/gm
 
 const nameOf = (spec) => spec.replace(/^__test__\//, '').replace(/\.spec\.mjs$/, '')
@@ -16,7 +16,7 @@ const nameOf = (spec) => spec.replace(/^__test__\//, '').replace(/\.spec\.mjs$/,
 /** Returns the numbers of the lines. */
 const lines = () => Array.from(fs.readFileSync(page, 'utf8').matchAll(LINE), ([, , line]) => line)
 
-/** Returns the page with the lists that belong there now. */
+/** Returns the page with current lists of specs. */
 function generate() {
   const specs = allSpecs().map((spec) => ({ name: nameOf(spec), lines: linesOf(spec) }))
   return fs.readFileSync(page, 'utf8').replaceAll(LINE, (_, sentence, line) => {

@@ -1,10 +1,11 @@
 'use strict'
 
-// Runs the tests on every runtime that is supported, each installed from its npm package outside this project:
+// Runs the tests on each supported runtime. Each runtime is installed from its npm package, outside this project:
 //
 //   npm run test:matrix [-- node@22 bun …] [-- spec files]
 
 const { spawnSync } = require('node:child_process')
+const { parseArguments, reportResults } = require('./command-line.js')
 const { installRuntime, version } = require('./runtimes.js')
 const { root, runsOn, specs } = require('./specs.js')
 
@@ -21,17 +22,14 @@ function nodeTests(specs) {
   return ['--test', ...specs]
 }
 
-const wanted = process.argv.slice(2).filter((arg) => Object.hasOwn(RUNTIMES, arg))
-const given = process.argv.slice(2).filter((arg) => !Object.hasOwn(RUNTIMES, arg))
+const { chosen, files } = parseArguments(Object.keys(RUNTIMES))
 const results = []
-for (const name of wanted.length > 0 ? wanted : Object.keys(RUNTIMES)) {
+for (const name of chosen) {
   const binary = installRuntime(name)
   console.log(`\n── ${name}: ${version(binary)}`)
-  const chosen = given.length > 0 ? given : specs().filter((spec) => runsOn(spec, name.split('@')[0]))
-  const { status } = spawnSync(binary, RUNTIMES[name](chosen), { cwd: root, stdio: 'inherit' })
-  results.push({ name, version: version(binary), passed: status === 0 })
+  const specFiles = files.length > 0 ? files : specs().filter((spec) => runsOn(spec, name.split('@')[0]))
+  const { status } = spawnSync(binary, RUNTIMES[name](specFiles), { cwd: root, stdio: 'inherit' })
+  results.push({ name: `${name} (${version(binary)})`, isPassed: status === 0 })
 }
 
-console.log('')
-for (const { name, version, passed } of results) console.log(`${passed ? '✔' : '✖'} ${name} (${version})`)
-if (!results.every(({ passed }) => passed)) process.exitCode = 1
+reportResults(results)

@@ -1,11 +1,11 @@
 'use strict'
 
-// Makes of a checkout, and of the binaries that were built for it, the tarballs that are published:
+// Packs the tarballs to publish, from a checkout and the binaries that were built from it:
 //
 //   node scripts/release.js <directory with the binaries> <directory for the tarballs>
 //
-// procnative itself carries the binary for most machines, each other one has a package of its own, which is then an
-// optional dependency. It writes into the checkout, and is for one that is thrown away.
+// The package procnative carries the binary for most machines. Each other binary has its own package, which becomes an optional
+// dependency. The script changes files of the checkout: use a temporary one.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -14,23 +14,23 @@ const path = require('node:path')
 const root = path.dirname(__dirname)
 const CARRIED = 'linux-x64-gnu'
 
-// As ELF knows them.
+// Values of e_machine in elf(5), by the architecture's name in Node.js.
 const MACHINES = { x64: 62, arm64: 183 }
-// That of Node.js's own binaries: where they run, this does.
-const GLIBC = 28
+// Minor version of the glibc that Node.js's own binaries need. So procnative runs on each machine that runs them.
+const MAX_GLIBC_MINOR = 28
 
 function refuse(message) {
   console.error(`release: ${message}`)
   process.exit(1)
 }
 
-// Throws where a binary is not what its name says, or needs a newer machine than Node.js does.
+// Exits if a binary is not for its architecture, or needs a newer glibc than Node.js does.
 function check(file, arch) {
   const binary = fs.readFileSync(file)
   const machine = binary.readUInt16LE(18)
   if (binary.readUInt32BE(0) !== 0x7f454c46 || machine !== MACHINES[arch]) refuse(`${file} is no binary for ${arch}`)
   const needs = Math.max(...[...binary.toString('latin1').matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => minor))
-  if (needs > GLIBC) refuse(`${file} needs glibc 2.${needs}; what is published needs 2.${GLIBC}`)
+  if (needs > MAX_GLIBC_MINOR) refuse(`${file} needs glibc 2.${needs}; what is published needs 2.${MAX_GLIBC_MINOR}`)
 }
 
 const write = (directory, what) =>
@@ -38,7 +38,7 @@ const write = (directory, what) =>
 const read = (directory) => JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8'))
 
 function pack(directory, target) {
-  // Without its scripts: they would build the addon anew, on this machine.
+  // Run no scripts: they would build the addon again, on this machine.
   const options = ['pack', '--ignore-scripts', '--pack-destination', target]
   execFileSync('npm', options, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] })
 }
@@ -53,7 +53,7 @@ if (kind === 'tag' && tag !== `v${version}`) refuse(`the tag ${tag} is not that 
 const crate = fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8').match(/^version = "(.*)"$/m)[1]
 if (crate !== version) refuse(`Cargo.toml has version ${crate}, package.json has ${version}`)
 
-// Provenance says which repository a package is built in, and npm compares.
+// Provenance names the repository of the build. npm compares that with this field.
 const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env
 if (server && repository) manifest.repository = { type: 'git', url: `git+${server}/${repository}.git` }
 write(root, manifest)
@@ -74,7 +74,7 @@ for (const platform of fs.readdirSync(path.join(root, 'npm'))) {
     fs.copyFileSync(binary, path.join(root, main))
     continue
   }
-  // publint asks for it: without, Node.js has to guess.
+  // Without `type`, Node.js has to guess the module system, and publint reports that.
   write(directory, { ...own, type: 'commonjs' })
   fs.copyFileSync(binary, path.join(directory, main))
   fs.copyFileSync(path.join(root, 'LICENSE'), path.join(directory, 'LICENSE'))

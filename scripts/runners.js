@@ -1,20 +1,20 @@
 'use strict'
 
-// Runs the specs of __test__/documents, unchanged, in every test runner of __test__/helpers/runner.mjs. Each runner is
-// installed from its npm package outside this project:
+// Runs the specs of __test__/documents, unchanged, in each test runner of __test__/helpers/runner.mjs. Each runner is installed
+// from its npm package, outside this project:
 //
 //   npm run test:runners [-- jest ava … spec files]
 
 const { spawnSync } = require('node:child_process')
 const { randomUUID } = require('node:crypto')
-const fs = require('node:fs')
 const path = require('node:path')
+const { parseArguments, reportResults } = require('./command-line.js')
 const { install, installRuntime, version } = require('./runtimes.js')
+const { root, specsOf } = require('./specs.js')
 
-const root = path.dirname(__dirname)
 const configs = path.join(root, '__test__/runners')
 
-// The newest long-term version that all three support.
+// The newest LTS release that all three runners support.
 const NODE = 'node@24'
 
 const script = (name, file) => path.join(install(name), name, file)
@@ -37,23 +37,17 @@ const RUNNERS = {
   },
 }
 
-const wanted = process.argv.slice(2).filter((arg) => Object.hasOwn(RUNNERS, arg))
-const given = process.argv.slice(2).filter((arg) => !Object.hasOwn(RUNNERS, arg))
-const all = fs
-  .readdirSync(path.join(root, '__test__/documents'))
-  .filter((name) => name.endsWith('.spec.mjs'))
-  .map((name) => path.join('__test__/documents', name))
-const specs = given.length > 0 ? given : all
+const { chosen, files } = parseArguments(Object.keys(RUNNERS))
+const specs = files.length > 0 ? files : specsOf('documents')
 
 const node = installRuntime(NODE)
 const results = []
-for (const name of wanted.length > 0 ? wanted : Object.keys(RUNNERS)) {
+for (const name of chosen) {
   const { args, env } = RUNNERS[name]
   const command = args(specs)
   console.log(`\n── ${name}`)
   const { status } = spawnSync(node, command, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
-  results.push({ runner: name, node: version(node), specs: specs.length, result: status === 0 ? 'passed' : 'failed' })
+  results.push({ name: `${name} (${version(node)}, ${specs.length} specs)`, isPassed: status === 0 })
 }
 
-console.table(results)
-if (!results.every(({ result }) => result === 'passed')) process.exitCode = 1
+reportResults(results)

@@ -1,24 +1,24 @@
 'use strict'
 
-// What the tests need that is no dependency of the project: runtimes and package managers, each from its npm package,
-// installed outside.
+// Installs tools for the tests that are no dependencies of the project: runtimes, package managers and test runners. Each comes
+// from its npm package, and is installed outside the project.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
-// Where every user of the tests can get at it, as nobody too.
+// A directory that all users of the tests can read, for example the user nobody.
 const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
-/** Installs npm packages in a directory of their own; returns the directory. Throws if they can't be installed. */
+/** Installs npm packages in a new directory. Returns its node_modules. Throws if npm can't install a package. */
 function install(...names) {
   const directory = path.join(cache, names.join(' ').replaceAll('/', '+'))
   fs.mkdirSync(directory, { recursive: true })
   // These packages fetch their binary in an install script, from the registry.
   const scripts = { allowScripts: { node: true, bun: true, deno: true } }
   fs.writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ private: true, ...scripts }))
-  // Without a network this is to fail soon. What it says goes to stderr: a test's stdout is its own.
+  // Fail soon without a network. Write npm's output to stderr, because stdout belongs to the test.
   const options = ['--no-package-lock', '--fetch-retries=1', '--fetch-retry-mintimeout=1000']
   const { status } = spawnSync('npm', ['install', ...options, ...names], {
     cwd: directory,
@@ -28,7 +28,7 @@ function install(...names) {
   return path.join(directory, 'node_modules')
 }
 
-/** The same for a runtime; returns its binary. */
+/** Installs a runtime, such as node@22. Returns the path of its binary. */
 function installRuntime(name) {
   const binary = path.join(install(name), '.bin', name.split('@')[0])
   if (!fs.existsSync(binary)) throw new Error(`${name} could not be installed`)

@@ -1,4 +1,4 @@
-// A reporter of node:test: the ten slowest tests, at the end of a run.
+// A reporter of node:test: lists the ten slowest tests at the end of a run.
 
 const COUNT = 10
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The spec files: `__test__/SUBJECT/NAME.spec.mjs`. Some need packages from a registry and have a command of their own.
+// The spec files: `__test__/SUBJECT/NAME.spec.mjs`. Subjects that need packages from a registry have their own command.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -8,13 +8,14 @@ const path = require('node:path')
 const root = path.dirname(__dirname)
 const tests = '__test__'
 
-// A line in the head of a spec that runs on more than Node.js.
+// The line in the head of a spec that lists its runtimes. Without this line, the spec runs on Node.js only.
 const RUNTIMES = /^\/\/ runtimes: (.+)$/m
 
-// The tag of a test.
+// The tag of a test that shows lines of docs/contract.md.
 const CONTRACT = /\bcontract: '([^']+)'/g
 
-const OF_THEIR_OWN = ['install']
+// Subjects that need packages from a registry: `npm run test:install`.
+const SEPARATE_SUBJECTS = ['install']
 
 const specsOf = (subject) =>
   fs
@@ -26,13 +27,13 @@ const specsOf = (subject) =>
 const subjects = () =>
   fs
     .readdirSync(path.join(root, tests))
-    .filter((name) => !OF_THEIR_OWN.includes(name) && fs.statSync(path.join(root, tests, name)).isDirectory())
+    .filter((name) => !SEPARATE_SUBJECTS.includes(name) && fs.statSync(path.join(root, tests, name)).isDirectory())
     .filter((name) => specsOf(name).length > 0)
 
 /** Returns the paths of the specs of `npm test`, relative to the project. */
 const specs = () => subjects().flatMap(specsOf)
 
-/** Returns these, and the specs that need packages. */
+/** Returns the paths of all specs, with those that need packages from a registry. */
 const allSpecs = () => [...specs(), ...specsOf('install')]
 
 const read = (spec) => fs.readFileSync(path.join(root, spec), 'utf8')

@@ -2,7 +2,7 @@
 
 // Runs the tests:
 //
-//   npm test [-- SUBJECT… [PATTERN]]   the specs of some subjects (a folder of __test__), the tests whose title matches
+//   npm test [-- SUBJECT… [PATTERN]]   the specs of some subjects (folders of __test__), the tests whose title matches
 //   npm test -- --contract LINE        the tests that show a line of docs/contract.md
 //   npm test -- --changed              the specs of the subjects that `git status` names
 //   npm run test:watch -- SUBJECT…     again after each change
@@ -12,7 +12,7 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { linesOf, root, specs, specsOf, subjects } = require('./specs.js')
 
-// Spec files at once. Most of a test's time is waiting: two files for each of two processors take half the time of one.
+// Number of spec files that run at once. Tests mostly wait: two files per processor take half the time of one (two processors).
 const FILES_AT_ONCE = 4
 
 const { values, positionals } = parseArgs({
@@ -39,7 +39,7 @@ function chooseSpecs() {
   return values.contract === undefined ? all : all.filter((spec) => linesOf(spec).includes(values.contract))
 }
 
-// Returns the subjects of changed files. A file that belongs to no subject, as those in lib/core do, can change them all.
+// Returns the subjects of changed files. Returns all subjects if a file belongs to none, for example a file of lib/core.
 function changedSubjects() {
   const status = execFileSync('git', ['status', '--porcelain', '--untracked-files=all'], {
     cwd: root,

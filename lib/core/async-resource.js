@@ -6,7 +6,7 @@ const { AsyncResource } = require('node:async_hooks')
 
 const OPTIONS = { __proto__: null, requireManualDestroy: true }
 
-// An asynchronous resource. `isRef` returns whether the resource keeps the event loop alive; hasRef() reports that, as in Node.
+// An asynchronous resource with hasRef(), as in Node. `isRef` returns true if the resource keeps the event loop alive.
 class Resource extends AsyncResource {
   #isRef
 

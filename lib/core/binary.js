@@ -1,6 +1,6 @@
 'use strict'
 
-// Finds the binary if it is not the one that this package carries.
+// Finds the binary for all cases but the usual one: the binary that this package carries.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -33,21 +33,21 @@ function isSecure() {
 function loadNamed(file) {
   if (!path.isAbsolute(file)) throw errors().binaryPath(file)
   try {
-    return checked(open(file), file)
+    return requireVersion(loadFile(file), file)
   } catch (error) {
     throw noBinary().whyNotNamed(file, error)
   }
 }
 
 // Loads a file as `require` does, whatever its name is.
-function open(file) {
+function loadFile(file) {
   const addon = { exports: {} }
   process.dlopen(addon, file)
   return addon.exports
 }
 
-// A copy of a binary may have another version than this file.
-function checked(exports, from) {
+// Returns the exports of a binary. A copy of a binary may have another version than this file.
+function requireVersion(exports, from) {
   const found = exports.version?.()
   if (found !== version) throw errors().binaryOfVersion(from, found, version)
   return exports
@@ -63,7 +63,7 @@ function loadFound(carried) {
     if (!key.startsWith(`${process.platform}-${process.arch}-`)) continue
     const file = fileOf(name)
     try {
-      return fs.existsSync(file) ? load(file) : checked(fromPackage(), `@procnative/binding-${name}`)
+      return fs.existsSync(file) ? load(file) : requireVersion(fromPackage(), `@procnative/binding-${name}`)
     } catch (error) {
       failures.push({ error, key, file })
     }

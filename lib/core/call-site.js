@@ -1,6 +1,6 @@
 'use strict'
 
-// Stacks for errors that come from another thread: they are made while no JavaScript runs, and have no stack.
+// Stacks for errors from another thread. Such errors have no stack, because they are made while no JavaScript runs.
 
 // Remembers the stack of the call. Returns a function that gives an error this stack.
 function callSite() {

@@ -1,8 +1,8 @@
 'use strict'
 
-// How console.log() shows the objects of procnative: in one line, without their internals.
+// Lets console.log() show the objects of procnative in one line, without their internals.
 
-// The same symbol as util.inspect.custom, without loading that module, which only an inspection needs.
+// The value of util.inspect.custom. Only an inspection needs node:util, so it is not loaded here.
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom')
 
 const ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 1 }

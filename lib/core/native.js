@@ -6,7 +6,7 @@ const { variable } = require('./own-property.js')
 const { inThisRealm } = require('./realm.js')
 const { otherRuntime } = require('./process-start.js')
 
-// Loaded lazily: only errors need these, and machines other than x64.
+// Loaded lazily: only errors and machines other than x64 need these.
 const errors = () => require('./errors.js')
 const loadBinary = (carried) => require('./binary.js').loadBinary(carried)
 

@@ -1,8 +1,9 @@
 'use strict'
 
-// Finds the known name that a caller may have meant by an unknown one.
+// Finds the known name that a caller may have meant by an unknown name.
 
-const MOST_EDITS = 2
+// The largest Levenshtein distance for a suggestion.
+const MAX_EDITS = 2
 
 // Options of child_process, and options of a channel given in the wrong place.
 const ALIASES = {
@@ -15,19 +16,19 @@ const ALIASES = {
   maxHandles: 'channel.maxHandles',
 }
 
-// Returns undefined if no name is near.
+// Returns undefined if no name is near enough.
 function nearestName(name, known) {
   const alias = ALIASES[name]
   if (alias !== undefined && known.includes(alias.split('.')[0])) return alias
   const [best] = known
-    .map((one) => ({ one, edits: distance(name.slice(0, 64), one) }))
+    .map((one) => ({ one, edits: countEdits(name.slice(0, 64), one) }))
     .sort((a, b) => a.edits - b.edits)
-  // Two edits turn any word of three letters into almost any other.
-  return best.edits <= MOST_EDITS && 2 * best.edits <= name.length ? best.one : undefined
+  // At most half of the letters may differ: two edits turn almost any word of three letters into any other.
+  return best.edits <= MAX_EDITS && 2 * best.edits <= name.length ? best.one : undefined
 }
 
-// Levenshtein distance, computed row by row.
-function distance(a, b) {
+// Returns the Levenshtein distance, computed row by row.
+function countEdits(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

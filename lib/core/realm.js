@@ -1,7 +1,7 @@
 'use strict'
 
 // Converts values of the native half, which makes them in the program's own realm. A copy of the package in another realm
-// (a vm context, a test file of jest) has its own Error and Array. `error instanceof Error` must hold there, too.
+// (a vm context, a test file of jest) has its own Error and Array, and `error instanceof Error` must hold there, too.
 
 const { isNativeError, isPromise } = require('node:util/types')
 
@@ -11,34 +11,34 @@ const ERRORS = { TypeError, RangeError, SyntaxError }
 function inThisRealm(binding) {
   // Copy the object: V8 finds a function faster in a copy than in an object that Node-API has built step by step.
   if (binding.setsid instanceof Function) return { ...binding }
-  return Object.fromEntries(Object.entries(binding).map(([name, call]) => [name, converted(call)]))
+  return Object.fromEntries(Object.entries(binding).map(([name, call]) => [name, convertResults(call)]))
 }
 
-const converted =
+const convertResults =
   (call) =>
   (...args) => {
     try {
-      return valueHere(call(...args))
+      return convertValue(call(...args))
     } catch (error) {
-      throw errorHere(error)
+      throw convertError(error)
     }
   }
 
-function valueHere(value) {
-  if (Array.isArray(value)) return Array.from(value, valueHere)
-  if (isPromise(value)) return value.then(valueHere, (error) => Promise.reject(errorHere(error)))
+function convertValue(value) {
+  if (Array.isArray(value)) return Array.from(value, convertValue)
+  if (isPromise(value)) return value.then(convertValue, (error) => Promise.reject(convertError(error)))
   if (!isPlainObject(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, valueHere(one)]))
+  return Object.fromEntries(Object.entries(value).map(([name, property]) => [name, convertValue(property)]))
 }
 
-// True if the prototype is the Object.prototype of any realm.
+// Returns true if the prototype is the Object.prototype of any realm.
 function isPlainObject(value) {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)
   return prototype !== null && Object.getPrototypeOf(prototype) === null
 }
 
-function errorHere(error) {
+function convertError(error) {
   if (!isNativeError(error) || error instanceof Error) return error
   const made = Object.assign(new (ERRORS[error.name] ?? Error)(error.message), error)
   return Object.defineProperty(made, 'stack', {
@@ -49,7 +49,7 @@ function errorHere(error) {
   })
 }
 
-// True for an error of any realm. isNativeError() does not recognize a DOMException.
+// Returns true for an error of any realm. isNativeError() does not recognize a DOMException.
 const isError = (value) => isNativeError(value) || value instanceof Error
 
 module.exports = { inThisRealm, isError }

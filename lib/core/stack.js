@@ -1,22 +1,22 @@
 'use strict'
 
-// Checks for room on the stack by a call with many arguments, each of which takes 8 bytes. A recursion would prove nothing:
-// a frame of compiled code takes a fraction of the stack that code takes when it runs for the first time.
+// Checks for room on the stack by a call with many arguments, of 8 bytes each. A recursion would prove nothing: a frame of
+// compiled code takes a fraction of the stack that the code takes at its first run.
 
-const KIB = 1024 / 8
-const room = (kib) => Array(kib * KIB).fill(0)
+const ARGUMENTS_PER_KIB = 1024 / 8
+const roomOf = (kib) => Array(kib * ARGUMENTS_PER_KIB).fill(0)
 
-// Room to make the JavaScript objects of an opened process, a new child or new descriptors; with sockets, one for each pipe.
-// These need about 4 KiB. The rest is for code of the program: hooks of async_hooks, wrapped constructors.
-const ALONE = room(16)
-const WITH_SOCKETS = room(64)
+// Room to make the JavaScript objects of an opened process, a new child or new descriptors. WITH_SOCKETS: also a socket for each
+// pipe. The objects need about 4 KiB. The rest is for code of the program: hooks of async_hooks, wrapped constructors.
+const ALONE = roomOf(16)
+const WITH_SOCKETS = roomOf(64)
 
-// Room for about thirty frames: between a change in the native half and the same change in JavaScript (channels, waits).
-const FRAMES = room(8)
+// Room for about thirty frames: the calls between a change in the native half and the same change in JavaScript.
+const FRAMES = roomOf(8)
 
-const nothing = () => {}
+const doNothing = () => {}
 
 // Throws a RangeError if the stack is about to overflow.
-const requireStack = (room = FRAMES) => nothing.apply(undefined, room)
+const requireStack = (room = FRAMES) => doNothing.apply(undefined, room)
 
 module.exports = { ALONE, requireStack, WITH_SOCKETS }

@@ -1,7 +1,7 @@
 'use strict'
 
-// The shape of arguments. A check takes a value and its name, and returns the value or throws: one idiom for
-// arguments and options alike. napi would coerce numbers silently (NaN to pid 0), so they are looked at here.
+// Checks of arguments and options. A check takes a value and its name, and returns the value or throws. Numbers are checked here,
+// because Node-API converts them silently: NaN becomes pid 0.
 
 const errors = require('./errors.js')
 const { nearestName } = require('./nearest-name.js')
@@ -20,8 +20,8 @@ const integerIn =
   }
 
 const pid = integerIn(0, MAX_INT32)
-// Of one process, where 0 is nobody.
-const ownPid = integerIn(1, MAX_INT32)
+// A pid of one process. The pid 0 would mean the caller, or a group.
+const positivePid = integerIn(1, MAX_INT32)
 const pidOrGroup = integerIn(-MAX_INT32, MAX_INT32)
 const descriptor = integerIn(0, MAX_INT32)
 const milliseconds = integerIn(1, MAX_INT32)
@@ -34,7 +34,7 @@ function boolean(value, name) {
   return value
 }
 
-// A string that may be empty.
+// Checks a string that may be empty.
 function text(value, name) {
   if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
   if (value.includes('\0')) throw errors.invalidArgValue(name, 'must not contain null bytes', value)
@@ -56,26 +56,26 @@ const oneOf =
     return value
   }
 
-// Either a number for the first check or a string for the second.
+// Makes a check that takes a number for the first check, or a string for the second.
 const numberOrString = (number, text) => (value, name) => {
   if (typeof value === 'number') return number(value, name)
   if (typeof value === 'string') return text(value, name)
   throw errors.invalidArgType(name, 'of type number or string', value)
 }
 
-// A user or a group.
+// Checks a user or a group: an ID or a name.
 const credential = numberOrString(integerIn(0, MAX_UINT32 - 1), string)
 
-// Where a daemon's output goes.
+// Checks the target of a daemon's output: a descriptor, 'ignore', 'inherit' or a path.
 const output = numberOrString(descriptor, string)
 
 const arrayOf = (check) => (value, name) => {
   if (!Array.isArray(value)) throw errors.invalidArgType(name, 'an array', value)
-  // Not by map(), which skips holes.
+  // Not by map(): it skips holes.
   return Array.from({ length: value.length }, (_, index) => check(own(value, index), `${name}[${index}]`))
 }
 
-// A signal's number, from its name.
+// Checks the name of a signal. Returns its number.
 function signal(value, name) {
   if (typeof value !== 'string') throw errors.invalidArgType(name, 'of type string', value)
   const { signalNames, signalNumber } = require('./signal-name.js')
@@ -84,7 +84,7 @@ function signal(value, name) {
   return number
 }
 
-// Returns the signal to suggest: SIGTERM for 'TERM' and 'sigterm'.
+// Returns the signal to suggest for an unknown name: SIGTERM for 'TERM' and 'sigterm'.
 function meantSignal(value, known) {
   const word = value.toUpperCase().replace(/^SIG/, '')
   const meant = nearestName(
@@ -94,11 +94,11 @@ function meantSignal(value, known) {
   return meant && `SIG${meant}`
 }
 
-// The same, or a number, of which 0 only asks.
+// Checks the name or the number of a signal. kill(2) with 0 sends no signal, and only checks the process.
 const signalOrNumber = numberOrString(integerIn(0, 64), signal)
 
 function abortSignal(value, name) {
-  // Not by its class: there may be more than one of those.
+  // Checks properties, because each realm has its own class AbortSignal.
   const isSignal = typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
   if (!isSignal || typeof value.removeEventListener !== 'function') {
     throw errors.invalidArgType(name, 'an AbortSignal', value)
@@ -111,39 +111,40 @@ function callback(value, name) {
   return value
 }
 
-// Checks an options object. `checks` has a check for each known key. An undefined option counts as absent. The result
-// inherits nothing, so a missing key is not looked up on Object.prototype.
-// A rest pattern (`{ a, ...rest }`) makes an object that inherits again: spread it into one with a null prototype.
+// Checks an options object. `checks` has a check for each known key. An undefined option counts as absent. The result has no
+// prototype, so a read of a missing key never reaches Object.prototype. A rest pattern (`{ a, ...rest }`) makes an object with a
+// prototype: spread it into an object with a null prototype.
 function options(value, name, checks) {
   const checked = { __proto__: null }
   if (value === undefined) return checked
   object(value, name)
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(checks, key)) throw errors.unknownOption(name, key, nearestName(key, Object.keys(checks)))
-    // Read once: a getter may have another answer.
+    // Read the option once: a getter may return another value the next time.
     const given = value[key]
     if (given !== undefined) checked[key] = checks[key](given, `${name}.${key}`)
   }
   return checked
 }
 
-// Any plain object, whatever its keys.
+// Checks a plain object with any keys.
 function object(value, name) {
   if (!isPlainObject(value)) throw errors.invalidArgType(name, 'of type object', value)
   return value
 }
 
-// Options are written down where they are passed: an instance of a class is another argument in the wrong place.
+// Returns false for an instance of a class: it is probably another argument in the wrong place, because callers write options as
+// literals.
 function isPlainObject(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype = Object.getPrototypeOf(value)
-  // Object.prototype, of this realm or another.
+  // The Object.prototype of any realm has no prototype.
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 module.exports = {
   pid,
-  ownPid,
+  positivePid,
   pidOrGroup,
   descriptor,
   milliseconds,

@@ -1,6 +1,6 @@
 'use strict'
 
-// What Node.js has for a descriptor.
+// Makes the Node.js object that fits a descriptor: a server, a socket, a stream or a terminal.
 
 const dgram = require('node:dgram')
 const net = require('node:net')
@@ -13,20 +13,20 @@ const { otherRuntime } = require('../core/process-start.js')
 // CONNECT_STATE_CONNECTED of node:dgram.
 const CONNECTED = 2
 
-function server(fd) {
+function adoptServer(fd) {
   const adopted = new net.Server()
-  // What listen({ fd }) comes to, but in a cluster's worker that would ask the primary for a descriptor of that number.
+  // The last step of listen({ fd }). In a cluster worker, listen() would ask the primary for the primary's descriptor `fd`.
   adopted._listen2(null, null, null, undefined, fd)
   return adopted
 }
 
-const socket = (fd) => new net.Socket({ __proto__: null, fd, readable: true, writable: true })
+const adoptSocket = (fd) => new net.Socket({ __proto__: null, fd, readable: true, writable: true })
 
-const pipe = (fd) => new net.Socket({ __proto__: null, fd, ...native.waysOf(fd) })
+const adoptPipe = (fd) => new net.Socket({ __proto__: null, fd, ...native.waysOf(fd) })
 
-function udp(fd) {
+function adoptUdp(fd) {
   const adopted = dgram.createSocket(native.isIpv6(fd) ? 'udp6' : 'udp4')
-  // Exclusive: without asking a cluster's primary. Of 0 it would think that it is none.
+  // `exclusive` keeps a cluster worker from asking the primary. bind() takes the descriptor 0 for an absent one: pass a duplicate.
   adopted.bind({ __proto__: null, fd: fd === 0 ? native.duplicate(fd) : fd, exclusive: true })
   if (fd === 0) native.close(fd)
   const state = datagramState(adopted)
@@ -34,21 +34,21 @@ function udp(fd) {
   return adopted
 }
 
-function terminal(fd) {
+function adoptTerminal(fd) {
   const adopted = native.waysOf(fd).readable ? new tty.ReadStream(fd) : new tty.WriteStream(fd)
-  // libuv opens the terminal anew, where it can, for the stream to be non-blocking for itself only.
+  // libuv opens the terminal again if possible, so that O_NONBLOCK affects only this stream. The old descriptor is left.
   if (adopted._handle.fd !== fd) native.close(fd)
   return adopted
 }
 
 const ADOPTERS = {
-  'tcp-server': server,
-  'unix-server': server,
-  'tcp-socket': socket,
-  'unix-socket': socket,
-  pipe,
-  udp,
-  tty: terminal,
+  'tcp-server': adoptServer,
+  'unix-server': adoptServer,
+  'tcp-socket': adoptSocket,
+  'unix-socket': adoptSocket,
+  pipe: adoptPipe,
+  udp: adoptUdp,
+  tty: adoptTerminal,
 }
 
 function adopt(fd) {

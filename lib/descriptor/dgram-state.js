@@ -1,9 +1,9 @@
 'use strict'
 
-// Node's internal state of a datagram socket, which holds the libuv handle. dgram keeps it behind a symbol, because reading
-// the old `_handle` prints a warning.
+// Returns Node's internal state of a datagram socket, which holds the libuv handle. Finds it by its symbol, because a read of the
+// old `_handle` prints a warning.
 function datagramState(socket) {
-  const symbol = Object.getOwnPropertySymbols(socket).find((one) => one.description === 'state symbol')
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
   return symbol && socket[symbol]
 }
 

@@ -3,20 +3,20 @@
 const { inspectable } = require('../core/inspection.js')
 const native = require('../core/native.js')
 
-// Loaded when there is something to say, or to do.
+// Loaded lazily: only errors and adopt() need these.
 const errors = () => require('../core/errors.js')
 const adopt = () => require('./adopt.js')
 
-// Known to this package only, so that nobody makes a Handle of a descriptor that is somebody else's.
-const OWN = Symbol('owned descriptor')
+// Not exported, so that only procnative can construct a Handle.
+const KEY = Symbol('handle key')
 
-// Descriptors that were received together. They are closed once all their handles are collected.
+// Closes descriptors that were received together, once all their handles are collected.
 const collected = new FinalizationRegistry((descriptors) => {
   for (const [fd, identity] of descriptors) closeUnclaimed(fd, identity)
 })
 
-// `identity` is given for a descriptor whose number the program has read. The program may have closed that number, and may
-// now use it for another file.
+// Closes a descriptor of a collected handle, and warns. `identity`: of the file, if the program has read the number. The program
+// may then have closed the number, and may use it for another file.
 function closeUnclaimed(fd, identity) {
   const current = native.identityOf(fd)
   if (current === null || (identity !== undefined && identity !== current)) {
@@ -27,7 +27,7 @@ function closeUnclaimed(fd, identity) {
   native.discard(Int32Array.of(fd))
 }
 
-// What the handles of some descriptors have in common: it is collected when they are.
+// Descriptors that were received together. Their handles share it, so it is collected with the last handle.
 class Custody {
   #unclaimed
 
@@ -52,7 +52,7 @@ let guard
 let fieldsOf
 let numberOf
 
-// Owns a descriptor.
+// An owned descriptor.
 class Handle {
   #fd
   #name
@@ -60,7 +60,7 @@ class Handle {
   #identity
 
   constructor(key, fd, name) {
-    if (key !== OWN) throw errors().illegalConstructor()
+    if (key !== KEY) throw errors().illegalConstructor()
     this.#fd = fd
     this.#name = name
   }
@@ -75,7 +75,7 @@ class Handle {
       return handle.#name === undefined ? fields : { ...fields, name: handle.#name }
     }
 
-    // Has handles be closed when all of them are collected.
+    // Lets the collector close the handles, when all of them are collected.
     guard = (handles) => {
       const unclaimed = new Map()
       for (const handle of handles) unclaimed.set(handle.#fd, handle.#identity)
@@ -83,7 +83,7 @@ class Handle {
       for (const handle of handles) handle.#custody = custody
     }
 
-    // For calls that don't reveal the number.
+    // Returns the number for calls that don't reveal it to the program.
     numberOf = (handle) => handle.#open()
   }
 
@@ -124,7 +124,7 @@ class Handle {
   }
 
   [Symbol.dispose]() {
-    // Not by a method of whatever this is called on.
+    // Not `this.close()`: a program may have replaced that method.
     Handle.prototype.close.call(this)
   }
 
@@ -133,8 +133,8 @@ class Handle {
     return this.#fd
   }
 
-  // Called just before the number is returned: until then, no other code can have closed the descriptor. fstat(2) for each
-  // received handle would cost a third of the handles a second (npm run bench -- handles).
+  // Remembers the file just before the program gets the number: until then, no other code can close the descriptor. An fstat(2)
+  // for each received handle would cost a third of the handles per second (npm run bench -- handles).
   #identify(fd) {
     this.#identity = native.identityOf(fd) ?? ''
     this.#custody?.identify(fd, this.#identity)
@@ -149,7 +149,7 @@ class Handle {
 
 inspectable(Handle, fieldsOf)
 
-// Returns null if the program closed the descriptor by its number.
+// Returns the kind for an inspection. Returns null if the program closed the descriptor by its number.
 function kindOf(fd) {
   try {
     return native.kindOf(fd)
@@ -159,21 +159,22 @@ function kindOf(fd) {
   }
 }
 
-// Handles that are yet to be guarded.
+// Makes handles. The caller must guard them.
 function bareHandlesOf(descriptors) {
   const handles = []
-  for (let index = 0; index < descriptors.length; index++) handles.push(new Handle(OWN, descriptors[index]))
+  for (let index = 0; index < descriptors.length; index++) handles.push(new Handle(KEY, descriptors[index]))
   return handles
 }
 
-// Handles of descriptors that were received together.
+// Makes handles of descriptors that were received together, and guards them.
 function handlesOf(descriptors) {
   const handles = bareHandlesOf(descriptors)
   if (handles.length > 0) guard(handles)
   return handles
 }
 
-// Of a descriptor that this process has made, or was started with: it may well be used by its number.
-const handleOf = (fd, name) => new Handle(OWN, fd, name)
+// Makes a handle of a descriptor that this process opened or inherited. The collector doesn't close the descriptor, because other
+// code may use the number.
+const handleOf = (fd, name) => new Handle(KEY, fd, name)
 
 module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf, isOpen, numberOf }

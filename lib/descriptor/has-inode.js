@@ -1,13 +1,13 @@
 'use strict'
 
-// Whether a descriptor is what a marker in the environment says: at its number there may be something else by now.
+// Checks a descriptor that a marker in the environment names: the number may belong to another file by now.
 
 const native = require('../core/native.js')
 
-// The largest number that a descriptor can have.
+// The largest possible descriptor.
 const MAX_DESCRIPTOR = 2 ** 31 - 1
 
-// `inode`: in decimal, as native.inodeOf() returns it.
+// Returns true if a descriptor is open and its file has this inode. `inode`: in decimal, as native.inodeOf() returns it.
 function hasInode(fd, inode) {
   if (!Number.isInteger(fd) || fd < 0 || fd > MAX_DESCRIPTOR) return false
   try {

@@ -1,6 +1,6 @@
 'use strict'
 
-// What can be handed to another process: anything that has a descriptor.
+// Values that can be sent to another process: all values that have a descriptor.
 
 const net = require('node:net')
 const errors = require('../core/errors.js')
@@ -10,7 +10,7 @@ const { has, own } = require('../core/own-property.js')
 const { otherRuntime } = require('../core/process-start.js')
 const validate = require('../core/validate.js')
 
-// A check: anything that has, or could have, a descriptor.
+// Checks a value that has a descriptor, or has one while it is open.
 function checkSendable(value, name) {
   if (typeof value === 'number') return validate.descriptor(value, name)
   if (value instanceof Handle) return value
@@ -18,27 +18,27 @@ function checkSendable(value, name) {
   throw errors.invalidArgType(name, 'a descriptor, or a Handle, server, socket or file with a descriptor', value)
 }
 
-// The descriptor of something sendable: who owns it does not change.
+// Returns the descriptor of a sendable value. The value still owns the descriptor.
 function descriptorOf(value, name) {
   if (typeof value === 'number') return value
   if (value instanceof Handle) return numberOf(value)
   const fd = carrierOf(value).fd
-  // Node's own objects have -1 when they are closed, or -EBADF.
+  // Node's own objects have -1 or -EBADF after they are closed.
   if (typeof fd === 'number' && !(fd < 0)) return validate.descriptor(fd, `${name}.fd`)
   throw errors.invalidArgValue(name, 'must be open: a listening server, or a bound or connected socket', value)
 }
 
-// A check: Node's own Unix servers remove their file when they are closed, also under whoever has them by then.
+// Refuses Node's own Unix servers: close() removes their file, even while another process serves the socket.
 function checkNoUnixServer(value, name) {
   const path = otherRuntime ? boundAddress(value) : value._pipeName
   if (typeof path === 'string' && !path.startsWith('\0')) throw errors.unixServer(name, path)
   return value
 }
 
-// As the other runtimes tell it.
+// Returns the address in Bun and Deno, which have no `_pipeName`.
 const boundAddress = (value) => (Object(value) === value && '_handle' in value ? value.address?.() : undefined)
 
-// A check: nothing of a stream is still in JavaScript, where others would not find it.
+// Checks that JavaScript holds no data of a stream, because the receiver would miss that data.
 function checkUntouched(value, name) {
   if (value.encrypted === true)
     throw errors.invalidArgValue(name, 'must not be a TLS socket because its keys stay in this process', value)
@@ -47,15 +47,15 @@ function checkUntouched(value, name) {
   return value
 }
 
-// What bears the `fd` of a value: the value itself (Handle, FileHandle), or the libuv handle inside Node's own
-// servers and sockets, which is null before they are open and after they are closed.
+// Returns the object that has the `fd` of a value: the value itself (Handle, FileHandle), or the libuv handle inside a server or
+// a socket of Node. That handle is null before the value is open and after it is closed.
 function carrierOf(value) {
   if (has(value, 'fd')) return value
   if (has(value, 'addMembership')) return datagramState(value)?.handle ?? {}
   return has(value, '_handle') ? (value._handle ?? {}) : undefined
 }
 
-// The descriptor of one thing to send, or those of several.
+// Returns the descriptor of one value to send, or the descriptors of a list.
 function descriptorsToSend(value, name) {
   if (value === undefined) return undefined
   return Array.isArray(value) ? listToSend(value, name) : descriptorToSend(value, name)
@@ -68,15 +68,15 @@ function listToSend(list, name) {
     // A polluted Array.prototype can hold numbers and plain objects, but no Handle.
     fds.push(descriptorToSend(value instanceof Handle ? value : own(list, index), name, index))
   }
-  // Only now: of holes there can be more than there is memory.
+  // Only now: an array with holes can be longer than memory allows, but its first hole is refused above.
   return new Int32Array(fds)
 }
 
-// The descriptor of anything sendable, unless others could not go on with it. `index`: its place in a list of that name.
+// Returns the descriptor of a value that another process can use. `list`: its name in errors; `index`: its place in that list.
 function descriptorToSend(value, list, index) {
   if (value instanceof Handle) return numberOf(value)
   if (value instanceof net.Server && value._pipeName === undefined && !otherRuntime) {
-    // What is sent most often, in as few steps as can be.
+    // A short way for TCP servers, which programs send most often.
     const fd = value._handle?.fd
     if (fd >= 0) return fd
   }

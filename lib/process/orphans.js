@@ -53,7 +53,7 @@ function reapOrphans(listener) {
 }
 
 function protect(pid) {
-  validate.ownPid(pid, 'pid')
+  validate.positivePid(pid, 'pid')
   requireNodeMainThread('protect()')
   forgetReaped()
   if (!protectedWatches.has(pid)) protectedWatches.set(pid, watchProcess(pid, false))

@@ -86,7 +86,7 @@ inspectable(Process, fieldsOf)
 const processOf = (pid, watch, stdio = []) => new Process(KEY, pid, watch, stdio)
 
 function openProcess(pid) {
-  return processOf(validate().ownPid(pid, 'pid'), watches().watchProcess(pid, false))
+  return processOf(validate().positivePid(pid, 'pid'), watches().watchProcess(pid, false))
 }
 
 module.exports = { Process, openProcess, processOf }

@@ -25,7 +25,7 @@ function waitpid(pid, options) {
 }
 
 async function wait(pid, options) {
-  validate.ownPid(pid, 'pid')
+  validate.positivePid(pid, 'pid')
   const { observe = false, force = false, signal } = validate.options(options, 'options', WAIT_CHECKS)
   if (signal?.aborted) throw signal.reason
   if (!observe && !force && native.isOwned(pid, runtimeChildren())) throw errors.childOwned(pid)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections to Unix sockets, and a queue for connections that wait until the server has accepted others.
+// Connects to Unix sockets. A queue holds connections that wait until the server has accepted earlier ones.
 
 const { callSite } = require('../core/call-site.js')
 const native = require('../core/native.js')
@@ -10,7 +10,7 @@ const native = require('../core/native.js')
 const SHORTEST_PAUSE_MS = 1
 const LONGEST_PAUSE_MS = 64
 
-// Waiting connections by address, in the order of their calls.
+// Waiting connections by address, in the order of the calls.
 const queues = new Map()
 let pauseMs = SHORTEST_PAUSE_MS
 let timer

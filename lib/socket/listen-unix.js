@@ -23,8 +23,8 @@ function listenUnix(path, options) {
   return handleOf(fd)
 }
 
-// A path, or an abstract name: after a NUL, as in Node, or after an @, as in systemd. Uses no regular expression: V8
-// ends the process if the stack overflows while it compiles one.
+// Returns the address of a path or an abstract name. An abstract name begins with a NUL, as in Node, or with an @, as in systemd.
+// Uses no regular expression: V8 ends the process if the stack overflows while it compiles one.
 function addressOf(value, argument) {
   const isAbstract = typeof value === 'string' && value.length > 1 && '\0@'.includes(value[0])
   return { name: validate.string(isAbstract ? value.slice(1) : value, argument), isAbstract }

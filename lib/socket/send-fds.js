@@ -1,6 +1,6 @@
 'use strict'
 
-// One message with descriptors: socketpair(), sendFds(), recvFds().
+// Single messages with descriptors: socketpair(), sendFds(), recvFds().
 
 const { isUint8Array } = require('node:util/types')
 const errors = require('../core/errors.js')
@@ -11,12 +11,13 @@ const validate = require('../core/validate.js')
 const { Handle, handleOf, handlesOf, numberOf } = require('../descriptor/handle.js')
 const { listToSend } = require('../descriptor/sendable.js')
 
-const MOST_FDS = 253
+// The kernel's limit for one message (SCM_MAX_FD, unix(7)).
+const MAX_FDS = 253
 const RECEIVE_CHECKS = { maxLength: validate.count, maxFds: validate.amount }
-const PAIRS = validate.oneOf('stream', 'seqpacket', 'dgram')
+const checkType = validate.oneOf('stream', 'seqpacket', 'dgram')
 
 function socketpair(type = 'stream') {
-  PAIRS(type, 'type')
+  checkType(type, 'type')
   requireStack(ALONE)
   return native.socketpair(type).map((fd) => handleOf(fd))
 }
@@ -26,7 +27,7 @@ function sendFds(socket, data, fds = []) {
   if (!isUint8Array(data)) throw errors.invalidArgType('data', 'an instance of Uint8Array', data)
   if (!Array.isArray(fds)) throw errors.invalidArgType('fds', 'an array', fds)
   const descriptors = listToSend(fds, 'fds')
-  // The kernel would drop them, and say nothing.
+  // The kernel would drop the descriptors without an error.
   if (data.length === 0 && descriptors.length > 0 && native.kindOf(to) === 'unix-socket') {
     throw errors.invalidArgValue('data', 'must not be empty if descriptors are sent on a stream', data)
   }
@@ -35,7 +36,7 @@ function sendFds(socket, data, fds = []) {
 
 function recvFds(socket, options) {
   const from = socketOf(socket)
-  const { maxLength = 65_536, maxFds = MOST_FDS } = validate.options(options, 'options', RECEIVE_CHECKS)
+  const { maxLength = 65_536, maxFds = MAX_FDS } = validate.options(options, 'options', RECEIVE_CHECKS)
   requireStack(ALONE)
   const received = native.recvFds(from, maxLength, maxFds)
   if (received === null) return null
