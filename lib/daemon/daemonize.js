@@ -10,11 +10,11 @@ const { otherRuntime } = require('../core/process-start.js')
 // Loaded lazily: the launcher, the daemon and a foreground process each need only some of these.
 const errors = () => require('../core/errors.js')
 const joinLauncher = () => require('./join-launcher.js').joinLauncher()
-const checkDaemonOptions = (given) => require('./options.js').checkDaemonOptions(given)
-const stayInForeground = (options) => require('./foreground.js').stayInForeground(options)
-const launch = (options) => require('./launcher.js').launch(options)
+const checkDaemonOptions = (given) => require('./check-daemon-options.js').checkDaemonOptions(given)
+const stayInForeground = (options) => require('./stay-in-foreground.js').stayInForeground(options)
+const launch = (options) => require('./launch.js').launch(options)
 const handleOf = (descriptor) => require('../descriptor/handle.js').handleOf(descriptor)
-const afterMainScript = (callback) => require('./main-script-end.js').afterMainScript(callback)
+const afterMainScript = (callback) => require('./after-main-script.js').afterMainScript(callback)
 
 // The object that daemonize() returns. A process has one at most.
 class Daemon {

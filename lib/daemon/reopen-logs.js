@@ -15,13 +15,13 @@ function reopenLogs(logs, umask) {
     return null
   } catch (error) {
     if (error.syscall === undefined) throw error
-    for (const { descriptor } of distinctFiles(logs)) writeLine(descriptor, errors.logsKept(error))
+    for (const { descriptor } of listFiles(logs)) writeLine(descriptor, errors.logsKept(error))
     return error
   }
 }
 
 // Returns one log for each file: both streams may write to the same file.
-const distinctFiles = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
+const listFiles = (logs) => [...new Map(logs.map((log) => [log.path, log])).values()]
 
 function writeLine(descriptor, text) {
   try {

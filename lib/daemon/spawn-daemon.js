@@ -33,11 +33,11 @@ const CHECKS = {
   umask: validate.fileMode,
   user: validate.credential,
   group: validate.credential,
-  stdio,
+  stdio: checkStdio,
   pidFile: validate.string,
   ready: validate.oneOf('exec', 'notify'),
   readyTimeout: validate.milliseconds,
-  listen,
+  listen: checkListen,
 }
 
 async function spawnDaemon(file, ...rest) {
@@ -92,7 +92,7 @@ function toLaunchOptions(file, args, options) {
     __proto__: null,
     program: file,
     argv: encodeStrings([options.argv0, ...args]),
-    ...daemonEnvironment(options, sockets),
+    ...buildDaemonEnvironment(options, sockets),
     cwd: path.resolve(options.cwd),
     umask: options.umask,
     identity: resolveCredentials(options.user, options.group),
@@ -107,7 +107,7 @@ function toLaunchOptions(file, args, options) {
 
 // Returns the environment of the daemon. A daemon that notifies gets a NOTIFY_SOCKET of this process until it is ready.
 // After that it uses the NOTIFY_SOCKET of `env`.
-function daemonEnvironment({ env, pidFile, ready }, sockets) {
+function buildDaemonEnvironment({ env, pidFile, ready }, sockets) {
   const without = sockets.length > 0 ? [...systemd.SOCKET_VARIABLES] : []
   const variables = []
   const ownPid = pidFile === undefined ? [] : ownPidVariables(env, ['WATCHDOG_PID'])
@@ -132,9 +132,9 @@ function toOutputs(stdio) {
 }
 
 // Checks the option `stdio`.
-function stdio(value, name) {
+function checkStdio(value, name) {
   if (typeof value === 'string') return validate.oneOf('ignore', 'inherit')(value, name)
-  const checked = validate.arrayOf(stream)(value, name)
+  const checked = validate.arrayOf(checkStream)(value, name)
   if (typeof checked[0] === 'string' && !['ignore', 'inherit'].includes(checked[0])) {
     throw errors.invalidArgValue(
       `${name}[0]`,
@@ -146,10 +146,10 @@ function stdio(value, name) {
 }
 
 // Checks one stream of `stdio`. A hole, null or undefined means the default, as in child_process.
-const stream = (value, name) => (value === undefined || value === null ? undefined : validate.output(value, name))
+const checkStream = (value, name) => (value === undefined || value === null ? undefined : validate.output(value, name))
 
 // Checks the option `listen`. Returns the sockets in their order, with labels if the option is an object.
-function listen(value, name) {
+function checkListen(value, name) {
   const isList = Array.isArray(value)
   const entries = isList
     ? validate.arrayOf((one) => [undefined, one])(value, name)

@@ -81,7 +81,7 @@ fn start(options: &LaunchOptions, pid_file: Option<&Locked>) -> Result<StartOutc
         Some(opened) => Stderr::of(opened),
         None => Stderr::open(&options.stderr, options.umask, owner)?,
     };
-    let (launcher_end, daemon_end) = link::pair(&options.settings)?;
+    let (launcher_end, daemon_end) = link::create_pair(&options.settings)?;
     let handed_over = matches!(pid_file, Some(Locked::Held(_)));
     let daemon = {
         let mut plan = build_plan(options, &stdout, &stderr, daemon_end, pid_file)?;

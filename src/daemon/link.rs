@@ -53,7 +53,7 @@ pub struct LauncherEnd(OwnedFd);
 pub struct DaemonEnd(OwnedFd);
 
 /// Makes a link and sends `settings` into it. Returns the launcher's end and the daemon's end.
-pub fn pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
+pub fn create_pair(settings: &str) -> Result<(LauncherEnd, OwnedFd)> {
     let (ours, theirs) = ancillary::pair(SockType::SeqPacket)?;
     send(&ours, settings.as_bytes())?;
     Ok((LauncherEnd(ours), theirs))
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn joined() -> (LauncherEnd, DaemonEnd, String) {
-        let (launcher, daemon) = pair("{}").unwrap();
+        let (launcher, daemon) = create_pair("{}").unwrap();
         let inode = fd::inode(&daemon).unwrap();
         let (end, settings) =
             DaemonEnd::take_over(std::os::fd::IntoRawFd::into_raw_fd(daemon), inode).unwrap().unwrap();
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn another_file_at_the_number_is_no_link() {
-        let (_launcher, daemon) = pair("{}").unwrap();
+        let (_launcher, daemon) = create_pair("{}").unwrap();
         let inode = fd::inode(&daemon).unwrap();
         assert!(DaemonEnd::take_over(daemon.as_raw_fd(), inode + 1).unwrap().is_none());
         assert!(DaemonEnd::take_over(1_000_000, inode).unwrap().is_none());

@@ -32,7 +32,7 @@ impl Entry {
     }
 }
 
-fn held() -> MutexGuard<'static, Vec<Entry>> {
+fn lock_list() -> MutexGuard<'static, Vec<Entry>> {
     // The list is valid even after a panic of another thread that held the lock.
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -52,7 +52,7 @@ pub fn add_own(file: PidFile) {
 /// Adds a pid file, which is released when this process exits.
 fn add(file: PidFile, is_handed_over: bool) {
     sys::process::at_exit_once(release_at_exit);
-    held().push(Entry { file: Arc::new(file), is_handed_over, is_lent: false });
+    lock_list().push(Entry { file: Arc::new(file), is_handed_over, is_lent: false });
 }
 
 /// Runs after the last exit handler of the program, because the daemon runs until then.
@@ -64,18 +64,18 @@ extern "C" fn release_at_exit() {
 
 /// Returns the pid file in the list that is this file.
 pub fn find(stat: &FileStat) -> Option<Arc<PidFile>> {
-    held().iter().find(|entry| entry.file.is(stat)).map(|entry| Arc::clone(&entry.file))
+    lock_list().iter().find(|entry| entry.file.is_same(stat)).map(|entry| Arc::clone(&entry.file))
 }
 
 /// Writes `pid` into all pid files in the list.
 pub fn write(pid: i32) -> Result<()> {
-    held().iter().try_for_each(|entry| entry.file.write(pid))
+    lock_list().iter().try_for_each(|entry| entry.file.write(pid))
 }
 
 /// Empties the list, and removes the files that name `pid`. Does not remove a lent file, which may belong to a
 /// successor by now.
 pub fn release(pid: i32) -> Result<()> {
-    let entries = std::mem::take(&mut *held());
+    let entries = std::mem::take(&mut *lock_list());
     entries.iter().filter(|entry| !entry.is_lent).try_for_each(|entry| entry.file.remove(pid))
 }
 
@@ -93,7 +93,7 @@ pub struct Loan(Arc<PidFile>);
 
 /// Lends a file to a successor. Returns None if this process may not hand the file on now.
 pub fn lend(file: &Arc<PidFile>) -> Result<Option<Loan>> {
-    let mut entries = held();
+    let mut entries = lock_list();
     let Some(entry) = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.file, file)) else {
         return Ok(None);
     };
@@ -112,14 +112,14 @@ impl Loan {
     /// Writes the pid of the successor into the file, and removes the file from the list.
     pub fn hand_over(self, pid: i32) -> Result<()> {
         self.0.write(pid)?;
-        held().retain(|entry| !Arc::ptr_eq(&entry.file, &self.0));
+        lock_list().retain(|entry| !Arc::ptr_eq(&entry.file, &self.0));
         Ok(())
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        for entry in held().iter_mut().filter(|entry| Arc::ptr_eq(&entry.file, &self.0)) {
+        for entry in lock_list().iter_mut().filter(|entry| Arc::ptr_eq(&entry.file, &self.0)) {
             entry.is_lent = false;
         }
     }

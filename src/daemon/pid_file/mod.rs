@@ -231,7 +231,7 @@ impl PidFile {
     }
 
     /// Returns true if this is the file with that status.
-    fn is(&self, stat: &FileStat) -> bool {
+    fn is_same(&self, stat: &FileStat) -> bool {
         stat::fstat(&self.file).is_ok_and(|own| fd::is_same(&own, stat))
     }
 }

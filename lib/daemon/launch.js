@@ -14,7 +14,7 @@ const { encodeStrings, resolveOutput } = require('../process/exec-options.js')
 const { descriptorOf } = require('../descriptor/sendable.js')
 const start = require('../core/process-start.js')
 const systemd = require('./systemd.js')
-const { detectTestRunner } = require('./test-runner.js')
+const { detectTestRunner } = require('./detect-test-runner.js')
 
 // Starts this program again as a daemon and ends this process with 0, or throws.
 function launch(options) {
@@ -60,7 +60,7 @@ function toLaunchOptions(options) {
   return {
     __proto__: null,
     ...rerunCommand(),
-    ...daemonEnvironment(),
+    ...buildDaemonEnvironment(),
     cwd,
     umask: options.umask,
     identity: resolveCredentials(options.user, options.group),
@@ -89,7 +89,7 @@ function toLaunchOptions(options) {
 
 // Returns the environment of the daemon. The launcher may be a successor, which reports to its predecessor. The daemon
 // reports to the service manager itself.
-function daemonEnvironment() {
+function buildDaemonEnvironment() {
   const { without, added } = systemd.getManagerVariables()
   const ownPid = ownPidVariables(process.env, systemd.PID_VARIABLES)
   return { environment: encodeEnvironment(process.env), without, ownPid, variables: encodeStrings(added) }
