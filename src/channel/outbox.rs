@@ -31,7 +31,7 @@ pub enum State {
     Broken,
 }
 
-/// Why sendmsg(2) sent nothing.
+/// A reason why sendmsg(2) sent nothing.
 enum Refusal {
     NoRoom,
     /// Too many descriptors are in flight, some of them ours.

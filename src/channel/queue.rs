@@ -51,7 +51,7 @@ pub struct Bundle {
     pub frames: usize,
 }
 
-/// Why a message was neither sent nor queued.
+/// The error of a message that was neither sent nor queued.
 #[derive(Debug)]
 pub enum SendError<E> {
     /// The caller's function could not write the payload.

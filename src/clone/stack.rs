@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::error::{During, Result};
 
-/// In bytes. The child's functions need less than 1 KiB. Wrappers of system calls and a signal frame fit in the rest.
+/// In bytes. The child's functions need less than 2 KiB. Wrappers of system calls and a signal frame fit in the rest.
 const SIZE: usize = 64 * 1024;
 /// In bytes. At least one page, even on machines with pages of 64 KiB.
 const GUARD: usize = 64 * 1024;

@@ -19,13 +19,13 @@ use crate::sys::process::{self, Status, Which};
 use crate::sys::{pidfd, poll};
 
 /// The time that a killed process gets to die before its memory is leaked.
-const DYING: Duration = Duration::from_secs(1);
+const DEATH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The parent of a new daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinship {
-    /// The middle process, which stays until the daemon is released. The daemon dies with the caller until it clears
-    /// its death signal.
+    /// The middle process, which stays until the daemon is released. Until the daemon clears its death signal, it dies
+    /// with the caller.
     Kept,
     /// Init or the nearest subreaper, from the start.
     Orphan,
@@ -168,7 +168,7 @@ pub fn twice(plan: &mut Plan, kinship: Kinship) -> Result<Daemon> {
                 // The daemon may live, but no process reports that. Until it is dead, it may write to the plan, which
                 // the caller drops.
                 let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
-                let _ = poll::wait(&[pidfd.as_fd()], Some(Instant::now() + DYING));
+                let _ = poll::wait(&[pidfd.as_fd()], Some(Instant::now() + DEATH_TIMEOUT));
             }
             // Leak the memory, because the daemon may still be dying in it.
             std::mem::forget((memory, stack, daemon_stack));

@@ -60,9 +60,11 @@ fn a_descriptor_that_cannot_be_queued_removes_the_message() {
     push(&mut queue, 3, 0, 1);
     let draft = append(&mut queue, 5, 2);
     assert_eq!(queue.push(draft, [Ok(1), Err(Errno::EMFILE)].into_iter()), Err(Errno::EMFILE));
+    push(&mut queue, 4, 2, 1);
     let bundle = queue.next_bundle(false);
-    assert_eq!(bundle, Bundle { length: HEADER + 3, descriptors: 1, frames: 1 });
+    assert_eq!(bundle, Bundle { length: 2 * HEADER + 3 + 4, descriptors: 2, frames: 2 });
     assert_eq!(queue.len(), bundle.length);
+    assert_eq!(send(&mut queue, bundle, bundle.length), (vec![0, 2], 2));
 }
 
 #[test]
