@@ -20,8 +20,8 @@ pub struct Stack {
 }
 
 thread_local! {
-    /// A stack to use again. Mapping and unmapping a stack takes longer than the rest of the parent's work, because
-    /// unmapping interrupts all cores that run this process.
+    /// A stack to use again. In a loop of spawn('/bin/true'), that saves about 20 of 170 µs: mapping and unmapping a
+    /// stack take that long, because unmapping interrupts all cores that run this process.
     static SPARE: Cell<Option<Stack>> = const { Cell::new(None) };
 }
 
