@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { launch } from '../helpers/daemon.mjs'
-import { needs, temporary, test } from '../helpers/harness.mjs'
+import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { isAlive } from '../helpers/proc.mjs'
 import { fixture, root, run } from '../helpers/run.mjs'
 
@@ -109,4 +109,22 @@ test('daemonize(): works in a program that a test starts', async (t) => {
   const { code, stderr, facts } = await launch(t, {}, { env })
   assert.equal(code, 0, stderr)
   assert.equal(isAlive(facts.pid), true)
+})
+
+test('daemonize(): works below spawnDaemon() in node --test as PID 1', {
+  ...needs('root and unshare', isRoot && hasProgram('unshare')),
+}, async (t) => {
+  const daemon = script(t, 'daemon.cjs', `require(${JSON.stringify(root)}).daemonize()`)
+  const started = script(
+    t,
+    'starts.test.cjs',
+    `const { spawnDaemon } = require(${JSON.stringify(root)})
+     require('node:test')('starts a daemon', async () => {
+       await spawnDaemon(process.execPath, [${JSON.stringify(daemon)}], { ready: 'notify', stdio: 'inherit' })
+     })`,
+  )
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const args = ['-pf', '--mount-proc', '--kill-child', process.execPath, '--test', started]
+  const { code, stdout, stderr } = await run('unshare', args, { env }).ended
+  assert.equal(code, 0, stdout + stderr)
 })

@@ -6,6 +6,7 @@
 // alone prove nothing: this process itself must be a runner.
 
 const fs = require('node:fs')
+const native = require('../core/native.js')
 const { readCommandLine } = require('../core/original-strings.js')
 const { variable } = require('../core/own-property.js')
 const start = require('../core/process-start.js')
@@ -39,9 +40,13 @@ function detectTestRunner() {
 
 function isNodeTest() {
   if (process.moduleLoadList.includes('NativeModule test') || start.execArgv.includes('--test')) return true
-  // A test file may not load node:test, but it is then a child of the runner itself.
-  return variable('NODE_TEST_CONTEXT') !== undefined && readCommandLine(process.ppid).includes('--test')
+  // A test file that does not load node:test is still a child of the runner.
+  return variable('NODE_TEST_CONTEXT') !== undefined && readCommandLine(process.ppid).includes('--test') && !isOrphan()
 }
+
+// Returns true if this process is an orphan in a session of its own, which PID 1 has adopted. In a container, PID 1 may
+// be `node --test`, and the kernel makes it the parent of the programs that spawnDaemon() starts.
+const isOrphan = () => process.ppid === 1 && native.getsid(0) !== native.getsid(1)
 
 // Returns the package that a script belongs to, or undefined.
 function findPackage(script) {
