@@ -127,8 +127,8 @@ export interface Ended {
   status: WaitStatus
 }
 
-/** Ends the turn: sends its remaining messages. Returns a report, see `report`. */
-export declare function endTurn(reactor: number, token: number): number
+/** Sends the messages that waited for the end of the turn. */
+export declare function endTurn(reactor: number, token: number): SendReport
 
 /** Ends this process by _exit(2), without exit handlers. */
 export declare function exitNow(code: number): void
@@ -142,8 +142,8 @@ export declare function findUser(user: number | string, gid?: number | undefined
 /** Returns the pids of the zombies in the list, except for children that procnative has started. */
 export declare function findZombies(list: number): Array<number>
 
-/** Sends queued messages while there is room. Returns a report, see `report`. */
-export declare function flushChannel(reactor: number, token: number): number
+/** Sends queued messages while there is room. */
+export declare function flushChannel(reactor: number, token: number): SendReport
 
 /** The results of a turn. `ready`: three numbers for each socket: its token, 1 if it can receive, and 1 if it can send. */
 export interface Found {
@@ -402,6 +402,25 @@ export declare function sendErrorToLauncher(link: ExternalObject<DaemonEnd | und
 /** Sends data and descriptors by one sendmsg(2). Returns the number of bytes sent. */
 export declare function sendFds(socket: number, data: Uint8Array, fds: Int32Array): number
 
+/** Result of sending queued messages. */
+export interface SendReport {
+  state: SendState
+  /** Number of messages settled since the channel was opened, without the one of `failure`. */
+  count: number
+  /** If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages. Reported once. */
+  failure: unknown | null
+}
+
+/** State of the queue of a channel, see `State` in src/channel/outbox.rs. */
+export declare enum SendState {
+  Sent = 0,
+  Queued = 1,
+  Blocked = 2,
+  Crowded = 3,
+  Failed = 4,
+  Broken = 5,
+}
+
 export declare function setChildSubreaper(enabled: boolean): void
 
 /** Sets whether exec closes a descriptor (FD_CLOEXEC). */
@@ -481,9 +500,6 @@ export declare function tcgetpgrp(fd: number): number
 export declare function tcgetsid(fd: number): number
 
 export declare function tcsetpgrp(fd: number, pgid: number): void
-
-/** Throws why the next message can't be sent. */
-export declare function throwFailure(reactor: number, token: number): void
 
 /** Takes a turn: returns ended processes and ready sockets. Does not wait. */
 export declare function turn(): Found

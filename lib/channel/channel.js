@@ -11,7 +11,7 @@ const native = require('../core/native.js')
 const reactor = require('../core/reactor.js')
 const { isError } = require('../core/realm.js')
 const { Resource } = require('../core/async-resource.js')
-const { Sends } = require('./pending-sends.js')
+const { newPending, PendingSends } = require('./pending-sends.js')
 const serializations = require('./serialization.js')
 const { requireStack } = require('../core/stack.js')
 const { descriptorsToSend } = require('../descriptor/sendable.js')
@@ -20,13 +20,7 @@ const turn = require('./end-of-turn.js')
 // Known to this package only, so that nobody makes a Channel of a socket that is somebody else's.
 const OWN = Symbol('owned channel')
 
-// Send states returned by the native half (src/js/channel.rs). A report is one of these, plus STATES times the number of
-// queued messages that were sent.
-const SENT = 0
-const CROWDED = 3
-const FAILED = 4
-const BROKEN = 5
-const STATES = 8
+const { Crowded: CROWDED, Failed: FAILED, Broken: BROKEN } = native.SendState
 
 // Of so many descriptors as the native half receives at once, how often in a turn: the others are to have theirs.
 const BATCHES = 4
@@ -45,9 +39,10 @@ class Channel extends Listened {
   #encode
   #decode
   #peer
-  #sends = new Sends()
-  #sending = SENT
+  #sends = new PendingSends()
   #isInTurn = false
+  // True until the first message of the turn is sent: only that message does not wait for others.
+  #isFirst = true
   #retry
   #batch
   #end = null
@@ -119,74 +114,66 @@ class Channel extends Listened {
     const fds = descriptorsToSend(handles, 'handles')
     if (this.#isEnding) throw errors.channelClosed()
     if (!this.#isInTurn) this.#beginTurn()
-    // From here on the native half has the message, even if a stack overflow ends this function. The end of the turn is
-    // planned, and the code below counts the message without a call.
-    if (native.sendMessage(this.#reactor, this.#token, payload, fds)) return Promise.resolve()
-    this.#sends.queued++
-    return this.#sends.wait()
+    const pending = newPending()
+    // The stack overflowed in the executor, so that the promise is rejected already.
+    if (pending.resolve === undefined) return pending.promise
+    const count = native.sendMessage(this.#reactor, this.#token, payload, fds, this.#isFirst)
+    // The native half has the message. Call nothing before the promise is stored: a call could overflow the stack.
+    this.#isFirst = false
+    const { waiting } = this.#sends
+    waiting[waiting.length] = pending
+    if (count > this.#sends.count) this.#sends.resolve(count)
+    return pending.promise
   }
 
   // The last turn has no end, so each message is sent at once.
   #beginTurn() {
     if (turn.atEnd(this.#endTurn)) this.#isInTurn = true
     else this.#endTurn()
+    this.#isFirst = true
   }
 
   #endTurn = () => {
     this.#isInTurn = false
     if (this.#isClosed) return
-    let report
     try {
-      report = native.endTurn(this.#reactor, this.#token)
+      if (this.#sends.size > 0) this.#progress(native.endTurn(this.#reactor, this.#token))
     } catch (error) {
       this.#finish(error)
       return
     }
-    // Otherwise nothing was sent. The retry timer goes on.
-    if (report !== this.#sending) this.#progress(report)
-  }
-
-  // May run after the channel closed or broke: from an event, or from the retry timer.
-  #flush() {
-    if (!this.#isClosed && this.#sending !== BROKEN) this.#progress(native.flushChannel(this.#reactor, this.#token))
-  }
-
-  #progress(report) {
-    let state = this.#resolveSent(report)
-    // Reject each message that can't be sent, and go on with the next.
-    while (state === FAILED) {
-      this.#sends.reject(this.#failureToSend())
-      state = this.#resolveSent(native.flushChannel(this.#reactor, this.#token))
-    }
-    this.#sending = state
-    if (state === CROWDED) this.#tryAgain()
-    if (state === BROKEN) this.#break(this.#failureToSend())
     this.#settled()
   }
 
-  // Returns the state.
-  #resolveSent(report) {
-    this.#sends.resolve(Math.floor(report / STATES))
-    return report % STATES
+  // May run after the channel closed: from an event, or from the retry timer.
+  #flush() {
+    if (this.#isClosed) return
+    this.#progress(native.flushChannel(this.#reactor, this.#token))
+    this.#settled()
+  }
+
+  #progress(report) {
+    let { state, count, failure } = report
+    this.#sends.resolve(count)
+    // Reject each message that can't be sent, and go on with the next.
+    while (state === FAILED) {
+      if (failure) this.#sends.reject(failure)
+      ;({ state, count, failure } = native.flushChannel(this.#reactor, this.#token))
+      this.#sends.resolve(count)
+    }
+    if (state === CROWDED) this.#retry ??= setTimeout(() => this.#tryAgain(), CROWD_PAUSE)
+    if (state === BROKEN && failure) this.#break(failure)
+  }
+
+  #tryAgain() {
+    this.#retry = undefined
+    this.#flush()
   }
 
   // EPIPE and ECONNRESET: the reading side sees the peer's end, and closes. Any other error leaves half a message: close now.
   #break(error) {
     this.#sends.abandon(error)
     if (!isPeersEnd(error)) this.#finish(error)
-  }
-
-  #tryAgain() {
-    clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => this.#flush(), CROWD_PAUSE)
-  }
-
-  #failureToSend() {
-    try {
-      native.throwFailure(this.#reactor, this.#token)
-    } catch (error) {
-      return error
-    }
   }
 
   // ── Receiving ──

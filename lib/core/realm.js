@@ -11,7 +11,9 @@ const ERRORS = { TypeError, RangeError, SyntaxError }
 function inThisRealm(binding) {
   // Copy the object: V8 finds a function faster in a copy than in an object that Node-API has built step by step.
   if (binding.setsid instanceof Function) return { ...binding }
-  return Object.fromEntries(Object.entries(binding).map(([name, call]) => [name, convertResults(call)]))
+  return Object.fromEntries(
+    Object.entries(binding).map(([name, one]) => [name, typeof one === 'function' ? convertResults(one) : one]),
+  )
 }
 
 const convertResults =
@@ -27,6 +29,7 @@ const convertResults =
 function convertValue(value) {
   if (Array.isArray(value)) return Array.from(value, convertValue)
   if (isPromise(value)) return value.then(convertValue, (error) => Promise.reject(convertError(error)))
+  if (isNativeError(value)) return convertError(value)
   if (!isPlainObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, property]) => [name, convertValue(property)]))
 }

@@ -24,13 +24,22 @@ use crate::sys;
 use inbox::Inbox;
 use outbox::Outbox;
 
+/// The state of the sending half.
+pub struct Report {
+    pub state: State,
+    /// Number of messages settled before the failure.
+    pub count: u64,
+    /// The error of message number `count` if the state is `Failed`, of all messages if it is `Broken`. Reported once.
+    pub failure: Option<Error>,
+}
+
 /// A channel: a socket with its two halves.
 pub struct Channel {
     socket: OwnedFd,
     inbox: Inbox,
     outbox: Outbox,
-    /// True after the first send of a turn. Later messages of the turn are sent together at its end.
-    is_in_turn: bool,
+    /// Number of messages since the channel was opened that were sent, or that could not be sent.
+    settled: u64,
     /// True if the channel's user wants to receive.
     is_read: bool,
     /// True if epoll has reported, while the channel was not read, that the peer has stopped sending.
@@ -45,7 +54,7 @@ impl Channel {
             socket,
             inbox: Inbox::new(limits),
             outbox: Outbox::new(),
-            is_in_turn: false,
+            settled: 0,
             is_read: false,
             knows_end: false,
             is_hung_up: false,
@@ -57,40 +66,39 @@ impl Channel {
         self.socket
     }
 
-    /// Sends a message, see [`Outbox::send`]. After the first call of a turn, the caller must call
-    /// [`Channel::end_turn`] once.
+    /// Sends or queues a message, see [`Outbox::send`]. Returns the number of settled messages.
     pub fn send<E>(
         &mut self,
         descriptors: &[RawFd],
+        now: bool,
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<bool, SendError<E>> {
-        let is_sent = self.outbox.send(self.socket.as_fd(), descriptors, !self.is_in_turn, write)?;
-        self.is_in_turn = true;
-        Ok(is_sent)
+    ) -> std::result::Result<u64, SendError<E>> {
+        let is_only_one = self.outbox.send(self.socket.as_fd(), descriptors, now, write)?;
+        self.settled += if is_only_one { 1 } else { self.outbox.done() };
+        Ok(self.settled)
     }
 
-    /// Ends the turn: sends its queued messages.
-    pub fn end_turn(&mut self) -> State {
-        self.is_in_turn = false;
+    /// Sends the messages that waited for the end of the turn. Does nothing if the queue waits for something else.
+    pub fn end_turn(&mut self) -> Report {
         match self.outbox.state() {
             State::Queued => self.flush(),
-            state => state,
+            state => self.report(state),
         }
     }
 
     /// Sends queued messages while there is room.
-    pub fn flush(&mut self) -> State {
-        self.outbox.flush(self.socket.as_fd())
+    pub fn flush(&mut self) -> Report {
+        let state = self.outbox.flush(self.socket.as_fd());
+        self.report(state)
     }
 
-    /// Counts the queued messages that were sent since the last call.
-    pub fn done(&mut self) -> u64 {
-        self.outbox.done()
-    }
-
-    /// Takes the error of the state `Failed` or `Broken`.
-    pub fn failure(&mut self) -> Option<Error> {
-        self.outbox.failure()
+    fn report(&mut self, state: State) -> Report {
+        self.settled += self.outbox.done();
+        let (count, failure) = (self.settled, self.outbox.failure());
+        if state == State::Failed && failure.is_some() {
+            self.settled += 1;
+        }
+        Report { state, count, failure }
     }
 
     /// Sets whether epoll reports data to receive.

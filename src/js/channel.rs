@@ -2,16 +2,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::slice;
 
 use napi::bindgen_prelude::{BufferSlice, Either3, Int32Array, Uint32Array};
-use napi::{Env, JsString, Result, ValueType};
+use napi::{Env, JsString, Result, Unknown, ValueType};
 use napi_derive::napi;
 
-use super::bridge::error::OrThrow;
+use super::bridge::error::{self, OrThrow};
 use super::bridge::fast_call::{Arguments, Function};
 use super::bridge::worker_descriptors;
 use super::reactor;
-use crate::channel::{Batch, Channel, End, Fault, Limits, Message, SendError, State};
+use crate::channel::{Batch, Channel, End, Fault, Limits, Message, Report, SendError, State};
 use crate::descriptor::fd;
-use crate::error::{self, During};
+use crate::error::During;
 use crate::reactor::{Reactor, Token};
 use crate::sys;
 use crate::sys::memory;
@@ -39,16 +39,16 @@ fn with_channel<T>(
     reactor::with(reactor, |reactor| reactor.sockets.with_channel(token as Token, work)).or_throw(env)
 }
 
-/// Sends a message, or queues it, with duplicates of its descriptors: reactor, token, a string or Uint8Array, and no
-/// descriptor, one, or an Int32Array of them. Throws if it can do neither. Returns true if the message was sent. Otherwise the
-/// report at the end of the turn (`endTurn`) counts it.
+/// Sends or queues a message, with duplicates of its descriptors. Arguments: the reactor, the token, a string or Uint8Array; no
+/// descriptor, one, or an Int32Array; whether to send now instead of with later messages. Returns the number of messages settled
+/// since the channel was opened. Throws if the message was neither sent nor queued.
 pub struct SendMessage;
 
 impl Function for SendMessage {
     const NAME: &'static str = "sendMessage";
-    type Output = bool;
+    type Output = f64;
 
-    fn call(env: Env, [reactor, token, payload, fds]: Arguments<'_>) -> Result<bool> {
+    fn call(env: Env, [reactor, token, payload, fds, now]: Arguments<'_>) -> Result<f64> {
         let write = |bytes: &mut Vec<u8>| -> Result<()> {
             if payload.append_to(bytes)? { Ok(()) } else { payload.append_elements_to(bytes) }
         };
@@ -62,58 +62,67 @@ impl Function for SendMessage {
             _ => fds.elements()?,
         };
         let (reactor, token): (u32, f64) = (reactor.number()?, token.number()?);
-        let send = |reactor: &mut Reactor| Ok(reactor.sockets.sender(token as Token)?.send(fds, write));
+        let now = now.boolean()?;
+        let send = |reactor: &mut Reactor| Ok(reactor.sockets.sender(token as Token)?.send(fds, now, write));
         match reactor::with(reactor, send).or_throw(&env)? {
-            Ok(is_sent) => Ok(is_sent),
+            Ok(count) => Ok(count as f64),
             Err(SendError::Payload(error)) => Err(error),
             Err(SendError::System(error)) => Err(error).or_throw(&env),
         }
     }
 }
 
-/// Ends the turn: sends its remaining messages. Returns a report, see `report`.
-#[napi(catch_unwind)]
-pub fn end_turn(env: Env, reactor: u32, token: f64) -> Result<f64> {
-    with_channel(&env, reactor, token, |channel, _| {
-        let state = channel.end_turn();
-        report(channel, state)
-    })
+/// State of the queue of a channel, see `State` in src/channel/outbox.rs.
+#[napi]
+pub enum SendState {
+    Sent,
+    Queued,
+    Blocked,
+    Crowded,
+    Failed,
+    Broken,
 }
 
-/// Sends queued messages while there is room. Returns a report, see `report`.
-#[napi(catch_unwind)]
-pub fn flush_channel(env: Env, reactor: u32, token: f64) -> Result<f64> {
-    with_channel(&env, reactor, token, |channel, _| {
-        let state = channel.flush();
-        report(channel, state)
-    })
-}
-
-/// Returns the state of the queue, plus `STATES` times the number of queued messages sent since the last report.
-fn report(channel: &mut Channel, state: State) -> f64 {
-    f64::from(number_of(state)) + STATES * channel.done() as f64
-}
-
-/// Greater than the number of any state. The same constant is in lib/channel.js.
-const STATES: f64 = 8.0;
-
-/// Throws why the next message can't be sent.
-#[napi(catch_unwind)]
-pub fn throw_failure(env: Env, reactor: u32, token: f64) -> Result<()> {
-    let failure = with_channel(&env, reactor, token, |channel, _| channel.failure())?;
-    failure.map_or(Ok(()), error::Result::Err).or_throw(&env)
-}
-
-/// In lib/channel.js, too.
-fn number_of(state: State) -> u32 {
-    match state {
-        State::Sent => 0,
-        State::Queued => 1,
-        State::Blocked => 2,
-        State::Crowded => 3,
-        State::Failed => 4,
-        State::Broken => 5,
+impl From<State> for SendState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Sent => Self::Sent,
+            State::Queued => Self::Queued,
+            State::Blocked => Self::Blocked,
+            State::Crowded => Self::Crowded,
+            State::Failed => Self::Failed,
+            State::Broken => Self::Broken,
+        }
     }
+}
+
+/// Result of sending queued messages.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct SendReport<'env> {
+    pub state: SendState,
+    /// Number of messages settled since the channel was opened, without the one of `failure`.
+    pub count: f64,
+    /// If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages. Reported once.
+    pub failure: Option<Unknown<'env>>,
+}
+
+fn report(env: &Env, Report { state, count, failure }: Report) -> Result<SendReport<'_>> {
+    let failure = failure.map(|failure| error::to_js(env, &failure)).transpose()?;
+    Ok(SendReport { state: state.into(), count: count as f64, failure })
+}
+
+/// Sends the messages that waited for the end of the turn.
+#[napi(catch_unwind)]
+pub fn end_turn(env: &Env, reactor: u32, token: f64) -> Result<SendReport<'_>> {
+    let ended = with_channel(env, reactor, token, |channel, _| channel.end_turn())?;
+    report(env, ended)
+}
+
+/// Sends queued messages while there is room.
+#[napi(catch_unwind)]
+pub fn flush_channel(env: &Env, reactor: u32, token: f64) -> Result<SendReport<'_>> {
+    let flushed = with_channel(env, reactor, token, |channel, _| channel.flush())?;
+    report(env, flushed)
 }
 
 /// Whether a turn tells when there is something to receive.

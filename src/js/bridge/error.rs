@@ -34,7 +34,8 @@ fn code(error: &Error) -> String {
     uv::error_name(error.errno as i32).unwrap_or_else(|| format!("{:?}", error.errno))
 }
 
-fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
+/// Makes the Error of a failed system call.
+pub fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
     let path = error.path.as_ref().map(|path| path.to_string_lossy());
     let mut object = env.create_error(napi::Error::from_reason(message(error)))?;
     object.set("errno", -(error.errno as i32))?;

@@ -16,7 +16,7 @@ use crate::error::During;
 use crate::sys::memory;
 
 /// As many as a function here takes. What is not given is undefined.
-const MOST: usize = 4;
+const MOST: usize = 5;
 
 /// Up to here, room is made for the longest that so many characters can be in UTF-8; beyond, they are counted.
 const SHORT: usize = 8192;
@@ -81,6 +81,11 @@ impl<'call> Argument<'call> {
     pub fn number<T: Number>(self) -> Result<T> {
         // SAFETY: env and value are of this call.
         unsafe { T::from_napi_value(self.env, self.value) }
+    }
+
+    pub fn boolean(self) -> Result<bool> {
+        // SAFETY: env and value are of this call.
+        unsafe { bool::from_napi_value(self.env, self.value) }
     }
 
     /// Puts a string at the end of `bytes`, in UTF-8, without the copy that a `String` takes. False where it is none.
