@@ -166,8 +166,8 @@ impl PidFile {
     }
 
     /// Takes over the descriptor through which this process has inherited the lock on `path`. Returns None if the
-    /// descriptor is not a file, or if another description holds the lock. Does not check that it is the file at
-    /// `path`, because the user that a daemon has become may have no right to look at `path`.
+    /// descriptor is not a file, or if another description holds the lock. Does not check the file at `path`, because
+    /// the user that a daemon has become may have no right to do so.
     pub fn adopt_inherited(descriptor: RawFd, path: &str) -> Result<Option<Self>> {
         let path = c_string(path)?;
         let named = sys::fd::borrow(descriptor);

@@ -51,7 +51,7 @@ pub enum Succession {
 
 impl Description {
     /// Returns the description through which `pid` has locked the file. None if the caller has no right to look at the
-    /// process, or if the program that has locked the file does not use procnative.
+    /// process. None, too, if the program that has locked the file does not use procnative.
     pub fn of(path: &str, pid: i32) -> Result<Option<Self>> {
         let path = c_string(path)?;
         let Some((file, Holder::Running { length })) = read_lock(&path)? else { return Ok(None) };
@@ -75,8 +75,8 @@ impl Description {
             // Read the length before the number:
             // 1. A successor writes its number.
             // 2. The successor changes the length of the lock.
-            // In the other order, this loop could miss the number and then see a changed length, as after the end of
-            // the lock.
+            // In the other order, this loop could miss the number. It would then see a changed length, as after the end
+            // of the lock.
             let is_unchanged = self.is_unchanged(&path)?;
             match status::read_at(&path)? {
                 Status::Running(Some(pid)) => return Ok(Succession::Named(pid)),
