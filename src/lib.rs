@@ -11,9 +11,12 @@
 //!
 //! No step calls an earlier one, and each value is checked once.
 //!
-//! `unsafe` is only in [`sys`] (one libc call per function), in [`clone`] (the code between clone and exec), and where
-//! libuv and Node-API have no safe wrappers: `reactor/uv.rs`, `js/bridge/fast_call.rs`, `js/bridge/event_loop.rs`,
-//! `js/bridge/weak.rs`.
+//! `unsafe` is only in three places:
+//!
+//! - [`sys`]: one libc call per function;
+//! - [`clone`]: the code between clone and exec;
+//! - calls of libuv and Node-API without safe wrappers: `reactor/uv.rs`, `js/bridge/fast_call.rs`,
+//!   `js/bridge/event_loop.rs`, `js/bridge/weak.rs`.
 
 // A test build exports no functions to Node, so it does not use their code.
 #![cfg_attr(test, allow(dead_code))]

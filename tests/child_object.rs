@@ -1,5 +1,5 @@
-//! The code between clone and exec must not allocate, lock or panic. These tests compile src/clone/child.rs alone, with
-//! the optimization of the release, and check the undefined symbols of the object code and the words of the source.
+//! The code between clone and exec must not allocate, lock or panic. These tests compile src/clone/child.rs alone,
+//! optimized like the release. They check the undefined symbols of the object code, and the words of the source.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

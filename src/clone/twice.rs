@@ -63,8 +63,8 @@ impl Daemon {
     }
 
     /// Kills the daemon's process group, and the group in which it began. The kernel may give the number of an empty
-    /// group to a stranger, but not while an unreaped daemon or keeper is in the group. A keeper leaves the dead daemon
-    /// a zombie, and is killed last.
+    /// group to a stranger. A group with an unreaped daemon or keeper is not empty. A keeper leaves the dead daemon a
+    /// zombie, and is killed last.
     pub fn kill_group(&self) {
         let pid = Pid::from_raw(self.pid);
         let [session, group] =

@@ -257,7 +257,8 @@ proptest! {
             }
         }
         if is_dropped {
-            connection = Connection { files: connection.files, identities: connection.identities, ..Connection::new(room, piece) };
+            let Connection { files, identities, .. } = connection;
+            connection = Connection { files, identities, ..Connection::new(room, piece) };
         } else {
             connection.finish();
         }

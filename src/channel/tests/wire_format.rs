@@ -237,7 +237,12 @@ proptest! {
     /// Any cut of a valid stream gives the same messages with the same descriptors. At any byte, its end gives the
     /// right result.
     #[test]
-    fn a_valid_stream_gives_its_messages(sent in vec(sent(), 1..8), cuts in cuts(), end in any::<Index>(), is_whole in any::<bool>()) {
+    fn a_valid_stream_gives_its_messages(
+        sent in vec(sent(), 1..8),
+        cuts in cuts(),
+        end in any::<Index>(),
+        is_whole in any::<bool>(),
+    ) {
         let wire = Wire::of(&sent);
         let end = if is_whole { wire.bytes.len() } else { end.index(wire.bytes.len() + 1) };
         let mut receiver = Receiver::new(LIMITS);
