@@ -1,13 +1,13 @@
-// Preloaded (ld.so(8)), it stands between procnative and the C library: it notes which functions procnative calls, and from where,
-// or has one of these calls fail, once. What Node.js itself calls goes through untouched.
+// A preloaded library (ld.so(8)) between procnative and the C library. It records the functions that procnative calls and the
+// places of the calls, or makes one call fail once. Calls of Node.js itself pass unchanged.
 //
 //   PROCNATIVE_FAULT_OBJECT   the path of the addon
-//   PROCNATIVE_FAULT_NOTES    a file to append FUNCTION+OFFSET#COUNT lines to, a line for each call: OFFSET is the place in the addon
-//                             that it returns to, COUNT says which call from there it is
-//   PROCNATIVE_FAULT          FUNCTION+OFFSET#COUNT=ERRNO, the call that is to fail, and with which number
-//   PROCNATIVE_FAULT_TOKEN    a file that is removed when it has failed: who can remove it fails, of all processes together
+//   PROCNATIVE_FAULT_NOTES    a file that receives a line FUNCTION+OFFSET#COUNT for each call. OFFSET is the place in the addon that
+//                             the call returns to, COUNT is the number of the call from that place
+//   PROCNATIVE_FAULT          FUNCTION+OFFSET#COUNT=ERRNO: the call that fails, and its errno
+//   PROCNATIVE_FAULT_TOKEN    a file that the failing call removes. Of all processes, only the one that removes the file fails
 //
-// All of it also runs between clone(CLONE_VM) and exec: nothing is allocated or locked there.
+// The code also runs between clone(CLONE_VM) and exec, so it neither allocates nor locks.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -39,10 +39,10 @@
 #include <time.h>
 #include <unistd.h>
 
-// Where the addon's code lies, once it is loaded.
+// The addresses of the addon's code after it was loaded.
 static uintptr_t base, begin, end;
 static const char *object, *notes, *token;
-// The call that is to fail, as it would be noted.
+// The call that fails, as in a note.
 static char fault[64];
 static int fault_errno;
 
@@ -60,7 +60,7 @@ static int find_object(struct dl_phdr_info *info, size_t size, void *data) {
   return 1;
 }
 
-// How often each place has called: hashed by its offset, and never removed.
+// Numbers of calls by place: a hash table by offset, without removal.
 #define PLACES 4096
 static struct {
   uintptr_t offset;
@@ -89,7 +89,7 @@ static char *put_number(char *to, unsigned long number, unsigned radix) {
   return to;
 }
 
-// FUNCTION, or FUNCTION:NUMBER of those that do what a number says; its place, and which call from there it is. Returns its end.
+// Writes FUNCTION+OFFSET#COUNT. A function whose argument selects an operation is FUNCTION:NUMBER. Returns the end of the text.
 static char *name_call(char *to, const char *name, long number, uintptr_t offset) {
   to = put(to, name);
   if (number >= 0) to = put_number(put(to, ":"), number, 10);
@@ -106,7 +106,7 @@ static void note(const char *call, size_t length) {
   syscall(SYS_close, file);
 }
 
-// Whether this call, of all that come from there, is the one to fail.
+// Returns true if this call must fail.
 static int fails(const char *name, long number, void *return_address) {
   uintptr_t address = (uintptr_t)return_address;
   if (address < begin || address >= end) return 0;
@@ -133,7 +133,7 @@ __attribute__((constructor)) static void read_settings(void) {
   fault_errno = atoi(equals + 1);
 }
 
-// From when the addon is loaded, one knows where it is.
+// Finds the addresses of the addon as soon as it is loaded.
 void *dlopen(const char *path, int mode) {
   static void *(*real_dlopen)(const char *, int);
   if (real_dlopen == NULL) real_dlopen = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
@@ -142,7 +142,7 @@ void *dlopen(const char *path, int mode) {
   return opened;
 }
 
-// Looked up at the start: dlsym(3) locks. But others may call before that.
+// Looks the function up at the start, because dlsym(3) locks. Other constructors may call it earlier.
 #define REAL(type, name, params)                                                  \
   static type(*real_##name) params;                                               \
   __attribute__((constructor)) static void find_##name(void) {                    \
@@ -150,7 +150,7 @@ void *dlopen(const char *path, int mode) {
   }
 #define FIND(name) if (real_##name == NULL) find_##name()
 
-// A function that says by `bad` that it failed, and why in errno.
+// A function that returns `bad` and sets errno on failure.
 #define CALL(type, bad, name, params, args)                                       \
   REAL(type, name, params)                                                        \
   type name params {                                                              \
@@ -159,7 +159,7 @@ void *dlopen(const char *path, int mode) {
     return real_##name args;                                                      \
   }
 
-// One that returns the number of the error.
+// A function that returns the errno.
 #define NUMBERED(name, params, args)                                              \
   REAL(int, name, params)                                                         \
   int name params {                                                               \
@@ -168,7 +168,7 @@ void *dlopen(const char *path, int mode) {
     return real_##name args;                                                      \
   }
 
-// One that has done it all the same.
+// A function that has its effect although it fails.
 #define DONE(name, params, args)                                                  \
   REAL(int, name, params)                                                         \
   int name params {                                                               \
@@ -269,7 +269,7 @@ int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event) {
   return real_epoll_ctl(epoll, what, fd, event);
 }
 
-// Those with arguments that depend on others: as many as the kernel takes.
+// Variadic functions: passes as many arguments as the kernel takes.
 #define VARIADIC(name, first, given, number, argument)                            \
   REAL(int, name, first)                                                          \
   int name first {                                                                \
@@ -299,10 +299,10 @@ long syscall(long number, ...) {
   long given[6];
   for (int i = 0; i < 6; i++) given[i] = va_arg(rest, long);
   va_end(rest);
-  // As close(3) above.
+  // close(2) has its effect although it fails, like close() above.
   int is_done = number == SYS_close;
   long result = is_done ? real_syscall(number, given[0]) : 0;
-  // What this file calls itself does not come from the addon.
+  // Calls of this file do not come from the addon.
   if (fails("syscall", number, __builtin_return_address(0))) return errno = fault_errno, -1;
   return is_done ? result : real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }

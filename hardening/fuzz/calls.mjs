@@ -1,4 +1,4 @@
-// A valid call of everything there is to call: what random arguments are made of by changing one thing.
+// A valid call of each function and method. The fuzzer changes one argument or property of it.
 
 import net from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ const NOWHERE = '/nonexistent/fuzz'
 const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGUSR1', 'SIGCONT', 'SIGSTOP', 'SIGWINCH']
 const nothing = () => []
 
-// Some of the options.
+// Returns a random subset of options.
 function some(world, makers) {
   const chosen = Object.entries(makers).filter(() => world.random.chance(0.35))
   return Object.fromEntries(chosen.map(([key, make]) => [key, make()]))
@@ -72,7 +72,7 @@ function daemonOptions(world) {
     readyTimeout: () => random.pick([1, 300, 1000]),
     pidFile: () => `${world.directory}/daemon.pid`,
   })
-  // In the launcher, a start that goes well is the end: most are to fail in their last step.
+  // After a successful start, the launcher ends. So most starts must fail in their last step.
   if (random.chance(0.05)) return { ...options, readyTimeout: 1000, cwd: '/' }
   return random.chance(0.1) ? { ...options, foreground: true, cwd: world.directory } : { ...options, cwd: NOWHERE }
 }
@@ -93,7 +93,7 @@ function spawnDaemonOptions(world) {
   })
 }
 
-// What systemd would have set; never a count of descriptors that are the runtime's.
+// Sets the variables of systemd, but never a count that includes descriptors of the runtime.
 function socketVariables({ random }) {
   process.env.LISTEN_PID = random.pick([String(process.pid), '1', 'x'])
   process.env.LISTEN_FDS = random.pick(['0', '-1', 'x', '', '1000000', '1e9'])
@@ -146,7 +146,7 @@ export const FUNCTIONS = {
   openProcess: (world) => [world.pid()],
   waitpid: (world) => [
     world.random.pick([world.pid(), world.pid(), -1]),
-    // It blocks else, as long as a child lives.
+    // Without nohang, the call would block as long as a child runs.
     Object.assign(
       some(world, {
         untraced: () => boolean(world),
@@ -191,7 +191,7 @@ export const FUNCTIONS = {
 const event = ({ random }) => random.pick(['message', 'close', 'error', 'fuzz'])
 const listener = (world) => [event(world), () => {}]
 
-/** Those of methods that take some. */
+/** Valid arguments of methods that take arguments. */
 export const METHODS = {
   'Process.kill': ({ random }) => [random.pick([...SIGNALS, 0, 64, 9])],
   'Process.wait': (world) => [some(world, { signal: () => abort(world) })],
@@ -206,5 +206,5 @@ export const METHODS = {
   'Channel.destroy': ({ random }) => random.pick([[], [new Thrown()]]),
 }
 
-/** What takes long, and how often it is not left out. */
+/** Probabilities of functions that take long. */
 export const RARE = { fork: 0.03, daemonize: 0.2, spawnDaemon: 0.2, spawn: 0.3, waitpid: 0.5 }

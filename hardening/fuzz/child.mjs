@@ -1,4 +1,4 @@
-// What fork() runs in a round: a child with a channel, that does not stay.
+// The program of fork() in a round: a child with a channel that ends soon.
 
 import { parentChannel } from '../../index.js'
 

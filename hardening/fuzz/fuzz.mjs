@@ -1,12 +1,13 @@
-// npm run test:fuzz [-- --seconds 600 --seed N]: every export with random and structured arguments, in rounds of which each has a
-// seed, N for the first one. Each call is written to a file before it is made; where something is wrong, that stays.
+// npm run test:fuzz [-- --seconds 600 --seed N]: calls every export with random and structured arguments, in rounds. Each round
+// has a seed, N for the first one. The fuzzer writes each call to a file before it makes the call. The file of a round with a
+// problem is kept.
 
 import { parseArgs } from 'node:util'
 import procnative from '../../index.js'
 import { isPermitted, round } from './round.mjs'
 import { targetsOf } from './targets.mjs'
 
-// So long a run calls everything.
+// A run of this length must call everything.
 const ENOUGH = 60
 const SHOWN = 10
 

@@ -1,5 +1,5 @@
-// Values that nobody expects. Each maker is given the world, and returns `[label, value]`: what is written down of a value must
-// not touch it.
+// Unexpected values. Each maker gets the world and returns a value. Labels name the values, because logging a value would
+// read its properties.
 
 import net from 'node:net'
 import { DESCRIPTORS, LAST_PID } from './rules.mjs'
@@ -73,14 +73,14 @@ function detached() {
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
   return bytes
 }
-// A view on a buffer that has become too small for it.
+// Returns a view of a buffer that was shrunk below the view.
 function shrunk() {
   const buffer = new ArrayBuffer(64, { maxByteLength: 128 })
   const bytes = new Uint8Array(buffer, 32, 16)
   buffer.resize(8)
   return bytes
 }
-// Something else at each reading.
+// Returns a getter that returns another value at each read.
 function fickle({ random }) {
   const readings = [
     random.pick(NUMBERS),
@@ -181,10 +181,10 @@ const MAKERS = {
 }
 const LABELS = Object.keys(MAKERS)
 
-// With these the language throws by itself.
+// For these, the language itself may throw.
 const EXOTIC = /proxy|prototype/
 
-/** Any of them; written down in the world's notes. */
+/** Returns a random hostile value, and adds its label to the world's notes. */
 export function hostile(world) {
   const label = world.random.pick(LABELS)
   world.note(label)
@@ -192,7 +192,7 @@ export function hostile(world) {
   return MAKERS[label](world)
 }
 
-/** A getter for a property that has been something harmless: throws, changes its mind, or calls procnative itself. */
+/** Returns a getter for a property with a valid value. It throws, changes its result, or calls procnative itself. */
 export function getter(world, value) {
   const after = (act) => () => {
     act()

@@ -1,5 +1,5 @@
-# inside.sh SEED CALLS NODE WORKER: a round, as PID 1 of a namespace. What it could write to is this directory only, its pids
-# begin where no descriptor's number is, and it may have so many descriptors open (rules.mjs).
+# inside.sh SEED CALLS NODE WORKER: runs a round as PID 1 of a namespace. The round can write to this directory only, its pids
+# begin above all descriptor numbers, and its descriptors are limited (rules.mjs).
 set -e
 mount --bind . .
 cd "$PWD"

@@ -1,4 +1,4 @@
-// Random numbers that are the same for the same seed (mulberry32).
+// Pseudo-random numbers, the same for the same seed (mulberry32).
 
 export class Random {
   #state
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** At least 0, and less than 1. */
+  /** Returns a number of at least 0 and less than 1. */
   next() {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number that is less. */
+  /** Returns an integer of at least 0 and less than the limit. */
   below(end) {
     return Math.floor(this.next() * end)
   }

@@ -1,4 +1,4 @@
-// One round, in a namespace of its own, and what was wrong with it.
+// A round in its own pid namespace, and its problems.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,17 +13,17 @@ const [INSIDE, WORKER] = ['inside.sh', 'worker.mjs'].map((name) => fileURLToPath
 const NAMESPACE = ['--pid', '--fork', '--kill-child', '--mount-proc', '--net']
 const CALLS = 2000
 
-// After so many milliseconds without another call, all that the worker has started is killed: it may wait for one of those. After
-// so many it hangs.
+// Milliseconds without a new call. After `children`, all processes that the worker has started are killed, because the worker may
+// wait for one of them. After `worker`, the worker hangs.
 const PATIENCE = { children: 4000, worker: 15_000 }
 const LOOKS = 200
 
 const FATAL = /panicked|FATAL ERROR|Assertion|Check failed|core dumped|free\(\)|corrupt|Segmentation|stack smashing/i
 
-/** Whether this user may have a namespace. */
+/** Returns true if this user may make a pid namespace. */
 export const isPermitted = () => spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
 
-/** Makes the calls of a seed: `{ counts, problems, directory }`, where the directory is there if there are problems. */
+/** Makes the calls of a seed; returns `{ counts, problems, directory }`. The directory is kept if there are problems. */
 export async function round(seed) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-fuzz-'))
   const file = (name) => path.join(directory, name)
@@ -55,12 +55,12 @@ export async function round(seed) {
   return { seed, counts: countsOf(calls), problems, directory }
 }
 
-// A shell tells of a signal by a code.
+// Returns what is wrong with the end of a round, or null. A shell reports a signal as a code above 128.
 function badEnd(code, signal, calls) {
   if (signal !== null) return `ended by ${signal}`
   if (code > 128) return `ended by signal ${code - 128}`
   if (code !== 0) return `ended with exit code ${code}`
-  // A launcher ends when its daemon is ready, whatever its getters have called before.
+  // A launcher ends when its daemon is ready, also after calls of its getters.
   const last = calls.at(-1)
   const [number] = last.split(' ')
   const isLaunched = calls.some((line) => line.startsWith(`${number} `) && / daemonize: /.test(line))
@@ -76,7 +76,7 @@ function countsOf(calls) {
   return counts
 }
 
-// Returns what is wrong, once it hangs, which ends it; null when it is over before.
+// Kills a round that hangs, and returns the problem. Returns null if the round ends by itself.
 async function watch(pid, log, signal) {
   let size = 0
   let since = Date.now()

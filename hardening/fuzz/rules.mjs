@@ -1,29 +1,29 @@
-// What the fuzzer keeps from doing, since it would be the caller's own harm and no defect.
+// Limits of the fuzzer: calls beyond them harm the caller itself and show no defect.
 
 import { isProxy } from 'node:util/types'
 
 /**
- * Numbers that are passed as descriptors are these, the standard streams, and what no descriptor can be. What libuv and V8 have
- * open they would never recover from losing, be it by dup2() or by a channel that takes it over and closes it; as they take the
- * lowest numbers that are free, they never come as far as this.
+ * The fuzzer passes these numbers as descriptors, the standard streams, and numbers that no descriptor can have. libuv and V8
+ * can't lose their descriptors, by dup2() or by a channel that takes a descriptor over and closes it. They take the lowest free
+ * numbers, so they never reach this range.
  */
 export const DESCRIPTORS = { first: 900, last: 999 }
 
-/** Numbers of descriptors end here (RLIMIT_NOFILE). */
+/** The limit of descriptor numbers (RLIMIT_NOFILE). */
 export const MOST_DESCRIPTORS = 1024
 
-/** A round ends when so many are open, before libuv gets to those that are ours. */
+/** A round ends at this number of open descriptors, before libuv reaches the range above. */
 export const FULL = 850
 
-/** In the namespace of a round the pids begin after this: none is the number of a descriptor. */
+/** The pids of a round begin after this number, so that no pid is the number of a descriptor. */
 export const LAST_PID = 2000
 
-/** dup2(from, to): `to` is one of ours. */
+/** Returns a target for dup2() in the range above, instead of a descriptor of the runtime. */
 export function ownTarget(to) {
   const isOthers = Number.isInteger(to) && to >= 0 && to < DESCRIPTORS.first
   return isOthers ? DESCRIPTORS.first + (to % 100) : to
 }
 
-/** Whether a process is not to be signalled: the fuzzer itself, which would end as it was told to, and what has started it. */
+/** Returns true for a Process that must not be signaled: the fuzzer itself, which would end, and its parent. */
 export const isSpared = (value, { Process }) =>
   !isProxy(value) && value instanceof Process && [process.pid, process.ppid].includes(value.pid)

@@ -1,6 +1,6 @@
-// Whether an error looks as contract line E1 and docs/errors.md say.
+// Checks of errors against E1 of docs/contract.md and docs/errors.md.
 
-/** What getters, traps and callbacks of the fuzzer throw: it is to pass through unchanged. */
+/** An error of the fuzzer's getters, traps and callbacks. procnative must pass it on unchanged. */
 export class Thrown extends Error {}
 
 const ARGUMENT = {
@@ -12,12 +12,12 @@ const ARGUMENT = {
   ERR_UNKNOWN_CREDENTIAL: Error,
 }
 
-// Of an AbortSignal.
+// Names of the errors of an AbortSignal.
 const ABORTS = ['AbortError', 'TimeoutError']
 
 /**
- * What is wrong with it, or null. `isExotic`: `this` or an argument was such that the language itself throws, without a
- * code: a private member of something else, a proxy that was revoked, the name of an event that is no string.
+ * Returns what is wrong with an error, or null. `isExotic`: the language itself may throw, without a code, because of `this` or
+ * an argument: a private member of another object, a revoked proxy, a name of an event that is no string.
  */
 export function complaint(error, isExotic) {
   if (error instanceof Thrown) return null

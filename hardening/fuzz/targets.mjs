@@ -1,26 +1,26 @@
-// All that can be called: exports, constructors, methods, getters and what is on the objects that are returned.
+// All callable targets: exports, constructors, methods, getters, and methods of returned objects.
 
 import { EventEmitter } from 'node:events'
 import { FUNCTIONS, METHODS } from './calls.mjs'
 
 const CLASSES = ['Handle', 'Process', 'Channel', 'ChannelServer']
 
-// On what functions and methods return.
+// Methods of objects that functions and methods return.
 const RETURNED = {
   Stop: ['stop'],
   Daemon: ['ready', 'reopenLogs'],
   Iterator: ['next', 'return', Symbol.asyncIterator],
 }
-// Channels have them by a class between, and EventEmitter.
+// Methods that Channel inherits from EventEmitter and from a class between.
 const INHERITED = ['addListener', 'prependListener', 'off', 'removeListener', 'removeAllListeners', 'once']
 
 const nothing = () => []
 const isFunction = (value) => typeof value === 'function'
 
 /**
- * `{ name, valid(world), self(world), invoke(self, args) }` of each. A method has a `kind`, of which its `this` is to be, and none
- * else can be where it `isBound`. Where it `isExotic`, the language itself refuses some arguments: as names of events, or all of
- * them, as of constructors that are called.
+ * Returns `{ name, valid(world), self(world), invoke(self, args) }` for each target. A method has the `kind` of its `this`, and is
+ * called on that kind only if it `isBound`. If a target `isExotic`, the language itself refuses some arguments, like names of
+ * events, or all arguments, like those of a called constructor.
  */
 export function targetsOf(procnative) {
   const targets = []

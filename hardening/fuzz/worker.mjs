@@ -1,5 +1,5 @@
-// worker.mjs SEED CALLS: a round. Writes each call to the file `calls` before it makes it, and to `complaints` what was wrong with
-// its outcome. It is to run by rules.mjs, in a namespace of its own.
+// worker.mjs SEED CALLS: a round. Writes each call to the file `calls` before it makes the call, and wrong outcomes to the file
+// `complaints`. Must run in a pid namespace with the limits of rules.mjs (inside.sh).
 
 import fs from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -19,7 +19,7 @@ const [seed, calls, directory] = isMainThread
   : workerData
 const { default: procnative } = await import('../../index.js')
 
-// A daemon of a round's daemonize() goes on with calls of its own.
+// A daemon of this round makes other calls than its launcher.
 const random = new Random(isDaemon ? seed ^ process.pid : seed)
 const log = fs.openSync(`${directory}/calls`, 'a')
 const complaints = fs.openSync(`${directory}/complaints`, 'a')
@@ -57,7 +57,7 @@ const world = new World({
 function chooseTarget() {
   for (;;) {
     const target = random.pick(targets)
-    // A method needs something that has it; there is not always one.
+    // A method needs an object of its class, which the world may lack.
     const isThere = target.kind === undefined || target.self(world) !== undefined
     if (isThere && random.chance(RARE[target.name] ?? 1)) return target
   }
@@ -102,7 +102,7 @@ function callOnce(prefix = '') {
   }
 }
 
-// Numbers that are handed out are moved to where ours are.
+// Keeps a result. Moves a descriptor number into the fuzzer's range.
 function receive(target, result) {
   if (['dup', 'Handle.take'].includes(target.name)) world.ours(result)
   else world.keep(result)
@@ -117,12 +117,12 @@ async function callAll() {
   }
 }
 
-// Of callbacks: what the fuzzer's own have thrown, or the language at one that can't be called.
+// Errors in callbacks: from the fuzzer's own callbacks, or from the language for a callback that can't be called.
 const UNCALLABLE = /revoked|^Class constructor/
 process.on('uncaughtException', (error) =>
   judge(error, 'an error that nobody has caught', UNCALLABLE.test(error?.message)),
 )
-// Not to end by what a call is to send.
+// A call may send SIGTERM to this process.
 process.on('SIGTERM', () => {})
 
 if (isDaemon) world.keep(procnative.daemonize())

@@ -1,4 +1,4 @@
-// What a round has: where its randomness comes from, and the objects that its calls have returned, to be called upon and passed on.
+// The world of a round: its random numbers, and the objects that its calls have returned, which later calls use.
 
 import { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
@@ -10,7 +10,7 @@ import { isProxy } from 'node:util/types'
 import { DESCRIPTORS } from './rules.mjs'
 import { Thrown } from './shape.mjs'
 
-// Of each kind as many are kept.
+// The number of kept objects of each kind.
 const MOST = 8
 
 export class World {
@@ -24,13 +24,13 @@ export class World {
   #buffers = []
   #call
 
-  /** `call` makes a random call, for what calls procnative from within a call. */
+  /** `call` makes a random call, for getters that call procnative during a call. */
   constructor({ random, procnative, directory, call }) {
     Object.assign(this, { random, procnative, directory })
     this.#call = call
   }
 
-  /** Forgets what was said of the call before. */
+  /** Forgets the notes of the last call. */
   begin() {
     this.notes = []
     this.isExotic = false
@@ -41,9 +41,9 @@ export class World {
     this.notes.push(text)
   }
 
-  // ── What there is ──
+  // ── Objects ──
 
-  /** A live object of a kind, made where there is none. */
+  /** Returns a live object of a kind, or makes one. */
   handle() {
     return this.#one('Handle') ?? this.#fresh('stream')
   }
@@ -67,19 +67,19 @@ export class World {
     return kinds.length > 0 ? this.#one(this.random.pick(kinds)) : {}
   }
 
-  /** Of a new pair of sockets: the other end is kept. */
+  /** Returns one end of a new socket pair, and keeps the other end. */
   socket(type = this.random.pick(['stream', 'seqpacket', 'dgram'])) {
     return this.#fresh(type)
   }
 
-  /** The number of a new descriptor, which nobody else has. */
+  /** Returns the number of a new descriptor that no other object owns. */
   descriptor() {
     const fd = this.ours(this.socket().take())
     this.note(`descriptor ${fd}`)
     return fd
   }
 
-  /** Moves a descriptor to where those are that are passed by their numbers. */
+  /** Moves a descriptor into the range of descriptors that are passed by number. */
   ours(fd) {
     const number = DESCRIPTORS.first + (this.#number++ % (DESCRIPTORS.last - DESCRIPTORS.first + 1))
     this.procnative.dup2(fd, number)
@@ -108,7 +108,7 @@ export class World {
     return bytes
   }
 
-  // ── What a getter may do in the midst of a call ──
+  // ── Actions of getters during a call ──
 
   reenter() {
     this.#call()
@@ -126,11 +126,11 @@ export class World {
     }
   }
 
-  // ── What is returned ──
+  // ── Results ──
 
-  /** Keeps what a call has returned, and what is in it. */
+  /** Keeps the result of a call, and the objects in it. */
   keep(value) {
-    // That was `this`, and is returned as such.
+    // A returned proxy was `this`.
     if (isProxy(value)) return value
     const kind = this.#kindOf(value)
     if (kind !== undefined) this.#add(kind, value)
@@ -139,7 +139,7 @@ export class World {
     return value
   }
 
-  /** Closes all of it. */
+  /** Closes all kept objects. */
   close() {
     for (const [kind, list] of this.#live) for (const one of list.splice(0)) this.#dispose(kind, one)
   }
@@ -173,7 +173,7 @@ export class World {
     list.push(value)
     if (list.length <= MOST) return
     const oldest = list.shift()
-    // Or left to be collected.
+    // Otherwise the object is left to the garbage collector.
     if (this.random.chance(0.7)) this.#dispose(kind, oldest)
   }
 
@@ -202,7 +202,7 @@ export class World {
     else if (kind !== 'Daemon') this.#close(value)
   }
 
-  // Node's own throw or reject where they are closed already.
+  // Objects of Node.js throw or reject if they are already closed.
   #close(value) {
     try {
       value.close()?.catch?.(() => {})

@@ -1,6 +1,6 @@
-// Linked, as clone(2), into what is instrumented for ThreadSanitizer. Its own interceptor takes every clone for a fork, which
-// has a copy of the memory, and of the runtime's state there. A child of CLONE_VM|CLONE_VFORK shares both, and runs while its
-// parent stands still: to the runtime, it is a fiber of that thread.
+// Replaces clone(2) in code with ThreadSanitizer. The interceptor of the runtime takes each clone for a fork, which copies the
+// memory and the runtime's state. A child of CLONE_VM|CLONE_VFORK shares both, and runs while its parent is stopped. So this
+// wrapper presents the child to the runtime as a fiber of the parent's thread.
 
 #include <errno.h>
 #include <sys/types.h>
