@@ -54,7 +54,7 @@ for (const [what, text] of [
   ['has a wrong type', fenced('ts', 'const pid: number = process.argv[0]')],
   ['has a broken old version', fenced('diff', '-const\n+const one = 1')],
   ['is not JSON', fenced('json', '{ a: 1 }')],
-  ['is not run and has a syntax error', fenced('sh', 'if true', '<!-- test: not run: it is dangerous -->')],
+  ['is invalid and not run', fenced('sh', 'if true', '<!-- test: not run: it is dangerous -->')],
   ['leaves a process', fenced('sh', 'sleep 1000 &')],
 ]) {
   test(`docs: a block that ${what} fails`, async (t) => {

@@ -90,7 +90,7 @@ const TITLES = {
   options: 'hostile getters, proxies and prototypes',
   strings: 'strings too long or invalid',
   lists: 'lists with holes, 100,000 entries or impostors',
-  foreground: 'missing directory, user or descriptor in the foreground',
+  foreground: 'foreground with missing directory, user or descriptor',
   listen: 'invalid LISTEN_FDS',
   markers: 'invalid marker',
   files: 'marker of another descriptor',

@@ -235,7 +235,7 @@ for (const [what, file, options, code] of [
   ['program without permission', '/etc/passwd', {}, 'EACCES'],
   ['missing directory', 'true', { cwd: '/no such' }, 'ENOENT'],
 ]) {
-  test(`spawn() controllingTerminal: the terminal is free after a failed start, ${what}`, {
+  test(`spawn() controllingTerminal: the terminal is free after failure, ${what}`, {
     contract: 'P2 E3',
   }, async (t) => {
     const { fd } = await pty(t)

@@ -237,12 +237,12 @@ const HISTORIES = {
     await reaper.told({ ended: pid })
     return pid
   },
-  'an awaited child of spawn()': async (reaper) => {
+  'an awaited child': async (reaper) => {
     const pid = await reaper.call('spawn', 'exit 1')
     await reaper.call('waitForSpawned', pid)
     return pid
   },
-  'a child of spawn(), taken by waitpid()': async (reaper) => {
+  'a child that waitpid() took': async (reaper) => {
     const pid = await reaper.call('spawn', 'exit 1')
     await reaper.call('waitpid', pid)
     return pid
@@ -258,7 +258,7 @@ const HISTORIES = {
     await reaper.call('waitpid', pid)
     return pid
   },
-  'an orphan, taken by wait()': async (reaper) => {
+  'an orphan that wait() took': async (reaper) => {
     const pid = await reaper.call('orphan', 'exec sleep 1000')
     const taken = reaper.call('wait', pid)
     await reaper.call('kill', pid, 'SIGKILL')
@@ -268,7 +268,7 @@ const HISTORIES = {
 }
 
 for (const [history, make] of Object.entries(HISTORIES)) {
-  test(`reapOrphans(): reaps an orphan with the pid of ${history}`, { contract: 'W6', ...NAMESPACE }, async (t) => {
+  test(`reapOrphans(): reaps a reused pid of ${history}`, { contract: 'W6', ...NAMESPACE }, async (t) => {
     const reaper = await Reaper.start(t, AS_INIT)
     await reaper.call('reap', 'a')
     const pid = await make(reaper)
@@ -433,7 +433,7 @@ for (const [where, prefix] of [
   ['as PID 1', AS_INIT],
   ['as PID 1, --kill-child', [...AS_INIT, '--kill-child']],
 ]) {
-  const title = `reapOrphans(): reports 660 orphans once, among children and stalls, ${where}`
+  const title = `reapOrphans(): reports each of 660 orphans once, ${where}`
   test(title, { contract: 'W6', ...(prefix.length > 0 ? NAMESPACE : NODE) }, async (t) => {
     const log = path.join(temporary(t), 'log')
     const [program, ...args] = [...prefix, process.execPath, fixture('process/reap-storm.mjs'), log]

@@ -254,7 +254,7 @@ for (const [what, call, expected] of [
   ],
   ['no such group', ['true', [], { processGroup: NONE }], { code: 'EPERM', errno: -1, syscall: 'setpgid' }],
 ]) {
-  test(`spawn(): throws the error of the failed step, ${what}`, { contract: 'P2' }, async () => {
+  test(`spawn(): throws the failed step’s error, ${what}`, { contract: 'P2' }, async () => {
     const [file, args, options] = call
     const error = refusal(file, args, { stdio: 'ignore', ...options })
     assert.deepEqual(facts(error), expected)

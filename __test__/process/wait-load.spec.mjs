@@ -91,11 +91,11 @@ test('concurrent waits: resolve with one status, again and again', { contract: '
 const EMFILE = { code: 'EMFILE', errno: -24 }
 
 for (const [who, title] of [
-  ['spawn', 'after the first call'],
-  ['child_process', 'at the first call'],
+  ['spawn', 'later call'],
+  ['child_process', 'first call'],
 ]) {
   for (const free of [0, 1, 2, 3, 4, 5]) {
-    test(`wait(): rejects with EMFILE, then works again, ${free} free descriptors, ${title}`, {
+    test(`wait(): rejects with EMFILE, then works again, ${title}, ${free} descriptors`, {
       contract: 'W4',
       ...needs('Node.js, which starts with 32 descriptors', isNode),
     }, async () => {
@@ -162,7 +162,7 @@ for (const [how, title, codes] of [
   ['exit', 'process.exit() in the worker', [5]],
   ['unref', 'unref() of all waits', [0]],
 ]) {
-  test(`worker thread: its end leaves none of 50 pending waits, ${title}`, { contract: 'W5' }, async () => {
+  test(`worker thread: its end leaves no pending wait, ${title}`, { contract: 'W5' }, async () => {
     const [said] = await limited(4_000, 'process/abandon-waits.mjs', how, repetitions(20))
     const { before, after, ...rest } = said
     assert.deepEqual(rest, { codes, reapers: 1, left: [], signal: 'SIGHUP' })

@@ -149,7 +149,7 @@ test('wait(): resolves when another process’s child becomes a zombie', {
 
 const WAITS = {
   'wait()': ({ pid }) => wait(pid),
-  'wait() with observe': ({ pid }) => wait(pid, { observe: true }),
+  observe: ({ pid }) => wait(pid, { observe: true }),
   'child.wait()': (child) => child.wait(),
   'openProcess().wait()': ({ pid }) => openProcess(pid).wait(),
 }

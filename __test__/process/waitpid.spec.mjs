@@ -166,7 +166,7 @@ function burnt(context, file, args) {
 
 for (const [who, file, args] of [
   ['the child', 'python3', [fixture('process/use-resources.py')]],
-  ['a child of the child', 'sh', ['-c', `python3 '${fixture('process/use-resources.py')}'; exit 0`]],
+  ['a grandchild', 'sh', ['-c', `python3 '${fixture('process/use-resources.py')}'; exit 0`]],
 ]) {
   test(`waitpid(): usage has the microseconds and KiB of ${who}`, { contract: 'W1' }, (t) => {
     const { says, itself } = burnt(t, file, args)
