@@ -37,7 +37,7 @@ test('fuzz: accepts system errors, argument errors and aborts', () => {
 })
 
 for (const [what, error, expected] of [
-  ['a panic', like(new Error('panicked at src/fd.rs'), system), /^a panic/],
+  ['a panic', like(new Error('panicked at src/error.rs'), system), /^a panic/],
   ['no code', new TypeError('x is not a function'), /^no code/],
   ["napi's own codes", like(new Error(), { code: 'InvalidArg' }), /^of an unknown shape/],
   ['a system error without its call', like(new Error(), { ...system, syscall: undefined }), /^of an unknown shape/],

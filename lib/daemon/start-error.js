@@ -2,6 +2,7 @@
 
 // Converts the outcome of a failed start (`StartOutcome` in binding.d.ts) into an error.
 
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { own } = require('../core/own-property.js')
 const { signalName } = require('../core/signal-name.js')
@@ -11,6 +12,7 @@ function startError(outcome, { pidFile, readyTimeout: timeout, ready, isListenin
   // Each kind has properties of its own. Object.prototype may have the others.
   switch (outcome.kind) {
     case 'already-running':
+      if (debug.isOn) debug.log('pid file %O: locked by %O, not ours', pidFile, outcome.pid)
       return errors.alreadyRunning({ pid: outcome.pid, pidFile })
     case 'late': {
       const { stderr, error, killed } = outcome

@@ -10,6 +10,7 @@ use nix::unistd::{self, Gid, Uid};
 
 use crate::clone::credentials::Identity;
 use crate::descriptor::fd;
+use crate::descriptor::remove;
 use crate::error::{During, Error, Result};
 use crate::sys::c_string;
 
@@ -33,7 +34,7 @@ pub fn open(path: &str, mode: u32, owner: Option<&Identity>) -> Result<(OwnedFd,
     prepared.inspect_err(|_| {
         if created {
             // Report the first error, not this one.
-            let _ = fd::remove_own(&path, &fd);
+            let _ = remove::remove_own(&path, &fd);
         }
     })?;
     Ok((fd, created))

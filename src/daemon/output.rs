@@ -9,6 +9,7 @@ use nix::sys::stat;
 use super::log;
 use crate::clone::credentials::Identity;
 use crate::descriptor::fd;
+use crate::descriptor::remove;
 use crate::error::{During, Result};
 use crate::sys;
 use crate::sys::c_string;
@@ -59,7 +60,7 @@ impl Drop for Opened {
             && !path.is_empty()
         {
             // Report the error of the failed start, not this one.
-            let _ = fd::remove_own(&path, file);
+            let _ = remove::remove_own(&path, file);
         }
     }
 }

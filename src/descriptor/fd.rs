@@ -11,7 +11,6 @@ use nix::fcntl::{self, OFlag};
 use nix::sys::socket::{self, sockopt};
 use nix::sys::stat::{self, FileStat, Mode};
 
-use crate::descriptor::remove;
 use crate::error::{During, Error, Result};
 use crate::sys;
 
@@ -150,12 +149,6 @@ pub fn replace(target: RawFd, source: RawFd) -> Result<()> {
 /// Opens /dev/null for reading and writing.
 pub fn dev_null() -> Result<OwnedFd> {
     open(&c"/dev/null".to_owned(), OFlag::O_RDWR, Mode::empty())
-}
-
-/// Removes the file at `path` if `fd` refers to this file. Returns false for another file.
-pub fn remove_own(path: &CString, fd: &OwnedFd) -> Result<bool> {
-    let own = stat::fstat(fd).during("fstat")?;
-    remove::remove(path, |found| is_same(&own, found))
 }
 
 /// open(2), close-on-exec.

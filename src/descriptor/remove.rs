@@ -18,6 +18,12 @@ use crate::descriptor::fd;
 use crate::error::{During, Result};
 use crate::sys;
 
+/// Removes the file at `path` if `fd` refers to this file. Returns false for another file.
+pub fn remove_own(path: &CString, fd: &OwnedFd) -> Result<bool> {
+    let own = stat::fstat(fd).during("fstat")?;
+    remove(path, |found| fd::is_same(&own, found))
+}
+
 /// Removes the file at `path`; returns false if it is another file. `is_it` recognizes the file, before and after the rename.
 /// The caller must keep the file open, so that no other file can get its inode number.
 pub fn remove(path: &CString, mut is_it: impl FnMut(&FileStat) -> bool) -> Result<bool> {

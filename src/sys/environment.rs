@@ -8,7 +8,7 @@ unsafe extern "C" {
 /// Returns the variables of this process in their order, each with its NUL. std::env::vars_os() would split each
 /// variable, and leave out variables without a `=`.
 ///
-/// lib/environment.js calls this only while no other thread of Node can call setenv(3).
+/// lib/process/environment.js calls this only while no other thread of Node can call setenv(3).
 pub fn variables() -> Vec<u8> {
     let mut block = Vec::with_capacity(4096);
     // SAFETY: the array ends in null, and each entry is a C string. Both stay valid, because no other thread changes

@@ -39,6 +39,7 @@ use nix::unistd::{self, Uid};
 use crate::clone::fingerprint;
 use crate::clone::plan::Plan;
 use crate::descriptor::fd;
+use crate::descriptor::remove;
 use crate::error::{During, Error, Result};
 use crate::sys;
 use crate::sys::c_string;
@@ -222,7 +223,7 @@ impl PidFile {
 
     /// Like `remove`, whatever the content of the file.
     fn discard(&self) -> Result<()> {
-        match fd::remove_own(&self.path, &self.file) {
+        match remove::remove_own(&self.path, &self.file) {
             Err(Error { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. }) => {
                 unistd::ftruncate(&self.file, 0).during_path("ftruncate", &self.path)
             }
@@ -274,8 +275,8 @@ fn make_ours(file: &OwnedFd, path: &CString) -> Result<bool> {
     if !is_at(file, path)? {
         return Ok(false);
     }
-    let is_gone =
-        is_strangers(&stat::fstat(file).during_path("fstat", path)?) && fd::remove_own(path, file).is_ok();
+    let is_gone = is_strangers(&stat::fstat(file).during_path("fstat", path)?)
+        && remove::remove_own(path, file).is_ok();
     if !is_gone {
         shut_out_readers(file, path)?;
     }
