@@ -56,6 +56,7 @@ export declare function closeSocket(reactor: number, token: number): void
 /** Returns a connected Unix socket in a list of one. Does not wait: throws EAGAIN if the listening socket has no room. */
 export declare function connectUnix(name: string, isAbstract: boolean): Array<number>
 
+/** Returns the path of the controlling terminal. Null without one. */
 export declare function controllingTerminal(): string | null
 
 /** The new credentials of a process. An absent field leaves the credential as it is. */
@@ -201,6 +202,7 @@ export declare function isChildSubreaper(): boolean
 /** Returns true for an IPv6 socket. */
 export declare function isIpv6(descriptor: number): boolean
 
+/** Returns true if the process began with the calling thread. */
 export declare function isMainThread(): boolean
 
 /** Returns true if a process is, or may be, a child that the runtime reaps. */
@@ -426,6 +428,7 @@ export declare function setChildSubreaper(enabled: boolean): void
 /** Sets whether exec closes a descriptor (FD_CLOEXEC). */
 export declare function setCloseOnExec(descriptor: number, isSet: boolean): void
 
+/** Sets the signal that this thread gets when its parent dies. 0 clears the signal. */
 export declare function setParentDeathSignal(signal: number): void
 
 export declare function setpgid(pid: number, pgid: number): void
@@ -450,7 +453,7 @@ export declare function spawn(reactor: number, options: ChildLaunchOptions): Sta
  */
 export declare function startDaemon(options: DaemonLaunchOptions): StartOutcome | Promise<StartOutcome>
 
-/** A child, its token in the reactor, and our ends of its pipes, each at the index of the child's descriptor. */
+/** A child, its token in the reactor, and our ends of its pipes. Each end is at the index of the child's descriptor. */
 export interface Started {
   pid: number
   token: number
@@ -513,7 +516,10 @@ export declare function useLibuv(): void
 /** Returns the version of the binary. The JavaScript may come from another package, so it compares its version with this one. */
 export declare function version(): string
 
-/** A status; or a child that belongs, or may belong, to the runtime; or neither, if no child has changed its state. */
+/**
+ * The result of `waitpid`: a status, or a child that belongs or may belong to the runtime. Has neither if no child has changed its
+ * state.
+ */
 export interface WaitAnswer {
   status: WaitStatus | null
   owned: number | null

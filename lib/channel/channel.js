@@ -4,7 +4,7 @@
 
 const { Batch } = require('./received-batch.js')
 const errors = require('../core/errors.js')
-const { inspectable } = require('../core/inspection.js')
+const { makeInspectable } = require('../core/make-inspectable.js')
 const { Iteration, OVER } = require('./iteration.js')
 const { Listened } = require('./listened-emitter.js')
 const native = require('../core/native.js')
@@ -432,7 +432,7 @@ class Channel extends Listened {
   }
 }
 
-inspectable(Channel, fieldsOf)
+makeInspectable(Channel, fieldsOf)
 
 const ignore = () => {}
 

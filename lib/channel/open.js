@@ -4,7 +4,7 @@
 
 const { isDeepStrictEqual } = require('node:util')
 const { Channel, channelOf } = require('./channel.js')
-const { connect } = require('../socket/connect-unix.js')
+const { connectUnix } = require('../socket/connect-unix.js')
 const errors = require('../core/errors.js')
 const { Handle } = require('../descriptor/handle.js')
 const native = require('../core/native.js')
@@ -17,8 +17,8 @@ const validate = require('../core/validate.js')
 
 const CHECKS = {
   serialization: validate.oneOf('json', 'advanced', 'raw'),
-  maxMessageLength: validate.count,
-  maxHandles: validate.amount,
+  maxMessageLength: validate.positiveInteger,
+  maxHandles: validate.nonNegativeInteger,
 }
 const CONNECT_CHECKS = { ...CHECKS, signal: validate.abortSignal }
 const DEFAULTS = { __proto__: null, serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
@@ -91,7 +91,7 @@ async function connectChannel(path, options) {
   requireStack()
   const { name, isAbstract } = addressOf(path, 'path')
   const { signal, ...checked } = validate.options(options, 'options', CONNECT_CHECKS)
-  const fd = await whilePending('PROCNATIVECONNECT', connect(name, isAbstract, signal))
+  const fd = await whilePending('PROCNATIVECONNECT', connectUnix(name, isAbstract, signal))
   return open(fd, checked)
 }
 

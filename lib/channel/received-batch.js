@@ -2,7 +2,7 @@
 
 // Messages that were received together, to be taken one by one.
 
-const { bareHandlesOf, guard, isOpen } = require('../descriptor/handle.js')
+const { guard, isOpen, makeUnguardedHandles } = require('../descriptor/handle.js')
 const native = require('../core/native.js')
 
 // Of each message: where it begins, its length, how many descriptors are its.
@@ -31,7 +31,7 @@ class Batch {
     this.#decode = parsed ? itself : (payload) => decode(payload ?? notText())
     this.#frames = frames
     this.#fds = fds
-    this.#handles = bareHandlesOf(fds)
+    this.#handles = makeUnguardedHandles(fds)
   }
 
   get isEmpty() {

@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const { isPromise } = require('node:util/types')
 const { CHECKS, open } = require('./open.js')
 const errors = require('../core/errors.js')
-const { inspectable } = require('../core/inspection.js')
+const { makeInspectable } = require('../core/make-inspectable.js')
 const native = require('../core/native.js')
 const reactor = require('../core/reactor.js')
 const { isError } = require('../core/realm.js')
@@ -134,7 +134,7 @@ class ChannelServer extends EventEmitter {
   }
 }
 
-inspectable(ChannelServer, fieldsOf)
+makeInspectable(ChannelServer, fieldsOf)
 
 const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
 

@@ -8,7 +8,7 @@ const { otherRuntime } = require('./process-start.js')
 
 // Loaded lazily: only errors and machines other than x64 need these.
 const errors = () => require('./errors.js')
-const loadBinary = (carried) => require('./binary.js').loadBinary(carried)
+const loadBinary = (carried) => require('./load-binary.js').loadBinary(carried)
 
 if (process.platform !== 'linux') throw errors().platform(process.platform)
 

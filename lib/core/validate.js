@@ -26,8 +26,8 @@ const pidOrGroup = integerIn(-MAX_INT32, MAX_INT32)
 const descriptor = integerIn(0, MAX_INT32)
 const milliseconds = integerIn(1, MAX_INT32)
 const fileMode = integerIn(0, 0o777, (mode) => `0o${mode.toString(8)}`)
-const count = integerIn(1, MAX_INT32)
-const amount = integerIn(0, MAX_INT32)
+const positiveInteger = integerIn(1, MAX_INT32)
+const nonNegativeInteger = integerIn(0, MAX_INT32)
 
 function boolean(value, name) {
   if (typeof value !== 'boolean') throw errors.invalidArgType(name, 'of type boolean', value)
@@ -149,8 +149,8 @@ module.exports = {
   descriptor,
   milliseconds,
   fileMode,
-  count,
-  amount,
+  positiveInteger,
+  nonNegativeInteger,
   credential,
   output,
   boolean,

@@ -13,7 +13,7 @@ const joinLauncher = () => require('./join-launcher.js').joinLauncher()
 const checkDaemonOptions = (given) => require('./check-daemon-options.js').checkDaemonOptions(given)
 const stayInForeground = (options) => require('./stay-in-foreground.js').stayInForeground(options)
 const launch = (options) => require('./launch.js').launch(options)
-const handleOf = (descriptor) => require('../descriptor/handle.js').handleOf(descriptor)
+const makeHandle = (descriptor) => require('../descriptor/handle.js').makeHandle(descriptor)
 const afterMainScript = (callback) => require('./after-main-script.js').afterMainScript(callback)
 
 // The object that daemonize() returns. A process has one at most.
@@ -56,7 +56,7 @@ function daemonize(given) {
 }
 
 function begin({ ready, kept, ...rest }) {
-  daemon = new Daemon({ ...rest, kept: Object.freeze(kept.map(handleOf)) })
+  daemon = new Daemon({ ...rest, kept: Object.freeze(kept.map(makeHandle)) })
   if (ready === 'auto') afterMainScript(() => daemon.ready())
   return daemon
 }

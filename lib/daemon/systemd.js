@@ -2,7 +2,7 @@
 
 // Messages to the service manager, sd_notify(3), and sockets from it, sd_listen_fds(3).
 
-const { handleOf } = require('../descriptor/handle.js')
+const { makeHandle } = require('../descriptor/handle.js')
 const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const { own, variable } = require('../core/own-property.js')
@@ -42,7 +42,7 @@ function listenFds() {
   for (const descriptor of descriptors) native.setCloseOnExec(descriptor, true)
   // The variables are valid once, and not for the children of this process.
   for (const name of SOCKET_VARIABLES) delete process.env[name]
-  return descriptors.map((descriptor, index) => handleOf(descriptor, own(names, index)))
+  return descriptors.map((descriptor, index) => makeHandle(descriptor, own(names, index)))
 }
 
 function notify(state) {

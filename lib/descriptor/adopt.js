@@ -7,7 +7,7 @@ const net = require('node:net')
 const tty = require('node:tty')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
-const { datagramState } = require('./dgram-state.js')
+const { findDatagramState } = require('./datagram-state.js')
 const { otherRuntime } = require('../core/process-start.js')
 
 // CONNECT_STATE_CONNECTED of node:dgram.
@@ -29,7 +29,7 @@ function adoptUdp(fd) {
   // `exclusive` keeps a cluster worker from asking the primary. bind() takes the descriptor 0 for an absent one: pass a duplicate.
   adopted.bind({ __proto__: null, fd: fd === 0 ? native.duplicate(fd) : fd, exclusive: true })
   if (fd === 0) native.close(fd)
-  const state = datagramState(adopted)
+  const state = findDatagramState(adopted)
   if (state.handle.getpeername({}) === 0) state.connectState = CONNECTED
   return adopted
 }

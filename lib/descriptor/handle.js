@@ -1,6 +1,6 @@
 'use strict'
 
-const { inspectable } = require('../core/inspection.js')
+const { makeInspectable } = require('../core/make-inspectable.js')
 const native = require('../core/native.js')
 
 // Loaded lazily: only errors and adopt() need these.
@@ -147,7 +147,7 @@ class Handle {
   }
 }
 
-inspectable(Handle, fieldsOf)
+makeInspectable(Handle, fieldsOf)
 
 // Returns the kind for an inspection. Returns null if the program closed the descriptor by its number.
 function kindOf(fd) {
@@ -160,21 +160,21 @@ function kindOf(fd) {
 }
 
 // Makes handles. The caller must guard them.
-function bareHandlesOf(descriptors) {
+function makeUnguardedHandles(descriptors) {
   const handles = []
   for (let index = 0; index < descriptors.length; index++) handles.push(new Handle(KEY, descriptors[index]))
   return handles
 }
 
 // Makes handles of descriptors that were received together, and guards them.
-function handlesOf(descriptors) {
-  const handles = bareHandlesOf(descriptors)
+function makeHandles(descriptors) {
+  const handles = makeUnguardedHandles(descriptors)
   if (handles.length > 0) guard(handles)
   return handles
 }
 
 // Makes a handle of a descriptor that this process opened or inherited. The collector doesn't close the descriptor, because other
 // code may use the number.
-const handleOf = (fd, name) => new Handle(KEY, fd, name)
+const makeHandle = (fd, name) => new Handle(KEY, fd, name)
 
-module.exports = { Handle, bareHandlesOf, guard, handleOf, handlesOf, isOpen, numberOf }
+module.exports = { Handle, makeUnguardedHandles, guard, makeHandle, makeHandles, isOpen, numberOf }

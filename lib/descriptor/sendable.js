@@ -4,7 +4,7 @@
 
 const net = require('node:net')
 const errors = require('../core/errors.js')
-const { datagramState } = require('./dgram-state.js')
+const { findDatagramState } = require('./datagram-state.js')
 const { Handle, numberOf } = require('./handle.js')
 const { has, own } = require('../core/own-property.js')
 const { otherRuntime } = require('../core/process-start.js')
@@ -51,7 +51,7 @@ function checkUntouched(value, name) {
 // a socket of Node. That handle is null before the value is open and after it is closed.
 function carrierOf(value) {
   if (has(value, 'fd')) return value
-  if (has(value, 'addMembership')) return datagramState(value)?.handle ?? {}
+  if (has(value, 'addMembership')) return findDatagramState(value)?.handle ?? {}
   return has(value, '_handle') ? (value._handle ?? {}) : undefined
 }
 

@@ -40,8 +40,8 @@ const isMainThread = native.isMainThread()
 let probedEnvironment
 let isProbedReal
 
-// Returns true if the object is process.env and reads the variables of the process. Three cases do not: a worker has a copy
-// of the variables, a test runner gives its tests another object, and a program may replace process.env.
+// Returns true if the object is process.env and reads the variables of the process. Three objects do not: a worker's copy of the
+// variables, the object that a test runner gives its tests, and a program's own replacement of process.env.
 function isProcessEnvironment(env) {
   if (env !== process.env || otherRuntime || !isMainThread) return false
   if (env !== probedEnvironment) {

@@ -7,7 +7,7 @@
 const debug = require('../core/debug.js')
 const { runtimeChildren } = require('./runtime-children.js')
 const errors = require('../core/errors.js')
-const { handleOf } = require('../descriptor/handle.js')
+const { makeHandle } = require('../descriptor/handle.js')
 const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const { watchProcess } = require('./exit-watch.js')
@@ -35,7 +35,7 @@ function reapOrphans(listener) {
   if (listener !== undefined) validate.callback(listener, 'listener')
   requireNodeMainThread('reapOrphans()')
   if (registrations.size === 0) {
-    childrenList = handleOf(native.openChildren())
+    childrenList = makeHandle(native.openChildren())
     process.on('SIGCHLD', planScan)
   }
   const registration = { listener }

@@ -1,6 +1,6 @@
 'use strict'
 
-const { inspectable } = require('../core/inspection.js')
+const { makeInspectable } = require('../core/make-inspectable.js')
 
 // Loaded lazily: a program that only requires procnative needs none of these.
 const errors = () => require('../core/errors.js')
@@ -81,12 +81,12 @@ class Process {
   }
 }
 
-inspectable(Process, fieldsOf)
+makeInspectable(Process, fieldsOf)
 
-const processOf = (pid, watch, stdio = []) => new Process(KEY, pid, watch, stdio)
+const makeProcess = (pid, watch, stdio = []) => new Process(KEY, pid, watch, stdio)
 
 function openProcess(pid) {
-  return processOf(validate().positivePid(pid, 'pid'), watches().watchProcess(pid, false))
+  return makeProcess(validate().positivePid(pid, 'pid'), watches().watchProcess(pid, false))
 }
 
-module.exports = { Process, openProcess, processOf }
+module.exports = { Process, openProcess, makeProcess }

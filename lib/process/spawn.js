@@ -16,7 +16,7 @@ const { requireMainThread } = require('../core/main-thread.js')
 const native = require('../core/native.js')
 const { encodeStrings } = require('./exec-options.js')
 const { own } = require('../core/own-property.js')
-const { processOf } = require('./process.js')
+const { makeProcess } = require('./process.js')
 const { spawnChild } = require('./exit-watch.js')
 const { checkSendable, descriptorOf } = require('../descriptor/sendable.js')
 const { otherRuntime } = require('../core/process-start.js')
@@ -57,7 +57,7 @@ function spawn(file, ...rest) {
   requireStack(net ? WITH_SOCKETS : ALONE)
   const { pid, watch, pipes } = spawnChild(toLaunchOptions(checkedFile, checkedArgs, options))
   try {
-    const child = processOf(pid, watch, openSockets(net, pipes, options.stdio))
+    const child = makeProcess(pid, watch, openSockets(net, pipes, options.stdio))
     debug.spawned(pid, checkedFile, checkedArgs)
     return child
   } catch (error) {

@@ -16,7 +16,7 @@ let pauseMs = SHORTEST_PAUSE_MS
 let timer
 
 // Returns a descriptor, or a promise of one. An `abort` of `signal` rejects the promise with the signal's reason.
-function connect(name, isAbstract, signal) {
+function connectUnix(name, isAbstract, signal) {
   if (signal?.aborted) throw signal.reason
   const key = `${isAbstract ? '@' : ''}${name}`
   // A new call must not overtake waiting ones.
@@ -90,4 +90,4 @@ function connectWaiters({ name, isAbstract, waiters }) {
   return hasRoom
 }
 
-module.exports = { connect }
+module.exports = { connectUnix }

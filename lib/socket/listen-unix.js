@@ -1,12 +1,12 @@
 'use strict'
 
 const errors = require('../core/errors.js')
-const { handleOf } = require('../descriptor/handle.js')
+const { makeHandle } = require('../descriptor/handle.js')
 const native = require('../core/native.js')
 const { ALONE, requireStack } = require('../core/stack.js')
 const validate = require('../core/validate.js')
 
-const CHECKS = { mode: validate.fileMode, backlog: validate.count }
+const CHECKS = { mode: validate.fileMode, backlog: validate.positiveInteger }
 
 function listenUnix(path, options) {
   const { name, isAbstract } = addressOf(path, 'path')
@@ -20,7 +20,7 @@ function listenUnix(path, options) {
   }
   requireStack(ALONE)
   const [fd] = native.listenUnix(name, isAbstract, mode ?? 0o600, backlog)
-  return handleOf(fd)
+  return makeHandle(fd)
 }
 
 // Returns the address of a path or an abstract name. An abstract name begins with a NUL, as in Node, or with an @, as in systemd.

@@ -8,18 +8,18 @@ const native = require('../core/native.js')
 const { ALONE, requireStack } = require('../core/stack.js')
 const { unshared } = require('../core/unshared.js')
 const validate = require('../core/validate.js')
-const { Handle, handleOf, handlesOf, numberOf } = require('../descriptor/handle.js')
+const { Handle, makeHandle, makeHandles, numberOf } = require('../descriptor/handle.js')
 const { listToSend } = require('../descriptor/sendable.js')
 
 // The kernel's limit for one message (SCM_MAX_FD, unix(7)).
 const MAX_FDS = 253
-const RECEIVE_CHECKS = { maxLength: validate.count, maxFds: validate.amount }
+const RECEIVE_CHECKS = { maxLength: validate.positiveInteger, maxFds: validate.nonNegativeInteger }
 const checkType = validate.oneOf('stream', 'seqpacket', 'dgram')
 
 function socketpair(type = 'stream') {
   checkType(type, 'type')
   requireStack(ALONE)
-  return native.socketpair(type).map((fd) => handleOf(fd))
+  return native.socketpair(type).map((fd) => makeHandle(fd))
 }
 
 function sendFds(socket, data, fds = []) {
@@ -41,7 +41,7 @@ function recvFds(socket, options) {
   const received = native.recvFds(from, maxLength, maxFds)
   if (received === null) return null
   const { data, fds, truncated, credentials } = received
-  return { data, handles: handlesOf(fds), truncated, credentials }
+  return { data, handles: makeHandles(fds), truncated, credentials }
 }
 
 function socketOf(socket) {

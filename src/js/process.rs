@@ -14,8 +14,8 @@ use crate::reactor::Token;
 /// A program, and how to start it as a child. `argv` and `environment`: strings with a NUL at the end of each. Without
 /// `environment`, the child gets the environment of the caller. `stdio`: for each descriptor of the child 'pipe', 'socket', a
 /// descriptor of the caller, or undefined for /dev/null.
-#[napi(object)]
-pub struct ChildLaunchOptions {
+#[napi(object, js_name = "ChildLaunchOptions")]
+pub struct JsChildLaunchOptions {
     pub program: Either<String, Uint8Array>,
     pub argv: Either<String, Uint8Array>,
     pub environment: Option<Either<String, Uint8Array>>,
@@ -30,7 +30,7 @@ pub struct ChildLaunchOptions {
     pub parent_death_signal: Option<i32>,
 }
 
-/// A child, its token in the reactor, and our ends of its pipes, each at the index of the child's descriptor.
+/// A child, its token in the reactor, and our ends of its pipes. Each end is at the index of the child's descriptor.
 #[napi(object)]
 pub struct Started {
     pub pid: i32,
@@ -40,7 +40,7 @@ pub struct Started {
 
 /// Starts a child. Returns when its program has begun.
 #[napi(catch_unwind)]
-pub fn spawn(env: Env, reactor: u32, options: ChildLaunchOptions) -> Result<Started> {
+pub fn spawn(env: Env, reactor: u32, options: JsChildLaunchOptions) -> Result<Started> {
     let spawned = spawn::spawn(options.into()).or_throw(&env)?;
     let pid = spawned.child.pid;
     let token = reactor::with(reactor, |reactor| Ok(reactor.adopt(spawned.child))).or_throw(&env)?;
@@ -51,8 +51,8 @@ pub fn spawn(env: Env, reactor: u32, options: ChildLaunchOptions) -> Result<Star
     Ok(Started { pid, token: token as f64, pipes })
 }
 
-impl From<ChildLaunchOptions> for LaunchOptions {
-    fn from(options: ChildLaunchOptions) -> Self {
+impl From<JsChildLaunchOptions> for LaunchOptions {
+    fn from(options: JsChildLaunchOptions) -> Self {
         Self {
             program: to_bytes(options.program),
             argv: to_strings(options.argv),

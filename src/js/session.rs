@@ -39,11 +39,13 @@ pub fn tcgetsid(env: Env, fd: i32) -> Result<i32> {
     session::tcgetsid(fd).or_throw(&env)
 }
 
+/// Returns the path of the controlling terminal. Null without one.
 #[napi(catch_unwind)]
 pub fn controlling_terminal(env: Env) -> Result<Option<String>> {
     session::controlling_terminal().or_throw(&env)
 }
 
+/// Returns true if the process began with the calling thread.
 #[napi(catch_unwind)]
 pub fn is_main_thread() -> bool {
     session::is_main_thread()
@@ -59,6 +61,7 @@ pub fn is_child_subreaper(env: Env) -> Result<bool> {
     session::is_child_subreaper().or_throw(&env)
 }
 
+/// Sets the signal that this thread gets when its parent dies. 0 clears the signal.
 #[napi(catch_unwind)]
 pub fn set_parent_death_signal(env: Env, signal: i32) -> Result<()> {
     session::set_parent_death_signal(signal).or_throw(&env)

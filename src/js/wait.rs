@@ -48,7 +48,8 @@ pub struct WaitFlags {
     pub nowait: bool,
 }
 
-/// A status; or a child that belongs, or may belong, to the runtime; or neither, if no child has changed its state.
+/// The result of `waitpid`: a status, or a child that belongs or may belong to the runtime. Has neither if no child has changed its
+/// state.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct WaitAnswer {
     pub status: Option<WaitStatus>,

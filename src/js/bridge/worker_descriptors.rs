@@ -14,8 +14,8 @@ use crate::process::session;
 use crate::sys;
 
 thread_local! {
-    /// For each descriptor, the file behind it when JavaScript first read the number, because any code with the number can close
-    /// the descriptor. None in the main thread, and in a worker that owns no descriptor yet.
+    /// For each descriptor, the file behind it when JavaScript first read the number. Code with the number can close the descriptor.
+    /// None in the main thread, and in a worker that owns no descriptor yet.
     static OWNED: RefCell<Option<BTreeMap<RawFd, Option<Identity>>>> = const { RefCell::new(None) };
     static IS_WORKER: bool = !session::is_main_thread();
 }

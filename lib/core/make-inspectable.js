@@ -8,7 +8,7 @@ const CUSTOM = Symbol.for('nodejs.util.inspect.custom')
 const ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 1 }
 
 // Gives a class its inspection. `fieldsOf` returns undefined if the object is not an instance.
-function inspectable(owner, fieldsOf) {
+function makeInspectable(owner, fieldsOf) {
   Object.defineProperty(owner.prototype, CUSTOM, {
     __proto__: null,
     value(_depth, options) {
@@ -21,4 +21,4 @@ function inspectable(owner, fieldsOf) {
   })
 }
 
-module.exports = { inspectable }
+module.exports = { makeInspectable }

@@ -18,10 +18,10 @@ const E_MACHINE = 18
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_UNKNOWN_BUILTIN_MODULE']
 
 /** Returns the error for a binary that PROCNATIVE_BINARY names. */
-const whyNotNamed = (file, error) => disabled(error) ?? mismatch(file, machine(), error) ?? unloadable(error)
+const explainNamedBinary = (file, error) => disabled(error) ?? mismatch(file, machine(), error) ?? unloadable(error)
 
 /** Returns the error after every attempt for this architecture has failed. */
-function whyNone(failures) {
+function explainNoBinary(failures) {
   for (const { error } of failures) if (disabled(error)) return disabled(error)
   const here = machine()
   const binary = BINARIES[here]
@@ -64,4 +64,4 @@ function targetOf(file) {
   return ['linux', ARCHITECTURES[type] ?? `ELF machine ${type}`, libc].join('-')
 }
 
-module.exports = { whyNotNamed, whyNone }
+module.exports = { explainNamedBinary, explainNoBinary }

@@ -10,7 +10,7 @@ const { variable } = require('./own-property.js')
 
 // Loaded lazily: only errors need these.
 const errors = () => require('./errors.js')
-const noBinary = () => require('./no-binary.js')
+const explain = () => require('./explain-no-binary.js')
 
 /** Loads the binary that PROCNATIVE_BINARY names, or the one for this machine. `carried`: error of the carried binary. */
 function loadBinary(carried) {
@@ -35,7 +35,7 @@ function loadNamed(file) {
   try {
     return requireVersion(loadFile(file), file)
   } catch (error) {
-    throw noBinary().whyNotNamed(file, error)
+    throw explain().explainNamedBinary(file, error)
   }
 }
 
@@ -55,8 +55,8 @@ function requireVersion(exports, from) {
 
 const fileOf = (name) => path.join(path.dirname(self), '../..', `procnative.${name}.node`)
 
-// Tries every file and package for this architecture. A binary for the other C library fails to load and does no harm,
-// so only errors need to know the C library.
+// Tries every file and package for this architecture. A binary for the other C library fails to load and does no harm. Only
+// errors need to know the C library.
 function loadFound(carried) {
   const failures = carried ? [{ error: carried, key: 'linux-x64-glibc', file: fileOf('linux-x64-gnu') }] : []
   for (const [key, { name, fromPackage }] of Object.entries(BINARIES)) {
@@ -68,7 +68,7 @@ function loadFound(carried) {
       failures.push({ error, key, file })
     }
   }
-  throw noBinary().whyNone(failures)
+  throw explain().explainNoBinary(failures)
 }
 
 module.exports = { loadBinary }
