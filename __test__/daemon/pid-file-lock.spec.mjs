@@ -99,7 +99,7 @@ test('pidFile: another program sees an OFD write lock on the file', { contract: 
   const pidFile = newPidFile(t)
   await start(t, { pidFile })
   const { length, ...lock } = await locker(t).ask(pidFile)
-  // The owner of an OFD lock is told as -1.
+  // The kernel reports the owner of an OFD lock as -1.
   assert.deepEqual(lock, { kind: 'write', start: 0, pid: -1 })
   assert.ok(length >= LONGEST_FILE, length)
 })
