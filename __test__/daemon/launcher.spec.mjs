@@ -1,9 +1,9 @@
-// A daemon and its launcher: common death, errors of failed steps, and the view of outsiders.
+// A daemon and its launcher: common death, and the view of outsiders.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import { end, factsFrom, failure, firstLine, launch } from '../helpers/daemon.mjs'
+import { end, factsFrom, firstLine } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { start } from '../helpers/pid-file.mjs'
 import { isAlive } from '../helpers/proc.mjs'
@@ -107,78 +107,6 @@ test('daemonize(): clears the death signal before it reports readiness', {
   const lines = fs.readFileSync(trace, 'utf8').split('\n')
   const own = lines.filter((line) => line.startsWith(`${pid} `)).join('\n')
   assert.match(own, /PR_SET_PDEATHSIG, SIGKILL\).*\n.*PR_SET_PDEATHSIG, 0\) += 0\n.*sendto\(\d+, "R", 1, /)
-})
-
-for (const [what, options, pattern] of [
-  [
-    'opening a log',
-    { stdout: '/no such directory/log' },
-    { code: 'ENOENT', syscall: 'open', path: '/no such directory/log' },
-  ],
-  ['chdir', { cwd: '/no such directory' }, { code: 'ENOENT', syscall: 'chdir', path: '/no such directory' }],
-  ['chdir to a file', { cwd: '/etc/passwd' }, { code: 'ENOTDIR', syscall: 'chdir', path: '/etc/passwd' }],
-  ['a closed descriptor', { stdout: 999 }, { code: 'EBADF', syscall: 'fcntl' }],
-  ['keeping a closed descriptor', { keep: [999] }, { code: 'EBADF', syscall: 'fcntl' }],
-]) {
-  test(`daemonize(): throws the system error, ${what}`, { contract: 'D10' }, async (t) => {
-    const error = await failure(t, options, 'stay')
-    for (const [key, value] of Object.entries(pattern)) assert.equal(error[key], value)
-    assert.equal(error.leftChildren, 0)
-  })
-}
-
-test('daemonize(): leaves no new log and keeps an old one, failed start', {
-  contract: 'D10',
-}, async (t) => {
-  const directory = temporary(t)
-  const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
-  fs.writeFileSync(old, 'kept')
-  await failure(t, { stdout: fresh, stderr: old, cwd: '/no such directory' }, 'stay')
-  assert.equal(fs.existsSync(fresh), false)
-  assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
-})
-
-test('daemonize(): creates a log by the daemon’s umask', { contract: 'D10' }, async (t) => {
-  const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
-  const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
-  assert.equal(fs.statSync(log).mode & 0o777, 0o640)
-})
-
-test('daemonize(): throws EACCES of execve, program closed to the user', {
-  contract: 'D10',
-  ...needs('root', isRoot),
-}, async (t) => {
-  const directory = path.join(temporary(t), 'closed')
-  fs.mkdirSync(directory, { mode: 0o700 })
-  const node = path.join(directory, 'node')
-  fs.copyFileSync(process.execPath, node)
-  const { stdout, stderr } = await run(node, [fixture('report-failure.cjs'), '{"user":"nobody"}', 'stay']).ended
-  assert.notEqual(stdout, '', stderr)
-  const { code, syscall, path: named, leftChildren } = JSON.parse(stdout)
-  assert.deepEqual(
-    { code, syscall, named, leftChildren },
-    { code: 'EACCES', syscall: 'execve', named: node, leftChildren: 0 },
-  )
-})
-
-test('daemonize(): throws EACCES of chdir, directory closed to the user', {
-  contract: 'D10',
-  ...needs('root', isRoot),
-}, async (t) => {
-  const cwd = path.join(temporary(t), 'closed')
-  fs.mkdirSync(cwd, { mode: 0o700 })
-  const { code, syscall, path: named } = await failure(t, { cwd, user: 'nobody' }, 'stay')
-  assert.deepEqual({ code, syscall, named }, { code: 'EACCES', syscall: 'chdir', named: cwd })
-})
-
-test('daemonize(): throws ENXIO, log is a FIFO without a reader', {
-  contract: 'D10',
-  ...needs('mkfifo', hasProgram('mkfifo')),
-}, async (t) => {
-  const fifo = path.join(temporary(t), 'fifo')
-  await run('mkfifo', [fifo]).ended
-  const { code, syscall } = await failure(t, { stdout: fifo }, 'stay')
-  assert.deepEqual({ code, syscall }, { code: 'ENXIO', syscall: 'open' })
 })
 
 test('daemonize(): $(launcher | cat) returns at readiness', { contract: 'D12' }, async (t) => {

@@ -1,10 +1,10 @@
-// The owner and the group of the logs of a daemon.
+// The logs of a daemon: owner, group and mode, and a failed start.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { spawnDaemon } from '../../index.js'
-import { end } from '../helpers/daemon.mjs'
+import { end, failure, launch } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { start } from '../helpers/pid-file.mjs'
 import { status } from '../helpers/proc.mjs'
@@ -68,3 +68,20 @@ for (const [whose, uid, syscall] of [
     assert.equal(JSON.parse(text).syscall, syscall, stderr)
   })
 }
+
+test('daemonize(): leaves no new log and keeps an old one, failed start', {
+  contract: 'D10',
+}, async (t) => {
+  const directory = temporary(t)
+  const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
+  fs.writeFileSync(old, 'kept')
+  await failure(t, { stdout: fresh, stderr: old, cwd: '/no such directory' }, 'stay')
+  assert.equal(fs.existsSync(fresh), false)
+  assert.equal(fs.readFileSync(old, 'utf8'), 'kept')
+})
+
+test('daemonize(): creates a log by the daemon’s umask', { contract: 'D10' }, async (t) => {
+  const umask = ['-c', 'umask 077 && exec "$0" "$@"', process.execPath]
+  const { log } = await launch(t, { umask: 0o027 }, { node: 'bash', execArgv: umask })
+  assert.equal(fs.statSync(log).mode & 0o777, 0o640)
+})
