@@ -1,5 +1,5 @@
-// npm run bench [-- spawn|daemon|handles|wait|load …]: procnative beside its peers and the physical limit, on the same work, in
-// the same run. Prints a table for each group, and writes it into docs/performance.md, its chart beside that page, and all
+// npm run bench [-- spawn|daemon|handles|wait|load …]: measures procnative, its peers and the physical limit with the same work in
+// the same run. Prints a table for each group. Writes the table into docs/performance.md, the chart beside that page, and all
 // values into results/.
 
 import { markdown } from './page.mjs'

@@ -1,4 +1,4 @@
-// A chart of a group: for each scene a bar for each contender, of its median, with its range.
+// The chart of a group: for each scene, a bar of each contender's median, with its range.
 
 import { median } from './measure.mjs'
 import { UNITS } from './units.mjs'
@@ -6,7 +6,7 @@ import { UNITS } from './units.mjs'
 const COLOURS = ['#c2410c', '#475569', '#94a3b8', '#0f766e', '#a16207', '#6d28d9', '#be123c', '#1d4ed8']
 const [WIDTH, LABEL, BAR, GAP, TOP] = [900, 260, 16, 14, 64]
 
-/** Logarithmic, since they are decades apart; each scene by itself, since their units differ. */
+/** Logarithmic, because values differ by decades. Each scene has its own scale, because units differ. */
 export function chart(title, scenes) {
   const contenders = [...new Set(scenes.flatMap(({ results }) => Object.keys(results)))]
   const colourOf = (name) => COLOURS[contenders.indexOf(name) % COLOURS.length]
@@ -31,7 +31,7 @@ ${[...legend, ...parts].join('\n')}
 `
 }
 
-// Where all have none, there is nothing to draw.
+// A scene in which all values are 0 has no bars.
 const hasAny = ({ results }) => Math.max(...Object.values(results).flat()) > 0
 
 function bars({ name, unit, results }, top, colourOf) {
@@ -40,7 +40,7 @@ function bars({ name, unit, results }, top, colourOf) {
   const all = entries.flatMap(([, values]) => values).filter((value) => value > 0)
   const [low, high] = [Math.min(...all) / 2, Math.max(...all)]
   const room = WIDTH - LABEL - 90
-  // None has no logarithm.
+  // 0 has no logarithm.
   const place = (value) => LABEL + (value > 0 ? (room * Math.log(value / low)) / Math.log(high / low) : 0)
   const marks = [text(LABEL - 10, top + (entries.length * BAR) / 2 + 2, name, 'end')]
   for (const [at, [contender, values]] of entries.entries()) {

@@ -1,12 +1,12 @@
 'use strict'
 
-// What something takes in the process that does it. CommonJS, for what measures require() too.
+// The growth of this process by a piece of work. CommonJS, because one benchmark measures require().
 
 const fs = require('node:fs')
 
 const entries = (what) => fs.readdirSync(`/proc/self/${what}`).length
 
-/** How many descriptors this process has. */
+/** Returns the number of open descriptors of this process. */
 exports.openDescriptors = () => entries('fd')
 
 function taken() {
@@ -14,7 +14,7 @@ function taken() {
   return { threads: entries('task'), descriptors: entries('fd'), megabytes: process.memoryUsage.rss() / 2 ** 20 }
 }
 
-/** A function that tells by how much the process has grown since. */
+/** Returns a function that returns the growth of the process since this call. */
 exports.growth = () => {
   const before = taken()
   return () => {

@@ -1,4 +1,4 @@
-// The physical limit: small programs in C, which do nothing but the system calls.
+// The physical limit: small C programs that make only the system calls.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Compiles a group's limit.c, for as long as something is done with it; null where nothing compiles. */
+/** Compiles a group's limit.c, and calls `use` with the program, or with null without a C compiler. */
 export async function withLimit(group, use) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-bench-'))
   try {

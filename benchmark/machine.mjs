@@ -1,8 +1,8 @@
-// What a machine has to have.
+// Requirements of the machine.
 
 import fs from 'node:fs'
 
-/** Whether there is so much memory; says so loudly where there is not. */
+/** Returns true if the machine has the available memory. Otherwise prints a clear message. */
 export function hasMemory(megabytes, what) {
   const available = Number(fs.readFileSync('/proc/meminfo', 'utf8').match(/^MemAvailable:\s+(\d+)/m)[1]) / 1024
   if (available >= megabytes) return true

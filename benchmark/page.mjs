@@ -1,4 +1,4 @@
-// A group as Markdown, and its place in docs/performance.md.
+// The Markdown of a group, and its section in docs/performance.md.
 
 import fs from 'node:fs'
 import { median } from './measure.mjs'
@@ -33,7 +33,7 @@ function rowsOf(scene) {
   ])
 }
 
-/** Writes a text between the two marks that a page has for it. */
+/** Replaces the text between the two marks of a section of a page. */
 export function replaceSection(file, name, text) {
   const page = fs.readFileSync(file, 'utf8')
   const [from, to] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`]

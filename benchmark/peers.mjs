@@ -1,4 +1,4 @@
-// The peers: what one could pick instead. Packages are installed beside the benchmark when it is first run.
+// The peers: alternatives to procnative. The first run of the benchmark installs the packages beside it.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -15,7 +15,7 @@ export function installPeers() {
   if (status !== 0) console.log('SKIPPED, NOT MEASURED: the peers that npm could not install')
 }
 
-/** Whether a package is there and loads; says so loudly where it does not. */
+/** Returns true if a package is installed and loads. Otherwise prints a clear message. */
 export function hasPeer(name) {
   try {
     require(name)
@@ -26,7 +26,7 @@ export function hasPeer(name) {
   }
 }
 
-/** Whether Python is there that can pass descriptors. */
+/** Returns true if the machine has a Python that can pass descriptors. */
 export function hasPython() {
   if (spawnSync('python3', ['-c', 'import socket; socket.send_fds']).status === 0) return true
   console.log('SKIPPED, NOT MEASURED: Python, which is not there, or older than 3.9')

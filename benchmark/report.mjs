@@ -1,4 +1,4 @@
-// What came of a group: its scenes with their values, and where all that is written.
+// The results of a group: scenes with values, and the files that get them.
 
 import fs from 'node:fs'
 import os from 'node:os'
@@ -15,21 +15,20 @@ export class Group {
   }
 
   /**
-   * A scene: { name, unit, results: { contender: [a value for each repetition] } }, with the 99th percentiles as `tails`,
-   * { contender: value }, where each value is the median of many. `target` says how many times better than which
-   * contender procnative is to be, { against, times }, which is less than 1 where it may be worse; or what its value is to
-   * be, { atMost }.
+   * Adds a scene: { name, unit, results: { contender: [a value for each repetition] } }. If the values are medians, `tails` has the
+   * 99th percentiles: { contender: value }. `target` is { against, times }, the factor by which procnative must be better than a
+   * contender, less than 1 if procnative may be worse; or { atMost }, the limit of its value.
    */
   add(scene) {
     this.scenes.push(scene)
   }
 
-  /** What is no figure: { title, columns, rows }. */
+  /** Adds a table of results that are no numbers: { title, columns, rows }. */
   addTable(table) {
     this.tables.push(table)
   }
 
-  /** What the figures don't say. */
+  /** Adds a text. */
   addNote(text) {
     this.notes.push(text)
   }

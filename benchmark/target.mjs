@@ -1,9 +1,9 @@
-// Whether a scene is as it is to be.
+// Targets of scenes.
 
 import { median } from './measure.mjs'
 import { better, comparison, UNITS } from './units.mjs'
 
-/** Undefined where there is no target, or nobody to compare with. */
+/** Returns true if a scene meets its target, or undefined without a target or without the contender. */
 export function isMet({ unit, results, target }) {
   if (target === undefined) return undefined
   const ours = median(results.procnative)
@@ -12,7 +12,7 @@ export function isMet({ unit, results, target }) {
   return theirs && better(unit, ours, median(theirs)) >= target.times
 }
 
-/** The same in words. */
+/** Returns the target and its result in words. */
 export function verdict(scene) {
   const { unit, target } = scene
   if (target === undefined) return ''

@@ -1,4 +1,4 @@
-// How values are written, and which of two is the better one.
+// Units: the format of values, and the comparison of two values.
 
 const duration = (milliseconds) => {
   if (milliseconds >= 10) return `${milliseconds.toFixed(0)} ms`
@@ -22,13 +22,13 @@ export const UNITS = {
 
 const factor = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(value < 2 ? 3 : 2))
 
-/** How many times better than another the first value is; undefined where that can't be said. */
+/** Returns the factor by which `ours` is better than `theirs`, or undefined if a value is not positive. */
 export function better(unit, ours, theirs) {
   if (!(ours > 0 && theirs > 0)) return undefined
   return UNITS[unit].isRate ? ours / theirs : theirs / ours
 }
 
-/** So many times better, in words. */
+/** Returns a factor in words. */
 export function comparison(unit, times) {
   const { better, worse } = UNITS[unit]
   if (times === undefined) return ''

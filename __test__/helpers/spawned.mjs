@@ -49,8 +49,8 @@ export const hasOpen = (pid, expected) =>
   )
 
 /**
- * Starts fixtures/notify-in-steps.py, which takes these steps, and is to say READY=1. Returns the promise of spawnDaemon(), and
- * what the daemon has told so far. It ends with the test.
+ * Starts fixtures/notify-in-steps.py as a daemon that takes these steps and must send READY=1. Returns the promise of
+ * spawnDaemon() and the reports of the daemon. The daemon ends with the test.
  */
 export function notifier(context, steps, options = {}) {
   const log = path.join(temporary(context), 'log')

@@ -1,8 +1,8 @@
 // Calls near the end of the stack.
 
 /**
- * Calls a function at each depth near the end of the stack, until it has returned `enough` times. Gives what it returned, and
- * how often it threw.
+ * Calls a function at each depth near the end of the stack, until it has returned `enough` times. Returns the results, and the
+ * number of errors.
  */
 export function callAtStackEnd(call, enough) {
   const returned = []

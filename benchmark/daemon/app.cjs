@@ -1,13 +1,13 @@
 'use strict'
 
-// app.cjs SOCKET PORT: the program that all of them make a daemon of, a server on the loopback device. It is connected
-// to SOCKET for as long as it lives, tells there of itself when it is up, and ends when the other side does.
+// app.cjs SOCKET PORT: the program that all contenders start as a daemon, a server on the loopback device. It stays connected to
+// SOCKET, reports itself there when it is up, and ends with the other side.
 
 const http = require('node:http')
 const net = require('node:net')
 
 const [socket, port] = process.argv.slice(2)
-// Half open: this side is closed by the kernel only, so that its end is the end of the process.
+// Half open, so that only the kernel closes this side, at the end of the process.
 const benchmark = net.connect({ path: socket, allowHalfOpen: true })
 benchmark.on('end', () => process.exit()).resume()
 

@@ -1,4 +1,4 @@
-// How long it takes to start a daemon, and what is not done then.
+// The time to start a daemon, and the tasks that a start leaves undone.
 
 import { alternate, each, median } from '../measure.mjs'
 import { Group } from '../report.mjs'
@@ -25,7 +25,7 @@ export async function compare(progress) {
   return group
 }
 
-/** The medians of some starts. */
+/** Returns the medians of several starts. */
 async function turn(start, contender) {
   const starts = []
   for (let count = 0; count < STARTS; count++) starts.push(await start(contender))

@@ -1,5 +1,5 @@
-// Who starts the daemon: { name, command, isForeground }. `command` gives the command line, up to the arguments of the
-// app, with the options for Node.js that it is given.
+// Contenders that start the daemon: { name, command, isForeground }. `command` returns the command line up to the arguments of
+// the app, with the given options for Node.js.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ const script = (name) => (options) => [process.execPath, ...options, file(name)]
 
 export const PLAIN = 'plain node app.js'
 
-/** Those that are here. */
+/** Returns the contenders that this machine has. */
 export function contenders() {
   const all = [
     { name: 'procnative', command: script('./launchers/procnative.cjs') },
@@ -25,7 +25,7 @@ export function contenders() {
   if (says('setsid -f', 'setsid', ['-f', 'true']) !== null) {
     all.push({ name: 'setsid -f', command: (options) => ['setsid', '-f', process.execPath, ...options, app] })
   }
-  // The interpreter itself: a version manager may have put a shell script before it, which takes its time.
+  // The interpreter itself, because a version manager may put a slow shell script before it.
   const python = says('python-daemon', 'python3', [
     '-c',
     'from daemon import DaemonContext; import sys; print(sys.executable)',
@@ -37,7 +37,7 @@ export function contenders() {
   return all
 }
 
-/** What a program that tells whether a contender is here prints; null if it isn't. */
+/** Returns the output of a program that needs a contender, or null if the contender is missing. */
 function says(name, program, args) {
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' })
   if (status === 0) return stdout

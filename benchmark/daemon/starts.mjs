@@ -1,4 +1,4 @@
-// Starts of a daemon, one by one, each of which is over when the daemon has ended.
+// Starts of daemons, one after the other. A start is over when the daemon has ended.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,13 +7,13 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 
-// Beyond this a launcher hangs, or a daemon does not come or go.
+// The longest time for a launcher, and for the start and the end of a daemon.
 const PATIENCE = 20_000
 const inTime = () => ({ signal: AbortSignal.timeout(PATIENCE) })
 
-/** Lets a function start daemons, and have a directory for as long: use(start, directory). */
+/** Calls `use(start, directory)` with a function that starts daemons, and a directory that exists meanwhile. */
 export async function withStarts(use) {
-  // As the kernel names it.
+  // The path without symbolic links, as /proc shows it.
   const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-bench-')))
   const socket = path.join(directory, 'socket')
   const daemons = new Set()
@@ -25,7 +25,7 @@ export async function withStarts(use) {
     await once(server.listen(socket), 'listening')
     return await use((...args) => start({ socket, server, daemons }, ...args), directory)
   } finally {
-    // One that comes too late finds no socket, and ends of that.
+    // A daemon that comes too late finds no socket, and ends.
     server.close()
     for (const daemon of daemons) daemon.destroy()
     fs.rmSync(directory, { recursive: true })
@@ -33,9 +33,9 @@ export async function withStarts(use) {
 }
 
 /**
- * Starts a contender's daemon and ends it. Gives when the launcher had `returned` and when the daemon was `up`, in
- * milliseconds from the start; the launcher's `exitCode`; and what `inspect` has `found`, given what the daemon tells
- * of itself. Of one that `fails`, which is to end before it is up, there is only what the launcher did.
+ * Starts a contender's daemon and ends it. Returns the times when the launcher had `returned` and when the daemon was `up`, in
+ * milliseconds from the start, the launcher's `exitCode`, and the result `found` of `inspect` for the daemon's report. A daemon
+ * that `fails` must end before it is up. Then only the values of the launcher are returned.
  */
 async function start(world, contender, options = {}) {
   const { port = 0, execArgv = [], stdio = 'ignore', fails = false, inspect = () => {} } = options
@@ -62,14 +62,14 @@ async function ending(launcher, since) {
   return { returned: since(process.hrtime.bigint()), exitCode }
 }
 
-/** What the next daemon tells of itself, or null when it ends before that. */
+/** Returns the report of the next daemon, or null if the daemon ends before it. */
 async function story(server) {
   const [daemon] = await once(server, 'connection', inTime())
   const [text] = await Promise.race([once(daemon, 'data', inTime()), once(daemon, 'close')])
   return text ? JSON.parse(text) : null
 }
 
-/** Resolves when the daemon, which ends with the connection, has ended. */
+/** Ends the connection, with which the daemon ends, and waits for its end. */
 async function end(daemon) {
   daemon.end()
   await once(daemon, 'close', inTime())

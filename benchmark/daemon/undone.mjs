@@ -1,4 +1,4 @@
-// What each start leaves undone: asked of a daemon that is up, and of a launcher whose daemon fails.
+// Tasks that each start leaves undone, found in a running daemon and by a launcher whose daemon fails.
 
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -6,8 +6,7 @@ import net from 'node:net'
 import path from 'node:path'
 
 const COLUMNS = ['', 'is session leader', 'descriptors kept', 'exit code of a start that fails', 'execArgv kept']
-// One of the first sixteen, which Node.js has closed when it runs another program, and one behind a gap, where it
-// stops.
+// One of the first sixteen, which Node.js makes close-on-exec at its start, and one behind a gap, where Node.js stops.
 const DESCRIPTORS = [7, 200]
 const OPTION = '--max-old-space-size=333'
 
@@ -40,22 +39,22 @@ export async function undone(start, directory, contenders) {
 
 const word = (isSo) => (isSo ? 'yes' : 'no')
 
-/** A `stdio` by which a child has a descriptor also at the DESCRIPTORS, not closed by exec. */
+/** Returns a `stdio` by which a child inherits a descriptor at each of DESCRIPTORS. */
 function inheriting(descriptor) {
   const stdio = Array(Math.max(...DESCRIPTORS) + 1).fill('ignore')
   for (const at of DESCRIPTORS) stdio[at] = descriptor
   return stdio
 }
 
-/** A leader comes to be controlled by a terminal that it opens. */
+/** Returns true if a process leads its session: then a terminal that it opens becomes its controlling terminal. */
 function isLeader(pid) {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // After the name, which can be anything: state, ppid, pgrp, session.
+  // After the name, which may contain anything: state, ppid, pgrp, session.
   const session = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]
   return Number(session) === pid
 }
 
-/** The descriptors by which a process has a file open. */
+/** Returns the descriptors of a process that lead to a file. */
 function kept(pid, file) {
   const directory = `/proc/${pid}/fd`
   const numbers = fs.readdirSync(directory).filter((fd) => fs.readlinkSync(path.join(directory, fd)) === file)

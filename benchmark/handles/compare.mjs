@@ -1,4 +1,4 @@
-// What messages with descriptors cost, what messages without any cost, and whether one of a million is lost.
+// The cost of messages with and without descriptors, and a check that none of a million messages is lost.
 
 import { fileURLToPath } from 'node:url'
 import { withLimit } from '../limit.mjs'
@@ -11,16 +11,16 @@ const beside = (file) => fileURLToPath(new URL(file, import.meta.url))
 const isRecent = Number(process.versions.node.split('.')[0]) >= 24
 const NODE = 'child.send'
 
-// The rounds of two new processes. Warm is what comes after the second; who takes too long for more than two is as warm then
-// as it gets.
+// The rounds of two new processes. Rounds after the second are warm. For a contender that is too slow for more than two rounds,
+// the second round counts as warm.
 const ROUNDS = {
   cold: (times) => times[0],
   second: (times) => times[1],
   warm: (times) => median(times.length > 2 ? times.slice(2) : times.slice(1)),
 }
 
-// So many messages in each round, with so many descriptors. Many a message are on their way in batches, since no more
-// descriptors can wait to be sent than may be open. `without` can't do it; `targets` say how many times faster than whom.
+// Numbers of messages in a round, and of descriptors a message. Messages with many descriptors go in batches, because the limit of
+// open files also limits queued descriptors. `without`: contenders that can't do it. `targets`: the factor against a contender.
 const SCENES = [
   {
     ...{ name: '1 a message, 2,000 queued', messages: 2000, each: 1, rounds: 5, without: [] },
@@ -32,7 +32,7 @@ const SCENES = [
   },
   {
     ...{ name: '1 a message, 20,000 queued', messages: 20_000, each: 1, rounds: 5, without: [] },
-    // Its queue takes this 9 seconds.
+    // The queue of Node.js takes 9 seconds for a round.
     roundsOf: { [NODE]: 2 },
     targets: { cold: { against: NODE, times: 120 }, warm: { against: NODE, times: 500 } },
   },
@@ -41,7 +41,7 @@ const SCENES = [
     ...{ name: '64 a message, 20,000', messages: 20_000, each: 64, batch: 64, rounds: 2, without: [NODE] },
     targets: { second: { against: 'C', times: 0.35 } },
   },
-  // usocket loses what is more than 64.
+  // usocket loses descriptors beyond 64.
   { name: '253 a message, 2,000', messages: 2000, each: 253, batch: 16, rounds: 2, without: [NODE, 'usocket'] },
   { name: '253 a message, 20,000', messages: 20_000, each: 253, batch: 16, rounds: 1, without: [NODE, 'usocket'] },
   { name: 'none, 64 B', messages: 20_000, each: 0, bytes: 64, rounds: 5, without: [] },
@@ -51,7 +51,7 @@ const SCENES = [
   },
   { name: 'none, 64 KiB', messages: 2000, each: 0, bytes: 65_536, rounds: 5, without: [] },
 ]
-// What C and Python send is as long as a frame of ours with a number in it.
+// The length of the messages of C and Python: a frame of procnative with a number in it.
 const SHORT = 24
 const TRIPS = { count: 1000, times: 1 / 0.9 }
 const LOST = {
@@ -70,7 +70,7 @@ export async function compare(progress) {
     for (const scene of SCENES) await compareFloods(group, inNode, others, scene, progress)
     await compareTrips(group, inNode, others, progress)
   })
-  // That they were not is an error.
+  // flood.mjs throws if a message was lost.
   progress('a million messages')
   const { messages } = LOST
   const [took] = await toldByNode(beside('./flood.mjs'), 'procnative', JSON.stringify(LOST))

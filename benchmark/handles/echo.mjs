@@ -1,4 +1,4 @@
-// Sends back what it gets, by the way that it came; ends when the other end does.
+// Sends back each message by its own line; ends with the other end.
 
 import * as procnative from '../../index.js'
 import { usocketLine } from './lines.mjs'
@@ -16,6 +16,6 @@ channel.on('message', (message, [handle]) => {
     handle.close()
   }
 })
-// What Node has queued is sent as it is when its turn comes.
+// Node.js sends a queued handle in its state at that time, so close the server after the callback.
 process.on('message', (message, server) => process.send(message, server, () => server.close()))
 process.on('disconnect', () => process.exit())

@@ -1,13 +1,13 @@
-// flood.mjs KIND SCENE: sends many messages with descriptors to another process, in rounds. Prints as JSON what each took, in
-// milliseconds, from the first message until the other end has told that it has all of them in order, and has closed every
-// descriptor. Descriptors that are lost or left are an error. SCENE is JSON of
+// flood.mjs KIND SCENE: sends many messages with descriptors to another process, in rounds. Prints as JSON the milliseconds of
+// each round, from the first message until the other end has reported that it has received all messages in order and has closed
+// every descriptor. Lost and left descriptors are errors. SCENE is JSON with:
 //
-//   messages   how many there are in a round
-//   each       how many descriptors go with each
-//   batch      so many are on their way at the most, where it can't be all of them
-//   bytes      how long a message is as JSON, where it is more than its number
-//   files      what the descriptors are of, in turns; of a listening server, else
-//   rounds
+//   messages   the number of messages in a round
+//   each       the number of descriptors of a message
+//   batch      the largest number of messages in flight, if not all of them
+//   bytes      the length of a message as JSON, if it has more than its number
+//   files      the files of the descriptors, in turns; a listening server by default
+//   rounds     the number of rounds
 
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -18,7 +18,7 @@ import { listening } from './listening.mjs'
 
 const receiver = fileURLToPath(new URL('./receiver.mjs', import.meta.url))
 
-/** The descriptors that go with a message, by its number. */
+/** Returns a function that returns the descriptors of a message by its number. */
 async function cargo({ each, files = [] }) {
   if (each === 0) return () => undefined
   if (files.length > 0) {
@@ -30,14 +30,14 @@ async function cargo({ each, files = [] }) {
   return () => handles
 }
 
-/** The message of a number, which has so many bytes as JSON, or just its number. */
+/** Returns a function that returns a message by its number, with `bytes` bytes as JSON, or with the number only. */
 function letter({ messages, bytes }) {
   if (!bytes) return (number) => ({ number })
   const text = 'x'.repeat(bytes - JSON.stringify({ number: messages, text: '' }).length)
   return (number) => ({ number, text })
 }
 
-/** The other end: what it says next, and how to have it end. */
+/** Starts the other end. `heard()` resolves with its next message, `end()` ends it. */
 function startReceiver(kind, { bytes = 0, files = [] }) {
   const line = LINES[kind].start(receiver, [kind, String(bytes), ...files], bytes)
   const ended = once(line.child, 'exit')
@@ -79,7 +79,7 @@ async function measure(kind, scene) {
     times.push(performance.now() - began)
     agree(account, { messages, misplaced: 0, descriptors: messages * each, wrong: 0 })
     line.send('open?')
-    // Fewer: what the start had open is closed by now.
+    // There may be fewer, because descriptors of the start are closed by now.
     const left = { there: (await line.heard()) - openThere, here: openDescriptors() - openHere }
     if (left.there > 0 || left.here > 0) throw new Error(`descriptors were left: ${JSON.stringify(left)}`)
   }
@@ -89,5 +89,5 @@ async function measure(kind, scene) {
 
 const [kind, scene] = process.argv.slice(2)
 console.log(JSON.stringify(await measure(kind, JSON.parse(scene))))
-// The listening server would keep it.
+// The listening server would keep the process alive.
 process.exit()

@@ -1,9 +1,9 @@
-// What the kernel does at most: messages with descriptors between two processes, one sendmsg() a message, one recvmsg(), and a
-// close() for each descriptor. Nothing is encoded, queued or promised.
+// The limit of the kernel: messages with descriptors between two processes, by one sendmsg() and one recvmsg() a message, and a
+// close() for each descriptor. Without encoding, queue and promises.
 //
-//   limit flood MESSAGES DESCRIPTORS BYTES ROUNDS    prints what a round took, in milliseconds, from the first message until
-//                                                    the receiver has told that it has all: [1.25,1.19]
-//   limit trip TRIPS                                 prints what each way there and back took, of a byte with a descriptor
+//   limit flood MESSAGES DESCRIPTORS BYTES ROUNDS    prints the milliseconds of each round, from the first message until the
+//                                                    receiver has confirmed all messages: [1.25,1.19]
+//   limit trip TRIPS                                 prints the milliseconds of each round trip of a byte with a descriptor
 
 #include <fcntl.h>
 #include <sched.h>
@@ -33,12 +33,12 @@ static void send_message(int to, char *data, size_t length, int descriptor, int 
     for (int i = 0; i < count; i++) descriptors[i] = descriptor;
   }
   ssize_t sent;
-  // No more may be in flight than the limit of open files: then the receiver is to catch up.
+  // The limit of open files also limits descriptors in flight. At the limit, the receiver must catch up.
   while ((sent = sendmsg(to, &message, 0)) < 0 && errno == ETOOMANYREFS) sched_yield();
   if (sent != (ssize_t)length) fail("sendmsg");
 }
 
-// How many bytes came; adds to how many descriptors did, and closes them, but for one that is wanted.
+// Returns the number of received bytes. Adds the number of received descriptors, and closes them, except the wanted one.
 static ssize_t receive(int from, char *data, size_t length, long *descriptors, int *wanted) {
   union {
     struct cmsghdr header;
@@ -138,7 +138,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: %s flood MESSAGES DESCRIPTORS BYTES ROUNDS | trip TRIPS\n", argv[0]);
     return 2;
   }
-  // A listening server, as the others send.
+  // A listening server, like the other contenders.
   int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0 || listen(descriptor, 511) < 0) fail("listen");
   int pair[2];

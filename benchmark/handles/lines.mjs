@@ -1,6 +1,6 @@
-// Ways from one process to another for messages with descriptors. `start` runs a module of Node.js at the other end, which gets
-// its own end by `parent`; both are told how many bytes a message has at the most. An end has `send(message, handles)`,
-// `listen(listener)` for (message, handles), and `flood`, which sends many and has no more on their way than its way can take.
+// Lines between two processes for messages with descriptors. `start` runs a Node.js module at the other end, which gets its end
+// by `parent`. Both receive the largest length of a message in bytes. An end has `send(message, handles)`, `listen(listener)`
+// for (message, handles), and `flood`, which sends many messages and limits the messages in flight as the line needs.
 
 import * as childProcess from 'node:child_process'
 import fs from 'node:fs'
@@ -43,13 +43,13 @@ export const LINES = {
 export const channelLine = (channel) => ({
   send: (message, handles) => channel.send(message, handles),
   listen: (listener) => channel.on('message', listener),
-  // As many descriptors can wait to be sent as may be open: many a message are sent in batches.
+  // The limit of open files also limits queued descriptors, so messages with many descriptors go in batches.
   async flood({ messages, batch = messages, message, handles }) {
     for (let number = 0; number < messages; ) {
       const end = Math.min(number + batch, messages)
       let sent
       for (; number < end; number++) sent = channel.send(message(number), handles(number))
-      // They are sent in their order. Who does not send in batches does not wait, and nor do the others.
+      // Messages are sent in order, so the last promise is enough. Without batches, no contender waits here.
       if (batch < messages) await sent
     }
   },
@@ -65,10 +65,10 @@ export const nodeLine = (end) => ({
   },
 })
 
-// It has no messages: here, they are of one length, and say how many descriptors go with them.
+// usocket sends bytes without message boundaries. Here all messages have one length, and contain the number of descriptors.
 const FRAME = { least: 96, beside: 16 }
-// What it can't send at once it tries again without the descriptors, and these are lost. So no more is sent than fits into a
-// socket's buffer (278 of one byte do) before the other end has said that it has all of it.
+// usocket sends bytes that did not fit again without their descriptors, which are lost. So this line sends only what fits into
+// the socket's buffer (278 messages of one byte), and waits until the other end has confirmed all of it.
 const FITTING = 200
 const [ASK, CONFIRM] = ['there?', 'there']
 

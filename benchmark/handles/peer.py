@@ -1,8 +1,8 @@
-"""What Python does: socket.send_fds() and socket.recv_fds() between two processes, one call a message.
+"""Messages with descriptors in Python: socket.send_fds() and socket.recv_fds() between two processes, one call a message.
 
-peer.py flood MESSAGES DESCRIPTORS BYTES ROUNDS   prints what a round took, in milliseconds, from the first message until the
-                                                  receiver has told that it has all: [1.25, 1.19]
-peer.py trip TRIPS                                prints what each way there and back took, of a byte with a descriptor
+peer.py flood MESSAGES DESCRIPTORS BYTES ROUNDS   prints the milliseconds of each round, from the first message until the
+                                                  receiver has confirmed all messages: [1.25, 1.19]
+peer.py trip TRIPS                                prints the milliseconds of each round trip of a byte with a descriptor
 """
 
 import errno

@@ -1,5 +1,5 @@
-// receiver.mjs KIND BYTES [FILE …]: counts messages of so many bytes and their descriptors, and closes these. Knows the files that
-// they are of, where it is told.
+// receiver.mjs KIND BYTES [FILE …]: counts messages of up to BYTES bytes and their descriptors, and closes the descriptors. With
+// FILEs, checks that each descriptor belongs to the expected file.
 
 import fs from 'node:fs'
 import { openDescriptors } from '../growth.cjs'

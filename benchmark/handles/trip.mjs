@@ -1,5 +1,5 @@
-// trip.mjs TRIPS KIND …: how long a message with a server takes there and back, by all ways in turns, between the same two
-// processes. Prints as JSON the times of each, in milliseconds: { procnative: [0.03], 'child.send': [0.05] }
+// trip.mjs TRIPS KIND …: measures the round trip of a message with a server, by all lines in turns, between the same two
+// processes. Prints as JSON the times of each line in milliseconds: { procnative: [0.03], 'child.send': [0.05] }
 
 import { fileURLToPath } from 'node:url'
 import * as procnative from '../../index.js'
@@ -7,10 +7,10 @@ import { channelLine, nodeLine, usocketLine } from './lines.mjs'
 import { listening } from './listening.mjs'
 
 const echo = fileURLToPath(new URL('./echo.mjs', import.meta.url))
-// Loads what there is to load, and has V8 compile.
+// Trips that load modules and make V8 compile.
 const WARM_UP = 300
 
-/** The echo gets its end by another way. */
+/** The echo gets its end by another line. */
 async function connectUsocket(channel) {
   const [here, there] = procnative.socketpair()
   await channel.send('usocket', there)

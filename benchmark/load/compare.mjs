@@ -1,4 +1,4 @@
-// What it costs to load a module, and to call it for the first time.
+// The cost of loading a module, and of a first call.
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ const QUANTITIES = [
   { key: 'descriptors', name: 'descriptors opened', unit: '' },
   { key: 'megabytes', name: 'memory', unit: 'MB' },
 ]
-// Of the require alone.
+// Targets of the require() alone.
 const TARGETS = { milliseconds: { atMost: 3 }, threads: { atMost: 0 }, descriptors: { atMost: 0 } }
 
 const measured = fileURLToPath(new URL('./measured.cjs', import.meta.url))
@@ -41,9 +41,9 @@ export async function compare(progress) {
   return group
 }
 
-/** Gives for each turn the medians of some processes. */
+/** Returns a contender whose result in each turn is the medians of several processes. */
 function contender(name, specifier, ...call) {
-  // By its file: to find a package is no part of loading it.
+  // Requires the file by its path, because finding a package is no part of loading it.
   const file = resolve(specifier)
   const measure = async () => {
     const runs = []

@@ -1,7 +1,7 @@
 'use strict'
 
-// measured.cjs FILE [CALL]: requires a module and, if CALL says how, asks it for the session of this process. Prints as JSON how
-// long that took, in milliseconds, and how much more there is since: threads, descriptors, resident megabytes.
+// measured.cjs FILE [CALL]: requires a module and, with CALL, gets the session of this process from it. Prints as JSON the time in
+// milliseconds, and the growth of the process: threads, descriptors, resident megabytes.
 
 const { growth } = require('../growth.cjs')
 
@@ -11,7 +11,7 @@ const CALLS = {
 }
 
 const [file, call] = process.argv.slice(2)
-// To look takes memory too, at first.
+// The first measurement takes memory, too.
 growth()()
 const grown = growth()
 const began = performance.now()

@@ -1,4 +1,4 @@
-// What it costs to start a program, however much memory one has.
+// The cost of starting a program from processes of different sizes.
 
 import { fileURLToPath } from 'node:url'
 import { withLimit } from '../limit.mjs'
@@ -7,7 +7,7 @@ import { alternate, each, median, tails, told, toldByNode } from '../measure.mjs
 import { Group } from '../report.mjs'
 
 const measured = fileURLToPath(new URL('./measured.mjs', import.meta.url))
-// Node.js has 50 MB itself. So many calls in each process: those of the peers take longer the more there is.
+// Node.js itself has 50 MB. Larger processes make fewer calls, because calls of the peers take longer there.
 const SIZES = [
   { name: '50 MB', added: 0, calls: 101, times: 2 },
   { name: '500 MB', added: 450, calls: 51, times: 20 },
@@ -15,7 +15,7 @@ const SIZES = [
 ]
 const OWN_MEGABYTES = 50
 const KINDS = ['procnative', 'child_process.spawn', 'spawnSync']
-// How much longer a call may take at one size than at another.
+// The allowed factor between the times of a call at two sizes.
 const FLAT = 1.3
 
 export async function compare(progress) {
@@ -43,13 +43,13 @@ export async function compare(progress) {
   return group
 }
 
-/** One of the times of each call, as the scene of them. */
+/** Returns the scene of one of the times of each call. */
 function columns(runs, column) {
   const times = each(runs, (calls) => calls.map((call) => call[column]))
   return { unit: 'ms', results: each(times, median), tails: tails(times) }
 }
 
-/** How many times as long as at its best size the call takes at its worst, in each turn. */
+/** Returns for each turn the factor between the times of a call at its worst and at its best size. */
 function unevenness(sizes) {
   const results = {}
   for (const name of Object.keys(sizes[0])) {

@@ -1,5 +1,5 @@
-// limit MEGABYTES CALLS: posix_spawn() of /bin/true, with so much memory resident. Prints as JSON how long each call took and how
-// long it was until the child had ended, in milliseconds.
+// limit MEGABYTES CALLS: calls posix_spawn() of /bin/true, with MEGABYTES of resident memory. Prints as JSON the milliseconds of
+// each call, and until the end of the child.
 
 #include <spawn.h>
 #include <string.h>
@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
   }
   size_t bytes = (size_t)atoi(argv[1]) << 20;
   int calls = atoi(argv[2]);
-  // Touched, or it would not be resident.
+  // Written, because only written pages are resident.
   char *hoard = malloc(bytes);
   if (hoard == NULL) fail("malloc");
   memset(hoard, 1, bytes);

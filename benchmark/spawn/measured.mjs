@@ -1,15 +1,14 @@
-// measured.mjs KIND MEGABYTES CALLS: starts /bin/true, with so much more memory resident than Node.js has itself. Prints as JSON
-// for each call how long it took, how long it was until the child had run, and how long the event loop stood still, in
-// milliseconds.
+// measured.mjs KIND MEGABYTES CALLS: starts /bin/true, with MEGABYTES more resident memory than Node.js itself. Prints as JSON, for
+// each call, the milliseconds of the call, until the end of the child, and of the longest stop of the event loop.
 
 import * as childProcess from 'node:child_process'
 import * as procnative from '../../index.js'
 
 const PROGRAM = '/bin/true'
-// For so many milliseconds, calls load what there is to load, and have V8 compile.
+// Milliseconds of calls that load modules and make V8 compile.
 const WARM_UP = 100
 
-/** Starts the program, and gives what waits for its end. */
+/** Each starts the program; returns a function that waits for its end. */
 const STARTERS = {
   procnative: () => {
     const child = procnative.spawn(PROGRAM, [], { stdio: 'ignore' })
@@ -19,7 +18,7 @@ const STARTERS = {
     const child = childProcess.spawn(PROGRAM, { stdio: 'ignore' })
     return () => new Promise((resolve) => child.on('exit', resolve))
   },
-  // It has run when this returns.
+  // spawnSync() returns after the end of the program.
   spawnSync: () => {
     childProcess.spawnSync(PROGRAM, { stdio: 'ignore' })
     return () => {}
@@ -34,7 +33,7 @@ async function measure(start) {
   return [called, performance.now() - began]
 }
 
-/** The longest that the loop, which has nothing else to do, took for a turn until the child had run. */
+/** Returns the longest turn of the idle event loop until the end of the child, in milliseconds. */
 async function standstill(start) {
   let [longest, isOver] = [0, false]
   let last = performance.now()
@@ -53,7 +52,7 @@ async function standstill(start) {
 }
 
 const [kind, megabytes, calls] = process.argv.slice(2)
-// Touched, or it would not be resident.
+// Filled, because only written pages are resident.
 const hoard = Buffer.alloc(Number(megabytes) * 2 ** 20, 1)
 const start = STARTERS[kind]
 const began = performance.now()
@@ -62,5 +61,5 @@ while (performance.now() - began < WARM_UP) await took()
 const times = []
 while (times.length < Number(calls)) times.push(await took())
 console.log(JSON.stringify(times))
-// Held until here.
+// This use keeps the buffer alive until here.
 process.exitCode = hoard.length === Number(megabytes) * 2 ** 20 ? 0 : 1

@@ -1,4 +1,4 @@
-// How long after a death one hears of it, and what it takes to wait.
+// The time from a death to its report, and the cost of waits.
 
 import { fileURLToPath } from 'node:url'
 import { withLimit } from '../limit.mjs'
@@ -8,7 +8,7 @@ import { Group } from '../report.mjs'
 
 const beside = (file) => fileURLToPath(new URL(file, import.meta.url))
 const EVENT = "the event 'exit'"
-// So many children, and deaths one by one among them; how many times faster than the event one is to be.
+// Numbers of children and of single deaths, and the target factor against the event.
 const SIZES = [
   { name: '1 child', count: 1, deaths: 101, times: 1 },
   { name: '100 children', count: 100, deaths: 101 },
@@ -16,7 +16,7 @@ const SIZES = [
   { name: '5,000 children', count: 5000, deaths: 51, times: 10 },
 ]
 const OTHERS = { name: "5,000 of others' processes", count: 5000, threads: 0, megabytes: 10 }
-// What a process that sleeps takes, page tables and all; found by starting many.
+// The memory of a sleeping process with its page tables, measured with many processes.
 const SLEEPER_MEGABYTES = 0.5
 const OWN_MEGABYTES = 500
 

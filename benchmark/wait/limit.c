@@ -1,6 +1,6 @@
-// limit poll|epoll CHILDREN DEATHS: so many children that sleep, and a pidfd of each to wait by. Prints as JSON how long after its
-// kill() each death was known, of DEATHS one by one, each of which is replaced, and then of all in a burst, in milliseconds; and
-// how many megabytes the children take: {"spread":[0.05],"burst":[0.09],"megabytes":0.1}
+// limit poll|epoll CHILDREN DEATHS: starts CHILDREN children that sleep, and waits for them by pidfds. Prints as JSON the
+// milliseconds from each kill() until the death was known: of DEATHS children one by one, each of which is replaced, then of all
+// children in a burst. Also prints the memory of the children: {"spread":[0.05],"burst":[0.09],"megabytes":0.1}
 
 #define _GNU_SOURCE
 #include <poll.h>
@@ -18,7 +18,7 @@ extern char **environ;
 
 static int count, epoll = -1;
 static pid_t *pids;
-// One for each child, at the place that it has in all these.
+// Arrays with an element for each child, at the same index.
 static struct pollfd *polled;
 static double *killed;
 
@@ -40,7 +40,7 @@ static void start(int at) {
   if (epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, pidfd, &event) < 0) fail("epoll_ctl");
 }
 
-// While its program is being loaded, it dies sooner.
+// A child dies faster while the kernel loads its program.
 static void await_sleep(int at) {
   char path[64], state;
   snprintf(path, sizeof path, "/proc/%d/stat", pids[at]);
@@ -65,7 +65,7 @@ static double bury(int at) {
   return took;
 }
 
-// Waits for what was killed: so many deaths.
+// Waits for a number of deaths of killed children.
 static void wait_for(int deaths, double *times) {
   struct epoll_event events[1024];
   while (deaths > 0) {

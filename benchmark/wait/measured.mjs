@@ -1,16 +1,17 @@
-// measured.mjs KIND CHILDREN DEATHS: so many children that sleep. Prints as JSON how long after its kill() each death was heard of,
-// of DEATHS one by one, each of which is replaced, and then of all in a burst, in milliseconds; and what the children take in this
-// process: { spread: [0.05], burst: [0.09], threads: 0, descriptors: 1, megabytes: 0.1 }
+// measured.mjs KIND CHILDREN DEATHS: starts CHILDREN children that sleep. Prints as JSON the milliseconds from each kill() until
+// this process was told of the death: of DEATHS children one by one, each of which is replaced, then of all children in a burst.
+// Also prints the resources that the children take in this process:
+// { spread: [0.05], burst: [0.09], threads: 0, descriptors: 1, megabytes: 0.1 }
 
 import * as childProcess from 'node:child_process'
 import * as procnative from '../../index.js'
 import { growth } from '../growth.cjs'
 import { SLEEP, settled, untilAsleep } from './sleepers.mjs'
 
-// Loads what there is to load, and has V8 compile.
+// Deaths that load modules and make V8 compile.
 const WARM_UP = 50
 
-/** Starts a child: its pid, and the promise of when its end was heard of. */
+/** Each starts a child; returns its pid, and a promise of the time at which its end was reported. */
 const STARTERS = {
   procnative: () => {
     const child = procnative.spawn(...SLEEP)
@@ -32,14 +33,14 @@ async function startAll(start, count) {
   return children
 }
 
-/** How long after it was killed a child's end is heard of; in a burst, others are killed meanwhile. */
+/** Kills a child; returns the milliseconds until its end is reported. In a burst, other children are killed meanwhile. */
 function end({ pid, heard }) {
   const killed = performance.now()
   process.kill(pid, 'SIGKILL')
   return heard.then((at) => at - killed)
 }
 
-/** Ends one after the other, and starts another in its place. */
+/** Kills one child after the other, and starts another child in its place. */
 async function oneByOne(children, start, deaths) {
   const times = []
   for (let death = 0; death < deaths; death++) {

@@ -1,4 +1,4 @@
-// others.mjs COUNT: waits for so many processes that somebody else has started. Prints as JSON what the waits take in this
+// others.mjs COUNT: waits for COUNT processes that a shell has started. Prints as JSON the resources that the waits take in this
 // process: { threads: 0, descriptors: 1, megabytes: 0.1 }
 
 import * as childProcess from 'node:child_process'
@@ -11,7 +11,7 @@ const [count] = process.argv.slice(2)
 const script = `n=0; while [ $n -lt ${count} ]; do sleep 1000 >/dev/null & echo $!; n=$((n + 1)); done; exec >&-; wait`
 const shell = childProcess.spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
 const pids = (await shell.stdout.toArray()).join('').trim().split('\n').map(Number)
-// Loads what there is to load.
+// Loads modules.
 await procnative.wait(procnative.spawn('true', [], { stdio: 'ignore' }).pid)
 
 const grown = growth()

@@ -2,12 +2,12 @@
 
 import fs from 'node:fs'
 
-/** Without pipes, however it is started. */
+/** A start without pipes, for each contender. */
 export const SLEEP = ['sleep', ['1000'], { stdio: 'ignore' }]
 
 export const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Over when a child does what it was started for: while its program is being loaded, it dies sooner. */
+/** Waits until a child sleeps. A child dies faster while the kernel loads its program. */
 export async function untilAsleep(pid) {
   while (!fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes('(sleep) S ')) await settled()
 }

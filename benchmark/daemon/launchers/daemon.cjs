@@ -1,5 +1,5 @@
 'use strict'
 
-// Its README calls it without arguments, which throws: its own default for cwd is a function, and no path.
+// The README of `daemon` calls it without arguments, which throws: its default for cwd is a function instead of a path.
 require('daemon')({ cwd: process.cwd() })
 require('../app.cjs')

@@ -2,5 +2,5 @@ import { daemonizeProcess } from 'daemonize-process'
 
 daemonizeProcess()
 
-// What is imported by a declaration would be loaded in the launcher too.
+// An import declaration would also load the app in the launcher.
 await import('../app.cjs')
