@@ -112,7 +112,7 @@ test('spawnDaemon(): a Python program takes the sockets of `listen`', { contract
 for (const [what, names] of [
   ['a colon', ['a:b']],
   ['a control character', ['a\nb']],
-  ['nothing', ['']],
+  ['no characters', ['']],
   ['256 characters', ['x'.repeat(256)]],
   ['a NUL', ['a\0']],
 ]) {

@@ -282,7 +282,7 @@ for (const [what, start] of [
   ['of a dead daemon', 0],
   ['of a failed start', 1],
 ]) {
-  test(`spawnDaemon(): waits for a lock without an owner, ${what}`, {
+  test(`spawnDaemon(): waits for the lock ${what}`, {
     contract: 'D20',
     ...python,
   }, async (t) => {

@@ -73,8 +73,12 @@ for (const [call, name] of [
 
 // ── The end ──
 
-for (const how of ['exit', 'run empty', 'throw']) {
-  test(`pidFile: is removed at an orderly exit, ${how}`, { contract: 'D20' }, async (t) => {
+for (const [how, condition] of [
+  ['exit', 'process.exit()'],
+  ['run empty', 'event loop empty'],
+  ['throw', 'uncaught error'],
+]) {
+  test(`pidFile: is removed at the end, ${condition}`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid } = await start(t, { pidFile }, { how })
     await end(pid, 'SIGUSR2')
@@ -82,7 +86,7 @@ for (const how of ['exit', 'run empty', 'throw']) {
     assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
   })
 
-  test(`pidFile: is removed at an orderly exit, ${how}, foreground`, { contract: 'D20' }, async (t) => {
+  test(`pidFile: is removed at the end, ${condition}, foreground`, { contract: 'D20' }, async (t) => {
     const pidFile = newPidFile(t)
     const { pid, ended } = await startForeground(t, { pidFile }, { how })
     process.kill(pid, 'SIGUSR2')

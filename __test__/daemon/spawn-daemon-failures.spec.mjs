@@ -79,7 +79,7 @@ test('spawnDaemon(): leaves init or a subreaper no zombie, failed exec', { contr
   assert.equal(stdout, '50 ""\n', stderr)
 })
 
-test('spawnDaemon(): many starts leave no zombie, no descriptor, and exit codes', {
+test('spawnDaemon(): many starts leave no zombie or descriptor, keep exit codes', {
   contract: 'D23',
 }, async (t) => {
   const before = { children: children(), open: Object.keys(descriptors()).length }
