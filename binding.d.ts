@@ -265,6 +265,9 @@ export interface LaunchOptions {
 /** Returns a listening Unix socket in a list of one. `name`: a path or, with `isAbstract`, an abstract name without its NUL. */
 export declare function listenUnix(name: string, isAbstract: boolean, mode: number, backlog: number): Array<number>
 
+/** Returns the pids of those children of child_process in this environment that are not reaped yet. */
+export declare function listRuntimeChildren(): Array<number>
+
 /**
  * The outcome of locking a pid file.
  *
@@ -394,9 +397,6 @@ export interface ResourceUsage {
   systemCPUTime: number
   maxRSS: number
 }
-
-/** Returns the pids of those children of child_process in this environment that are not reaped yet. */
-export declare function runtimesChildren(): Array<number>
 
 /** Sends the launcher an error that may end the daemon. */
 export declare function sendErrorToLauncher(link: ExternalObject<DaemonEnd | undefined | null>, text: string): void

@@ -75,7 +75,7 @@ class Handle {
       return handle.#name === undefined ? fields : { ...fields, name: handle.#name }
     }
 
-    // Lets the collector close the handles, when all of them are collected.
+    // Puts handles into one custody, which closes their descriptors when all of them are collected.
     guard = (handles) => {
       const unclaimed = new Map()
       for (const handle of handles) unclaimed.set(handle.#fd, handle.#identity)

@@ -1,8 +1,8 @@
 'use strict'
 
 // Reaps orphans: children that the kernel reparents to this process because the process is PID 1 or a subreaper. The kernel
-// doesn't mark orphans. An orphan is a zombie that the runtime hasn't reaped when it had time for that: it reaps its own
-// children in the turn of the event loop in which SIGCHLD comes.
+// doesn't mark orphans. So a zombie counts as an orphan if the runtime had time to reap it, and did not. The runtime reaps its
+// own children in the turn of the event loop in which SIGCHLD comes.
 
 const debug = require('../core/debug.js')
 const { runtimeChildren } = require('./runtime-children.js')

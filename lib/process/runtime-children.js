@@ -10,6 +10,6 @@ const { otherRuntime } = require('../core/process-start.js')
 native.rememberChildren(diagnostics.subscribe)
 
 // Returns the pids of the running children. `isComplete`: Node publishes all its children; Bun and Deno do not.
-const runtimeChildren = () => ({ pids: native.runtimesChildren(), isComplete: otherRuntime === undefined })
+const runtimeChildren = () => ({ pids: native.listRuntimeChildren(), isComplete: otherRuntime === undefined })
 
 module.exports = { runtimeChildren }

@@ -104,7 +104,6 @@ const checkKind = validate.oneOf('pipe', 'socket', 'ignore', 'inherit')
 // Returns true for a descriptor of the child that has its other end in this process.
 const isStream = (wanted) => wanted === 'pipe' || wanted === 'socket'
 
-// Checks `stdio`.
 function checkStdio(value, name) {
   if (typeof value === 'string') return checkKind(value, name)
   return validate.arrayOf(checkStream)(value, name)

@@ -60,14 +60,14 @@ fn remember(env: &Env, message: &Object<'_>) -> Result<()> {
         started.children.len() > started.limit
     });
     if is_long {
-        runtimes_children(*env)?;
+        list_runtime_children(*env)?;
     }
     Ok(())
 }
 
 /// Returns the pids of those children of child_process in this environment that are not reaped yet.
 #[napi(catch_unwind)]
-pub fn runtimes_children(env: Env) -> Result<Vec<i32>> {
+pub fn list_runtime_children(env: Env) -> Result<Vec<i32>> {
     // Take the list out: a property may be a getter, which can start a child.
     let Some(children) =
         STARTED.with_borrow_mut(|started| started.as_mut().map(|it| std::mem::take(&mut it.children)))

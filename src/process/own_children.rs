@@ -44,7 +44,7 @@ pub fn forget(pid: i32, claim: Claim) {
     }
 }
 
-/// Reaps by waitid(2), without waiting. Keeps the list locked during the call, because of this race:
+/// Reaps by waitid(2), without waiting. Keeps the list locked during the call. Without the lock, this race is possible:
 ///
 /// 1. waitid(2) reaps a child, which frees its pid.
 /// 2. Another thread starts a child, which gets this pid, and adds it to the list.
