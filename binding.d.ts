@@ -152,6 +152,12 @@ export interface Found {
   ready: Array<number>
 }
 
+/** Numbers in `Incoming.frames` for each message. */
+export declare const FRAME_FIELDS: number
+
+/** Index of the number of handles among them. */
+export declare const FRAME_HANDLES: number
+
 export declare function getpgid(pid: number): number
 
 export declare function getsid(pid: number): number
@@ -185,7 +191,7 @@ export interface Incoming {
   /** JavaScript's from here on. */
   fds: Int32Array
   isCut: boolean
-  end: string | null
+  end: StreamEnd | null
 }
 
 /**
@@ -494,6 +500,9 @@ export type StopOutcome =
   | { kind: 'unknown' }
   | { kind: 'gone'; pid: number; killed: boolean }
   | { kind: 'late'; pid: number }
+
+/** How a stream has ended. Each value but `closed` names the function of lib/core/errors.js that makes the error. */
+export type StreamEnd = 'closed' | 'messageTooLong' | 'tooManyHandles' | 'handlesMissing' | 'handlesSurplus' | 'messageCut' | 'messageInvalid' | 'handlesLost' | 'textTooLong'
 
 /** Takes on credentials in this process. */
 export declare function takeOn(credentials: Credentials): void

@@ -1,70 +1,58 @@
 'use strict'
 
-// Messages and handles over a Unix stream socket. The bytes are src/channel's; here are promises, events and who reads.
+// The public channel: messages and handles over a Unix stream socket. outbox.js sends and inbox.js receives.
 
-const { Batch } = require('./received-batch.js')
 const errors = require('../core/errors.js')
 const { makeInspectable } = require('../core/make-inspectable.js')
-const { Iteration, OVER } = require('./iteration.js')
+const { Inbox } = require('./inbox.js')
 const { Listened } = require('./listened-emitter.js')
 const native = require('../core/native.js')
+const { isPeersEnd, Outbox } = require('./outbox.js')
+const { newPending } = require('./pending-sends.js')
 const reactor = require('../core/reactor.js')
 const { isError } = require('../core/realm.js')
 const { Resource } = require('../core/async-resource.js')
-const { newPending, PendingSends } = require('./pending-sends.js')
 const serializations = require('./serialization.js')
 const { requireStack } = require('../core/stack.js')
 const { descriptorsToSend } = require('../descriptor/sendable.js')
-const turn = require('./end-of-turn.js')
 
-// Known to this package only, so that nobody makes a Channel of a socket that is somebody else's.
+// Not exported, so that only procnative can construct a Channel.
 const OWN = Symbol('owned channel')
 
-const { Crowded: CROWDED, Failed: FAILED, Broken: BROKEN } = native.SendState
+// The phases of a channel, in their order.
+const OPEN = 0
+// The peer has ended the stream. The channel closes when its queue is sent.
+const PEER_ENDED = 1
+// close() was called. The queue is not sent yet.
+const CLOSING = 2
+// The queue is sent. The channel waits for the peer's end.
+const SHUT_DOWN = 3
+// Closed by the peer's end or by an error.
+const LOST = 4
+// Closed by close() or destroy().
+const CLOSED = 5
 
-// Of so many descriptors as the native half receives at once, how often in a turn: the others are to have theirs.
-const BATCHES = 4
-
-// After how many milliseconds one looks again whether descriptors in flight have been received: nothing tells.
-const CROWD_PAUSE = 2
+const { Closed: PEERS_END } = native.StreamEnd
 
 let fieldsOf
 
 class Channel extends Listened {
-  // Listeners run in the context that the channel was made in, as the listeners of net.Socket do.
+  // Listeners run in the context in which the channel was made, like listeners of net.Socket.
   #resource = new Resource('PROCNATIVECHANNEL', () => this.#isHolding)
-  #reactor
   #token
-  #longestText
-  #encode
-  #decode
   #peer
-  #sends = new PendingSends()
-  #isInTurn = false
-  // True until the first message of the turn is sent: only that message does not wait for others.
-  #isFirst = true
-  #retry
-  #batch
-  #end = null
-  #readers = []
-  #iterations = new Set()
-  #hasListener = false
-  #isPumping = false
-  #isPaused = false
-  #isRead = false
+  #encode
+  #inbox
+  #outbox
+  #phase = OPEN
   #isRef = true
   #isHolding = false
-  #isShutDown = false
-  #isEnding = false
-  #isClosed = false
-  // True after close() or destroy(), but not after the peer's end.
-  #isClosedHere = false
+  // The promise of close().
   #closing
-  #closed
   #forget
 
   static {
-    fieldsOf = (channel) => (#token in channel ? { peer: channel.#peer ?? null, closed: channel.#isClosed } : undefined)
+    fieldsOf = (channel) => (#token in channel ? { peer: channel.#peer ?? null, closed: channel.closed } : undefined)
   }
 
   constructor(key, fd, options, forget) {
@@ -72,14 +60,17 @@ class Channel extends Listened {
     const { serialization, maxMessageLength, maxHandles } = options
     super(() => this.#listenersChanged())
     this.#forget = forget
-    const { longestText, encode, decode } = serializations[serialization]
-    this.#longestText = longestText
-    this.#encode = encode
-    this.#decode = decode
+    const chosen = serializations[serialization]
+    this.#encode = chosen.encode
     this.#peer = native.peerOf(fd)
-    this.#reactor = reactor.open()
-    this.#token = native.openChannel(this.#reactor, fd, maxMessageLength, maxHandles)
-    reactor.register(this.#token, { ready: (receive, send) => this.#ready(receive, send) })
+    const number = reactor.open()
+    const token = native.openChannel(number, fd, maxMessageLength, maxHandles)
+    const update = () => this.#update()
+    const finish = (error) => this.#finish(error)
+    this.#token = token
+    this.#inbox = new Inbox(number, token, chosen, this, this.#resource, update, finish)
+    this.#outbox = new Outbox(number, token, update, finish)
+    reactor.register(token, { ready: (receive, send) => this.#ready(receive, send) })
   }
 
   get peer() {
@@ -87,16 +78,16 @@ class Channel extends Listened {
   }
 
   get closed() {
-    return this.#isClosed
+    return this.#phase >= LOST
   }
 
-  // ── Sending ──
-
-  // This and #handOut are small: of such functions, with all that they call, V8 makes fast code some thousand messages sooner.
   send(message, handles, callback) {
     try {
       if (callback !== undefined) throw errors.invalidArgType('callback', 'absent: send() returns a promise', callback)
-      return this.#dispatch(this.#encode(message), handles)
+      const payload = this.#encode(message)
+      const fds = descriptorsToSend(handles, 'handles')
+      if (this.#phase !== OPEN) throw errors.channelClosed()
+      return this.#outbox.send(payload, fds)
     } catch (error) {
       return this.#refuse(error)
     }
@@ -106,189 +97,45 @@ class Channel extends Listened {
   #refuse(error) {
     const refused = Promise.reject(error)
     const isGone = error?.syscall === 'sendmsg' && isPeersEnd(error)
-    if (isGone || (this.#isEnding && !this.#isClosedHere)) refused.catch(ignore)
+    if (isGone || this.#phase === PEER_ENDED || this.#phase === LOST) refused.catch(ignore)
     return refused
   }
 
-  #dispatch(payload, handles) {
-    const fds = descriptorsToSend(handles, 'handles')
-    if (this.#isEnding) throw errors.channelClosed()
-    if (!this.#isInTurn) this.#beginTurn()
-    const pending = newPending()
-    // The stack overflowed in the executor, so that the promise is rejected already.
-    if (pending.resolve === undefined) return pending.promise
-    const count = native.sendMessage(this.#reactor, this.#token, payload, fds, this.#isFirst)
-    // The native half has the message. Call nothing before the promise is stored: a call could overflow the stack.
-    this.#isFirst = false
-    const { waiting } = this.#sends
-    waiting[waiting.length] = pending
-    if (count > this.#sends.count) this.#sends.resolve(count)
-    return pending.promise
-  }
-
-  // The last turn has no end, so each message is sent at once.
-  #beginTurn() {
-    if (turn.atEnd(this.#endTurn)) this.#isInTurn = true
-    else this.#endTurn()
-    this.#isFirst = true
-  }
-
-  #endTurn = () => {
-    this.#isInTurn = false
-    if (this.#isClosed) return
-    try {
-      if (this.#sends.size > 0) this.#progress(native.endTurn(this.#reactor, this.#token))
-    } catch (error) {
-      this.#finish(error)
-      return
-    }
-    this.#settled()
-  }
-
-  // May run after the channel closed: from an event, or from the retry timer.
-  #flush() {
-    if (this.#isClosed) return
-    this.#progress(native.flushChannel(this.#reactor, this.#token))
-    this.#settled()
-  }
-
-  #progress(report) {
-    let { state, count, failure } = report
-    this.#sends.resolve(count)
-    // Reject each message that can't be sent, and go on with the next.
-    while (state === FAILED) {
-      if (failure) this.#sends.reject(failure)
-      ;({ state, count, failure } = native.flushChannel(this.#reactor, this.#token))
-      this.#sends.resolve(count)
-    }
-    if (state === CROWDED) this.#retry ??= setTimeout(() => this.#tryAgain(), CROWD_PAUSE)
-    if (state === BROKEN && failure) this.#break(failure)
-  }
-
-  #tryAgain() {
-    this.#retry = undefined
-    this.#flush()
-  }
-
-  // EPIPE and ECONNRESET: the reading side sees the peer's end, and closes. Any other error leaves half a message: close now.
-  #break(error) {
-    this.#sends.abandon(error)
-    if (!isPeersEnd(error)) this.#finish(error)
-  }
-
-  // ── Receiving ──
-
   #ready(receive, send) {
-    if (send) this.#flush()
-    for (let left = BATCHES; receive && left > 0; left--) receive = this.#receive()
-  }
-
-  // Whether there may be more, and nobody keeps what has come: who closes it later, is to have a turn for that.
-  #receive() {
-    if (this.#isClosed) return false
-    let incoming
-    try {
-      incoming = native.receiveMessages(this.#reactor, this.#token, this.#longestText)
-      if (incoming.frames.length > 0) this.#batch = new Batch(incoming, this.#decode)
-    } catch (error) {
-      this.#finish(error)
-      return false
-    }
-    this.#end ??= incoming.end
-    const batch = this.#batch
-    this.#pump()
-    return incoming.isCut && this.#isRead && !batch.isKept
-  }
-
-  // Hands out what there is, to whoever takes it.
-  #pump() {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    const batch = this.#batch
-    try {
-      this.#resource.runInAsyncScope(this.#handOut, this)
-    } finally {
-      this.#isPumping = false
-      batch?.guard()
-      // A listener has thrown.
-      if (this.#batch && this.#isTaken()) setImmediate(() => this.#pump())
-      this.#settled()
-    }
-  }
-
-  #handOut() {
-    // #isTaken, spelled out: a loop that is short is one that V8 compiles later.
-    while (this.#batch !== undefined && !this.#isPaused && (this.#hasListener || this.#readers.length > 0)) {
-      this.#deliver(this.#batch)
-    }
-  }
-
-  #isTaken() {
-    return !this.#isPaused && (this.#hasListener || this.#readers.length > 0)
-  }
-
-  // Also by one who pauses, or is between one message and the next.
-  #isWanted() {
-    return this.#hasListener || this.#iterations.size > 0
-  }
-
-  #deliver(batch) {
-    let message
-    try {
-      message = batch.message
-    } catch (error) {
-      this.#finish(errors.messageInvalid(error))
-      return
-    }
-    const handles = batch.take()
-    if (batch.isEmpty) this.#batch = undefined
-    if (this.#readers.length === 0) this.emit('message', message, handles)
-    else this.#readers.shift().resolve({ value: { message, handles }, done: false })
+    if (send) this.#outbox.flush()
+    if (receive) this.#inbox.receive()
   }
 
   #listenersChanged() {
-    this.#hasListener = this.listenerCount('message') > 0
-    if (this.#batch && !this.#isPumping) process.nextTick(() => this.#pump())
-    this.#settled()
+    this.#inbox.listen(this.listenerCount('message') > 0)
+    this.#update()
   }
 
-  // ── What follows from all that ──
-
-  // Whether to read, to stay alive, to end.
-  #settled() {
-    if (this.#isClosed) return
-    if (this.#isEnding && this.#batch && !this.#isWanted()) this.#drop()
-    if (this.#end !== null && !this.#batch) {
+  // Derives from the state of both halves: close? read? keep the event loop alive? Call it after every change.
+  #update() {
+    if (this.closed) return
+    if (this.#phase !== OPEN) this.#inbox.discardUnwanted()
+    if (this.#inbox.end !== null) {
       this.#endRead()
-      if (this.#isClosed) return
+      if (this.closed) return
     }
-    if (this.#closing && !this.#isShutDown && this.#sends.size === 0) {
-      native.shutDownChannel(this.#reactor, this.#token)
-      this.#isShutDown = true
+    const isSent = this.#outbox.isEmpty
+    if (this.#phase === CLOSING && isSent) {
+      native.shutDownChannel(reactor.open(), this.#token)
+      this.#phase = SHUT_DOWN
     }
-    // Where both ends close, each has to read for the other to be rid of what is queued.
-    const isRead = this.#isTaken() || this.#closing !== undefined
-    this.#read(isRead && !this.#batch && this.#end === null)
+    const isClosing = this.#phase >= CLOSING
+    this.#inbox.read(isClosing)
     // Queued messages keep the process alive, even after unref(), as in child_process.
-    this.#hold(this.#sends.size > 0 || (this.#isRef && (this.#isRead || this.#closing !== undefined)))
+    this.#hold(!isSent || (this.#isRef && (this.#inbox.isRead || isClosing)))
   }
 
-  // The peer has ended: so do we, once what is queued was sent.
+  // The peer has ended. The channel closes when its queue is sent.
   #endRead() {
-    if (this.#end !== 'closed') return this.#finish(errors[this.#end]())
-    this.#isEnding = true
-    if (this.#sends.size === 0) this.#finish()
-  }
-
-  #drop() {
-    this.#batch.discard()
-    this.#batch = undefined
-  }
-
-  #read(yes) {
-    if (this.#isRead === yes) return
-    native.readChannel(this.#reactor, this.#token, yes)
-    this.#isRead = yes
+    const { end } = this.#inbox
+    if (end !== PEERS_END) return this.#finish(errors[end]())
+    if (this.#phase === OPEN) this.#phase = PEER_ENDED
+    if (this.#outbox.isEmpty) this.#finish()
   }
 
   #hold(yes) {
@@ -299,20 +146,18 @@ class Channel extends Listened {
 
   // Closes now. `isGiven`: the program passed the error to destroy().
   #finish(error, isGiven = false) {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#isEnding = true
-    clearTimeout(this.#retry)
+    if (this.closed) return
+    this.#phase = isGiven || this.#phase >= CLOSING ? CLOSED : LOST
     reactor.forget(this.#token)
-    native.closeSocket(this.#reactor, this.#token)
+    native.closeSocket(reactor.open(), this.#token)
     this.#hold(false)
     this.#forget()
-    if (this.#batch) this.#drop()
-    this.#sends.abandon(error ?? errors.channelClosed())
+    this.#inbox.close()
+    this.#outbox.close(error ?? errors.channelClosed())
     if (error) this.#tell(error, isGiven)
-    for (const iteration of this.#iterations) iteration.end()
+    this.#inbox.endIterations()
     process.nextTick(() => {
-      this.#closed?.()
+      this.#closing?.resolve()
       this.#emit('close')
     })
     this.#resource.emitDestroy()
@@ -321,8 +166,8 @@ class Channel extends Listened {
   // Throws the error into `for await` loops. Emits 'error' only if there is no loop, or if there is a listener. An error that
   // the peer can cause is only a warning if there is neither: a peer must not end the process.
   #tell(error, isGiven) {
-    const isTold = this.#iterations.size > 0 && this.listenerCount('error') === 0
-    for (const iteration of this.#iterations) iteration.fail(error)
+    const isTold = this.#inbox.isIterated && this.listenerCount('error') === 0
+    this.#inbox.fail(error)
     if (isTold) return
     process.nextTick(() => {
       if (isGiven || this.listenerCount('error') > 0) this.#emit('error', error)
@@ -334,87 +179,51 @@ class Channel extends Listened {
     this.#resource.runInAsyncScope(this.emit, this, ...event)
   }
 
-  // ── The rest of the surface ──
-
   on(event, listener) {
-    // Not on whatever this is called on.
+    // super.on() would also work on objects of other classes.
     if (!(#token in this)) throw new TypeError('Illegal invocation')
     return super.on(event, listener)
   }
 
   [Symbol.asyncIterator]() {
-    const iteration = new Iteration((readers) => {
-      this.#iterations.delete(iteration)
-      this.#readers = this.#readers.filter((reader) => !readers.has(reader))
-      this.#settled()
-    })
-    const read = (reader) => {
-      if (this.#isClosed) return reader.resolve(OVER)
-      this.#readers.push(reader)
-      this.#pump()
-    }
-    this.#iterations.add(iteration)
-    const iterator = {
-      next: () => (iteration.isOver ? undefined : this.#takeBare()) ?? iteration.next(read),
-      return: async () => iteration.leave(),
-      [Symbol.asyncIterator]: () => iterator,
-    }
-    return iterator
-  }
-
-  // Returns a promise of the next message, if there is no other reader and no handle. Any step that can overflow the stack
-  // runs before the message is taken.
-  #takeBare() {
-    const batch = this.#batch
-    if (batch?.hasBare && !this.#isPaused && !this.#isPumping && !this.#hasListener && this.#readers.length === 0) {
-      const result = { value: undefined, done: false }
-      const promise = Promise.resolve(result)
-      result.value = batch.takeBare()
-      if (result.value) return promise
-    }
-    requireStack()
-    return undefined
+    return this.#inbox.iterate()
   }
 
   pause() {
     requireStack()
-    this.#isPaused = true
-    this.#settled()
+    this.#inbox.pause()
+    this.#update()
     return this
   }
 
   resume() {
     requireStack()
-    this.#isPaused = false
-    if (this.#batch) process.nextTick(() => this.#pump())
-    this.#settled()
+    this.#inbox.resume()
+    this.#update()
     return this
   }
 
   ref() {
     requireStack()
     this.#isRef = true
-    this.#settled()
+    this.#update()
     return this
   }
 
   unref() {
     requireStack()
     this.#isRef = false
-    this.#settled()
+    this.#update()
     return this
   }
 
   close() {
-    if (this.#isClosed) return Promise.resolve()
+    if (this.closed) return Promise.resolve()
     requireStack()
-    this.#isEnding = true
-    this.#isClosedHere = true
-    this.#closing ??= new Promise((resolve) => {
-      this.#closed = resolve
-    })
-    this.#settled()
-    return this.#closing
+    if (this.#phase < CLOSING) this.#phase = CLOSING
+    this.#closing ??= newPending()
+    this.#update()
+    return this.#closing.promise
   }
 
   [Symbol.asyncDispose]() {
@@ -427,7 +236,7 @@ class Channel extends Listened {
       throw errors.invalidArgType('error', 'an instance of Error', error)
     }
     requireStack()
-    this.#isClosedHere = true
+    if (this.#phase === LOST) this.#phase = CLOSED
     this.#finish(error, true)
   }
 }
@@ -436,9 +245,7 @@ makeInspectable(Channel, fieldsOf)
 
 const ignore = () => {}
 
-const isPeersEnd = ({ code }) => code === 'EPIPE' || code === 'ECONNRESET'
-
-// `forget` is called when the descriptor is another one's to have.
+// `forget` is called when the channel no longer owns the descriptor.
 const channelOf = (fd, options, forget) => new Channel(OWN, fd, options, forget)
 
 module.exports = { Channel, channelOf }

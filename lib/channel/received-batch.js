@@ -6,8 +6,8 @@ const { guard, isOpen, makeUnguardedHandles } = require('../descriptor/handle.js
 const native = require('../core/native.js')
 
 // Of each message: where it begins, its length, how many descriptors are its.
-const FIELDS = 3
-const COUNT = 2
+const FIELDS = native.FRAME_FIELDS
+const COUNT = native.FRAME_HANDLES
 
 class Batch {
   // Or their payloads. From one to the next it is a step.

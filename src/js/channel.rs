@@ -131,6 +131,14 @@ pub fn read_channel(env: Env, reactor: u32, token: f64, yes: bool) -> Result<()>
     with_channel(&env, reactor, token, |channel, _| channel.read(yes))
 }
 
+/// Numbers in `Incoming.frames` for each message.
+#[napi]
+pub const FRAME_FIELDS: u32 = 3;
+
+/// Index of the number of handles among them.
+#[napi]
+pub const FRAME_HANDLES: u32 = 2;
+
 /// Messages, and how the stream has ended, if it has.
 #[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Incoming<'env> {
@@ -144,7 +152,7 @@ pub struct Incoming<'env> {
     /// JavaScript's from here on.
     pub fds: Int32Array,
     pub is_cut: bool,
-    pub end: Option<&'static str>,
+    pub end: Option<StreamEnd>,
 }
 
 /// Receives messages, up to a limit. `longestText`: the longest string of the runtime, in UTF-16 units; 0 if messages are
@@ -162,14 +170,14 @@ pub fn receive_messages(env: &Env, reactor: u32, token: f64, longest_text: u32) 
 
 fn incoming<'env>(env: &'env Env, bytes: &[u8], longest_text: usize, batch: Batch) -> Result<Incoming<'env>> {
     let Batch { mut messages, mut descriptors, mut is_cut, end } = batch;
-    let mut end = end.map(name_of);
+    let mut end = end.map(StreamEnd::from);
     let payload = |message: &Message| &bytes[message.start..][..message.length as usize];
     let is_text = longest_text > 0;
     if is_text && let Some(at) = messages.iter().position(|one| is_longer(payload(one), longest_text)) {
         messages.truncate(at);
         let claimed = messages.iter().map(|one| one.handles as usize).sum();
         descriptors.split_off(claimed).into_iter().for_each(fd::discard);
-        (is_cut, end) = (false, Some("textTooLong"));
+        (is_cut, end) = (false, Some(StreamEnd::TextTooLong));
     }
     let between = unknowable();
     let (content, places) = match messages.last() {
@@ -255,17 +263,32 @@ fn units(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 
-/// In lib/channel.js, too.
-fn name_of(end: End) -> &'static str {
-    match end {
-        End::Closed => "closed",
-        End::Fault(Fault::TooLong) => "messageTooLong",
-        End::Fault(Fault::TooManyHandles) => "tooManyHandles",
-        End::Fault(Fault::HandlesMissing) => "handlesMissing",
-        End::Fault(Fault::HandlesSurplus) => "handlesSurplus",
-        End::Fault(Fault::Cut) => "messageCut",
-        End::Fault(Fault::Invalid) => "messageInvalid",
-        End::Fault(Fault::HandlesLost) => "handlesLost",
+/// How a stream has ended. Each value but `closed` names the function of lib/core/errors.js that makes the error.
+#[napi(string_enum = "camelCase")]
+pub enum StreamEnd {
+    Closed,
+    MessageTooLong,
+    TooManyHandles,
+    HandlesMissing,
+    HandlesSurplus,
+    MessageCut,
+    MessageInvalid,
+    HandlesLost,
+    TextTooLong,
+}
+
+impl From<End> for StreamEnd {
+    fn from(end: End) -> Self {
+        match end {
+            End::Closed => Self::Closed,
+            End::Fault(Fault::TooLong) => Self::MessageTooLong,
+            End::Fault(Fault::TooManyHandles) => Self::TooManyHandles,
+            End::Fault(Fault::HandlesMissing) => Self::HandlesMissing,
+            End::Fault(Fault::HandlesSurplus) => Self::HandlesSurplus,
+            End::Fault(Fault::Cut) => Self::MessageCut,
+            End::Fault(Fault::Invalid) => Self::MessageInvalid,
+            End::Fault(Fault::HandlesLost) => Self::HandlesLost,
+        }
     }
 }
 
