@@ -1,6 +1,6 @@
 'use strict'
 
-// What is put off to the end of the turn: when the code that runs now has returned, or the process ends.
+// Runs callbacks at the end of the current turn: in a microtask, or when the process exits.
 
 const native = require('../core/native.js')
 
@@ -9,8 +9,8 @@ const resolved = Promise.resolve()
 let isPlanned = false
 let isLast = false
 
-// Returns false if this is the last turn, which no other follows. The order matters: a stack overflow must not leave work
-// half planned.
+// Plans a callback. Returns false in the last turn, whose end does not run callbacks. The order of the steps matters: a stack
+// overflow must not leave a callback half planned.
 function atEnd(work) {
   if (isLast) return false
   if (!isPlanned) resolved.then(end)
@@ -26,7 +26,7 @@ function end() {
     try {
       work()
     } catch (error) {
-      // The others' is to be done all the same.
+      // Run the remaining callbacks, and throw afterwards.
       failures.push(error)
     }
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// child_process.fork() with a channel, and the child's end of it.
+// fork(): child_process.fork() with a channel. parentChannel(): the child's end of that channel.
 
 const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./open.js')
@@ -16,9 +16,9 @@ const validate = require('../core/validate.js')
 // DESCRIPTOR:INODE:SERIALIZATION:MAX_MESSAGE_LENGTH:MAX_HANDLES, docs/wire-format.md.
 const MARKER = 'PROCNATIVE_CHANNEL_FD'
 
-// What is child_process's is looked at there.
-const asItIs = (value) => value
-const THEIRS = [
+// Options of child_process.fork(), which checks their values itself.
+const acceptAny = (value) => value
+const CHILD_PROCESS_OPTIONS = [
   'cwd',
   'detached',
   'env',
@@ -35,11 +35,11 @@ const THEIRS = [
   'windowsVerbatimArguments',
 ]
 // child_process would decode bytes, so bytes are refused.
-const textOrNumber = (value, name) =>
+const checkTextOrNumber = (value, name) =>
   typeof value === 'number' ? checkArgument(value, name) : validate.text(value, name)
 
 // Checks `serialization`, which is for child_process's own channel. A caller can easily mean it for the channel of procnative.
-function theirSerialization(value, name) {
+function checkSerialization(value, name) {
   if (value === 'json' || value === 'advanced') return value
   throw errors.invalidArgValue(
     name,
@@ -49,8 +49,8 @@ function theirSerialization(value, name) {
 }
 
 const FORK_CHECKS = {
-  ...Object.fromEntries(THEIRS.map((name) => [name, asItIs])),
-  serialization: theirSerialization,
+  ...Object.fromEntries(CHILD_PROCESS_OPTIONS.map((name) => [name, acceptAny])),
+  serialization: checkSerialization,
   channel: (value, name) => validate.options(validate.object(value, name), name, CHECKS),
 }
 
@@ -59,18 +59,18 @@ function fork(modulePath, ...rest) {
   if (otherRuntime === 'deno') throw errors.runtime('fork()', otherRuntime)
   if (!(modulePath instanceof URL)) validate.string(modulePath, 'modulePath')
   const [args, options] = splitArguments(...rest)
-  const checkedArgs = validate.arrayOf(textOrNumber)(args, 'args')
+  const checkedArgs = validate.arrayOf(checkTextOrNumber)(args, 'args')
   const { channel, ...others } = validate.options(options, 'options', FORK_CHECKS)
   const given = { __proto__: null, ...others }
   const channelOptions = { __proto__: null, ...DEFAULTS, ...channel }
-  const stdio = wholeStdio(given.stdio, given.silent)
+  const stdio = completeStdio(given.stdio, given.silent)
   const [ours, theirs] = native.socketpair('stream')
   let handles
   try {
     handles = open(ours, channelOptions)
     const { serialization, maxMessageLength, maxHandles } = channelOptions
     const marker = [stdio.length, native.inodeOf(theirs), serialization, maxMessageLength, maxHandles].join(':')
-    const env = variables(given.env ?? process.env)
+    const env = copyVariables(given.env ?? process.env)
     env[MARKER] = marker
     const child = childProcess.fork(modulePath, checkedArgs, {
       __proto__: null,
@@ -88,14 +88,14 @@ function fork(modulePath, ...rest) {
 }
 
 // Copies the variables, inherited ones included. child_process checks the values.
-function variables(env) {
+function copyVariables(env) {
   const copy = { __proto__: null }
   for (const name of variableNamesOf(env, 'options.env')) copy[name] = env[name]
   return copy
 }
 
-// What child_process.fork() makes of `stdio` and `silent`.
-function wholeStdio(stdio, silent) {
+// Returns `stdio` as child_process.fork() completes it.
+function completeStdio(stdio, silent) {
   if (Array.isArray(stdio)) return Array.from({ length: Math.max(3, stdio.length) }, (_, index) => own(stdio, index))
   const each = stdio ?? (silent ? 'pipe' : 'inherit')
   return [each, each, each, 'ipc']
@@ -118,26 +118,26 @@ function joinParent() {
   const [descriptor, inode, serialization, maxMessageLength, maxHandles] = getChannelMarker()?.split(':') ?? []
   const fd = Number(descriptor)
   if (!hasInode(fd, inode) || native.kindOf(fd) !== 'unix-socket') return null
-  // Not for our children.
+  // Children of this process must not inherit the channel.
   native.setCloseOnExec(fd, true)
   const channel = open(fd, {
-    ...checked({ serialization }),
-    ...checked({ maxMessageLength: number(maxMessageLength) }),
-    ...checked({ maxHandles: number(maxHandles) }),
+    ...keepValid({ serialization }),
+    ...keepValid({ maxMessageLength: parseNumber(maxMessageLength) }),
+    ...keepValid({ maxHandles: parseNumber(maxHandles) }),
   })
   const host = native.hostProcess()
   Object.defineProperty(host, PARENT, { __proto__: null, value: () => channel, configurable: true })
   return channel.once('close', () => delete host[PARENT])
 }
 
-const number = (text) => (/^\d+$/.test(text) ? Number(text) : undefined)
+const parseNumber = (text) => (/^\d+$/.test(text) ? Number(text) : undefined)
 
-// An option that holds, or nothing.
-function checked(option) {
+// Returns an object with the option, or an empty object if the value of the option is invalid.
+function keepValid(option) {
   try {
     return validate.options(option, MARKER, CHECKS)
   } catch {
-    // Whoever has written that gets what there is without it (docs/wire-format.md).
+    // docs/wire-format.md: the default replaces an invalid field of the marker.
     return {}
   }
 }

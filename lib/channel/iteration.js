@@ -1,8 +1,8 @@
 'use strict'
 
-// One `for await` over a channel.
+// One `for await` loop over a channel.
 
-// Its end.
+// The result of next() after the last message.
 const OVER = Object.freeze({ value: undefined, done: true })
 
 class Iteration {
@@ -11,7 +11,7 @@ class Iteration {
   #isOver = false
   #failure
 
-  // `ended` is called with those who wait, once.
+  // `ended` is called once, with the readers that still wait.
   constructor(ended) {
     this.#ended = ended
   }
@@ -20,7 +20,7 @@ class Iteration {
     return this.#isOver
   }
 
-  // `read` has a reader be told of the next message, or of the end.
+  // Returns a promise of the next message. `read` takes a reader, and resolves it with the next message or with the end.
   next(read) {
     if (this.#failure) return Promise.reject(this.#takeFailure())
     if (this.#isOver) return Promise.resolve(OVER)
@@ -43,7 +43,7 @@ class Iteration {
     return failure
   }
 
-  // Throws, once: now, or at the next message.
+  // Throws an error into the loop once: at the step that waits, or at the next step.
   fail(error) {
     const [reader] = this.#readers
     if (reader === undefined) this.#failure = error
@@ -54,7 +54,7 @@ class Iteration {
     this.end()
   }
 
-  // The last chance to hear of what went wrong since the last message.
+  // Ends the loop at `break`. Throws an error that arrived after the last message, so that the error isn't lost.
   leave() {
     if (this.#failure) throw this.#takeFailure()
     return this.end()

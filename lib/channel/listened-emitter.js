@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events')
 const { requireStack } = require('../core/stack.js')
 
-// An EventEmitter that is told when its listeners change.
+// An EventEmitter that calls `changed` after each change of its listeners.
 class Listened extends EventEmitter {
   #changed
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The channel of a socket: one, however often it is asked for.
+// Opens channels. A socket has one channel, however often a program asks for it.
 
 const { isDeepStrictEqual } = require('node:util')
 const { Channel, channelOf } = require('./channel.js')
@@ -23,7 +23,7 @@ const CHECKS = {
 const CONNECT_CHECKS = { ...CHECKS, signal: validate.abortSignal }
 const DEFAULTS = { __proto__: null, serialization: 'json', maxMessageLength: 16 * 1024 * 1024, maxHandles: 1024 }
 
-// By descriptor, and by the object that it came with.
+// Open channels: by descriptor, and by the object that the program passed.
 const byNumber = new Map()
 const byObject = new WeakMap()
 
@@ -33,7 +33,7 @@ function channel(socket, options) {
   const known = byObject.get(checkSendable(socket, 'socket'))
   if (known && !known.channel.closed) return sameAs(known, wanted)
   const fd = descriptorOf(socket, 'socket')
-  // Whoever comes with its number; a Handle is not to close it any more.
+  // The descriptor has a channel already. The channel owns the descriptor, so a Handle must not close it.
   if (byNumber.has(fd)) {
     const same = sameAs(byNumber.get(fd), wanted)
     if (socket instanceof Handle) socket.take()
@@ -42,22 +42,22 @@ function channel(socket, options) {
   if (native.kindOf(fd) !== 'unix-socket') {
     throw errors.invalidArgValue('socket', 'must be a connected Unix stream socket', socket)
   }
-  const made = isNodes(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
-  // A child that had it, too, would keep the peer from ever hearing of the end.
-  if (!isNodes(socket)) native.setCloseOnExec(fd, true)
+  const made = isNetSocket(socket) ? fromNode(socket, fd, wanted) : remember(fd, wanted)
+  // A child with a copy of the descriptor would keep the connection open, so the peer would never see the end.
+  if (!isNetSocket(socket)) native.setCloseOnExec(fd, true)
   if (socket instanceof Handle) socket.take()
   if (typeof socket === 'object') byObject.set(socket, made)
   return made.channel
 }
 
-const isNodes = (socket) => typeof socket === 'object' && has(socket, '_handle')
+const isNetSocket = (socket) => typeof socket === 'object' && has(socket, '_handle')
 
-// Of a duplicate, so that libuv reads no more of it.
+// Opens a channel on a duplicate of a net.Socket's descriptor, and destroys the socket, so that libuv stops reading.
 function fromNode(socket, fd, options) {
   if (checkUntouched(socket, 'socket').bytesRead > 0) {
     throw errors.invalidArgValue('socket', 'must not have read data yet', socket)
   }
-  const made = owned(native.duplicate(fd), options)
+  const made = rememberOwned(native.duplicate(fd), options)
   socket.destroy()
   return made
 }
@@ -75,8 +75,8 @@ function remember(fd, options = DEFAULTS) {
   return made
 }
 
-// The same of a descriptor that nobody else has.
-function owned(fd, options) {
+// Like remember(), for a descriptor that belongs to the channel from now on. Closes the descriptor on failure.
+function rememberOwned(fd, options) {
   try {
     return remember(fd, options)
   } catch (error) {
@@ -85,7 +85,7 @@ function owned(fd, options) {
   }
 }
 
-const open = (fd, options = {}) => owned(fd, withDefaults(options)).channel
+const open = (fd, options = {}) => rememberOwned(fd, withDefaults(options)).channel
 
 async function connectChannel(path, options) {
   requireStack()

@@ -1,6 +1,6 @@
 'use strict'
 
-// From messages to what is sent, a string or bytes, and back.
+// Converts messages to a string or bytes, and back.
 
 const { constants } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -23,23 +23,23 @@ const json = {
       const text = JSON.stringify(message)
       if (text !== undefined) return text
     } catch (error) {
-      throw isJsons(error) ? notJson(message, error) : error
+      throw isJsonError(error) ? notJson(message, error) : error
     }
     throw notJson(message)
   },
   decode: JSON.parse,
 }
 
-// What a toJSON() throws is its own, unless it looks like JSON's: a TypeError for a cycle or a bigint, a RangeError where no
-// string is so long and no stack so deep.
-const isJsons = (error) => error instanceof TypeError || error instanceof RangeError
+// Returns true for errors of JSON.stringify() itself: a TypeError for a cycle or a bigint, a RangeError for a text longer than
+// a string, or for too little stack. Any other error comes from a toJSON() of the program.
+const isJsonError = (error) => error instanceof TypeError || error instanceof RangeError
 
 const notJson = (message, error) => errors.invalidArgType('message', 'a value supported by JSON', message, error)
 
 const advanced = {
   longestText: 0,
   encode: serialize,
-  // Of a copy: it leaves views on what it is given, and others have come in the same buffer.
+  // Decode a copy: the result can hold views of the bytes, and the buffer holds other messages too.
   decode: (bytes) => v8.deserialize(Uint8Array.prototype.slice.call(bytes)),
 }
 
@@ -49,7 +49,7 @@ const raw = {
     if (!isUint8Array(message)) throw errors.invalidArgType('message', 'an instance of Uint8Array', message)
     return unshared(message)
   },
-  // A copy: others have come in the same buffer.
+  // Copy the bytes: the buffer holds other messages too.
   decode: (bytes) => Buffer.from(bytes),
 }
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// A Unix socket of which each connection is a channel.
+// listenChannel(): a listening Unix socket whose connections become channels.
 
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
@@ -16,11 +16,12 @@ const { requireStack } = require('../core/stack.js')
 const { addressOf, listenUnix } = require('../socket/listen-unix.js')
 const validate = require('../core/validate.js')
 
-// Known to this package only, so that nobody makes a ChannelServer of a socket that is somebody else's.
+// Not exported, so that only procnative can construct a ChannelServer.
 const OWN = Symbol('owned server')
 
-// After how many milliseconds one looks again whether there are descriptors to be had: nothing tells.
-const PAUSE = 100
+// Time in ms until the next accept(2) after a failed one, for example with EMFILE. The kernel sends no event when a descriptor
+// becomes free.
+const RETRY_INTERVAL_MS = 100
 
 const SERVER_CHECKS = { ...CHECKS, mode: validate.fileMode, authorize: validate.callback }
 
@@ -68,7 +69,7 @@ class ChannelServer extends EventEmitter {
       try {
         this.#welcome(fd)
       } catch (error) {
-        // A listener's. The other connections are not to suffer for it.
+        // A listener has thrown. Hand out the other connections first.
         process.nextTick(reactor.rethrow, error)
       }
     }
@@ -93,7 +94,7 @@ class ChannelServer extends EventEmitter {
   #isAuthorized(fd) {
     try {
       const answer = this.#authorize(native.peerOf(fd))
-      // It comes too late, and not unheard.
+      // A promise is a refusal. Report its rejection too.
       if (isPromise(answer)) answer.catch((error) => this.#complain(error))
       if (typeof answer !== 'boolean') throw errors.notAuthorized(answer)
       return answer
@@ -103,14 +104,14 @@ class ChannelServer extends EventEmitter {
     }
   }
 
-  // Who connects, waits meanwhile.
+  // Stops accepting for a while. New connections wait in the backlog.
   #wait(error) {
     native.watchListener(reactor.open(), this.#token, false)
-    this.#pause = setTimeout(() => native.watchListener(reactor.open(), this.#token, true), PAUSE)
+    this.#pause = setTimeout(() => native.watchListener(reactor.open(), this.#token, true), RETRY_INTERVAL_MS)
     this.#complain(error)
   }
 
-  // It goes on, whether somebody listens for that or not.
+  // Reports an error by 'error', or by a warning without a listener. The server goes on.
   #complain(error) {
     if (this.listenerCount('error') > 0) process.nextTick(() => this.emit('error', error))
     else process.emitWarning(isError(error) ? error : String(error))
@@ -136,23 +137,25 @@ class ChannelServer extends EventEmitter {
 
 makeInspectable(ChannelServer, fieldsOf)
 
-const isOursOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== strangers())
+// The default of `authorize`: accepts root and the own user.
+const isOwnUserOrRoot = ({ uid }) => uid === 0 || (uid === process.geteuid() && uid !== unmappedUid())
 
-/** Returns the kernel's own number if /proc/sys is hidden, as by ProcSubset=pid in a systemd unit. */
+// The kernel's default. /proc/sys can be hidden, as by ProcSubset=pid in a systemd unit.
 const DEFAULT_OVERFLOW_UID = 65_534
 
-let known
+let unmapped
 
-// The number that all have, in a user namespace, who have none there. None, where everybody has one.
-function strangers() {
-  if (known === undefined) {
+// Returns the uid that stands for all users without a uid in this user namespace, user_namespaces(7). Returns null if each
+// user has one.
+function unmappedUid() {
+  if (unmapped === undefined) {
     const hasAll = /^\s*0\s+0\s+4294967295\s*$/.test(fs.readFileSync('/proc/self/uid_map', 'utf8'))
-    known = hasAll ? null : overflowUid()
+    unmapped = hasAll ? null : readOverflowUid()
   }
-  return known
+  return unmapped
 }
 
-function overflowUid() {
+function readOverflowUid() {
   try {
     return Number(fs.readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
   } catch (error) {
@@ -168,7 +171,7 @@ function serverOf(handle, path, ...rest) {
     return server
   } catch (error) {
     handle.close()
-    // Nobody has heard of it.
+    // No peer knows the path yet.
     if (!addressOf(path).isAbstract) fs.rmSync(path, { force: true })
     throw error
   }
@@ -178,7 +181,7 @@ async function listenChannel(path, ...rest) {
   requireStack()
   const [options, listener] = typeof rest[0] === 'function' && rest[1] === undefined ? [undefined, rest[0]] : rest
   const given = validate.options(options, 'options', SERVER_CHECKS)
-  const { mode, authorize = isOursOrRoot, ...channelOptions } = given
+  const { mode, authorize = isOwnUserOrRoot, ...channelOptions } = given
   if (listener !== undefined) validate.callback(listener, 'listener')
   const handle = listenUnix(path, { __proto__: null, mode })
   const server = serverOf(handle, path, authorize, channelOptions)
