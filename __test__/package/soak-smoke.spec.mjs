@@ -40,7 +40,7 @@ for (const [what, changes, complaint] of [
   ['a zombie at the end', { end: { ...sample, zombies: 1 } }, /^zombies: 0 at the start, 1 at the end$/],
   ['memory that grows', { samples: growing('rss', 20) }, /^rss: from /],
   ['a heap that grows', { samples: growing('heap', 3) }, /^heap: from /],
-  ['a reaped orphan of no start', { fosters: { unclaimed: [7] } }, /^reaped, but nobody's: 7$/],
+  ['a reaped orphan of no start', { fosters: { unclaimed: [7] } }, /^reaped without a start: 7$/],
 ]) {
   test(`soak: reports ${what}`, () => {
     const [first, ...others] = complaints(soak(changes))

@@ -114,7 +114,7 @@ for (const [how, close] of Object.entries({
     process.kill(pid, 'SIGTERM')
     // Pending waits still resolve.
     for (const status of [await waiting, await another]) assert.deepEqual(told(status), killed(pid, 'SIGTERM'))
-    await until(() => stat(pid) === null, 'it is reaped')
+    await until(() => stat(pid) === null, 'the child is reaped')
   })
 
   test(`Process ${how}: reaps dead and running children without a wait`, {

@@ -154,7 +154,7 @@ test('worker thread: a closed child is reaped after the thread’s end', {
   const pid = await worker.call('giveUp', 'exec sleep 1000')
   await worker.worker.terminate()
   process.kill(pid, 'SIGTERM')
-  await until(() => stat(pid) === null, 'it is reaped')
+  await until(() => stat(pid) === null, 'the child is reaped')
 })
 
 for (const [how, title, codes] of [

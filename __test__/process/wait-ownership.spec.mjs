@@ -202,7 +202,7 @@ test('waitpid(-pgid): refused while child_process has a child in that group', {
 }, async (t) => {
   const { pid } = owned(t, 'exec sleep 1000', { detached: true })
   const ours = sleeper(t, { processGroup: 0 })
-  await until(() => stat(pid).pgrp === pid, 'it has a group of its own')
+  await until(() => stat(pid).pgrp === pid, 'the child leads a group')
   assert.throws(() => waitpid(-pid), { code: CODE, pid })
   assert.equal(waitpid(-pid, { nowait: true, nohang: true }), null)
   // These groups have no child of the runtime.
@@ -271,7 +271,7 @@ test('waitpid(-1), waitpid(0): only the thread’s children, except `nowait`, `f
 }, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('spawn', 'sh', ['-c', 'exit 20'], { stdio: 'ignore' })
-  await until(() => stat(pid).state === 'Z', 'it has ended')
+  await until(() => stat(pid).state === 'Z', 'the child has ended')
   for (const any of [-1, 0]) {
     assert.throws(() => waitpid(any, { nohang: true }), ECHILD)
     assert.deepEqual(told(waitpid(any, { nowait: true })), exited(pid, 20))
@@ -344,7 +344,7 @@ test('wait() `observe`: 500 children end while the event loop is blocked', {
   fs.writeFileSync(log, '')
   const open = fs.openSync(gate, 'r+')
   const { pids, areTold } = observed(t, 500, `exec 3<'${gate}'; echo >>'${log}'; read line <&3; `)
-  await until(() => fs.statSync(log).size === 500, 'all of them are at the gate')
+  await until(() => fs.statSync(log).size === 500, 'all children are at the gate')
   fs.closeSync(open)
   // A runtime with a thread for waiting reaps them meanwhile.
   while (!pids.every((pid) => ['Z', undefined].includes(stat(pid)?.state)));

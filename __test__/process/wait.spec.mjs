@@ -53,9 +53,9 @@ test('wait(): stays pending while the child stops and continues', {
     settled = true
   })
   process.kill(pid, 'SIGSTOP')
-  await until(() => stat(pid).state === 'T', 'it is stopped')
+  await until(() => stat(pid).state === 'T', 'the child is stopped')
   process.kill(pid, 'SIGCONT')
-  await until(() => stat(pid).state === 'S', 'it goes on')
+  await until(() => stat(pid).state === 'S', 'the child goes on')
   let turns = 0
   await until(() => ++turns > 1000)
   assert.equal(settled, false)
@@ -81,9 +81,9 @@ test("wait(): names real-time signals 'SIGRTMIN', 'SIGRTMIN+1', …", { contract
 test('wait(): rejects with ESRCH for a missing or reaped process', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 0')
   waitpid(pid)
-  for (const nobody of [pid, NOBODY]) {
+  for (const missing of [pid, NOBODY]) {
     for (const options of [{}, { observe: true }, { force: true }]) {
-      await assert.rejects(wait(nobody, options), { name: 'Error', code: 'ESRCH', errno: -3, syscall: 'pidfd_open' })
+      await assert.rejects(wait(missing, options), { name: 'Error', code: 'ESRCH', errno: -3, syscall: 'pidfd_open' })
     }
   }
 })

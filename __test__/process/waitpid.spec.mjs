@@ -139,7 +139,7 @@ test('waitpid(): `continued` reports a continued child, once', { contract: 'W1' 
 
 test('waitpid(): reports only the end, without `untraced` and `continued`', { contract: 'W1' }, async (t) => {
   const { pid } = shell(t, 'kill -STOP $$; exit 5')
-  await until(() => stat(pid).state === 'T', 'it is stopped')
+  await until(() => stat(pid).state === 'T', 'the child is stopped')
   assert.equal(waitpid(pid, { nohang: true }), null)
   assert.equal(waitpid(pid, { nohang: true, continued: true }), null)
   process.kill(pid, 'SIGCONT')
@@ -194,7 +194,7 @@ test('waitpid(): `nohang` returns null until the child has ended', { contract: '
   for (let i = 0; i < 3; i++) assert.equal(waitpid(pid, { nohang: true }), null)
   assert.equal(isAlive(pid), true)
   process.kill(pid, 'SIGTERM')
-  const ended = await until(() => waitpid(pid, { nohang: true }), 'it has ended')
+  const ended = await until(() => waitpid(pid, { nohang: true }), 'the child has ended')
   assert.deepEqual(told(ended), killed(pid, 'SIGTERM'))
 })
 
@@ -246,15 +246,15 @@ test('waitpid(): signals do not interrupt the call', {
   const signals = isNode ? ['SIGUSR1', 'SIGUSR2'] : ['SIGUSR2']
   for (let i = 0; i < repetitions(100); i++) {
     for (const signal of signals) {
-      await until(isBlocked, 'it is in waitpid()')
+      await until(isBlocked, 'the process is in waitpid()')
       process.kill(waiter, signal)
       await until(() => /^0+$/.test(status(waiter, 'ShdPnd')), 'the signal was delivered')
     }
   }
-  await until(isBlocked, 'it is in waitpid()')
+  await until(isBlocked, 'the process is in waitpid()')
   process.kill(waiter, 'SIGSTOP')
   process.kill(waiter, 'SIGCONT')
-  await until(isBlocked, 'it is in waitpid()')
+  await until(isBlocked, 'the process is in waitpid()')
   process.kill(pid, 'SIGTERM')
   assert.deepEqual((await afterwards()).map(told), [killed(pid, 'SIGTERM')])
 })
@@ -264,7 +264,7 @@ test('waitpid(): retries after EINTR', { contract: 'W1', ...needs('strace', hasP
   const inject = ['-e', 'trace=waitid,wait4', '-e', 'inject=waitid,wait4:error=EINTR:when=1..5']
   const { pid, afterwards } = await blocked(t, ['strace', '-f', '-o', log, ...inject])
   const interrupted = () => fs.readFileSync(log, 'utf8').match(/EINTR.*\(INJECTED\)/g)?.length
-  await until(() => interrupted() === 5, 'it was interrupted')
+  await until(() => interrupted() === 5, 'the call was interrupted')
   process.kill(pid, 'SIGTERM')
   assert.deepEqual((await afterwards()).map(told), [killed(pid, 'SIGTERM')])
 })

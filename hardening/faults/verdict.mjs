@@ -68,7 +68,7 @@ export function verdict({ scenario, fault }, facts) {
     ...(!facts.isLate && (facts.signal || facts.code !== 0) ? [`it ended with ${facts.signal ?? facts.code}`] : []),
     ...(!facts.isLate && !facts.told.some((line) => line.ended) ? ['it has not come to its end'] : []),
     ...causes.flatMap((line) => errorComplaints(line, fault)),
-    ...(errors.length > 0 && causes.length === 0 ? [`nobody told why: ${errors[0].error.message}`] : []),
+    ...(errors.length > 0 && causes.length === 0 ? [`no process reported the cause: ${errors[0].error.message}`] : []),
     ...left.map((one) => `left: ${JSON.stringify(one)}`),
     ...facts.processes.map((one) => `left running: ${one}`),
     ...facts.files.map((one) => `left the file ${one}`),

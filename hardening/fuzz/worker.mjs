@@ -119,9 +119,7 @@ async function callAll() {
 
 // Errors in callbacks: from the fuzzer's own callbacks, or from the language for a callback that can't be called.
 const UNCALLABLE = /revoked|^Class constructor/
-process.on('uncaughtException', (error) =>
-  judge(error, 'an error that nobody has caught', UNCALLABLE.test(error?.message)),
-)
+process.on('uncaughtException', (error) => judge(error, 'an uncaught error', UNCALLABLE.test(error?.message)))
 // A call may send SIGTERM to this process.
 process.on('SIGTERM', () => {})
 

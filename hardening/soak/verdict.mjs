@@ -71,7 +71,7 @@ export function complaints({ start, samples, end, tally, fosters }) {
   for (const { name, out, came } of tally.entries) {
     if (out === 0 || out !== came) wrong.push(`${name}: ${came} of ${out}`)
   }
-  if (fosters.unclaimed.length > 0) wrong.push(`reaped, but nobody's: ${fosters.unclaimed}`)
+  if (fosters.unclaimed.length > 0) wrong.push(`reaped without a start: ${fosters.unclaimed}`)
   return wrong
 }
 
