@@ -53,7 +53,7 @@ async function connect(t, at) {
  */
 function stranger(t, at, prefix = []) {
   const marker = path.join(temporary(t), 'sent')
-  const started = program(t, 'channel/sends-garbage.py', [at, marker], { prefix })
+  const started = program(t, 'channel/send-garbage.py', [at, marker], { prefix })
   // Don't yield to the event loop: the server must not accept yet.
   while (!fs.existsSync(marker));
   return started
@@ -61,7 +61,7 @@ function stranger(t, at, prefix = []) {
 
 test('Channel peer: tells the pid, user and group of the peer', { contract: 'H11' }, async (t) => {
   const { at, asked, connections } = await serve(t, { authorize: () => true })
-  const { child, told } = program(t, 'channel/reports-peer.mjs', [at])
+  const { child, told } = program(t, 'channel/report-peer.mjs', [at])
   const { peer } = await told('peer')
   assert.deepEqual(peer, OURSELVES)
   const expected = { ...OURSELVES, pid: child.pid }
@@ -71,7 +71,7 @@ test('Channel peer: tells the pid, user and group of the peer', { contract: 'H11
 
 test('Channel peer: tells the identity of another user', { contract: 'H11', ...asNobody }, async (t) => {
   const { at, asked, connections } = await serve(t, { mode: 0o666, authorize: ({ uid }) => uid === NOBODY })
-  const { child, told } = program(t, 'channel/reports-peer.mjs', [at], { prefix: AS_NOBODY })
+  const { child, told } = program(t, 'channel/report-peer.mjs', [at], { prefix: AS_NOBODY })
   await told('peer')
   const expected = { pid: child.pid, uid: NOBODY, gid: NOBODY }
   assert.deepEqual(asked, [[expected]])
@@ -100,7 +100,7 @@ test('listenChannel(): refuses another user by default, and reads none of its by
 
 test('listenChannel(): accepts root on a server of another user', { contract: 'H11', ...asNobody }, async (t) => {
   const at = path.join(temporary(t), 'socket')
-  const { child, told } = program(t, 'channel/serves-once.mjs', [at], { prefix: AS_NOBODY })
+  const { child, told } = program(t, 'channel/serve-once.mjs', [at], { prefix: AS_NOBODY })
   await told('there')
   const one = await connect(t, at)
   assert.deepEqual(one.peer, { pid: child.pid, uid: NOBODY, gid: NOBODY })
@@ -113,7 +113,7 @@ test('listenChannel(): its default file mode keeps another user from connecting'
   ...asNobody,
 }, async (t) => {
   const { at, connections } = await serve(t, {})
-  const { ended } = program(t, 'channel/reports-peer.mjs', [at], { prefix: AS_NOBODY })
+  const { ended } = program(t, 'channel/report-peer.mjs', [at], { prefix: AS_NOBODY })
   assert.deepEqual((await ended()).said, [{ failed: 'EACCES', syscall: 'connect', path: at }])
   assert.deepEqual(connections, [])
 })
@@ -136,7 +136,7 @@ test('listenChannel(): refuses all peers by default, where all have one uid', {
   await until(() => said.includes('listening'), 'the server listens')
   assert.equal(status(child.pid, 'Uid').split('\t')[0], '0')
   for (const prefix of [AS_NOBODY, []]) {
-    const { ended } = program(t, 'channel/sends-garbage.py', [at, path.join(temporary(t), 'sent')], { prefix })
+    const { ended } = program(t, 'channel/send-garbage.py', [at, path.join(temporary(t), 'sent')], { prefix })
     const found = await ended()
     assert.equal(found.code, 0)
     assert.match(found.said[0].outcome, /^(ECONNRESET|EPIPE)$/)

@@ -37,7 +37,7 @@ for (const [who, prefix] of [
     const all = files(t, 97)
     const known = all.map(identity)
     const before = openCount()
-    const { end, ended } = peer(t, 'channel/reads-slowly.mjs', [], { prefix })
+    const { end, ended } = peer(t, 'channel/read-slowly.mjs', [], { prefix })
     let sent
     for (let i = 0; i < 10_000; i++) {
       sent = end.send({ number: i, handles: [known[i % 97]] }, all[i % 97])
@@ -61,8 +61,8 @@ for (const [count, handles] of [
   }, async (t) => {
     const prefix = [...AS_NOBODY, ...limitedTo(1024)]
     const ends = socketpair()
-    const reader = program(t, 'channel/reads-slowly.mjs', [], { stdio: [ends[0].fd] })
-    const sender = program(t, 'channel/sends-and-awaits.mjs', [count, handles], { prefix, stdio: [ends[1].fd] })
+    const reader = program(t, 'channel/read-slowly.mjs', [], { stdio: [ends[0].fd] })
+    const sender = program(t, 'channel/send-and-await.mjs', [count, handles], { prefix, stdio: [ends[1].fd] })
     for (const end of ends) end.close()
     const [sent, received] = await Promise.all([sender.ended(), reader.ended()])
     assert.deepEqual(sent, { code: 0, said: [{ sent: count }] })
@@ -75,7 +75,7 @@ test('Channel send(): waits when too many descriptors are in flight, then contin
   ...asNobody,
 }, async (t) => {
   const prefix = [...AS_NOBODY, ...limitedTo(2048)]
-  const { code, said } = await program(t, 'channel/exceeds-in-flight.mjs', [], { prefix }).ended()
+  const { code, said } = await program(t, 'channel/exceed-in-flight.mjs', [], { prefix }).ended()
   assert.equal(code, 0)
   const [{ waited, resolved }, { received, failed }] = said
   assert.ok(waited && resolved < 200, `${resolved} resolved while nobody read`)
@@ -165,7 +165,7 @@ test('Channel iteration: gives a slow loop all messages, reads little ahead', {
 test('Channel send(): keeps little in memory while the peer process is stopped', {
   contract: 'H3',
 }, async (t) => {
-  const { end, child, said, told } = peer(t, 'channel/counts-bytes.mjs', [], { options: { serialization: 'raw' } })
+  const { end, child, said, told } = peer(t, 'channel/count-bytes.mjs', [], { options: { serialization: 'raw' } })
   await told('there')
   process.kill(child.pid, 'SIGSTOP')
   await until(() => stat(child.pid).state === 'T', 'the child is stopped')

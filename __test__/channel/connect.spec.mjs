@@ -117,7 +117,7 @@ for (const [purpose, call] of [
   ['the channel', 4],
 ]) {
   test(`listenChannel(): a failed peer lookup for ${purpose} costs only its connection`, onlyNode, async (t) => {
-    const { code, said } = await program(t, 'channel/fails-peer-lookup.mjs', [call]).ended()
+    const { code, said } = await program(t, 'channel/fail-peer-lookup.mjs', [call]).ended()
     assert.deepEqual([code, said], [0, [{ error: 'ENOMEM' }, { connected: 2 }]])
   })
 }

@@ -20,7 +20,7 @@ test('Channel send(): rejects thousands of queued messages with ETOOMANYREFS', {
   ...asAnother,
 }, async (t) => {
   // The kernel counts the descriptors in flight per user.
-  const { code, said } = await program(t, 'channel/fills-in-flight.mjs', [8000], { prefix: otherUser(12_000) }).ended()
+  const { code, said } = await program(t, 'channel/fill-in-flight.mjs', [8000], { prefix: otherUser(12_000) }).ended()
   assert.deepEqual([code, said], [0, [{ outcomes: { sent: 2, ETOOMANYREFS: 8000 } }]])
 })
 
@@ -28,6 +28,6 @@ test('Channel send(): retries after ETOOMANYREFS, while each turn sends more', {
   contract: 'H2',
   ...asAnother,
 }, async (t) => {
-  const { code, said } = await program(t, 'channel/sends-each-turn.mjs', [310], { prefix: otherUser(300) }).ended()
+  const { code, said } = await program(t, 'channel/send-each-turn.mjs', [310], { prefix: otherUser(300) }).ended()
   assert.deepEqual([code, said], [0, [{ waited: true, come: true }]])
 })

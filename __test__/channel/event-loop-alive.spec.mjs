@@ -24,7 +24,7 @@ for (const how of [
   'destroys with an error',
 ]) {
   test(`Channel: lets the event loop end after '${how}'`, { contract: 'H14' }, async (t) => {
-    const { end, ended } = peer(t, 'channel/uses-channel.mjs', [how])
+    const { end, ended } = peer(t, 'channel/use-channel.mjs', [how])
     if (how === 'listens once, receives') end.send('there').catch(() => {})
     const { code, said } = await ended()
     assert.deepEqual([code, said], [0, [{ how }]])
@@ -33,7 +33,7 @@ for (const how of [
 
 /** Starts the fixture, and checks that its event loop waits instead of ending. */
 async function waiting(t, how) {
-  const { end, child, told, ended } = peer(t, 'channel/uses-channel.mjs', [how])
+  const { end, child, told, ended } = peer(t, 'channel/use-channel.mjs', [how])
   await told('how')
   await until(() => stat(child.pid).state === 'S', 'the child waits')
   await turns()
@@ -90,7 +90,7 @@ for (const [how, title] of [
   ['closing', 'closing, peer stays open'],
 ]) {
   test(`Channel: uses no processor time, ${title}`, { contract: 'H14' }, async (t) => {
-    const { ended } = peer(t, 'channel/measures-idle.mjs', [how])
+    const { ended } = peer(t, 'channel/measure-idle.mjs', [how])
     const { code, said } = await ended()
     assert.equal(code, 0)
     const [{ busy, elapsed, woken, closed }] = said

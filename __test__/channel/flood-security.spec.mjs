@@ -55,7 +55,7 @@ test('listenChannel(): refuses another user at an abstract name by default', {
   const one = await listenChannel(name, {}, (channel) => connections.push(channel))
   t.after(() => one.close())
   const marker = path.join(temporary(t), 'sent')
-  const { ended } = program(t, 'channel/sends-garbage.py', [name, marker], { prefix: AS_NOBODY })
+  const { ended } = program(t, 'channel/send-garbage.py', [name, marker], { prefix: AS_NOBODY })
   while (!fs.existsSync(marker));
   assert.deepEqual(await ended(), { code: 0, said: [{ outcome: 'ECONNRESET' }] })
   assert.deepEqual(connections, [])

@@ -229,7 +229,7 @@ test('Channel iteration: throws an error in each of several loops', { contract: 
 
 for (const how of ['break', 'return']) {
   test(`Channel iteration: a loop left by '${how}' hides no error`, async (t) => {
-    const { code, said } = await program(t, 'channel/leaves-loop.mjs', [how]).ended()
+    const { code, said } = await program(t, 'channel/leave-loop.mjs', [how]).ended()
     assert.deepEqual([code, said], [0, [{ warned: 'ERR_PROCNATIVE_MESSAGE_TOO_LONG' }, { closed: true }]])
   })
 }

@@ -49,7 +49,7 @@ for (const [title, how] of [
     contract: 'H11',
     ...onlyNode,
   }, async (t) => {
-    const child = forked(t, 'channel/starts-grandchild.mjs', [how])
+    const child = forked(t, 'channel/start-grandchild.mjs', [how])
     assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: false }])
   })
 }
@@ -58,7 +58,7 @@ test('parentChannel(): returns the channel in a grandchild that inherits its des
   contract: 'H11',
   ...onlyNode,
 }, async (t) => {
-  const child = forked(t, 'channel/starts-grandchild.mjs', ['own'])
+  const child = forked(t, 'channel/start-grandchild.mjs', ['own'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
@@ -66,7 +66,7 @@ test('parentChannel(): returns a new channel in a grandchild of fork()', {
   contract: 'H11',
   ...onlyNode,
 }, async (t) => {
-  const child = forked(t, 'channel/starts-grandchild.mjs', ['fork'])
+  const child = forked(t, 'channel/start-grandchild.mjs', ['fork'])
   assert.deepEqual(await words(t, child.handles, 1), [{ variable: true, channel: true }])
 })
 
@@ -75,7 +75,7 @@ test('parentChannel(): its descriptor reaches no other child of the process', {
   ...onlyNode,
 }, async (t) => {
   for (const how of ['before', 'after']) {
-    const child = forked(t, 'channel/lists-child-descriptors.mjs', [how])
+    const child = forked(t, 'channel/list-child-descriptors.mjs', [how])
     const [{ all, channel }] = await words(t, child.handles, 1)
     // The grandchild has at least its own three descriptors.
     assert.ok(all > 3)
@@ -98,7 +98,7 @@ for (const [title, variable] of [
     const before = process.env.PROCNATIVE_CHANNEL_FD
     t.after(() => [ours, theirs].map((handle) => handle.close()))
     process.env.PROCNATIVE_CHANNEL_FD = variable
-    const started = program(t, 'channel/greets-parent.mjs', [], { stdio: [theirs.fd] })
+    const started = program(t, 'channel/greet-parent.mjs', [], { stdio: [theirs.fd] })
     if (before === undefined) delete process.env.PROCNATIVE_CHANNEL_FD
     assert.deepEqual(await started.ended(), { code: 0, said: [{ channel: false }] })
   })
@@ -110,7 +110,7 @@ test('spawn(): passes a channel to any program, as in docs/wire-format.md', { co
     const { ino } = fs.fstatSync(theirs.fd)
     const env = { ...process.env, PROCNATIVE_CHANNEL_FD: `3:${ino}${more}` }
     const stdio = ['inherit', 'ignore', 'inherit', theirs]
-    const child = spawn(process.execPath, scriptCommand(fixture('channel/greets-parent.mjs')), { stdio, env })
+    const child = spawn(process.execPath, scriptCommand(fixture('channel/greet-parent.mjs')), { stdio, env })
     theirs.close()
     const one = channel(ours, more.includes('advanced') ? { serialization: 'advanced' } : {})
     t.after(async () => {
@@ -134,7 +134,7 @@ for (const limits of ['', ':', 'Infinity:Infinity', '1e99:1e99', '-1:-1', '42949
       const stdio = ['ignore', 'pipe', 'inherit', theirs.fd]
       const marker = `3:${fs.fstatSync(theirs.fd).ino}:raw:${limits}`
       const env = { ...process.env, PROCNATIVE_CHANNEL_FD: marker }
-      const child = childProcess.spawn(process.execPath, scriptCommand(fixture('channel/reports-lengths.mjs')), {
+      const child = childProcess.spawn(process.execPath, scriptCommand(fixture('channel/report-lengths.mjs')), {
         stdio,
         env,
       })

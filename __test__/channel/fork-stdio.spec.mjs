@@ -54,21 +54,21 @@ test('fork(): refuses wrong options as child_process does, leaves no descriptor'
   ...onlyNode,
 }, () => {
   const before = openCount()
-  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { stdio: ['ignore', 'pipe', 'inherit'] }), {
+  assert.throws(() => fork(fixture('channel/obey-parent.mjs'), [], { stdio: ['ignore', 'pipe', 'inherit'] }), {
     code: 'ERR_CHILD_PROCESS_IPC_REQUIRED',
   })
   assert.throws(() => fork(1), { code: 'ERR_INVALID_ARG_TYPE' })
-  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), 'text'), { code: 'ERR_INVALID_ARG_TYPE' })
-  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { channel: { maxHandle: 1 } }), {
+  assert.throws(() => fork(fixture('channel/obey-parent.mjs'), 'text'), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => fork(fixture('channel/obey-parent.mjs'), [], { channel: { maxHandle: 1 } }), {
     code: 'ERR_INVALID_ARG_VALUE',
   })
-  assert.throws(() => fork(fixture('channel/obeys-parent.mjs'), [], { channel: 1 }), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => fork(fixture('channel/obey-parent.mjs'), [], { channel: 1 }), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.equal(openCount(), before)
 })
 
 test('fork(): leaves no descriptor if the child can’t start', { contract: 'H11', ...onlyNode }, async () => {
   const before = openCount()
-  const child = fork(fixture('channel/obeys-parent.mjs'), [], { execPath: '/nowhere/node' })
+  const child = fork(fixture('channel/obey-parent.mjs'), [], { execPath: '/nowhere/node' })
   const all = events(child.handles)
   const [error] = await once(child, 'error')
   assert.equal(error.code, 'ENOENT')
@@ -78,7 +78,7 @@ test('fork(): leaves no descriptor if the child can’t start', { contract: 'H11
 })
 
 test('fork(): leaves no descriptor if descriptors run out', { contract: 'H9', ...onlyNode }, async (t) => {
-  const { code, said } = await program(t, 'channel/forks-without-descriptors.mjs', [], {
+  const { code, said } = await program(t, 'channel/fork-without-descriptors.mjs', [], {
     prefix: limitedTo(64),
   }).ended()
   assert.equal(code, 0)

@@ -43,7 +43,7 @@ test('fork(): its channel carries handles in both directions', { contract: 'H1',
 test('fork(): takes the module and arguments as child_process does', { contract: 'H1', ...onlyNode }, async (t) => {
   const child = forked(t, {}, ['one', 'two'])
   assert.deepEqual(await answer(t, child, 'arguments', []), ['one', 'two'])
-  const other = fork(pathToFileURL(fixture('channel/obeys-parent.mjs')))
+  const other = fork(pathToFileURL(fixture('channel/obey-parent.mjs')))
   t.after(async () => {
     other.handles.destroy()
     other.kill('SIGKILL')
@@ -86,7 +86,7 @@ test("fork(): applies its serialization at both ends, 'advanced'", { contract: '
 })
 
 test("fork(): applies its serialization at both ends, 'raw'", { contract: 'H11', ...onlyNode }, async (t) => {
-  const child = fork(fixture('channel/echoes-to-parent.mjs'), [], { channel: { serialization: 'raw' } })
+  const child = fork(fixture('channel/echo-to-parent.mjs'), [], { channel: { serialization: 'raw' } })
   const exit = once(child, 'exit')
   t.after(async () => {
     child.handles.destroy()
@@ -167,7 +167,7 @@ test('fork(): leaves no descriptor behind after 50 children', {
   for (let round = 0; round < 10; round++) {
     await Promise.all(
       Array.from({ length: 5 }, async (_, index) => {
-        const child = fork(fixture('channel/obeys-parent.mjs'))
+        const child = fork(fixture('channel/obey-parent.mjs'))
         const exit = once(child, 'exit')
         child.handles.send({ order: 'say', args: [index] }, file)
         const [{ message }] = await messages(t, child.handles, 1)

@@ -113,7 +113,7 @@ test('Channel: closes a refused lingering socket without a wait', {
 }, async (t) => {
   const linger = 10
   const [one, other] = pair(t)
-  const { end, told } = peer(t, 'passes-lingering-socket.py', [linger, 0])
+  const { end, told } = peer(t, 'pass-lingering-socket.py', [linger, 0])
   await told('sent')
   const before = openCount()
   const start = performance.now()

@@ -15,9 +15,9 @@ import { fixture } from '../helpers/run.mjs'
 
 const onlyNode = needs('Node.js', isNode)
 
-/** Starts a child that follows orders: see listens-late.mjs. It is killed with the test. */
+/** Starts a child that follows orders: see listen-late.mjs. It is killed with the test. */
 function forked(t, options) {
-  const child = fork(fixture('channel/listens-late.mjs'), [], options)
+  const child = fork(fixture('channel/listen-late.mjs'), [], options)
   const exit = once(child, 'exit')
   t.after(async () => {
     child.kill('SIGKILL')

@@ -22,7 +22,7 @@ function heard(end) {
 }
 
 test('Channel: refuses a text longer than a string, delivers earlier messages', roomy, async (t) => {
-  const { end } = peer(t, 'channel/sends-long-text.py', [LONGEST + 3, 1], { options })
+  const { end } = peer(t, 'channel/send-long-text.py', [LONGEST + 3, 1], { options })
   const found = heard(end)
   await once(end, 'close').catch(() => {})
   assert.deepEqual(found, {
@@ -49,7 +49,7 @@ test('Channel: refuses a text longer than a string, with many handles', async (t
 })
 
 test('Channel: delivers the longest possible text, and messages behind it', roomy, async (t) => {
-  const { end, ended } = peer(t, 'channel/sends-long-text.py', [LONGEST, 3], { options })
+  const { end, ended } = peer(t, 'channel/send-long-text.py', [LONGEST, 3], { options })
   const found = heard(end)
   await new Promise((resolve) => {
     end.on('message', () => found.messages.length === 5 && resolve())
@@ -64,7 +64,7 @@ test('Channel send(): sends whole texts, more than 2 GiB queued', { ...roomy, ti
   // JSON.stringify() of a longer text ends Node.js 26: V8 runs out of memory for one of its zones.
   const LENGTH = 2 ** 27
   const COUNT = 18
-  const { end, ended } = peer(t, 'channel/prints-lengths.py', [COUNT + 3], { options })
+  const { end, ended } = peer(t, 'channel/print-lengths.py', [COUNT + 3], { options })
   const long = 'x'.repeat(LENGTH)
   const sent = Array.from({ length: COUNT }, () => end.send(long))
   for (const short of ['a', 'bb', 'ccc']) sent.push(end.send(short))
@@ -76,7 +76,7 @@ test('Channel send(): sends whole texts, more than 2 GiB queued', { ...roomy, ti
 const limits = needs('Node.js and prlimit, of util-linux', isNode && hasProgram('prlimit'))
 
 test('Channel: reports ENOMEM, no memory for a message', limits, async (t) => {
-  const { code, said } = await program(t, 'channel/exceeds-memory.mjs').ended()
+  const { code, said } = await program(t, 'channel/exceed-memory.mjs').ended()
   assert.deepEqual(
     [code, said],
     [

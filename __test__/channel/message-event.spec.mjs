@@ -187,7 +187,7 @@ test("Channel 'message': closes dropped handles with a warning, when collected",
   contract: 'H5',
   ...needs('Node.js, which collects garbage when it is told', isNode),
 }, async (t) => {
-  const { end, said, ended } = peer(t, 'channel/drops-handles.mjs', [], { flags: ['--expose-gc'] })
+  const { end, said, ended } = peer(t, 'channel/drop-handles.mjs', [], { flags: ['--expose-gc'] })
   const [file] = files(t, 1)
   for (const count of [1, 5, 300]) await end.send(count, Array(count).fill(file))
   // The listener closes the handles of this message: no warning.
@@ -218,14 +218,14 @@ test("Channel 'message': an error in a listener loses no later message", { contr
 // ── Floods ──
 
 test("Channel 'message': a flood waits for listeners that close handles later", { contract: 'H5' }, async (t) => {
-  const { said } = await program(t, 'channel/closes-handles-later.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
+  const { said } = await program(t, 'channel/close-handles-later.mjs', [6, 253], { prefix: limitedTo(512) }).ended()
   assert.deepEqual(said, [{ come: 6, error: null }])
 })
 
 test('Channel: a flood on one channel starves no channel or timer', {
   contract: 'H14',
 }, async (t) => {
-  const flood = peer(t, 'channel/floods.mjs')
+  const flood = peer(t, 'channel/flood.mjs')
   let flooded = 0
   flood.end.on('message', () => flooded++)
   await until(() => flooded > 1000)

@@ -18,7 +18,7 @@ for (const listens of [true, false]) {
   }, async (t) => {
     const [file] = files(t, 1)
     for (let round = 0; round < repetitions(5); round++) {
-      const { end, child, told } = peer(t, 'channel/sends-never-reads.mjs', [listens ? 20 : 0])
+      const { end, child, told } = peer(t, 'channel/send-never-reads.mjs', [listens ? 20 : 0])
       const all = events(end)
       await told('there')
       await end.send('unread', file)
@@ -45,7 +45,7 @@ test('Channel send(): rejects queued messages with EPIPE, peer killed', {
   contract: 'H3',
 }, async (t) => {
   const [file] = files(t, 1)
-  const { end, child, told } = peer(t, 'channel/sends-never-reads.mjs', [0])
+  const { end, child, told } = peer(t, 'channel/send-never-reads.mjs', [0])
   const all = events(end)
   const before = openCount()
   await told('there')

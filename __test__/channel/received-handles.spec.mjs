@@ -213,13 +213,13 @@ test('Channel: leaves no descriptor behind after 10,000 messages with handles', 
 })
 
 const CLOSE_RANGE = 436
-const refused = [PYTHON, fixture('denies-syscall.py'), CLOSE_RANGE]
+const refused = [PYTHON, fixture('deny-syscall.py'), CLOSE_RANGE]
 for (const [where, prefix] of [
   ['', []],
   [', seccomp refuses close_range', refused],
 ]) {
   test(`Channel send(): closes its duplicates and nothing else${where}`, { contract: 'H2' }, async (t) => {
-    const { code, said } = await program(t, 'channel/opens-between-sends.mjs', [], { prefix }).ended()
+    const { code, said } = await program(t, 'channel/open-between-sends.mjs', [], { prefix }).ended()
     assert.equal(code, 0)
     assert.deepEqual(said, [{ arrived: 601, between: 86, stillOpen: 86, left: 0 }])
   })

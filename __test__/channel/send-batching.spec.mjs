@@ -116,7 +116,7 @@ test('Channel send(): stays pending until the socket has room', { contract: 'H3'
 async function calls(t, ...args) {
   const trace = path.join(temporary(t), 'trace')
   const options = ['-f', '-qq', '-s', '0', '-o', trace, '-e', 'trace=sendmsg,sendmmsg,write,writev,sendto']
-  const program = [process.execPath, ...scriptCommand(fixture('channel/sends-burst.mjs'), ...args)]
+  const program = [process.execPath, ...scriptCommand(fixture('channel/send-burst.mjs'), ...args)]
   const { code, stdout, stderr } = await run('strace', [...options, ...program]).ended
   assert.equal(code, 0, stderr)
   const [fd] = stdout.split('\n')
@@ -241,7 +241,7 @@ for (const [how, title] of [
     contract: 'H3',
   }, async (t) => {
     for (const many of [[], [300]]) {
-      const { end } = peer(t, 'channel/sends-then-ends.mjs', [how, ...many])
+      const { end } = peer(t, 'channel/send-then-end.mjs', [how, ...many])
       const expected = [['first', 1], ['second', 1], ...many.map((count) => ['third', count])]
       const found = await messages(t, end, expected.length)
       assert.deepEqual(
@@ -256,7 +256,7 @@ for (const when of ['before', 'after']) {
   test(`Channel send(): delivers from an 'exit' listener added ${when} the package`, {
     contract: 'H2',
   }, async (t) => {
-    const { end, ended } = peer(t, 'channel/sends-at-exit.mjs', [when])
+    const { end, ended } = peer(t, 'channel/send-at-exit.mjs', [when])
     const found = await messages(t, end, 2)
     assert.deepEqual(
       found.map(({ message }) => message),

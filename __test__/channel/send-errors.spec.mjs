@@ -219,7 +219,7 @@ test('Channel send(): takes a Unix server of listenUnix()', { contract: 'H9', ..
 // ── Too many descriptors here ──
 
 test('Channel send(): rejects with EMFILE only messages that need duplicates', { contract: 'H2' }, async (t) => {
-  const { code, said } = await program(t, 'channel/sends-without-descriptors.mjs', [], {
+  const { code, said } = await program(t, 'channel/send-without-descriptors.mjs', [], {
     prefix: limitedTo(40),
   }).ended()
   assert.equal(code, 0)
@@ -241,7 +241,7 @@ test('Channel send(): rejects only the messages that the kernel refuses', {
   ...needs('io_uring, which can’t be sent', hasRing),
 }, async (t) => {
   const prefix = [PYTHON, fixture('channel/with-io-uring.py')]
-  const { code, said } = await program(t, 'channel/sends-refused.mjs', [], { prefix }).ended()
+  const { code, said } = await program(t, 'channel/send-refused.mjs', [], { prefix }).ended()
   assert.equal(code, 0)
   const refused = 'EINVAL sendmsg'
   assert.deepEqual(said, [
@@ -266,7 +266,7 @@ test(
   needs('io_uring, which can’t be sent', hasRing),
   async (t) => {
     const prefix = [PYTHON, fixture('channel/with-io-uring.py')]
-    const { code, said } = await program(t, 'channel/sends-refused-in-turn.mjs', [], { prefix }).ended()
+    const { code, said } = await program(t, 'channel/send-refused-in-turn.mjs', [], { prefix }).ended()
     assert.equal(code, 0)
     const refused = 'EINVAL sendmsg'
     assert.deepEqual(said, [

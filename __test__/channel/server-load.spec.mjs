@@ -40,7 +40,7 @@ test(`listenChannel(): answers ${COUNT} connections at once, more than may wait`
 test('connectChannel(): waits while the queue of the server is full', { contract: 'H11' }, async (t) => {
   // The queue is soon full, because the server accepts nothing. Further connections wait without blocking this process.
   const at = socketIn(t)
-  const { child, told } = program(t, 'channel/accepts-late.py', [at])
+  const { child, told } = program(t, 'channel/accept-late.py', [at])
   await told('there')
   const connecting = Array.from({ length: 20 }, () => connect(t, at))
   let turned = 0
@@ -58,7 +58,7 @@ test('listenChannel(): waits without spinning while descriptors run out, then se
 }, async (t) => {
   for (const listens of ['listens', 'warns']) {
     const at = socketIn(t)
-    const { child, said, told } = program(t, 'channel/serves-without-descriptors.mjs', [at, listens], {
+    const { child, said, told } = program(t, 'channel/serve-without-descriptors.mjs', [at, listens], {
       prefix: limitedTo(40),
     })
     await told('there')
@@ -83,7 +83,7 @@ test('listenChannel(): waits without spinning while descriptors run out, then se
 
 test('listenChannel(): keeps the event loop alive until close()', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
-  const { child, told, ended } = program(t, 'channel/serves-once.mjs', [at])
+  const { child, told, ended } = program(t, 'channel/serve-once.mjs', [at])
   await told('there')
   await until(() => stat(child.pid).state === 'S', 'the server waits')
   await turns()

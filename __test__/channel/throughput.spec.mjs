@@ -19,7 +19,7 @@ async function exchange(t, { there, here }) {
   const server = await listenChannel(address)
   t.after(() => server.close())
   const connection = once(server, 'connection')
-  const ended = runScript(fixture('channel/exchanges-messages.mjs'), [address, there, here])
+  const ended = runScript(fixture('channel/exchange-messages.mjs'), [address, there, here])
   const [channel] = await connection
   const [received] = await Promise.all([receiveMany(channel, there), here > 0 && sendMany(channel, here)])
   assert.equal(received, there)

@@ -16,7 +16,7 @@ const json = (value) => frame(JSON.stringify(value))
 /** Runs a server without an 'error' listener. Returns its output after a connection sent `bytes` and closed. */
 async function after(t, bytes) {
   const address = path.join(temporary(t), 'socket')
-  const { said, told } = program(t, 'channel/serves-without-error-listener.mjs', [address])
+  const { said, told } = program(t, 'channel/serve-without-error-listener.mjs', [address])
   await told('listens')
   const socket = net.connect(address)
   await once(socket, 'connect')
@@ -82,7 +82,7 @@ test('Channel send(): rejects for a waiting caller, peer gone', async (t) => {
 
 test('fork(): warns if a child dies in the middle of a message', needs('Node.js', isNode), async (t) => {
   const warned = once(process, 'warning')
-  const child = fork(fixture('channel/sends-long.mjs'))
+  const child = fork(fixture('channel/send-long.mjs'))
   t.after(() => child.kill('SIGKILL'))
   await once(child, 'message')
   child.kill('SIGKILL')

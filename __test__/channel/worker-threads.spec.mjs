@@ -146,7 +146,7 @@ test("listenChannel(): leaves no connection if its worker ends at 'connection'",
 
 test('process.exit(): keeps its exit code with 20 open channels', { contract: 'H13' }, async (t) => {
   for (let round = 0; round < repetitions(20); round++) {
-    const { code, said } = await program(t, 'channel/exits-with-channels.mjs', [20]).ended()
+    const { code, said } = await program(t, 'channel/exit-with-channels.mjs', [20]).ended()
     assert.deepEqual([code, said], [7, [{ channels: 20 }]])
   }
 })

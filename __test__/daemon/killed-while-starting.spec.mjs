@@ -226,7 +226,7 @@ test('daemonize(): closes every descriptor, close_range refused', { contract: 'D
   const log = path.join(temporary(t), 'log')
   const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log })]
   const many = ['python3', fixture('open-many.py'), 200, ...node]
-  const { code, stderr } = await run('python3', [fixture('denies-syscall.py'), CLOSE_RANGE, '/usr/bin/env', ...many])
+  const { code, stderr } = await run('python3', [fixture('deny-syscall.py'), CLOSE_RANGE, '/usr/bin/env', ...many])
     .ended
   assert.equal(code, 0, stderr)
   const { facts } = factsFrom(t, log)

@@ -11,7 +11,7 @@ const PYTHON = needs('Node.js and python3', isNode && hasProgram('python3'))
 
 test('daemonize(): knows each exit code, and that late daemons were killed', PYTHON, async () => {
   const node = [process.execPath, ...scriptCommand(fixture('daemon/unready-daemons.mjs'), repetitions(200))]
-  const program = ['python3', fixture('denies-syscall.py'), IOCTL, ...node]
+  const program = ['python3', fixture('deny-syscall.py'), IOCTL, ...node]
   const { stdout, stderr, code } = await run('python3', [fixture('daemon/reap-at-once.py'), ...program]).ended
   assert.equal(code, 0, stderr)
   const { rounds, known, killed } = JSON.parse(stdout)

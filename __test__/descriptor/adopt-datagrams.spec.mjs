@@ -91,7 +91,7 @@ test('Handle adopt(): takes a datagram socket with the number of stdin', {
   contract: 'H8',
   ...NODE,
 }, async () => {
-  const { code, stdout, stderr } = await runScript(fixture('descriptor/adopts-stdin-socket.mjs'))
+  const { code, stdout, stderr } = await runScript(fixture('descriptor/adopt-stdin-socket.mjs'))
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(reports(stdout), [
     { fd: 0, kind: 'udp', samePort: true },

@@ -71,7 +71,7 @@ test('Handle adopt(): takes a server at an abstract name of another process', {
   const name = nameOf(handle)
   const server = adopted(t, handle)
   server.on('connection', (socket) => socket.end('served'))
-  const { stdout } = await run('python3', [fixture('prints-received.py'), name]).ended
+  const { stdout } = await run('python3', [fixture('print-received.py'), name]).ended
   assert.equal(stdout, 'served')
 })
 

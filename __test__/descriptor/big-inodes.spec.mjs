@@ -40,7 +40,7 @@ test('spawnDaemon(): hands its pid file over, 58-bit inodes', compiler, async (t
 
 test('parentChannel(): finds the channel, 58-bit inodes', compiler, async (t) => {
   const script = `const { fork } = require(${JSON.stringify(library)})
-    const child = fork(${JSON.stringify(fixture('channel/obeys-parent.mjs'))})
+    const child = fork(${JSON.stringify(fixture('channel/obey-parent.mjs'))})
     child.handles.send({ order: 'say', args: ['found'] })
     child.handles.once('message', (text) => { console.log(text); child.kill(); child.handles.destroy() })`
   const { stdout, stderr } = await run(process.execPath, ['-e', script], { env: bigInodes(t) }).ended

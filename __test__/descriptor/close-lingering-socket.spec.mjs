@@ -17,7 +17,7 @@ function isAtOnce(work) {
 }
 
 test('Handle close(): does not wait for a lingering socket', { contract: 'H5' }, async (t) => {
-  const { end, told } = peer(t, 'passes-lingering-socket.py', [LINGER, 1])
+  const { end, told } = peer(t, 'pass-lingering-socket.py', [LINGER, 1])
   await told('sent')
   const [{ handles }] = await messages(t, end, 1)
   assert.equal(handles[0].kind, 'tcp-socket')
@@ -27,7 +27,7 @@ test('Handle close(): does not wait for a lingering socket', { contract: 'H5' },
 test('recvFds(): does not wait for a lingering socket beyond maxFds', { contract: 'H12' }, async (t) => {
   const [ours, theirs] = socketpair()
   t.after(() => ours.close())
-  const { told } = program(t, 'passes-lingering-socket.py', [LINGER, 1], { stdio: [theirs.fd] })
+  const { told } = program(t, 'pass-lingering-socket.py', [LINGER, 1], { stdio: [theirs.fd] })
   theirs.close()
   await told('sent')
   isAtOnce(() => {

@@ -198,7 +198,7 @@ test('openFds(): fails with EMFILE, leaves no descriptor', { contract: 'H12' }, 
 
 /** Returns the outcomes of a call while only 0, 1 and 2 more descriptors can be opened. */
 async function atTheLimit(name) {
-  const program = [process.execPath, ...scriptCommand(fixture('descriptor/calls-without-descriptors.mjs'), name)]
+  const program = [process.execPath, ...scriptCommand(fixture('descriptor/call-without-descriptors.mjs'), name)]
   const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
   assert.equal(code, 0, stderr)
   return reports(stdout)

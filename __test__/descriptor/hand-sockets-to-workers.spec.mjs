@@ -22,7 +22,7 @@ const onlyNode = needs('Node.js', isNode)
 
 /** Starts a worker, killed with the test. Returns it with its messages. */
 function worker(t) {
-  const child = fork(fixture('descriptor/serves-handed-sockets.mjs'))
+  const child = fork(fixture('descriptor/serve-handed-sockets.mjs'))
   const exit = once(child, 'exit')
   const said = []
   child.handles.on('message', (message) => said.push(message))
@@ -93,7 +93,7 @@ test('Channel send(): hands a server over in the turn of fork()', { contract: 'H
 })
 
 test('Channel send(): workers keep the server after their master’s end', { contract: 'H9', ...onlyNode }, async (t) => {
-  const { pid: master, code, stdout, stderr } = await runScript(fixture('descriptor/hands-out-server.mjs'), [4])
+  const { pid: master, code, stdout, stderr } = await runScript(fixture('descriptor/hand-out-server.mjs'), [4])
   assert.equal(code, 0, stderr)
   const [{ port, pids }] = reports(stdout)
   t.after(() => Promise.all(pids.map((pid) => end(pid))))
@@ -208,7 +208,7 @@ test('sendHandle(): hands a server to a Python and a Node.js worker', {
   ...onlyNode,
 }, async (t) => {
   const { server, port } = await listening(t)
-  const { channel, child, ended } = peer(t, ['serves-handed-socket.py'])
+  const { channel, child, ended } = peer(t, ['serve-handed-socket.py'])
   const said = []
   channel.on('message', (message) => said.push(message))
   const [node] = workers(t, 1)

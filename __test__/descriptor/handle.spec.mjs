@@ -29,7 +29,7 @@ const CLOSED = { name: 'Error', code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
 
 const kinds = (handles) => handles.map(({ kind }) => kind)
 
-/** The names of fixtures/sends-opened.py, and the kinds of their descriptors. */
+/** The names of fixtures/send-opened.py, and the kinds of their descriptors. */
 const MADE = {
   tcp4: ['tcp-server', 'tcp-socket', 'tcp-socket'],
   tcp6: ['tcp-server', 'tcp-socket', 'tcp-socket'],

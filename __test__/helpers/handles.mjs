@@ -47,13 +47,13 @@ export function opened(context, path, flags = 'r') {
   return handle
 }
 
-/** Returns the handles that fixtures/sends-opened.py opens for a name. That process has ended. */
+/** Returns the handles that fixtures/send-opened.py opens for a name. That process has ended. */
 export function made(context, name) {
   const [a, b] = socketpair('seqpacket')
   const stdio = ['ignore', 'inherit', 'inherit', b.fd]
-  const { status, signal } = spawnSync('python3', [fixture('sends-opened.py'), name], { stdio })
+  const { status, signal } = spawnSync('python3', [fixture('send-opened.py'), name], { stdio })
   b.close()
-  assert.deepEqual([status, signal], [0, null], `sends-opened.py ${name}`)
+  assert.deepEqual([status, signal], [0, null], `send-opened.py ${name}`)
   const { handles } = received(context, a)
   a.close()
   return handles

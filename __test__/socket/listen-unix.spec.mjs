@@ -13,7 +13,7 @@ import { fixture, library, run } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 const modeOf = (file) => fs.statSync(file).mode & 0o7777
-const talk = async (file) => (await run('python3', [fixture('prints-received.py'), file]).ended).stdout
+const talk = async (file) => (await run('python3', [fixture('print-received.py'), file]).ended).stdout
 
 /** Starts a server on the handle, which answers each connection with `answer`. */
 async function serve(context, handle, answer) {
@@ -34,7 +34,7 @@ async function start(program, args) {
   return { said: said.trim(), end }
 }
 
-const listener = (file) => start(process.execPath, [fixture('socket/listens.cjs'), file])
+const listener = (file) => start(process.execPath, [fixture('socket/listen.cjs'), file])
 
 /** Leaves the socket of a killed process at a path. */
 async function deadSocket(file) {
@@ -187,7 +187,7 @@ test('listenUnix(): lets as many connections wait as `backlog` says', { contract
     const file = path.join(temporary(t), 'socket')
     const handle = listenUnix(file, { backlog })
     t.after(() => handle.close())
-    const { stdout } = await run('python3', [fixture('socket/counts-waiting.py'), file]).ended
+    const { stdout } = await run('python3', [fixture('socket/count-waiting.py'), file]).ended
     return Number(stdout)
   }
   // The kernel accepts one more.
@@ -236,7 +236,7 @@ test(
     await deadSocket(file)
     // Stop the process once it has found the socket dead.
     const hold = ['-e', 'trace=connect', '-e', 'inject=connect:signal=SIGSTOP:when=1']
-    const command = [...hold, process.execPath, fixture('socket/listens.cjs'), file]
+    const command = [...hold, process.execPath, fixture('socket/listen.cjs'), file]
     const { ended } = run('strace', ['-f', '-o', trace, ...command])
     const stopped = () =>
       fs.existsSync(trace) && fs.readFileSync(trace, 'utf8').match(/^(\d+) +--- stopped by SIGSTOP/m)

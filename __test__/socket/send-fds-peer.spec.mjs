@@ -19,9 +19,9 @@ const PYTHON = '/usr/bin/python3'
 const TYPES = ['stream', 'seqpacket', 'dgram']
 const byte = Buffer.from('.')
 
-/** Starts fixtures/sends-and-receives.py with a socket of this process. `order()` returns the answer to an order. */
+/** Starts fixtures/send-and-receive.py with a socket of this process. `order()` returns the answer to an order. */
 function peer(context, { fd }, prefix = []) {
-  const [program, ...args] = [...prefix, PYTHON, fixture('socket/sends-and-receives.py')]
+  const [program, ...args] = [...prefix, PYTHON, fixture('socket/send-and-receive.py')]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit', fd] })
   const answers = []
   let asked = 0
@@ -163,7 +163,7 @@ test('sendFds(): fails with ETOOMANYREFS until descriptors were received, unpriv
   // A user of its own, because the kernel counts the descriptors in flight per user.
   const user = 100_000 + process.pid
   const asUser = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups']
-  const program = [process.execPath, ...scriptCommand(fixture('socket/exceeds-in-flight.mjs'))]
+  const program = [process.execPath, ...scriptCommand(fixture('socket/exceed-in-flight.mjs'))]
   const limited = [...limitedTo(64), ...program]
   const { code, stdout, stderr } = await run(asUser[0], [...asUser.slice(1), ...limited]).ended
   assert.equal(code, 0, stderr)

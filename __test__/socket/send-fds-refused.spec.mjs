@@ -185,7 +185,7 @@ for (const type of TYPES) {
   test(`recvFds(): closes descriptors beyond the process limit, tells truncation, ${type}`, {
     contract: 'H12',
   }, async () => {
-    const program = [process.execPath, ...scriptCommand(fixture('socket/receives-without-descriptors.mjs'), type)]
+    const program = [process.execPath, ...scriptCommand(fixture('socket/receive-without-descriptors.mjs'), type)]
     const { code, stdout, stderr } = await run('env', [...limitedTo(64), ...program]).ended
     assert.deepEqual([code, stderr], [0, ''])
     assert.deepEqual(

@@ -330,7 +330,7 @@ test('recvFds(): fails with EAGAIN, sendFds() with ECONNREFUSED, peer gone, dgra
 })
 
 test('sendFds(): fails with EPIPE without SIGPIPE', { contract: 'H12' }, async () => {
-  const { code, signal, stdout, stderr } = await runScript(fixture('socket/sends-to-closed.mjs'))
+  const { code, signal, stdout, stderr } = await runScript(fixture('socket/send-to-closed.mjs'))
   assert.deepEqual([code, signal, stderr], [0, null, ''])
   const [told] = reports(stdout)
   assert.deepEqual(told.codes, ['EPIPE', 'EPIPE', 'EPIPE', 'EPIPE'])

@@ -5,9 +5,9 @@ import { fork } from '../../../index.js'
 import { messages } from '../../helpers/channels.mjs'
 import { fixture } from '../../helpers/run.mjs'
 
-/** Starts a child that obeys: see obeys-parent.mjs. It is killed with the test. */
+/** Starts a child that obeys: see obey-parent.mjs. It is killed with the test. */
 export function forked(t, options, args = []) {
-  const child = fork(fixture('channel/obeys-parent.mjs'), args, options)
+  const child = fork(fixture('channel/obey-parent.mjs'), args, options)
   const exit = once(child, 'exit')
   t.after(async () => {
     child.kill('SIGKILL')
