@@ -119,9 +119,7 @@ for (const [title, stop] of [
     },
   ],
 ]) {
-  test(`Channel send(): waits with little memory, peer ${title}`, {
-    contract: 'H14',
-  }, async (t) => {
+  test(`Channel send(): waits with little memory, peer ${title}`, { contract: 'H14' }, async (t) => {
     const [one, other] = pair(t, { serialization: 'raw' })
     const done = stop(other)
     const message = Buffer.alloc(65_536, 'x')
@@ -139,9 +137,7 @@ for (const [title, stop] of [
   })
 }
 
-test('Channel iteration: gives a slow loop all messages, reads little ahead', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel iteration: gives a slow loop all messages, reads little ahead', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t, { serialization: 'raw' })
   const message = Buffer.alloc(65_536, 'x')
   let sent = 0
@@ -162,9 +158,7 @@ test('Channel iteration: gives a slow loop all messages, reads little ahead', {
   assert.ok(ahead <= 32, `${ahead} messages of 64 KiB ahead`)
 })
 
-test('Channel send(): keeps little in memory while the peer process is stopped', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): keeps little in memory while the peer process is stopped', { contract: 'H3' }, async (t) => {
   const { end, child, said, told } = peer(t, 'channel/count-bytes.mjs', [], { options: { serialization: 'raw' } })
   await told('there')
   process.kill(child.pid, 'SIGSTOP')
@@ -195,9 +189,7 @@ function recvNow(socket, maxLength) {
 }
 
 for (const pieces of [1000, 4096, 65_536]) {
-  test(`Channel send(): sends handles once, in time, peer reads ${pieces} bytes`, {
-    contract: 'H2',
-  }, async (t) => {
+  test(`Channel send(): sends handles once, in time, peer reads ${pieces} bytes`, { contract: 'H2' }, async (t) => {
     const [one, theirs] = bare(t)
     const all = files(t, 300)
     const known = all.map(identity)
@@ -254,9 +246,7 @@ test("Channel 'message': gives each long message its own handles", { contract: '
   }
 })
 
-test('Channel send(): resolves a waiting message when a later call finds room', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): resolves a waiting message when a later call finds room', { contract: 'H3' }, async (t) => {
   const [one, theirs] = bare(t, { serialization: 'raw' })
   const piece = Buffer.alloc(8192)
   const sent = []

@@ -192,10 +192,7 @@ for (const [which, index] of [
   })
 }
 
-test('channel(): receives all data after it took over a net.Socket', {
-  contract: 'H10',
-  ...onlyNode,
-}, async (t) => {
+test('channel(): receives all data after it took over a net.Socket', { contract: 'H10', ...onlyNode }, async (t) => {
   for (let round = 0; round < repetitions(50); round++) {
     const [client, connection] = await sockets(t)
     const [fd] = files(t, 1)
@@ -247,10 +244,7 @@ test('Channel: methods throw on any other `this`', { contract: 'E3' }, (t) => {
   if (get) assert.throws(() => get.call({}), TypeError)
 })
 
-test("Channel 'close': comes once after a net.Socket peer has ended", {
-  contract: 'H14',
-  ...onlyNode,
-}, async (t) => {
+test("Channel 'close': comes once after a net.Socket peer has ended", { contract: 'H14', ...onlyNode }, async (t) => {
   const [client, connection] = await sockets(t)
   const one = channel(connection)
   t.after(() => one.destroy())

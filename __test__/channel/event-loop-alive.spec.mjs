@@ -68,9 +68,7 @@ for (const how of ['sends', 'sends, unref']) {
   })
 }
 
-test('Channel close(): keeps the event loop alive until the peer closes', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel close(): keeps the event loop alive until the peer closes', { contract: 'H14' }, async (t) => {
   const { end, ended } = await waiting(t, 'closes')
   assert.deepEqual(await words(t, end, 1), ['the last'])
   end.on('message', () => {})

@@ -22,10 +22,7 @@ for (const [title, options, streams, fd] of [
   ["an array with 'ipc' as stderr", { stdio: ['ignore', 'pipe', 'ipc'] }, [null, 'readable', null], 3],
   ['an array of six', { stdio: ['ignore', 'pipe', 'inherit', 'ignore', 'ipc', 'pipe'] }, [null, 'readable', null], 6],
 ]) {
-  test(`fork(): keeps ${title}, adds the channel`, {
-    contract: 'H11',
-    ...onlyNode,
-  }, async (t) => {
+  test(`fork(): keeps ${title}, adds the channel`, { contract: 'H11', ...onlyNode }, async (t) => {
     const before = structuredClone(options)
     const child = forked(t, options)
     assert.deepEqual(options, before)

@@ -55,17 +55,11 @@ test('fork(): takes the module and arguments as child_process does', { contract:
   ])
 })
 
-test('parentChannel(): returns the same channel on each call', {
-  contract: 'H11',
-  ...onlyNode,
-}, async (t) => {
+test('parentChannel(): returns the same channel on each call', { contract: 'H11', ...onlyNode }, async (t) => {
   assert.equal(await answer(t, forked(t), 'again', []), true)
 })
 
-test('fork(): passes its `env` to the child, with a new channel', {
-  contract: 'H11',
-  ...onlyNode,
-}, async (t) => {
+test('fork(): passes its `env` to the child, with a new channel', { contract: 'H11', ...onlyNode }, async (t) => {
   const child = forked(t, { env: { PATH: process.env.PATH, GIVEN: 'yes' } })
   const { GIVEN, PROCNATIVE_CHANNEL_FD, HOME } = await answer(t, child, 'environment', [])
   assert.deepEqual([GIVEN, HOME], ['yes', undefined])
@@ -101,10 +95,7 @@ for (const [limits, order, code] of [
   [{ maxMessageLength: 1000 }, 'long', 'ERR_PROCNATIVE_MESSAGE_TOO_LONG'],
   [{ maxHandles: 2 }, 'many', 'ERR_PROCNATIVE_TOO_MANY_HANDLES'],
 ]) {
-  test(`fork(): applies ${Object.keys(limits)} in the parent`, {
-    contract: 'H11',
-    ...onlyNode,
-  }, async (t) => {
+  test(`fork(): applies ${Object.keys(limits)} in the parent`, { contract: 'H11', ...onlyNode }, async (t) => {
     const child = forked(t, { channel: limits })
     const all = events(child.handles)
     child.handles.on('message', () => {})
@@ -113,10 +104,7 @@ for (const [limits, order, code] of [
     assert.deepEqual([all[0].code, all[1]], [code, 'close'])
   })
 
-  test(`fork(): applies ${Object.keys(limits)} in the child`, {
-    contract: 'H11',
-    ...onlyNode,
-  }, async (t) => {
+  test(`fork(): applies ${Object.keys(limits)} in the child`, { contract: 'H11', ...onlyNode }, async (t) => {
     const child = forked(t, { channel: limits })
     const [file] = files(t, 1)
     const told = once(child, 'message')
@@ -158,10 +146,7 @@ test('fork(): keeps a child that listens alive until its channel closes', {
   assert.deepEqual(await child.ended, [0, null])
 })
 
-test('fork(): leaves no descriptor behind after 50 children', {
-  contract: 'H1',
-  ...onlyNode,
-}, async (t) => {
+test('fork(): leaves no descriptor behind after 50 children', { contract: 'H1', ...onlyNode }, async (t) => {
   const before = openCount()
   const [file] = files(t, 1)
   for (let round = 0; round < 10; round++) {
@@ -210,10 +195,7 @@ test('sendHandle(): takes a child of fork(), a channel, and a descriptor', {
   )
 })
 
-test('sendHandle(): makes a net.Socket a channel at the first call', {
-  contract: 'H1',
-  ...onlyNode,
-}, async (t) => {
+test('sendHandle(): makes a net.Socket a channel at the first call', { contract: 'H1', ...onlyNode }, async (t) => {
   const net = await import('node:net')
   const { temporary } = await import('../helpers/harness.mjs')
   const server = net.createServer().listen(path.join(temporary(t), 'socket'))

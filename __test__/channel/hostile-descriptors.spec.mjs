@@ -71,9 +71,7 @@ test('Channel: accepts the maximal number of handles ahead', { contract: 'H6' },
   await one.isWell()
 })
 
-test('Channel: closes all handles of a message if descriptors run out', {
-  contract: 'H5',
-}, async (t) => {
+test('Channel: closes all handles of a message if descriptors run out', { contract: 'H5' }, async (t) => {
   const one = await server(t, {}, { most: 64 })
   for (const [steps, messages] of [
     [[send(frame('1', 100), 100)], 0],
@@ -91,9 +89,7 @@ test('Channel: closes all handles of a message if descriptors run out', {
   assert.deepEqual(await one.ended(), { code: null, messages: 1, handles: 5 })
 })
 
-test('Channel: closes unannounced handles at once, while a listener pauses', {
-  contract: 'H6',
-}, async (t) => {
+test('Channel: closes unannounced handles at once, while a listener pauses', { contract: 'H6' }, async (t) => {
   const [one, theirs] = bare(t)
   const fds = files(t, 3)
   const before = openCount()
@@ -108,9 +104,7 @@ test('Channel: closes unannounced handles at once, while a listener pauses', {
   assert.deepEqual(came, [1, 2])
 })
 
-test('Channel: closes a refused lingering socket without a wait', {
-  contract: 'H6',
-}, async (t) => {
+test('Channel: closes a refused lingering socket without a wait', { contract: 'H6' }, async (t) => {
   const linger = 10
   const [one, other] = pair(t)
   const { end, told } = peer(t, 'pass-lingering-socket.py', [linger, 0])

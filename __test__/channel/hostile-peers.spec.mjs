@@ -42,9 +42,7 @@ test('listenChannel(): survives 2,000 peers with garbage or half a message', {
   await one.isWell()
 })
 
-test('Channel: allocates nothing for an announced length without its bytes', {
-  contract: 'H6',
-}, async (t) => {
+test('Channel: allocates nothing for an announced length without its bytes', { contract: 'H6' }, async (t) => {
   const one = await server(t)
   const crowd = await one.crowd(t, 200, Buffer.concat([header(16 * MiB), Buffer.from('"')]))
   await one.isWell({ open: 200, resident: 32 * MiB })
@@ -110,9 +108,7 @@ test('Channel destroy(): closes handles of a channel that never listened', { con
   await closed
 })
 
-test('Channel destroy(): closes handles of messages that wait while paused', {
-  contract: 'H5',
-}, async (t) => {
+test('Channel destroy(): closes handles of messages that wait while paused', { contract: 'H5' }, async (t) => {
   const { one, told, closed } = await attacked(t, SOME)
   await told
   let heard = 0
@@ -149,9 +145,7 @@ test('Channel destroy(): closes handles of half a message', { contract: 'H5' }, 
   await closed
 })
 
-test('Channel send(): stays pending until destroy(), peer never reads', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): stays pending until destroy(), peer never reads', { contract: 'H3' }, async (t) => {
   const [ours, theirs] = socketpair()
   const one = channel(ours)
   t.after(() => theirs.close())

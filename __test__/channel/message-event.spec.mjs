@@ -40,9 +40,7 @@ test("Channel: reads nothing without a 'message' listener", { contract: 'H14' },
   assert.deepEqual([message, handles.length], ['unread', 100])
 })
 
-test('Channel: stops reading when its last listener is removed', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel: stops reading when its last listener is removed', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const { all, stop } = taken(other)
   await one.send(0)
@@ -140,9 +138,7 @@ test('Channel pause(): has no effect if resume() follows at once', { contract: '
   assert.deepEqual(all, numbers(500))
 })
 
-test('Channel off(): removes a listener between two messages of one read', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel off(): removes a listener between two messages of one read', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   for (const number of numbers(50)) one.send(number)
   for (const number of numbers(10)) assert.deepEqual(await words(t, other, 5), numbers(5, 5 * number))
@@ -222,9 +218,7 @@ test("Channel 'message': a flood waits for listeners that close handles later", 
   assert.deepEqual(said, [{ come: 6, error: null }])
 })
 
-test('Channel: a flood on one channel starves no channel or timer', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel: a flood on one channel starves no channel or timer', { contract: 'H14' }, async (t) => {
   const flood = peer(t, 'channel/flood.mjs')
   let flooded = 0
   flood.end.on('message', () => flooded++)

@@ -13,9 +13,7 @@ const LONG = 'x'.repeat(1 << 20)
 
 for (const listens of [true, false]) {
   const who = listens ? 'with a listener' : 'without a listener'
-  test(`Channel 'close': comes without 'error' after a kill, ${who}`, {
-    contract: 'H14',
-  }, async (t) => {
+  test(`Channel 'close': comes without 'error' after a kill, ${who}`, { contract: 'H14' }, async (t) => {
     const [file] = files(t, 1)
     for (let round = 0; round < repetitions(5); round++) {
       const { end, child, told } = peer(t, 'channel/send-never-reads.mjs', [listens ? 20 : 0])
@@ -41,9 +39,7 @@ for (const listens of [true, false]) {
   })
 }
 
-test('Channel send(): rejects queued messages with EPIPE, peer killed', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): rejects queued messages with EPIPE, peer killed', { contract: 'H3' }, async (t) => {
   const [file] = files(t, 1)
   const { end, child, told } = peer(t, 'channel/send-never-reads.mjs', [0])
   const all = events(end)
@@ -59,9 +55,7 @@ test('Channel send(): rejects queued messages with EPIPE, peer killed', {
   assert.ok(openCount() < before)
 })
 
-test('Channel send(): rejects in a listener if the peer died that turn', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): rejects in a listener if the peer died that turn', { contract: 'H3' }, async (t) => {
   for (let round = 0; round < repetitions(20); round++) {
     const [source, relay] = pair(t)
     const [sink, theirs] = bare(t)
@@ -79,9 +73,7 @@ test('Channel send(): rejects in a listener if the peer died that turn', {
   }
 })
 
-test("Channel 'close': comes without a listener if nothing is unread", {
-  contract: 'H14',
-}, async (t) => {
+test("Channel 'close': comes without a listener if nothing is unread", { contract: 'H14' }, async (t) => {
   for (const end of ['close', 'destroy']) {
     const [one, other] = pair(t)
     const before = openCount()

@@ -38,9 +38,7 @@ test('Channel send(): sends 1,000 handles with the only message', { contract: 'H
 })
 
 for (const serialization of ['json', 'advanced', 'raw']) {
-  test(`Channel '${serialization}': gives each of 400 messages its own handles`, {
-    contract: 'H1',
-  }, async (t) => {
+  test(`Channel '${serialization}': gives each of 400 messages its own handles`, { contract: 'H1' }, async (t) => {
     const ends = pair(t, { serialization })
     const all = files(t, 300)
     // Most messages have a few handles.
@@ -188,9 +186,7 @@ test('channel(): takes a handle that another channel received', { contract: 'H1'
   assert.equal((await messages(t, ends[1], 1))[0].message, 'through it')
 })
 
-test('Channel: leaves no descriptor behind after 10,000 messages with handles', {
-  contract: 'H2',
-}, async (t) => {
+test('Channel: leaves no descriptor behind after 10,000 messages with handles', { contract: 'H2' }, async (t) => {
   const [one, other] = pair(t)
   const all = files(t, 97)
   const known = all.map(identity)

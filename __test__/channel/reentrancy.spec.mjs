@@ -18,9 +18,7 @@ test("Channel 'close': comes although a listener of another channel throws", { c
 
 for (const handles of [0, 1]) {
   const what = handles ? 'with handles' : 'without handles'
-  test(`Channel once('message'): takes messages one by one after the end, ${what}`, {
-    contract: 'H14',
-  }, async (t) => {
+  test(`Channel once('message'): takes messages one by one after the end, ${what}`, { contract: 'H14' }, async (t) => {
     for (const count of [1, 2, 3]) {
       const [one, other] = pair(t)
       const all = files(t, handles)
@@ -42,9 +40,7 @@ for (const handles of [0, 1]) {
   })
 }
 
-test('Channel close(): keeps earlier messages for a listener that pauses', {
-  contract: 'H14',
-}, async (t) => {
+test('Channel close(): keeps earlier messages for a listener that pauses', { contract: 'H14' }, async (t) => {
   const [one, other] = pair(t)
   const [file] = files(t, 1)
   for (let number = 0; number < 5; number++) other.send(number, file)
@@ -69,10 +65,7 @@ test('Channel close(): keeps earlier messages for a listener that pauses', {
   )
 })
 
-test('atEnd(): runs every callback although one throws', {
-  contract: 'H2',
-  ...needs('Node.js', isNode),
-}, async () => {
+test('atEnd(): runs every callback although one throws', { contract: 'H2', ...needs('Node.js', isNode) }, async () => {
   const turn = JSON.stringify(fileURLToPath(new URL('../../lib/channel/end-of-turn.js', import.meta.url)))
   const script = `
     const { atEnd } = require(${turn})

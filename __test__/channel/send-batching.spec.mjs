@@ -37,9 +37,7 @@ function full(t) {
 
 // ── At once ──
 
-test('Channel send(): sends at once if no message is queued', {
-  contract: 'H2',
-}, (t) => {
+test('Channel send(): sends at once if no message is queued', { contract: 'H2' }, (t) => {
   const [one, theirs] = bare(t)
   const all = files(t, 3)
   one.send('first', all)
@@ -134,20 +132,14 @@ async function calls(t, ...args) {
 
 const sum = (numbers) => numbers.reduce((total, one) => total + one, 0)
 
-test('Channel send(): sends 1,000 messages with handles by six calls', {
-  contract: 'H2',
-  ...strace,
-}, async (t) => {
+test('Channel send(): sends 1,000 messages with handles by six calls', { contract: 'H2', ...strace }, async (t) => {
   const all = await calls(t, 1000, 1, 10)
   assert.equal(sum(all.map(({ count }) => count)), 1000)
   assert.ok(Math.max(...all.map(({ count }) => count)) <= 253)
   assert.ok(all.length <= 6, `${all.length} calls`)
 })
 
-test('Channel send(): sends 1,000 short messages by two calls', {
-  contract: 'H2',
-  ...strace,
-}, async (t) => {
+test('Channel send(): sends 1,000 short messages by two calls', { contract: 'H2', ...strace }, async (t) => {
   const all = await calls(t, 1000, 0, 10)
   assert.ok(all.length <= 2, `${all.length} calls`)
 })
@@ -167,9 +159,7 @@ test('Channel send(): sends 2,000 handles of a message by nine calls', { contrac
 
 // ── Duplicates ──
 
-test('Channel send(): lets the caller close its descriptor at once', {
-  contract: 'H2',
-}, async (t) => {
+test('Channel send(): lets the caller close its descriptor at once', { contract: 'H2' }, async (t) => {
   const [one, other] = pair(t)
   const directory = temporary(t)
   const known = []
@@ -237,9 +227,7 @@ for (const [how, title] of [
   ['exit', 'process.exit()'],
   ['end', 'the natural end'],
 ]) {
-  test(`Channel send(): delivers all messages before ${title}`, {
-    contract: 'H3',
-  }, async (t) => {
+  test(`Channel send(): delivers all messages before ${title}`, { contract: 'H3' }, async (t) => {
     for (const many of [[], [300]]) {
       const { end } = peer(t, 'channel/send-then-end.mjs', [how, ...many])
       const expected = [['first', 1], ['second', 1], ...many.map((count) => ['third', count])]
@@ -253,9 +241,7 @@ for (const [how, title] of [
 }
 
 for (const when of ['before', 'after']) {
-  test(`Channel send(): delivers from an 'exit' listener added ${when} the package`, {
-    contract: 'H2',
-  }, async (t) => {
+  test(`Channel send(): delivers from an 'exit' listener added ${when} the package`, { contract: 'H2' }, async (t) => {
     const { end, ended } = peer(t, 'channel/send-at-exit.mjs', [when])
     const found = await messages(t, end, 2)
     assert.deepEqual(

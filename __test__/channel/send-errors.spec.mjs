@@ -114,9 +114,7 @@ test('Channel send(): fails with EBADF for a closed descriptor', { contract: 'H4
   return isRefused(t, { fd: fd + 10_000 }, { code: 'EBADF' })
 })
 
-test('Channel send(): refuses handles of wrong types and numbers', {
-  contract: 'E2',
-}, async (t) => {
+test('Channel send(): refuses handles of wrong types and numbers', { contract: 'E2' }, async (t) => {
   for (const what of [null, 'text', true, {}, () => {}]) await isRefused(t, what, { code: 'ERR_INVALID_ARG_TYPE' })
   for (const what of [-1, 1.5, Number.NaN, 2 ** 31]) await isRefused(t, what, { code: 'ERR_OUT_OF_RANGE' })
 })

@@ -64,9 +64,7 @@ for (const [serialization, values] of [
     assert.deepEqual([...new Set(await Promise.all(sent))], [undefined])
   })
 
-  test(`Channel '${serialization}': delivers 3,000 messages of all lengths in order`, {
-    contract: 'H3',
-  }, async (t) => {
+  test(`Channel '${serialization}': delivers 3,000 messages of all lengths in order`, { contract: 'H3' }, async (t) => {
     const ends = pair(t, { serialization })
     // Up to 64 KiB, most of them short.
     const lengths = Array.from({ length: 3000 }, (_, index) => (index % 100 ? index % 300 : (index * 7919) % 65_537))
@@ -79,9 +77,7 @@ for (const [serialization, values] of [
     for (const found of await Promise.all(received)) assert.deepEqual(found, all)
   })
 
-  test(`Channel '${serialization}': delivers 20 MiB between two short messages`, {
-    contract: 'H3',
-  }, async (t) => {
+  test(`Channel '${serialization}': delivers 20 MiB between two short messages`, { contract: 'H3' }, async (t) => {
     const ends = pair(t, { serialization, maxMessageLength: 32 * MiB })
     const bytes = randomBytes(15 * MiB)
     const [large, small] =
@@ -96,9 +92,7 @@ for (const [serialization, values] of [
   })
 }
 
-test('Channel send(): takes the message as it is at the call', {
-  contract: 'H3',
-}, async (t) => {
+test('Channel send(): takes the message as it is at the call', { contract: 'H3' }, async (t) => {
   const [one, other] = pair(t)
   const received = words(t, other, 3)
   const message = { changed: 0, at: new Date(0), left: undefined }

@@ -110,9 +110,7 @@ test('listenChannel(): gives its file the mode before bind', {
   assert.deepEqual(calls.slice(calls.indexOf('fchmod')), ['fchmod', 'bind', 'listen'])
 })
 
-test('ChannelServer close(): stops listening, keeps channels and the file', {
-  contract: 'H11',
-}, async (t) => {
+test('ChannelServer close(): stops listening, keeps channels and the file', { contract: 'H11' }, async (t) => {
   const at = socketIn(t)
   const server = await serve(t, at, {}, answer)
   const all = events(server)

@@ -101,9 +101,7 @@ test('Channel send(): sends 600 descriptors as two carriers and a frame', { cont
   )
 })
 
-test('Channel send(): sends the turn’s first message alone, then batches', {
-  contract: 'H2 H7',
-}, async (t) => {
+test('Channel send(): sends the turn’s first message alone, then batches', { contract: 'H2 H7' }, async (t) => {
   const { channel, theirs } = bare(t)
   const { fds, inodes } = files(t, 7)
   const sent = Array.from({ length: 600 }, (_, index) => channel.send(index, fds[index % 7]))

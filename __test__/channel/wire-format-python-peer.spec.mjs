@@ -101,9 +101,7 @@ for (const [title, chunk] of [
   })
 }
 
-test('Channel send(): sends long messages with descriptors to Python', {
-  contract: 'H2 H7',
-}, async (t) => {
+test('Channel send(): sends long messages with descriptors to Python', { contract: 'H2 H7' }, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'collect'])
   const all = shares(t, Array(30).fill(3))
   const padding = 'x'.repeat(300_000)
@@ -146,9 +144,7 @@ for (const [title, receive] of [
   })
 }
 
-test('Channel: sends its queue after Python’s end, then closes', {
-  contract: 'H7',
-}, async (t) => {
+test('Channel: sends its queue after Python’s end, then closes', { contract: 'H7' }, async (t) => {
   const { channel, succeeded } = peer(t, ['peer.py', 'last'])
   // Many times the room of the socket, so that this end reads the end of the stream long before it has sent all.
   const messages = Array.from({ length: 40 }, (_, index) => `${index}`.repeat(50_000))

@@ -79,10 +79,7 @@ for (const [how, title, code] of [
   ['exit', 'process.exit()', 5],
   ['unref', 'the natural end', 0],
 ]) {
-  test(`Channel: 20 channels close at ${title} of a worker`, {
-    contract: 'H13',
-    ...onlyNode,
-  }, async (t) => {
+  test(`Channel: 20 channels close at ${title} of a worker`, { contract: 'H13', ...onlyNode }, async (t) => {
     // The handles are read but not taken, wait to be read, or wait to be sent.
     const all = files(t, 5)
     for (let round = 0; round < repetitions(20); round++) {
@@ -164,10 +161,7 @@ test('Handle: the end of a worker closes no descriptor of another owner', onlyNo
   assert.deepEqual(all.map(identityOrNone), before)
 })
 
-test('Channel: the end of a worker closes no number used again', {
-  contract: 'H13',
-  ...onlyNode,
-}, async (t) => {
+test('Channel: the end of a worker closes no number used again', { contract: 'H13', ...onlyNode }, async (t) => {
   const worker = new Worker(new URL('./fixtures/worker-closes-channels.mjs', import.meta.url))
   const exit = once(worker, 'exit')
   t.after(() => worker.terminate())

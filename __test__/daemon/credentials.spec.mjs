@@ -10,10 +10,7 @@ import { fixture, run } from '../helpers/run.mjs'
 // Debian's user without rights, and its group.
 const NOBODY = 65534
 
-test('daemonize(): sets all ids and groups, user by name', {
-  contract: 'D4',
-  ...needs('root', isRoot),
-}, async (t) => {
+test('daemonize(): sets all ids and groups, user by name', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const { facts, code, stderr } = await launch(t, { user: 'nobody' })
   assert.equal(code, 0, stderr)
   assert.deepEqual(facts.uid, [NOBODY, NOBODY, NOBODY, NOBODY])
@@ -78,10 +75,7 @@ test('daemonize(): throws EPERM, unprivileged launcher, another user', {
   assert.match(stderr, /EPERM: operation not permitted, setgroups/)
 })
 
-test('daemonize(): needs no privilege for its own user', {
-  contract: 'D4',
-  ...needs('root', isRoot),
-}, async (t) => {
+test('daemonize(): needs no privilege for its own user', { contract: 'D4', ...needs('root', isRoot) }, async (t) => {
   const { facts, code, stderr } = await launch(t, { user: NOBODY }, { node: 'setpriv', execArgv: unprivileged() })
   assert.equal(code, 0, stderr)
   assert.equal(facts.uid[0], NOBODY)

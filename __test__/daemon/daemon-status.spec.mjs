@@ -43,10 +43,7 @@ test('daemonStatus(): tells whether a daemon runs, and its pid', { contract: 'D2
   assert.deepEqual(daemonStatus(pidFile), NOT_RUNNING)
 })
 
-test('daemonStatus(): running without a pid, first byte locked', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('daemonStatus(): running without a pid, first byte locked', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write', 0, 1)
@@ -83,10 +80,7 @@ test('daemonStatus(): running without a pid until the daemon has written it', {
   assert.equal(read(pidFile), `${daemon}\n`)
 })
 
-test('daemonStatus(): running without a pid, file names a stranger', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('daemonStatus(): running without a pid, file names a stranger', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   for (const content of [`${stranger(t)}\n`, '2147483647\n', '', 'garbage\n', '0\n', '-1\n']) {
@@ -95,19 +89,14 @@ test('daemonStatus(): running without a pid, file names a stranger', {
   }
 })
 
-test('daemonStatus(): running without a pid, file names the caller', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('daemonStatus(): running without a pid, file names the caller', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   const answer = await askElsewhere(namedBy(pidFile), 'daemonStatus', pidFile)
   assert.deepEqual(answer, { value: { running: true, pid: null } })
 })
 
-test('daemonStatus(): running without a pid, file names a thread', {
-  contract: 'D21',
-}, async (t) => {
+test('daemonStatus(): running without a pid, file names a thread', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   const thread = fs.readdirSync(`/proc/${pid}/task`).find((id) => Number(id) !== pid)
@@ -137,10 +126,7 @@ test('stopDaemon(): stops a daemon with a dead file system open', {
   assert.deepEqual(await stopDaemon(pidFile), { pid: child.pid, killed: false })
 })
 
-test('daemonStatus(): changes neither the file nor its lock', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('daemonStatus(): changes neither the file nor its lock', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   fs.writeFileSync(pidFile, 'as it was', { mode: 0o644 })
   const holder = locker(t)

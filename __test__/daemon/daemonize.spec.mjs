@@ -16,9 +16,7 @@ import { until } from '../helpers/until.mjs'
 const isRuntimes = (what) => /^(anon_inode:\[(eventpoll|eventfd|io_uring)\]|pipe:\[\d+\])$/.test(what)
 const ownDescriptors = (facts) => Object.entries(facts.descriptors).filter(([, what]) => !isRuntimes(what))
 
-test('daemonize(): the daemon leads no session, its session has no leader', {
-  contract: 'D1',
-}, async (t) => {
+test('daemonize(): the daemon leads no session, its session has no leader', { contract: 'D1' }, async (t) => {
   const { facts } = await launch(t)
   const { session, pgrp } = stat(facts.pid)
   assert.notEqual(session, facts.pid)
@@ -63,9 +61,7 @@ test('daemonize(): a relative cwd goes by the launcher’s directory', { contrac
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`daemonize(): closes ${count} descriptors of the launcher`, {
-    contract: 'D2',
-  }, async (t) => {
+  test(`daemonize(): closes ${count} descriptors of the launcher`, { contract: 'D2' }, async (t) => {
     // Python opens the files and becomes Node.js, which inherits them.
     const log = path.join(temporary(t), 'log')
     const node = [process.execPath, fixture('daemon.cjs'), JSON.stringify({ stdout: log }), 'stay']

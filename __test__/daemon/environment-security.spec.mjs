@@ -36,9 +36,7 @@ for (const marker of [
   ':',
   '3:1e309',
 ]) {
-  test(`daemonize(): throws ERR_PROCNATIVE_LINK_LOST, marker '${marker}'`, {
-    contract: 'D17',
-  }, async () => {
+  test(`daemonize(): throws ERR_PROCNATIVE_LINK_LOST, marker '${marker}'`, { contract: 'D17' }, async () => {
     const fields = `${marker}::`.split(':').slice(0, 2)
     const variables = { PROCNATIVE_DAEMON: [...fields, 'OWN'].join(':') }
     assert.deepEqual(await withVariables(variables, 'daemon/report-start.cjs', ['{}']), [
@@ -107,9 +105,7 @@ for (const [what, address] of [
   ['a device', '/dev/null'],
   ['an address of another kind', 'vsock:2:1234'],
 ]) {
-  test(`daemonize(): starts and warns, NOTIFY_SOCKET is ${what}`, {
-    contract: 'D13',
-  }, async (t) => {
+  test(`daemonize(): starts and warns, NOTIFY_SOCKET is ${what}`, { contract: 'D13' }, async (t) => {
     const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: address } })
     assert.equal(code, 0)
     assert.match(stderr, /^procnative: the service manager does not know the daemon: .+\n$/)

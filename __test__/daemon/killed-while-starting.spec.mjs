@@ -83,9 +83,7 @@ for (const call of ['setsid', 'umask']) {
   })
 }
 
-test('daemonize(): leaves no daemon that was not ready, launcher killed anytime', {
-  contract: 'D9',
-}, async (t) => {
+test('daemonize(): leaves no daemon that was not ready, launcher killed anytime', { contract: 'D9' }, async (t) => {
   const directory = temporary(t)
   // No daemon becomes ready, so none may live. The harness finds a daemon that does.
   const options = (log) => JSON.stringify({ stdout: log, ready: 'manual' })
@@ -183,9 +181,7 @@ test('daemonize(): starts, 32 descriptors at most', { contract: 'E3' }, async (t
   assert.equal(code, 0, stderr)
 })
 
-test('daemonize(): starts or throws, few descriptors', {
-  contract: 'E3',
-}, async (t) => {
+test('daemonize(): starts or throws, few descriptors', { contract: 'E3' }, async (t) => {
   const outcomes = { started: 0, refused: 0 }
   for (let limit = 16; limit < 40; limit++) {
     const { node, execArgv } = nodeLimitedTo(limit)
@@ -263,9 +259,7 @@ test('daemonize(): works for an unprivileged user', { contract: 'D1', ...needs('
   assert.equal(facts.uid[0], 65534)
 })
 
-test('daemonize(): the daemon has no memory of a two-gigabyte launcher', {
-  contract: 'P1',
-}, async (t) => {
+test('daemonize(): the daemon has no memory of a two-gigabyte launcher', { contract: 'P1' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { code, stderr } = await run(process.execPath, [fixture('daemon/launch-with-two-gigabytes.cjs'), log]).ended
   assert.equal(code, 0, stderr)

@@ -30,9 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
   })
 }
 
-test('daemonize(): the daemon dies with its launcher, daemonize() not reached', {
-  contract: 'D9',
-}, async (t) => {
+test('daemonize(): the daemon dies with its launcher, daemonize() not reached', { contract: 'D9' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const { child, ended } = run(process.execPath, [fixture('daemon/delay-daemonize.cjs'), log])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
@@ -41,9 +39,7 @@ test('daemonize(): the daemon dies with its launcher, daemonize() not reached', 
   await until(() => !isAlive(pid), 'the daemon is gone')
 })
 
-test('daemonize(): ends the daemon, launcher gone, death signal undone', {
-  contract: 'D9',
-}, async (t) => {
+test('daemonize(): ends the daemon, launcher gone, death signal undone', { contract: 'D9' }, async (t) => {
   const [log, go] = ['log', 'go'].map((name) => path.join(temporary(t), name))
   const { child, ended } = run(process.execPath, [fixture('daemon/delay-daemonize.cjs'), log, go])
   const { pid } = await until(() => fs.existsSync(log) && firstLine(log))
@@ -123,9 +119,7 @@ test('daemonize(): $(launcher | cat) returns at readiness', { contract: 'D12' },
   assert.equal(isAlive(factsFrom(t, log).facts.pid), true)
 })
 
-test('daemonize(): the daemon writes to the launcher’s output, "inherit"', {
-  contract: 'D12',
-}, async (t) => {
+test('daemonize(): the daemon writes to the launcher’s output, "inherit"', { contract: 'D12' }, async (t) => {
   const { child, ended } = run(process.execPath, [fixture('daemon.cjs'), '{"stdout":"inherit"}'])
   const line = await new Promise((resolve) => child.stdout.once('data', resolve))
   const { pid } = JSON.parse(line)

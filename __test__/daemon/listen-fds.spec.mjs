@@ -54,9 +54,7 @@ async function taker(context, listen) {
 
 // ── listen, of spawnDaemon() ──
 
-test('spawnDaemon(): `listen` sets LISTEN_FDS, sockets from 3 in order', {
-  contract: 'D24',
-}, async (t) => {
+test('spawnDaemon(): `listen` sets LISTEN_FDS, sockets from 3 in order', { contract: 'D24' }, async (t) => {
   const directory = temporary(t)
   const [one, two] = [await server(t), unixSocket(t, path.join(directory, 'socket'))]
   const file = await fs.promises.open('/dev/zero')
@@ -162,9 +160,7 @@ test('spawnDaemon(): refuses a bound Unix server, except abstract and listenUnix
 
 // ── listenFds() ──
 
-test('listenFds(): gives named handles once, close-on-exec, not to children', {
-  contract: 'D24',
-}, async (t) => {
+test('listenFds(): gives named handles once, close-on-exec, not to children', { contract: 'D24' }, async (t) => {
   const [one, two] = [await server(t), await server(t)]
   const expected = [one, two].map(({ _handle }) => inodeOf(_handle.fd))
   const { pid, given, handles, left, second, child } = await taker(t, { one, two })

@@ -69,9 +69,7 @@ for (const [whose, uid, syscall] of [
   })
 }
 
-test('daemonize(): leaves no new log and keeps an old one, failed start', {
-  contract: 'D10',
-}, async (t) => {
+test('daemonize(): leaves no new log and keeps an old one, failed start', { contract: 'D10' }, async (t) => {
   const directory = temporary(t)
   const [fresh, old] = ['new', 'old'].map((name) => path.join(directory, name))
   fs.writeFileSync(old, 'kept')

@@ -17,19 +17,14 @@ for (const [what, text, message, keys] of [
   ['values of the wrong types', '{"message":{"toString":1},"name":[],"code":{},"stack":1}', '', []],
   ['a long, cut text', '[1,'.repeat(20_000), '[1,'.repeat(20_000), []],
 ]) {
-  test(`daemonize(): throws ERR_PROCNATIVE_DAEMON_EXITED, the daemon reports ${what}`, {
-    contract: 'D7',
-  }, async () => {
+  test(`daemonize(): throws ERR_PROCNATIVE_DAEMON_EXITED, the daemon reports ${what}`, { contract: 'D7' }, async () => {
     const { stdout, stderr } = await runScript(fixture('daemon/forge-error.cjs'), ['{}', text])
     const expected = { code: 'ERR_PROCNATIVE_DAEMON_EXITED', exitCode: 3, isError: true, message, keys }
     assert.deepEqual(reports(stdout), [expected], stderr)
   })
 }
 
-test('spawnDaemon(): times out, flood of READY=1 from another user', {
-  contract: 'D23',
-  ...anotherUser,
-}, async (t) => {
+test('spawnDaemon(): times out, flood of READY=1 from another user', { contract: 'D23', ...anotherUser }, async (t) => {
   const { started, told } = notifier(t, ['tell'], { readyTimeout: 1500 })
   const { environment } = await told(1)
   const flood = hostile(t, 'daemon/flood-with-ready.py', [environment.NOTIFY_SOCKET])

@@ -54,9 +54,7 @@ async function contender(context) {
   return one
 }
 
-test('pidFile: one of 50 concurrent starts wins, the others name it', {
-  contract: 'D19',
-}, async (t) => {
+test('pidFile: one of 50 concurrent starts wins, the others name it', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   let contenders = await Promise.all(Array.from({ length: 50 }, () => contender(t)))
   for (let round = 0; round < ROUNDS; round++) {
@@ -81,9 +79,7 @@ test('pidFile: one of 50 concurrent starts wins, the others name it', {
   }
 })
 
-test('pidFile: two processes never hold the lock at once', {
-  contract: 'D19 D20',
-}, async (t) => {
+test('pidFile: two processes never hold the lock at once', { contract: 'D19 D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const results = await Promise.all(
     Array.from({ length: 4 }, () => runScript(fixture('daemon/lock-race.cjs'), [pidFile, 50 * ROUNDS])),
@@ -139,9 +135,7 @@ const turns = async (count) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-test('pidFile: a launcher killed at any point leaves no stale lock', {
-  contract: 'D19',
-}, async (t) => {
+test('pidFile: a launcher killed at any point leaves no stale lock', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   const log = path.join(temporary(t), 'log')
   const options = JSON.stringify({ pidFile, stdout: log })
@@ -189,9 +183,7 @@ function descriptorsOf(pid) {
   }
 }
 
-test('pidFile: a living child does not hold the lock, daemon killed', {
-  contract: 'D19',
-}, async (t) => {
+test('pidFile: a living child does not hold the lock, daemon killed', { contract: 'D19' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid, child } = await start(t, { pidFile }, { how: 'have a child' })
   t.after(() => end(child))
@@ -234,10 +226,7 @@ for (const [what, first, length] of [
   ['the first byte', 0, 1],
   ['later bytes', 1, 0],
 ]) {
-  test(`pidFile: a foreign read lock on ${what} throws EAGAIN`, {
-    contract: 'D19',
-    ...python,
-  }, async (t) => {
+  test(`pidFile: a foreign read lock on ${what} throws EAGAIN`, { contract: 'D19', ...python }, async (t) => {
     const pidFile = newPidFile(t)
     const { lock, unlock } = locker(t)
     for (const foreground of [false, true]) {
@@ -252,10 +241,7 @@ for (const [what, first, length] of [
   })
 }
 
-test('pidFile: throws without a pid, another start on its way', {
-  contract: 'D19',
-  ...python,
-}, async (t) => {
+test('pidFile: throws without a pid, another start on its way', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write', 0, 1)
   for (const foreground of [false, true]) {
@@ -263,10 +249,7 @@ test('pidFile: throws without a pid, another start on its way', {
   }
 })
 
-test('pidFile: throws without a pid, file names a stranger', {
-  contract: 'D19',
-  ...python,
-}, async (t) => {
+test('pidFile: throws without a pid, file names a stranger', { contract: 'D19', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   fs.writeFileSync(pidFile, `${stranger(t)}\n`)
@@ -282,10 +265,7 @@ for (const [what, start] of [
   ['of a dead daemon', 0],
   ['of a failed start', 1],
 ]) {
-  test(`spawnDaemon(): waits for the lock ${what}`, {
-    contract: 'D20',
-    ...python,
-  }, async (t) => {
+  test(`spawnDaemon(): waits for the lock ${what}`, { contract: 'D20', ...python }, async (t) => {
     const pidFile = newPidFile(t)
     const { lock, unlock } = locker(t)
     await lock(pidFile, 'write', 0, start)

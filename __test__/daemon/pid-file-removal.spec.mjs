@@ -56,10 +56,7 @@ for (const [call, name] of [
   ['pwrite64', 'pwrite'],
   ['ftruncate', 'ftruncate'],
 ]) {
-  test(`pidFile: throws a failed ${name} with its path, leaves no file`, {
-    contract: 'D20',
-    ...strace,
-  }, async (t) => {
+  test(`pidFile: throws a failed ${name} with its path, leaves no file`, { contract: 'D20', ...strace }, async (t) => {
     const pidFile = newPidFile(t)
     const trace = path.join(temporary(t), 'trace')
     const node = [process.execPath, fixture('report-refusal.cjs'), JSON.stringify({ pidFile })]
@@ -95,9 +92,7 @@ for (const [how, condition] of [
   })
 }
 
-test('pidFile: stays, unlocked, after SIGTERM without a handler', {
-  contract: 'D20',
-}, async (t) => {
+test('pidFile: stays, unlocked, after SIGTERM without a handler', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   await end(pid, 'SIGTERM')
@@ -116,9 +111,7 @@ test('pidFile: an exit keeps the file of another daemon', { contract: 'D20' }, a
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: second.pid })
 })
 
-test('pidFile: an exit keeps a new file with the same pid', {
-  contract: 'D20',
-}, async (t) => {
+test('pidFile: an exit keeps a new file with the same pid', { contract: 'D20' }, async (t) => {
   const pidFile = newPidFile(t)
   const { pid } = await start(t, { pidFile })
   fs.rmSync(pidFile)

@@ -36,10 +36,7 @@ for (const foreground of [false, true]) {
   })
 }
 
-test('pidFile: never touches the target of a swapped symbolic link', {
-  contract: 'D20',
-  ...anotherUser,
-}, async (t) => {
+test('pidFile: never touches the target of a swapped symbolic link', { contract: 'D20', ...anotherUser }, async (t) => {
   const pidFile = newPidFile(t)
   const target = path.join(temporary(t), 'target')
   fs.writeFileSync(target, 'precious', { mode: 0o644 })

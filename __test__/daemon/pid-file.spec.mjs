@@ -99,10 +99,7 @@ for (const foreground of [false, true]) {
     ['a device', (at) => run('mknod', [at, 'c', '1', '3']).ended, root, 'EINVAL'],
     ['a directory', (at) => fs.promises.mkdir(at), {}, 'EISDIR'],
   ]) {
-    test(`pidFile: throws ${code} and changes nothing, ${what}${where}`, {
-      contract: 'D20',
-      ...options,
-    }, async (t) => {
+    test(`pidFile: throws ${code} and changes nothing, ${what}${where}`, { contract: 'D20', ...options }, async (t) => {
       const pidFile = newPidFile(t)
       await make(pidFile)
       const before = fs.lstatSync(pidFile)
@@ -141,10 +138,7 @@ for (const foreground of [false, true]) {
   })
 }
 
-test('pidFile: root starts over another user’s file in a sticky directory', {
-  contract: 'D20',
-  ...root,
-}, async (t) => {
+test('pidFile: root starts over another user’s file in a sticky directory', { contract: 'D20', ...root }, async (t) => {
   const directory = path.join(temporary(t), 'sticky')
   fs.mkdirSync(directory)
   fs.chmodSync(directory, 0o1777)
@@ -182,9 +176,7 @@ test('daemonize(): throws ERR_PROCNATIVE_ALREADY_RUNNING, either side in the for
   }
 })
 
-test('pidFile: a failed start leaves no file, lock or descriptor, foreground', {
-  contract: 'D20',
-}, async (t) => {
+test('pidFile: a failed start leaves no file, lock or descriptor, foreground', { contract: 'D20' }, async (t) => {
   for (const [options, expected] of [
     [{ cwd: '/no such directory' }, 'ENOENT'],
     [{ keep: [0, 999] }, 'EBADF'],
@@ -270,9 +262,7 @@ test('Daemon pidFile: is the absolute path, or null', { contract: 'D20' }, async
   assert.equal((await startForeground(t, {})).pidFile, null)
 })
 
-test('pidFile: the daemon has exactly one descriptor of it', {
-  contract: 'D2',
-}, async (t) => {
+test('pidFile: the daemon has exactly one descriptor of it', { contract: 'D2' }, async (t) => {
   const pidFile = newPidFile(t)
   const kept = path.join(temporary(t), 'kept')
   const fd = fs.openSync(kept, 'a')

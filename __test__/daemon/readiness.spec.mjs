@@ -44,9 +44,7 @@ test('Daemon ready(): ends the launcher, ready: "manual"', { contract: 'D6' }, a
   assert.equal(isAlive(facts.pid), true)
 })
 
-test('daemonize(): succeeds, daemon done and ended', {
-  contract: 'D6',
-}, async (t) => {
+test('daemonize(): succeeds, daemon done and ended', { contract: 'D6' }, async (t) => {
   const { code, facts } = await launch(t, {}, { behaviour: 'end' })
   assert.equal(code, 0)
   await until(() => !isAlive(facts.pid))

@@ -49,9 +49,7 @@ function assertComplete(files, stream) {
   assert.ok(expected > 0)
 }
 
-test('Daemon reopenLogs(): rotations under load lose and repeat no line', {
-  contract: 'D22',
-}, async (t) => {
+test('Daemon reopenLogs(): rotations under load lose and repeat no line', { contract: 'D22' }, async (t) => {
   const directory = temporary(t)
   const [stdout, stderr] = ['out', 'err'].map((name) => path.join(directory, name))
   const { pid } = await start(t, { stdout, stderr }, { script: 'daemon/write-numbers.cjs' })
@@ -117,9 +115,7 @@ async function renamed(context, options = {}) {
   return { ...daemon, directory, stdout, stderr }
 }
 
-test('Daemon reopenLogs(): writes to the new files, leaves no descriptor', {
-  contract: 'D22',
-}, async (t) => {
+test('Daemon reopenLogs(): writes to the new files, leaves no descriptor', { contract: 'D22' }, async (t) => {
   const { pid, stdout, stderr, hangUp, ...daemon } = await renamed(t)
   const before = daemon.descriptors()
   assert.deepEqual(await hangUp(stderr), { reopened: true })
@@ -168,9 +164,7 @@ test('Daemon reopenLogs(): goes on in the same file, no rename', { contract: 'D2
   assert.deepEqual(lines(stdout), [JSON.stringify({ pid }), '{"reopened":true}'])
 })
 
-test('Daemon reopenLogs(): appends to an existing file, keeps its mode', {
-  contract: 'D22',
-}, async (t) => {
+test('Daemon reopenLogs(): appends to an existing file, keeps its mode', { contract: 'D22' }, async (t) => {
   const { stdout, stderr, hangUp } = await renamed(t)
   fs.writeFileSync(stdout, 'written before\n', { mode: 0o600 })
   await hangUp(stderr)
@@ -197,9 +191,7 @@ for (const [which, other] of [
   ['stdout', 'stderr'],
   ['stderr', 'stdout'],
 ]) {
-  test(`Daemon reopenLogs(): keeps ${other} and leaves no file, ${which} fails`, {
-    contract: 'D22',
-  }, async (t) => {
+  test(`Daemon reopenLogs(): keeps ${other} and leaves no file, ${which} fails`, { contract: 'D22' }, async (t) => {
     const daemon = await renamed(t)
     fs.mkdirSync(daemon[which])
     const before = daemon.descriptors()
@@ -279,9 +271,7 @@ test('Daemon reopenLogs(): a relative path is that of the start', { contract: 'D
   assert.deepEqual(await hangUp(log), { reopened: true })
 })
 
-test('Daemon reopenLogs(): leaves /dev/null and inherited descriptors alone', {
-  contract: 'D22',
-}, async (t) => {
+test('Daemon reopenLogs(): leaves /dev/null and inherited descriptors alone', { contract: 'D22' }, async (t) => {
   const log = path.join(temporary(t), 'log')
   const fd = fs.openSync(log, 'a')
   t.after(() => fs.closeSync(fd))

@@ -184,9 +184,7 @@ test('daemonize(): throws ERR_PROCNATIVE_CLUSTER_WORKER in a cluster worker', { 
   assert.equal(message, 'ERR_PROCNATIVE_CLUSTER_WORKER')
 })
 
-test('daemonize(): ignores the options that the daemon gives', {
-  contract: 'D15',
-}, async (t) => {
+test('daemonize(): ignores the options that the daemon gives', { contract: 'D15' }, async (t) => {
   const options = '{ stdout: process.env.LOG, cwd: process.env.PROCNATIVE_DAEMON ? 5 : process.cwd() }'
   const { facts, code, stderr, directory } = await again(t, (at) => [
     write(at, 'app.cjs', COMMONJS.replace('{ stdout: process.env.LOG }', options)),
@@ -225,9 +223,7 @@ for (const [what, change, running] of [
   ['replaced', `fs.renameSync(name, name + '.old'); fs.writeFileSync(name, 'another version')`, '.old'],
   ['deleted', 'fs.unlinkSync(name)', ' (deleted)'],
 ]) {
-  test(`daemonize(): runs the same binary under its name, binary ${what}`, {
-    contract: 'D18',
-  }, async (t) => {
+  test(`daemonize(): runs the same binary under its name, binary ${what}`, { contract: 'D18' }, async (t) => {
     const directory = temporary(t)
     const node = path.join(directory, 'node')
     fs.copyFileSync(process.execPath, node)

@@ -33,9 +33,7 @@ for (const [what, file, options, expected] of [
   ],
 ]) {
   for (const ready of ['exec', 'notify']) {
-    test(`spawnDaemon(): rejects and leaves nothing, ready: '${ready}', ${what}`, {
-      contract: 'D23',
-    }, async (t) => {
+    test(`spawnDaemon(): rejects and leaves nothing, ready: '${ready}', ${what}`, { contract: 'D23' }, async (t) => {
       const directory = temporary(t)
       const [stdout, pidFile] = ['log', 'pid'].map((name) => path.join(directory, name))
       const stdio = ['ignore', stdout, ...(options.stdio?.slice(2) ?? [])]
@@ -79,9 +77,7 @@ test('spawnDaemon(): leaves init or a subreaper no zombie, failed exec', { contr
   assert.equal(stdout, '50 ""\n', stderr)
 })
 
-test('spawnDaemon(): many starts leave no zombie or descriptor, keep exit codes', {
-  contract: 'D23',
-}, async (t) => {
+test('spawnDaemon(): many starts leave no zombie or descriptor, keep exit codes', { contract: 'D23' }, async (t) => {
   const before = { children: children(), open: Object.keys(descriptors()).length }
   const codes = []
   let failures = 0

@@ -14,9 +14,7 @@ import { PYTHON, rejection, spawned } from '../helpers/spawned.mjs'
 const sleep = ['sleep', ['1000']]
 const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]))
 
-test('spawnDaemon(): pidFile is locked and written when it resolves', {
-  contract: 'D23',
-}, async (t) => {
+test('spawnDaemon(): pidFile is locked and written when it resolves', { contract: 'D23' }, async (t) => {
   const pidFile = path.join(temporary(t), 'pid')
   const pid = await spawned(t, ...sleep, { pidFile })
   assert.equal(fs.readFileSync(pidFile, 'utf8'), `${pid}\n`)
@@ -29,9 +27,7 @@ test('spawnDaemon(): pidFile is locked and written when it resolves', {
 })
 
 for (const ready of ['exec', 'notify']) {
-  test(`spawnDaemon(): one of 50 starts in one process wins, ready: '${ready}'`, {
-    contract: 'D23',
-  }, async (t) => {
+  test(`spawnDaemon(): one of 50 starts in one process wins, ready: '${ready}'`, { contract: 'D23' }, async (t) => {
     const pidFile = path.join(temporary(t), 'pid')
     const call = [
       PYTHON,

@@ -50,9 +50,7 @@ test('spawnDaemon(): hears systemd-notify --ready of the daemon', {
   await until(() => commandOf(pid)[0] === 'sleep')
 })
 
-test('spawnDaemon(): ignores READY=1 of others, kills the group past readyTimeout', {
-  contract: 'D23',
-}, async (t) => {
+test('spawnDaemon(): ignores READY=1 of others, kills the group past readyTimeout', { contract: 'D23' }, async (t) => {
   const { started, said, told } = notifier(t, ['group', 'child:READY=1', 'tell'], { readyTimeout: 1500 })
   const { environment } = await told(3)
   // The message of this process is ignored too.
@@ -90,9 +88,7 @@ test('spawnDaemon(): hears READY=1 among other lines', { contract: 'D23' }, asyn
   assert.ok((await started).pid > 0)
 })
 
-test('spawnDaemon(): closes received descriptors, which answers BARRIER=1', {
-  contract: 'D23',
-}, async (t) => {
+test('spawnDaemon(): closes received descriptors, which answers BARRIER=1', { contract: 'D23' }, async (t) => {
   const { started, said } = notifier(t, ['descriptors:BARRIER=1', 'descriptors:FDSTORE=1', 'send:READY=1'])
   const open = Object.keys(descriptors()).length
   await started
@@ -190,9 +186,7 @@ test('notify(): restores the caller’s NOTIFY_SOCKET after READY=1', {
   }
 })
 
-test("spawnDaemon(): passes NOTIFY_SOCKET on, ready: 'exec'", {
-  contract: 'D23',
-}, async (t) => {
+test("spawnDaemon(): passes NOTIFY_SOCKET on, ready: 'exec'", { contract: 'D23' }, async (t) => {
   const env = { ...process.env, NOTIFY_SOCKET: '/a/manager' }
   const { NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET } = await environmentOf(await spawned(t, ...sleep, { env }))
   assert.deepEqual([NOTIFY_SOCKET, PROCNATIVE_NOTIFY_SOCKET], ['/a/manager', undefined])

@@ -74,9 +74,7 @@ test('spawnDaemon(): works, caller leads its group', { contract: 'D1' }, async (
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`spawnDaemon(): leaves only 0, 1 and 2 open, caller had ${count}`, {
-    contract: 'D2',
-  }, async (t) => {
+  test(`spawnDaemon(): leaves only 0, 1 and 2 open, caller had ${count}`, { contract: 'D2' }, async (t) => {
     const [{ pid }] = await startElsewhere(t, [sleep], { prefix: [PYTHON, fixture('open-many.py'), String(count)] })
     await hasOpen(pid, NULL)
   })
@@ -222,9 +220,7 @@ test('spawnDaemon(): finds a program in /bin or /usr/bin, no PATH', { contract: 
   assert.equal(isAlive(await spawned(t, ...sleep, { env: {} })), true)
 })
 
-test('spawnDaemon(): stdio takes "inherit" and numbers, crossed and beyond 2', {
-  contract: 'D23',
-}, async (t) => {
+test('spawnDaemon(): stdio takes "inherit" and numbers, crossed and beyond 2', { contract: 'D23' }, async (t) => {
   const directory = temporary(t)
   const files = ['one', 'two'].map((name) => path.join(directory, name))
   const [one, two] = files.map((file) => fs.openSync(file, 'a'))

@@ -68,9 +68,7 @@ test('daemonize(): throws ENXIO, log is a FIFO without a reader', {
 // ── The daemon ──
 
 for (const behaviour of ['throw', 'reject']) {
-  test(`daemonize(): throws the daemon’s error as cause, ${behaviour} at the start`, {
-    contract: 'D7',
-  }, async (t) => {
+  test(`daemonize(): throws the daemon’s error as cause, ${behaviour} at the start`, { contract: 'D7' }, async (t) => {
     const error = await failure(t, { stdout: 'ignore' }, behaviour)
     assert.equal(error.code, 'ERR_PROCNATIVE_DAEMON_EXITED')
     assert.equal(error.exitCode, 1)

@@ -33,9 +33,7 @@ const read = (file) => fs.readFileSync(file, 'utf8')
 /** Waits until a daemon that ignores SIGTERM reports one. */
 const signalled = (log) => until(() => read(log).includes('\nSIGTERM\n'), 'SIGTERM has come')
 
-test('stopDaemon(): ends the daemon by SIGTERM, resolves when it is gone', {
-  contract: 'D21',
-}, async (t) => {
+test('stopDaemon(): ends the daemon by SIGTERM, resolves when it is gone', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   for (let round = 0; round < repetitions(5); round++) {
     const { pid } = await start(t, { pidFile })
@@ -153,9 +151,7 @@ test('stopDaemon(): concurrent calls wait for the same end, SIGTERM ignored', { 
   for (const result of results) assert.deepEqual(result, { pid, killed: false })
 })
 
-test('stopDaemon(): never fails when it races the daemon’s own end', {
-  contract: 'D21',
-}, async (t) => {
+test('stopDaemon(): never fails when it races the daemon’s own end', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   for (let round = 0; round < 20 * repetitions(10); round++) {
     // 20 lifetimes: from a daemon that ends at once to a daemon that lives until SIGTERM.
@@ -167,9 +163,7 @@ test('stopDaemon(): never fails when it races the daemon’s own end', {
   }
 })
 
-test('daemonStatus(), stopDaemon(): name no other process, daemons come and go', {
-  contract: 'D21',
-}, async (t) => {
+test('daemonStatus(), stopDaemon(): name no other process, daemons come and go', { contract: 'D21' }, async (t) => {
   const pidFile = newPidFile(t)
   const pids = new Set()
   for (let round = 0; round < repetitions(100); round++) {
@@ -276,10 +270,7 @@ test('stopDaemon(): rejects with ERR_PROCNATIVE_HOLDER_UNKNOWN, start without a 
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('stopDaemon(): signals no stranger that a locked file names', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('stopDaemon(): signals no stranger that a locked file names', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   const other = stranger(t)
@@ -292,20 +283,14 @@ test('stopDaemon(): signals no stranger that a locked file names', {
   assert.equal(isAlive(holder.pid), true)
 })
 
-test('stopDaemon(): does not signal its caller, named by a locked file', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('stopDaemon(): does not signal its caller, named by a locked file', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   await locker(t).lock(pidFile, 'write')
   const { code } = await askElsewhere(namedBy(pidFile), 'stopDaemon', pidFile)
   assert.equal(code, 'ERR_PROCNATIVE_HOLDER_UNKNOWN')
 })
 
-test('stopDaemon(): stops another program that locks its file', {
-  contract: 'D21',
-  ...python,
-}, async (t) => {
+test('stopDaemon(): stops another program that locks its file', { contract: 'D21', ...python }, async (t) => {
   const pidFile = newPidFile(t)
   const holder = locker(t)
   await holder.lock(pidFile, 'write')

@@ -46,9 +46,7 @@ test('spawnDaemon(): a successor takes the file over after failed ones', { contr
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid: told[2].came })
 })
 
-test("spawnDaemon(): the file names the daemon of a successor, ready: 'exec'", {
-  contract: 'D25',
-}, async (t) => {
+test("spawnDaemon(): the file names the daemon of a successor, ready: 'exec'", { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'launching')
   const [{ came: launcher }] = told
   const named = await until(() => {
@@ -75,9 +73,7 @@ test('spawnDaemon(): refuses another successor after a hand-over', { contract: '
   assert.deepEqual(told[1].came, { code: 'ERR_PROCNATIVE_ALREADY_RUNNING', pid: told[0].came })
 })
 
-test('spawnDaemon(): forgets the descriptor of a file that it handed on', {
-  contract: 'D25',
-}, async (t) => {
+test('spawnDaemon(): forgets the descriptor of a file that it handed on', { contract: 'D25' }, async (t) => {
   const { pidFile } = await hold(t, 'handing on')
   const refused = 'ERR_PROCNATIVE_ALREADY_RUNNING'
   const file = `${pidFile}.told`
@@ -87,9 +83,7 @@ test('spawnDaemon(): forgets the descriptor of a file that it handed on', {
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('spawnDaemon(): refuses a successor that hands on before it is ready', {
-  contract: 'D25',
-}, async (t) => {
+test('spawnDaemon(): refuses a successor that hands on before it is ready', { contract: 'D25' }, async (t) => {
   const { pidFile, told } = await hold(t, 'hasty')
   const [{ pid, came: successor }] = told
   const refused = JSON.parse(fs.readFileSync(`${pidFile}.told`, 'utf8'))
@@ -124,9 +118,7 @@ test('spawnDaemon(): refuses a child that inherits the lock', { contract: 'D19' 
   assert.deepEqual(daemonStatus(pidFile), { running: true, pid })
 })
 
-test('spawnDaemon(): a stranger’s descriptors do not fill the caller’s table', {
-  contract: 'D23',
-}, async () => {
+test('spawnDaemon(): a stranger’s descriptors do not fill the caller’s table', { contract: 'D23' }, async () => {
   const { code, stdout, stderr } = await run('python3', [
     fixture('daemon/send-stray-descriptors.py'),
     process.execPath,

@@ -89,9 +89,7 @@ async function watcher(context, program, ...args) {
   }
 }
 
-test('spawnDaemon(): hand-overs never leave the file unlocked, empty or wrong', {
-  contract: 'D25',
-}, async (t) => {
+test('spawnDaemon(): hand-overs never leave the file unlocked, empty or wrong', { contract: 'D25' }, async (t) => {
   const remaining = repetitions(50)
   const { pidFile, began } = row(t, { remaining, waits: true })
   const [first] = await began(1)
@@ -143,9 +141,7 @@ test('spawnDaemon(): the pid file stays the same before READY=1', { contract: 'D
   await until(() => said().some(({ failed }) => failed))
 })
 
-test('spawnDaemon(): a failed start changes nothing, the next one succeeds', {
-  contract: 'D25',
-}, async (t) => {
+test('spawnDaemon(): a failed start changes nothing, the next one succeeds', { contract: 'D25' }, async (t) => {
   const steps = (...list) => [PYTHON, [fixture('notify-in-steps.py'), ...list]]
   const failing = [
     ['/no such program', [], {}],
@@ -178,9 +174,7 @@ for (const [what, before] of [
   ['shorter', '1\n'],
   ['empty', ''],
 ]) {
-  test(`spawnDaemon(): writes exactly the successor’s pid, ${what} content before`, {
-    contract: 'D25',
-  }, async (t) => {
+  test(`spawnDaemon(): writes exactly the successor’s pid, ${what} content before`, { contract: 'D25' }, async (t) => {
     const { pidFile, began, ended } = row(t, { remaining: 1, waits: true })
     const [first] = await began(1)
     fs.writeFileSync(pidFile, before)
@@ -191,9 +185,7 @@ for (const [what, before] of [
   })
 }
 
-test("spawnDaemon(): the successor has the pid file at once, ready: 'exec'", {
-  contract: 'D25',
-}, async (t) => {
+test("spawnDaemon(): the successor has the pid file at once, ready: 'exec'", { contract: 'D25' }, async (t) => {
   const { pidFile, began, said } = row(t, { failing: [['sleep', ['1000'], {}]] })
   await began(1)
   const [{ failed, content: text, status }] = await until(() => {

@@ -52,9 +52,7 @@ test('daemonize(): every daemon survives the end of a script(1) terminal', {
   assert.equal(await survivors(t, (command) => ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']), ALL)
 })
 
-test('daemonize(): every daemon survives the hang-up of a pseudo-terminal', {
-  contract: 'D1',
-}, async (t) => {
+test('daemonize(): every daemon survives the hang-up of a pseudo-terminal', { contract: 'D1' }, async (t) => {
   assert.equal(await survivors(t, (command) => ['python3', fixture('hang-up-after.py'), ...command]), ALL)
 })
 

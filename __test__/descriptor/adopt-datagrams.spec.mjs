@@ -59,10 +59,7 @@ for (const [name, [address, family]] of Object.entries(LOCAL)) {
     assert.equal((await next(adopted(t, b))).text, 'sent before')
   })
 
-  test(`Handle adopt(): makes connected ${name} a connected dgram.Socket`, {
-    contract: 'H8',
-    ...NODE,
-  }, async (t) => {
+  test(`Handle adopt(): makes connected ${name} a connected dgram.Socket`, { contract: 'H8', ...NODE }, async (t) => {
     const [a, b] = made(t, name)
       .slice(2)
       .map((handle) => adopted(t, handle))
@@ -87,10 +84,7 @@ test('Handle adopt(): close() of the dgram.Socket closes the descriptor', { cont
   assert.equal(isOpen(fd), false)
 })
 
-test('Handle adopt(): takes a datagram socket with the number of stdin', {
-  contract: 'H8',
-  ...NODE,
-}, async () => {
+test('Handle adopt(): takes a datagram socket with the number of stdin', { contract: 'H8', ...NODE }, async () => {
   const { code, stdout, stderr } = await runScript(fixture('descriptor/adopt-stdin-socket.mjs'))
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(reports(stdout), [

@@ -46,10 +46,7 @@ for (const end of ['reads', 'both']) {
   })
 }
 
-test('Handle adopt(): makes a terminal a tty.WriteStream, open to write', {
-  contract: 'H8',
-  ...NODE,
-}, async (t) => {
+test('Handle adopt(): makes a terminal a tty.WriteStream, open to write', { contract: 'H8', ...NODE }, async (t) => {
   const { writes, shows } = terminal(t)
   const stream = adopted(t, writes)
   assert.ok(stream instanceof tty.WriteStream)

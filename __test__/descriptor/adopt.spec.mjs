@@ -25,10 +25,7 @@ const isOver = (socket) => socket.destroyed || once(socket, 'close')
 // ── Servers ──
 
 for (const [name, [address, family]] of Object.entries(LOCAL)) {
-  test(`Handle adopt(): makes a listening ${family} socket a net.Server`, {
-    contract: 'H8',
-    ...NODE,
-  }, async (t) => {
+  test(`Handle adopt(): makes a listening ${family} socket a net.Server`, { contract: 'H8', ...NODE }, async (t) => {
     const [handle] = made(t, name)
     const server = adopted(t, handle)
     assert.ok(server instanceof net.Server)
@@ -92,10 +89,7 @@ test('Handle adopt(): serves connections that waited before', { contract: 'H8', 
   assert.deepEqual(await Promise.all(waiting.map(textOf)), Array(5).fill('served'))
 })
 
-test('Handle adopt(): makes two servers of a socket, each closes alone', {
-  contract: 'H8',
-  ...NODE,
-}, async (t) => {
+test('Handle adopt(): makes two servers of a socket, each closes alone', { contract: 'H8', ...NODE }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   const first = listenUnix(file)
   const [one, other] = [handleOf(t, first.fd), first].map((handle) => adopted(t, handle))
@@ -115,10 +109,7 @@ const CONNECTIONS = {
 }
 
 for (const [name, connect] of Object.entries(CONNECTIONS)) {
-  test(`Handle adopt(): makes ${name} a net.Socket with data both ways`, {
-    contract: 'H8',
-    ...NODE,
-  }, async (t) => {
+  test(`Handle adopt(): makes ${name} a net.Socket with data both ways`, { contract: 'H8', ...NODE }, async (t) => {
     const handles = connect(t)
     const [a, b] = handles.map((handle) => adopted(t, handle))
     for (const socket of [a, b]) {
@@ -174,10 +165,7 @@ test('Handle adopt(): tells the addresses of a TCP connection', { contract: 'H8'
 // ── Pipes ──
 
 for (const name of ['pipe', 'fifo']) {
-  test(`Handle adopt(): makes each end of a ${name} a one-way net.Socket`, {
-    contract: 'H8',
-    ...NODE,
-  }, async (t) => {
+  test(`Handle adopt(): makes each end of a ${name} a one-way net.Socket`, { contract: 'H8', ...NODE }, async (t) => {
     const [reads, writes] = made(t, name).slice(0, 2)
     const [reader, writer] = [reads, writes].map((handle) => adopted(t, handle))
     const used = ({ readable, writable }) => ({ readable, writable })
@@ -241,10 +229,7 @@ const FOREIGN = {
 }
 
 for (const [kind, open] of Object.entries(FOREIGN)) {
-  test(`Handle adopt(): refuses kind '${kind}', leaves the handle unchanged`, {
-    contract: 'H8',
-    ...NODE,
-  }, (t) => {
+  test(`Handle adopt(): refuses kind '${kind}', leaves the handle unchanged`, { contract: 'H8', ...NODE }, (t) => {
     const handle = open(t)
     const { fd } = handle
     for (let i = 0; i < 2; i++) {

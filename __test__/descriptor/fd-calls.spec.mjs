@@ -54,9 +54,7 @@ for (const [type, kind] of [
   })
 }
 
-test('socketpair(): fails with EMFILE, leaves no descriptor', {
-  contract: 'H12',
-}, async () => {
+test('socketpair(): fails with EMFILE, leaves no descriptor', { contract: 'H12' }, async () => {
   assert.deepEqual(await atTheLimit('socketpair'), [
     { free: 0, code: 'EMFILE', syscall: 'socketpair', left: 0 },
     { free: 1, code: 'EMFILE', syscall: 'socketpair', left: 0 },

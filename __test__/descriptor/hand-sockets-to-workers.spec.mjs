@@ -72,10 +72,7 @@ async function eachServes(all, where) {
   await assert.rejects(ask(where), { code: 'ECONNREFUSED' })
 }
 
-test('sendHandle(): hands a server to four workers, which all serve', {
-  contract: 'H9',
-  ...onlyNode,
-}, async (t) => {
+test('sendHandle(): hands a server to four workers, which all serve', { contract: 'H9', ...onlyNode }, async (t) => {
   const { server, port } = await listening(t)
   const all = workers(t, 4)
   await Promise.all(all.map((one) => hand(one, 'server', server)))
@@ -203,10 +200,7 @@ test('sendHandle(): hands a server of listenUnix() over, its path stays', {
   await assert.rejects(ask({ socketPath }), { code: 'ECONNREFUSED' })
 })
 
-test('sendHandle(): hands a server to a Python and a Node.js worker', {
-  contract: 'H9',
-  ...onlyNode,
-}, async (t) => {
+test('sendHandle(): hands a server to a Python and a Node.js worker', { contract: 'H9', ...onlyNode }, async (t) => {
   const { server, port } = await listening(t)
   const { channel, child, ended } = peer(t, ['serve-handed-socket.py'])
   const said = []

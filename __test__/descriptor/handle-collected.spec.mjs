@@ -43,10 +43,7 @@ test('Handle: closes no number used again, collected after close()', { contract:
   assert.deepEqual(told, { warnings: [], same: true, open: true }, stderr)
 })
 
-test('Handle: keeps the descriptor open, collected after take()', {
-  contract: 'H5',
-  ...EXACT,
-}, async (t) => {
+test('Handle: keeps the descriptor open, collected after take()', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'taken')
   assert.deepEqual(told, { warnings: [], open: 10 })
 })
@@ -59,10 +56,7 @@ test('Handle: keeps servers and sockets open, collected after adopt()', {
   assert.deepEqual(told, { warnings: [], answer: 'served', heard: 'said' })
 })
 
-test('Handle: keeps all handles of a message while one is referenced', {
-  contract: 'H5',
-  ...EXACT,
-}, async (t) => {
+test('Handle: keeps all handles of a message while one is referenced', { contract: 'H5', ...EXACT }, async (t) => {
   const { told } = await play(t, 'one kept')
   assert.deepEqual(told, { warnings: [], open: 3, kept: true })
 })

@@ -51,9 +51,7 @@ const MADE = {
 }
 
 for (const [name, expected] of Object.entries(MADE)) {
-  test(`Handle kind: tells the kind of '${name}', changes nothing`, {
-    contract: 'H8',
-  }, (t) => {
+  test(`Handle kind: tells the kind of '${name}', changes nothing`, { contract: 'H8' }, (t) => {
     const handles = made(t, name)
     const state = () => handles.map(({ fd }) => [fd, flagsOf(fd), positionOf(fd), inodeOf(fd)])
     const before = state()
@@ -212,9 +210,7 @@ for (const [use, attempt] of Object.entries(USES)) {
 
 const ENDINGS = { ends: () => {}, 'is terminated': (worker) => worker.terminate() }
 for (const [how, end] of Object.entries(ENDINGS)) {
-  test(`Handle: closes when its worker ${how}, except after take()`, {
-    contract: 'H5',
-  }, async (t) => {
+  test(`Handle: closes when its worker ${how}, except after take()`, { contract: 'H5' }, async (t) => {
     const script = `
       const { listenUnix, recvFds, sendFds, socketpair } = require(${JSON.stringify(`${root}index.js`)})
       const [a, b] = socketpair()

@@ -56,9 +56,7 @@ test('index.d.ts: an unknown kind of declaration is an error', { contract: 'E2' 
   assert.throws(() => [...refusals('a', unknown.functions.a, unknown)], /'Strange' is not known/)
 })
 
-test('wrong arguments: each hostile value is tried in each position', {
-  contract: 'E2',
-}, () => {
+test('wrong arguments: each hostile value is tried in each position', { contract: 'E2' }, () => {
   const labels = (name) => [...refusals(name, file.functions[name], file)].map(({ label }) => label)
   const integers = Object.keys(VALUES).filter((shown) => shown !== 'undefined')
   assert.deepEqual(
@@ -183,9 +181,7 @@ test('wrong arguments: have the expected class, code and message', { contract: '
   for (const [call, [make, expected]] of Object.entries(BY_HAND)) assert.throws(make, expected, call)
 })
 
-test('daemonize() keep: refuses an unbound datagram socket, and a closed file', {
-  contract: 'E2',
-}, async (context) => {
+test('daemonize() keep: refuses an unbound datagram socket, and a closed file', { contract: 'E2' }, async (context) => {
   const datagram = dgram.createSocket('udp4')
   context.after(() => datagram.close())
   const closed = await fs.promises.open(root)

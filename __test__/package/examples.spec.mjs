@@ -49,9 +49,7 @@ test('examples/zero-downtime: SIGTERM during a reload ends both processes', FIFO
   }
 })
 
-test('examples/zero-downtime: 20 reloads fail no request, never free the pid file', {
-  contract: 'D25',
-}, async () => {
+test('examples/zero-downtime: 20 reloads fail no request, never free the pid file', { contract: 'D25' }, async () => {
   const program = path.join(root, 'examples/zero-downtime/main.js')
   const { code, stdout, stderr } = await run(process.execPath, [program]).ended
   assert.equal(code, 0, stdout + stderr)

@@ -117,9 +117,7 @@ for (const [group, expected] of Object.entries(EXPECTED)) {
 const DEADLY = ['exitNow', 'close', 'openChannel', 'openListener']
 const functions = Object.keys(binding).filter((one) => typeof binding[one] === 'function' && !DEADLY.includes(one))
 for (const name of functions) {
-  test(`native ${name}(): survives all values of JavaScript`, {
-    contract: 'E3',
-  }, async () => {
+  test(`native ${name}(): survives all values of JavaScript`, { contract: 'E3' }, async () => {
     const ended = await runScript(fixture('package/call-native-with-anything.mjs'), [name], {
       detached: true,
       timeout: 60_000,

@@ -24,9 +24,7 @@ const sources = (directory, end) =>
     .filter((name) => name.endsWith(end))
     .map((name) => path.join(directory, name))
 
-test('docs/errors.md: has a heading for each code, and no other', {
-  contract: 'E4',
-}, () => {
+test('docs/errors.md: has a heading for each code, and no other', { contract: 'E4' }, () => {
   const headings = read('docs/errors.md').match(/^#+\s.*$/gm) ?? []
   const explained = headings.flatMap((heading) => heading.match(CODE) ?? [])
   assert.deepEqual(explained.toSorted(), codes(read('lib/core/errors.js')))
@@ -41,9 +39,7 @@ test('lib/core/errors.js: has each code that the sources use', { contract: 'E4' 
   }
 })
 
-test('loading: starts no thread, opens no descriptor, handles no signal', {
-  contract: 'E5',
-}, async () => {
+test('loading: starts no thread, opens no descriptor, handles no signal', { contract: 'E5' }, async () => {
   const { stdout, stderr, code } = await runScript(fixture('package/report-load-effects.cjs'))
   assert.equal(code, 0, stderr)
   const { before, after } = JSON.parse(stdout)

@@ -62,9 +62,7 @@ async function hasHeardNothing(caller) {
 
 // ── Jobs of a shell ──
 
-test('spawn() foreground: the new group has the terminal before the exec', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() foreground: the new group has the terminal before the exec', { contract: 'P3' }, async (t) => {
   const { shell, start, foreground } = await shellOnTerminal(t)
   const script = 'import os; os._exit(0 if os.tcgetpgrp(0) == os.getpgrp() == os.getpid() != os.getsid(0) else 1)'
   for (let round = 0; round < repetitions(20); round++) {
@@ -73,9 +71,7 @@ test('spawn() foreground: the new group has the terminal before the exec', {
   }
 })
 
-test('spawn() foreground: Ctrl-C kills the child, not the caller', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() foreground: Ctrl-C kills the child, not the caller', { contract: 'P3' }, async (t) => {
   const { shell, fd, start, foreground, type } = await shellOnTerminal(t)
   await shell.call('catch', 'SIGINT')
   const pid = await start(shell, 'sleep', ['1000'], foreground)
@@ -89,9 +85,7 @@ test('spawn() foreground: Ctrl-C kills the child, not the caller', {
   await shell.told({ caught: 'SIGINT' })
 })
 
-test('spawn() foreground: Ctrl-Z stops the child, SIGCONT continues it', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() foreground: Ctrl-Z stops the child, SIGCONT continues it', { contract: 'P3' }, async (t) => {
   const { shell, fd, job, foreground, type } = await shellOnTerminal(t)
   for (const signal of ['SIGINT', 'SIGTSTP', 'SIGTTOU', 'SIGTTIN']) await shell.call('catch', signal)
   const child = await job('job', foreground)
@@ -119,9 +113,7 @@ test('spawn() foreground: Ctrl-Z stops the child, SIGCONT continues it', {
   await hasHeardNothing(shell)
 })
 
-test('spawn() processGroup: Ctrl-C kills all children of the foreground group', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() processGroup: Ctrl-C kills all children of the foreground group', { contract: 'P3' }, async (t) => {
   const { shell, start, foreground, type } = await shellOnTerminal(t)
   await shell.call('catch', 'SIGINT')
   const first = await start(shell, 'sleep', ['1000'], foreground)
@@ -132,9 +124,7 @@ test('spawn() processGroup: Ctrl-C kills all children of the foreground group', 
   await hasHeardNothing(shell)
 })
 
-test('spawn() processGroup: without `foreground`, Ctrl-C reaches only the caller', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() processGroup: without `foreground`, Ctrl-C reaches only the caller', { contract: 'P3' }, async (t) => {
   const { shell, fd, job, type } = await shellOnTerminal(t)
   const child = await job('job', { processGroup: 0 })
   for (const one of [shell, child]) await one.call('catch', 'SIGINT')
@@ -144,9 +134,7 @@ test('spawn() processGroup: without `foreground`, Ctrl-C reaches only the caller
   await hasHeardNothing(child)
 })
 
-test('spawn() processGroup: SIGTTIN stops a background child that reads', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() processGroup: SIGTTIN stops a background child that reads', { contract: 'P3' }, async (t) => {
   const { shell, fd, start, type } = await shellOnTerminal(t)
   const file = path.join(temporary(t), 'read')
   fs.writeFileSync(file, '')
@@ -161,9 +149,7 @@ test('spawn() processGroup: SIGTTIN stops a background child that reads', {
   assert.equal(fs.readFileSync(file, 'utf8'), 'hello')
 })
 
-test('spawn() foreground: works in the background, SIGTTOU stops no process', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() foreground: works in the background, SIGTTOU stops no process', { contract: 'P3' }, async (t) => {
   const { shell, fd, start, innerShell } = await shellOnTerminal(t)
   // The group is not orphaned, so SIGTTOU would stop its members.
   const inner = await innerShell('inner', { processGroup: 0 })
@@ -214,9 +200,7 @@ for (const [what, options] of [
   ['with `session`', { session: true }],
   ['by itself', {}],
 ]) {
-  test(`spawn() controllingTerminal: the child’s session has the terminal, ${what}`, {
-    contract: 'P3',
-  }, async (t) => {
+  test(`spawn() controllingTerminal: the child’s session has the terminal, ${what}`, { contract: 'P3' }, async (t) => {
     const { name, fd } = await pty(t)
     const before = controllingTerminal()
     const own = await child(t, { ...options, controllingTerminal: fd })
@@ -235,9 +219,7 @@ for (const [what, file, options, code] of [
   ['program without permission', '/etc/passwd', {}, 'EACCES'],
   ['missing directory', 'true', { cwd: '/no such' }, 'ENOENT'],
 ]) {
-  test(`spawn() controllingTerminal: the terminal is free after failure, ${what}`, {
-    contract: 'P2 E3',
-  }, async (t) => {
+  test(`spawn() controllingTerminal: the terminal is free after failure, ${what}`, { contract: 'P2 E3' }, async (t) => {
     const { fd } = await pty(t)
     for (let i = 0; i < 20; i++) {
       const refused = facts(refusal(file, [], { stdio: 'ignore', controllingTerminal: fd, ...options }))

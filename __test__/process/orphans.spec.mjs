@@ -19,10 +19,7 @@ const AS_INIT = ['unshare', '-pf', '--mount-proc']
 
 // ── Reaped ──
 
-test('reapOrphans(): the listener receives the pid, exit code and usage', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): the listener receives the pid, exit code and usage', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'exit 7')
@@ -33,10 +30,7 @@ test('reapOrphans(): the listener receives the pid, exit code and usage', {
 })
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
-  test(`reapOrphans(): the listener receives the signal, ${signal}`, {
-    contract: 'W6',
-    ...NODE,
-  }, async (t) => {
+  test(`reapOrphans(): the listener receives the signal, ${signal}`, { contract: 'W6', ...NODE }, async (t) => {
     const reaper = await Reaper.start(t)
     await reaper.call('reap', 'a')
     const pid = await reaper.call('orphan', 'exec sleep 1000')
@@ -47,10 +41,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
   })
 }
 
-test('reapOrphans(): a stopped orphan is reported only at its end', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): a stopped orphan is reported only at its end', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -74,10 +65,7 @@ test('reapOrphans(): works without a listener', { contract: 'W6', ...NODE }, asy
   await reaper.inState(await reaper.call('orphan', 'exit 3'), null)
 })
 
-test('reapOrphans(): reaps and reports a daemon of spawnDaemon(), once', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): reaps and reports a daemon of spawnDaemon(), once', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const { pid } = await reaper.call('spawnDaemon', 'sleep', ['1000'])
@@ -87,10 +75,7 @@ test('reapOrphans(): reaps and reports a daemon of spawnDaemon(), once', {
   assert.equal(reaper.all({ pid }).length, 1)
 })
 
-test('reapOrphans(): reaps a child of a terminated worker thread', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): reaps a child of a terminated worker thread', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('worker', 'exec sleep 1000')
@@ -160,10 +145,7 @@ test('reapOrphans(): leaves a zombie to an unknown waiter for 20 ms', { contract
   assert.deepEqual(reaper.all({ heard: 'a', pid }), [])
 })
 
-test('reapOrphans(): leaves a zombie of a worker thread to that thread', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): leaves a zombie of a worker thread to that thread', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('worker', 'exit 7')
@@ -172,10 +154,7 @@ test('reapOrphans(): leaves a zombie of a worker thread to that thread', {
   assert.equal(await reaper.call('state', pid), 'Z')
 })
 
-test('protect(): leaves the process to waitpid()', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('protect(): leaves the process to waitpid()', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -215,10 +194,7 @@ test('protect(): works for a process that the caller may not signal', {
   await until(() => reaper.all({ ended: pid }).length > 0)
 })
 
-test('reapOrphans(): reaps an observed orphan, wait() resolves, too', {
-  contract: 'W3 W6',
-  ...NODE,
-}, async (t) => {
+test('reapOrphans(): reaps an observed orphan, wait() resolves, too', { contract: 'W3 W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   const pid = await reaper.call('orphan', 'kill -STOP $$; exit 7')
@@ -280,10 +256,7 @@ for (const [history, make] of Object.entries(HISTORIES)) {
 
 // ── Listeners and stop() ──
 
-test('stop(): orphans stay zombies until the next reapOrphans()', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('stop(): orphans stay zombies until the next reapOrphans()', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   const handlers = await reaper.call('signalHandlers')
   await reaper.call('reap', 'a')
@@ -312,10 +285,7 @@ test('stop(): the listener receives no earlier zombie', { contract: 'W6', ...NOD
   assert.deepEqual(reaper.all({ heard: 'a' }), [])
 })
 
-test('stop(): ends one listener, another still receives each orphan', {
-  contract: 'W6',
-  ...NODE,
-}, async (t) => {
+test('stop(): ends one listener, another still receives each orphan', { contract: 'W6', ...NODE }, async (t) => {
   const reaper = await Reaper.start(t)
   await reaper.call('reap', 'a')
   await reaper.call('reap', 'b')

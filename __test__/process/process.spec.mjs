@@ -117,9 +117,7 @@ for (const [how, close] of Object.entries({
     await until(() => stat(pid) === null, 'the child is reaped')
   })
 
-  test(`Process ${how}: reaps dead and running children without a wait`, {
-    contract: 'P4',
-  }, async (t) => {
+  test(`Process ${how}: reaps dead and running children without a wait`, { contract: 'P4' }, async (t) => {
     const [dead, alive] = [shell(t, 'exit 0'), sleeper(t)]
     await isZombie(dead.pid)
     for (const child of [dead, alive]) close(child)
@@ -130,9 +128,7 @@ for (const [how, close] of Object.entries({
   })
 }
 
-test('Process: a collected object is still reaped, its waits resolve', {
-  contract: 'P4',
-}, async () => {
+test('Process: a collected object is still reaped, its waits resolve', { contract: 'P4' }, async () => {
   const execArgv = ['--expose-gc']
   const ways = { deno: ['run', '-A', '--v8-flags=--expose-gc'], bun: [] }
   const [way] = Object.keys(ways).filter((name) => name in process.versions)
@@ -159,9 +155,7 @@ test('openProcess(): wait() leaves the status to the parent', { contract: 'W3' }
   stranger.close()
 })
 
-test('openProcess(): of a child, wait() and close() leave the zombie', {
-  contract: 'W3',
-}, async (t) => {
+test('openProcess(): of a child, wait() and close() leave the zombie', { contract: 'W3' }, async (t) => {
   const { pid } = shell(t, 'exit 13')
   const opened = openProcess(pid)
   assert.deepEqual(told(await opened.wait()), exited(pid, 13))

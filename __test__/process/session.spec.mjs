@@ -26,9 +26,7 @@ const place = (pid) => {
   return { pgrp, session, tty }
 }
 
-test("system errors: are like Node's, with code, errno, syscall and message", {
-  contract: 'E1',
-}, () => {
+test("system errors: are like Node's, with code, errno, syscall and message", { contract: 'E1' }, () => {
   const error = (() => {
     try {
       return getsid(NOBODY)
@@ -60,9 +58,7 @@ test('system errors: have the path of the call', {
   })
 })
 
-test('setsid(): throws EPERM for the leader of a group', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): throws EPERM for the leader of a group', { contract: 'S1' }, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   await caller.call('setpgid', 0, 0)
@@ -75,9 +71,7 @@ test('setsid(): throws EPERM for the leader of a group', {
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setsid(): throws EPERM for the leader of a session', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): throws EPERM for the leader of a session', { contract: 'S1' }, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller', { detached: true })
   const before = place(caller.pid)
@@ -88,9 +82,7 @@ test('setsid(): throws EPERM for the leader of a session', {
   assert.deepEqual(place(caller.pid), before)
 })
 
-test('setsid(): makes the process the leader of a session and group', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): makes the process the leader of a session and group', { contract: 'S1' }, async (context) => {
   const office = await callers(context)
   const caller = await office.start('caller')
   const { pgrp, session } = place(caller.pid)
@@ -100,9 +92,7 @@ test('setsid(): makes the process the leader of a session and group', {
   assert.deepEqual(place(caller.pid), { pgrp: caller.pid, session: caller.pid, tty: 0 })
 })
 
-test('getsid(), getpgid(): return the ids of this or another process', {
-  contract: 'S1',
-}, async (context) => {
+test('getsid(), getpgid(): return the ids of this or another process', { contract: 'S1' }, async (context) => {
   const office = await callers(context)
   const leader = await office.start('leader', { detached: true })
   const member = await office.startFrom(leader, 'member')
@@ -189,9 +179,7 @@ test('setParentDeathSignal(): the process receives it when the parent is killed'
   assert.ok(child.events.every(({ caught }) => caught === 'SIGUSR2'))
 })
 
-test('setParentDeathSignal(): the signal kills a process without a handler', {
-  contract: 'S3',
-}, async (context) => {
+test('setParentDeathSignal(): the signal kills a process without a handler', { contract: 'S3' }, async (context) => {
   const { parent, child } = await family(await callers(context))
   await child.call('setParentDeathSignal', 'SIGTERM')
   await killed(parent)
@@ -246,9 +234,7 @@ test('setParentDeathSignal(): comes if the parent dies during the call', {
   await until(() => line('prctl\\(PR_SET_PDEATHSIG, SIGUSR1'), 'prctl(2) was called')
 })
 
-test('setChildSubreaper(true): the caller adopts orphans of its descendants', {
-  contract: 'S3',
-}, async (context) => {
+test('setChildSubreaper(true): the caller adopts orphans of its descendants', { contract: 'S3' }, async (context) => {
   const office = await callers(context)
   const reaper = await office.start('reaper')
   await reaper.call('setChildSubreaper', true)

@@ -48,9 +48,7 @@ test('spawn() PATH: skips a missing directory, and a file', { contract: 'P3' }, 
   assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
 })
 
-test('spawn() PATH: skips a file without permission, else throws EACCES', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() PATH: skips a file without permission, else throws EACCES', { contract: 'P3' }, async (t) => {
   const { directory, search } = programs(t, { 'denied/wanted': 0o644, 'a/wanted': 0o755 })
   const PATH = search('empty', 'denied', 'empty', 'a')
   assert.equal(await said(t, 'wanted', [], { env: { PATH } }), `${directory}/a/wanted\n`)
@@ -67,9 +65,7 @@ test('spawn() PATH: a text without #! is ENOEXEC, ends the search', { contract: 
   assert.deepEqual(facts(error), missing('ENOEXEC', -8))
 })
 
-test('spawn() PATH: empty and relative elements start at `cwd`', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() PATH: empty and relative elements start at `cwd`', { contract: 'P3' }, async (t) => {
   const { directory } = programs(t, { wanted: 0o755, 'in/only': 0o755 })
   for (const PATH of ['/nowhere::/bin', ':/bin', '/bin:', '']) {
     const found = await said(t, 'wanted', [], { env: { PATH }, cwd: directory })

@@ -43,10 +43,7 @@ for (const [what, stdio] of [
   ["with 'pipe'", 'pipe'],
   ['with an empty list', []],
 ]) {
-  test(`spawn() pipes: standard streams are one-way net.Sockets, ${what}`, {
-    contract: 'P3',
-    ...onlyNode,
-  }, (t) => {
+  test(`spawn() pipes: standard streams are one-way net.Sockets, ${what}`, { contract: 'P3', ...onlyNode }, (t) => {
     const child = piped(t, 'sleep', ['1000'], stdio)
     assert.ok(child.stdio.every((socket) => socket instanceof net.Socket))
     assert.deepEqual(
@@ -61,10 +58,7 @@ for (const [what, stdio] of [
   })
 }
 
-test('Process stdio: has pipes at their indices, null for the rest', {
-  contract: 'P3',
-  ...onlyNode,
-}, (t) => {
+test('Process stdio: has pipes at their indices, null for the rest', { contract: 'P3', ...onlyNode }, (t) => {
   const { stdio } = piped(t, 'sleep', ['1000'], ['ignore', 'pipe', 'inherit', 'ignore', 'pipe'])
   assert.deepEqual(
     stdio.map((socket) => socket instanceof net.Socket),
@@ -85,10 +79,7 @@ test('spawn() pipes: are pipe(7), sockets above 2, blocking in the child', {
 
 const megabytes = (count) => Buffer.alloc(count * 2 ** 20, Buffer.from(Array.from({ length: 251 }, (_, byte) => byte)))
 
-test('spawn() pipes: carry megabytes both ways, and the end of input', {
-  contract: 'P3',
-  ...onlyNode,
-}, async (t) => {
+test('spawn() pipes: carry megabytes both ways, and the end of input', { contract: 'P3', ...onlyNode }, async (t) => {
   const sent = megabytes(20)
   const child = piped(t, 'sh', ['-c', 'tee /dev/stderr'])
   const [stdin, stdout, stderr] = child.stdio

@@ -60,9 +60,7 @@ function* numbers(seed) {
   }
 }
 
-test('spawn() stdio: maps descriptors in any way', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() stdio: maps descriptors in any way', { contract: 'P3' }, async (t) => {
   const open = files(t, 8)
   const highest = Math.max(...open.map(({ fd }) => fd))
   const random = numbers(1)
@@ -78,9 +76,7 @@ test('spawn() stdio: maps descriptors in any way', {
   }
 })
 
-test('spawn() stdio: swaps two descriptors, a third keeps its number', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() stdio: swaps two descriptors, a third keeps its number', { contract: 'P3' }, async (t) => {
   const open = files(t, 3)
   const stdio = Array(Math.max(...open.map(({ fd }) => fd)) + 1).fill('ignore')
   const expected = indexed(stdio.map(() => NULL))
@@ -132,9 +128,7 @@ test('spawn() stdio: one source at several numbers is one open file', { contract
   assert.equal(fs.readFileSync(file, 'utf8'), 'one\ntwo\nthree\nfour\nfive\n')
 })
 
-test("spawn() stdio: 'ignore' is /dev/null, 'inherit' is the caller's descriptor", {
-  contract: 'P3',
-}, async (t) => {
+test("spawn() stdio: 'ignore' is /dev/null, 'inherit' is the caller's descriptor", { contract: 'P3' }, async (t) => {
   await hasOpen(sleeping(t, 'ignore').pid, indexed([NULL, NULL, NULL]))
   const own = descriptors()
   await hasOpen(sleeping(t, 'inherit').pid, { 0: own[0], 1: own[1], 2: own[2] })
@@ -147,9 +141,7 @@ test("spawn() stdio: 'ignore' is /dev/null, 'inherit' is the caller's descriptor
 })
 
 for (const count of [7, 200, 5000]) {
-  test(`spawn() stdio: closes all other descriptors, ${count} without close-on-exec`, {
-    contract: 'P3',
-  }, async () => {
+  test(`spawn() stdio: closes all other descriptors, ${count} without close-on-exec`, { contract: 'P3' }, async () => {
     const call = ['ls', ['/proc/self/fd'], { stdio: 'inherit' }]
     const script = scriptCommand(fixture('process/report-spawns.mjs'), JSON.stringify([call]))
     const args = [fixture('open-many.py'), count, process.execPath, ...script]
@@ -160,9 +152,7 @@ for (const count of [7, 200, 5000]) {
   })
 }
 
-test("spawn() stdio: throws EBADF of fcntl for a closed number or 'inherit'", {
-  contract: 'P2',
-}, (t) => {
+test("spawn() stdio: throws EBADF of fcntl for a closed number or 'inherit'", { contract: 'P2' }, (t) => {
   const [{ fd }] = files(t, 1)
   const closed = 900
   assert.equal(descriptors()[closed], undefined)
@@ -235,10 +225,7 @@ test('spawn() stdio: passes a net.Server, which listens in the child', { contrac
   await waitForSuccess(child)
 })
 
-test('spawn() stdio: throws for a closed Handle, socket or server', {
-  contract: 'P3',
-  ...onlyNode,
-}, async (t) => {
+test('spawn() stdio: throws for a closed Handle, socket or server', { contract: 'P3', ...onlyNode }, async (t) => {
   const handle = listenUnix(path.join(temporary(t), 'socket'))
   handle.close()
   const { near } = await connection(t)
@@ -247,9 +234,7 @@ test('spawn() stdio: throws for a closed Handle, socket or server', {
   assert.deepEqual(codes, ['ERR_PROCNATIVE_HANDLE_CLOSED', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_VALUE'])
 })
 
-test("spawn() stdio: 'inherit' makes non-blocking standard streams blocking", {
-  contract: 'P3',
-}, async (t) => {
+test("spawn() stdio: 'inherit' makes non-blocking standard streams blocking", { contract: 'P3' }, async (t) => {
   const [{ file }] = files(t, 1)
   const args = [
     '-c',
@@ -269,9 +254,7 @@ const isNonBlocking = (fd) => {
   return (Number.parseInt(flags, 8) & fs.constants.O_NONBLOCK) !== 0
 }
 
-test('spawn() stdio: makes standard streams blocking, unless the start fails', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() stdio: makes standard streams blocking, unless the start fails', { contract: 'P3' }, async (t) => {
   const fifo = path.join(temporary(t), 'fifo')
   execFileSync('mkfifo', [fifo])
   const fd = fs.openSync(fifo, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
@@ -285,10 +268,7 @@ test('spawn() stdio: makes standard streams blocking, unless the start fails', {
   assert.equal(isNonBlocking(fd), false)
 })
 
-test('spawn() stdio: keeps a socket above 2 non-blocking', {
-  contract: 'P3',
-  ...onlyNode,
-}, async (t) => {
+test('spawn() stdio: keeps a socket above 2 non-blocking', { contract: 'P3', ...onlyNode }, async (t) => {
   const { far } = await connection(t)
   const seen = await seenInChild(t, ['ignore', 'ignore', 'ignore', far])
   assert.deepEqual(seen[3], { kind: 'socket', nonBlocking: true })

@@ -76,9 +76,7 @@ test('spawn() cwd: is the working directory, by default the caller’s', { contr
   assert.equal(cwdOf(sleeper(t).pid), process.cwd())
 })
 
-test('spawn() env: is the whole environment, by default process.env', {
-  contract: 'P3',
-}, async (t) => {
+test('spawn() env: is the whole environment, by default process.env', { contract: 'P3' }, async (t) => {
   const env = { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '', ABSENT: undefined }
   assert.deepEqual(await environmentOf(sleeper(t, { env }).pid), { PATH: process.env.PATH, GIVEN: 'a=b\nc', EMPTY: '' })
   process.env.SET_BEFORE_THE_CALL = 'yes'
@@ -102,9 +100,7 @@ test('spawn() session: the child leads a session without a terminal', { contract
   assert.deepEqual({ session, pgrp, tty }, { session: pid, pgrp: pid, tty: 0 })
 })
 
-test('spawn() processGroup: the child leads, joins or keeps a group', {
-  contract: 'P3',
-}, (t) => {
+test('spawn() processGroup: the child leads, joins or keeps a group', { contract: 'P3' }, (t) => {
   const own = stat('self')
   const leader = sleeper(t, { processGroup: 0 })
   const member = sleeper(t, { processGroup: leader.pid })
@@ -173,10 +169,7 @@ test('spawn() group: alone, keeps the user and the supplementary groups', {
   assert.deepEqual(idsOf(sleeper(t, { group: 'nogroup' }).pid), [uid, Array(4).fill(NOBODY), groups])
 })
 
-test('spawn() user: the child does not regain root', {
-  contract: 'P3',
-  ...needs('root', isRoot),
-}, async (t) => {
+test('spawn() user: the child does not regain root', { contract: 'P3', ...needs('root', isRoot) }, async (t) => {
   const script = [
     'import os',
     'for regain in (os.setuid, os.seteuid, os.setgid, os.setegid):',
@@ -278,10 +271,7 @@ for (const [what, stdio, options] of [
   ['/dev/null', 'ignore', {}],
   ['pipes', ['pipe', 'pipe', 'pipe', 'pipe'], needs('Node.js', isNode)],
 ]) {
-  test(`spawn(): throws EMFILE and leaks no descriptor, ${what}`, {
-    contract: 'P2',
-    ...options,
-  }, async () => {
+  test(`spawn(): throws EMFILE and leaks no descriptor, ${what}`, { contract: 'P2', ...options }, async () => {
     const most = 16
     const script = scriptCommand(fixture('process/spawn-without-descriptors.mjs'), JSON.stringify(stdio), most)
     const { stdout, stderr } = await run('env', [...limitedTo(64), process.execPath, ...script]).ended

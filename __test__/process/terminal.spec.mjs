@@ -39,9 +39,7 @@ async function background(context) {
   return { ...tty, job, fd }
 }
 
-test('setsid(): controllingTerminal() is null afterwards', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): controllingTerminal() is null afterwards', { contract: 'S1' }, async (context) => {
   const { name, leader, loner, sibling } = await siblings(context)
   assert.match(name, /^\/dev\/pts\/\d+$/)
   assert.deepEqual(await Promise.all([leader, sibling, loner].map((caller) => caller.call('controllingTerminal'))), [
@@ -69,9 +67,7 @@ test('setsid(): keeps the controlling terminal after EPERM', { contract: 'S1' },
   }
 })
 
-test('setsid(): Ctrl-C at the old terminal does not reach the process', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): Ctrl-C at the old terminal does not reach the process', { contract: 'S1' }, async (context) => {
   const { leader, loner, sibling, type } = await siblings(context)
   await leader.call('catch', 'SIGINT')
   type('\x03')
@@ -80,9 +76,7 @@ test('setsid(): Ctrl-C at the old terminal does not reach the process', {
   assert.equal(await loner.call('getsid'), loner.pid)
 })
 
-test('setsid(): a hangup of the old terminal does not reach the process', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): a hangup of the old terminal does not reach the process', { contract: 'S1' }, async (context) => {
   const { leader, loner, sibling, keeper, hangUp, endOf } = await siblings(context)
   hangUp()
   assert.equal((await endOf(leader.pid)).signal, SIGHUP)
@@ -91,9 +85,7 @@ test('setsid(): a hangup of the old terminal does not reach the process', {
   assert.equal(stat(loner.pid).ppid, keeper)
 })
 
-test('setsid(): the old leader’s end does not reach the process', {
-  contract: 'S1',
-}, async (context) => {
+test('setsid(): the old leader’s end does not reach the process', { contract: 'S1' }, async (context) => {
   const { leader, loner, sibling, keeper, endOf } = await siblings(context)
   process.kill(leader.pid, 'SIGKILL')
   assert.equal((await endOf(leader.pid)).signal, os.constants.signals.SIGKILL)
@@ -127,9 +119,7 @@ test("controllingTerminal(): returns '/dev/tty' if the terminal has no name", {
   assert.equal(await leader.call('tcgetsid', await leader.call('open', '/dev/tty')), leader.pid)
 })
 
-test('tcsetpgrp(3): SIGTTOU stops a Python program in the background', {
-  contract: 'S2',
-}, async (context) => {
+test('tcsetpgrp(3): SIGTTOU stops a Python program in the background', { contract: 'S2' }, async (context) => {
   const { leader } = await terminal(await callers(context))
   const pid = await leader.call('start', 'python3', [fixture('process/take-foreground.py')])
   const { code } = await leader.told({ ended: pid })
@@ -148,9 +138,7 @@ test('tcsetpgrp(): works in the background without a stop', { contract: 'S2' }, 
   assert.deepEqual(leader.events, [])
 })
 
-test('tcsetpgrp(): does not call a handler of SIGTTOU in the background', {
-  contract: 'S2',
-}, async (context) => {
+test('tcsetpgrp(): does not call a handler of SIGTTOU in the background', { contract: 'S2' }, async (context) => {
   const { job, fd } = await background(context)
   for (const signal of ['SIGTTOU', 'SIGWINCH']) await job.call('catch', signal)
   await job.call('tcsetpgrp', fd, job.pid)
@@ -171,9 +159,7 @@ test('tcsetpgrp(): keeps the signal mask', { contract: 'S2' }, async (context) =
   assert.equal(status(job.pid, 'SigBlk'), before)
 })
 
-test('tcsetpgrp(): works in an orphaned process group', {
-  contract: 'S2',
-}, async (context) => {
+test('tcsetpgrp(): works in an orphaned process group', { contract: 'S2' }, async (context) => {
   const { leader, job, fd } = await background(context)
   await job.call('tcsetpgrp', fd, job.pid)
   const own = await leader.call('open', '/dev/tty')

@@ -49,16 +49,12 @@ test(`wait(): ${WAITS} children that end in a burst have the right statuses`, {
   }
 })
 
-test(`wait(): ${WAITS} children that end at random have the right statuses`, {
-  contract: 'W4 W7',
-}, async () => {
+test(`wait(): ${WAITS} children that end at random have the right statuses`, { contract: 'W4 W7' }, async () => {
   const [said] = await limited(2_000, 'process/wait-while-starting.mjs', WAITS)
   assert.deepEqual(said, { right: WAITS, wrong: [], exits: WAITS / 10, busy: true, children: 0, open: 0 })
 })
 
-test('wait(): 100,000 waits in a row leak neither descriptors nor memory', {
-  contract: 'W4',
-}, async () => {
+test('wait(): 100,000 waits in a row leak neither descriptors nor memory', { contract: 'W4' }, async () => {
   const count = 100_000
   const said = await limited(1_000, 'process/wait-serially.mjs', count)
   assert.deepEqual(
@@ -135,9 +131,7 @@ test('worker thread: wait() works', { contract: 'W5' }, async (t) => {
   assert.equal(stat(other), null)
 })
 
-test('worker thread: waits for a child of the main thread, with it', {
-  contract: 'W5',
-}, async (t) => {
+test('worker thread: waits for a child of the main thread, with it', { contract: 'W5' }, async (t) => {
   const worker = await caller(t)
   const { pid } = shell(t, 'exec sleep 1000')
   const waits = [worker.call('wait', pid, { observe: true }), worker.call('wait', pid), wait(pid)]
@@ -147,9 +141,7 @@ test('worker thread: waits for a child of the main thread, with it', {
   for (const status of await Promise.all(waits)) assert.deepEqual(told(status), killed(pid, 'SIGUSR1'))
 })
 
-test('worker thread: a closed child is reaped after the thread’s end', {
-  contract: 'W5',
-}, async (t) => {
+test('worker thread: a closed child is reaped after the thread’s end', { contract: 'W5' }, async (t) => {
   const worker = await caller(t)
   const pid = await worker.call('giveUp', 'exec sleep 1000')
   await worker.worker.terminate()

@@ -135,10 +135,7 @@ test("waitpid(): finds no child after its end, without 'exit' listeners", {
   assert.equal(waitpid(-1).exitCode, 14)
 })
 
-test('waitpid(): refuses a running child whose object was collected', {
-  contract: 'W2',
-  ...knowsOwners,
-}, async () => {
+test('waitpid(): refuses a running child whose object was collected', { contract: 'W2', ...knowsOwners }, async () => {
   const { stdout, stderr } = await runScript(fixture('process/wait-for-forgotten-child.mjs'), [], {
     execArgv: ['--expose-gc'],
   })
@@ -237,10 +234,7 @@ test("wait(), waitpid(): refuse another thread's child, its 'exit' comes there",
   assertStatus(await observed, killed(pid, 'SIGUSR1'))
 })
 
-test('worker thread: refuses children of both threads', {
-  contract: 'W2',
-  ...knowsOwners,
-}, async (t) => {
+test('worker thread: refuses children of both threads', { contract: 'W2', ...knowsOwners }, async (t) => {
   const worker = await caller(t)
   const { pid } = owned(t, 'exec sleep 1000')
   const own = await worker.call('start', 'exec sleep 1000')

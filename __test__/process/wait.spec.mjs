@@ -44,9 +44,7 @@ test('wait(): reaps a child that ended before the call', { contract: 'W3' }, asy
   assert.equal(stat(pid), null)
 })
 
-test('wait(): stays pending while the child stops and continues', {
-  contract: 'W3',
-}, async (t) => {
+test('wait(): stays pending while the child stops and continues', { contract: 'W3' }, async (t) => {
   const { pid } = sleeper(t)
   let settled = false
   const waiting = wait(pid).finally(() => {
@@ -88,10 +86,7 @@ test('wait(): rejects with ESRCH for a missing or reaped process', { contract: '
   }
 })
 
-test('wait(): a traced child resolves after its tracer, without polling', {
-  contract: 'W3',
-  ...TRACER,
-}, async (t) => {
+test('wait(): a traced child resolves after its tracer, without polling', { contract: 'W3', ...TRACER }, async (t) => {
   const { pid } = sleeper(t)
   const tracer = spawn('python3', [fixture('process/trace-process.py'), pid], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(tracer, 'close')
@@ -132,9 +127,7 @@ for (const [how, script, expected] of [
   }
 }
 
-test('wait(): resolves when another process’s child becomes a zombie', {
-  contract: 'W3',
-}, async (t) => {
+test('wait(): resolves when another process’s child becomes a zombie', { contract: 'W3' }, async (t) => {
   const { pid, end } = await grandchild(t, 'exit 6', 'exec sleep 1000')
   const waiting = wait(pid, { observe: true })
   end()
@@ -198,9 +191,7 @@ test('concurrent waits: resolve with the status that waitpid() took', { contract
 
 const ABORTED = { name: 'TheReason' }
 
-test('AbortSignal: an aborted signal rejects the wait, the child stays waitable', {
-  contract: 'W3',
-}, async (t) => {
+test('AbortSignal: an aborted signal rejects the wait, the child stays waitable', { contract: 'W3' }, async (t) => {
   const child = shell(t, 'exit 9')
   await isZombie(child.pid)
   const signal = AbortSignal.abort(ABORTED)
@@ -209,9 +200,7 @@ test('AbortSignal: an aborted signal rejects the wait, the child stays waitable'
   assert.deepEqual(told(waitpid(child.pid)), exited(child.pid, 9))
 })
 
-test('AbortSignal: abort() rejects pending waits, other waits go on', {
-  contract: 'W3',
-}, async (t) => {
+test('AbortSignal: abort() rejects pending waits, other waits go on', { contract: 'W3' }, async (t) => {
   const child = sleeper(t)
   const controller = new AbortController()
   const { signal } = controller
@@ -233,9 +222,7 @@ test('AbortSignal: a wait after an aborted wait resolves', { contract: 'W3' }, a
   assert.deepEqual(told(await wait(pid)), killed(pid, 'SIGTERM'))
 })
 
-test('AbortSignal: abort() during the end rejects, or the wait has the status', {
-  contract: 'W3',
-}, async (t) => {
+test('AbortSignal: abort() during the end rejects, or the wait has the status', { contract: 'W3' }, async (t) => {
   for (let i = 0; i < repetitions(200); i++) {
     const child = shell(t, 'exit 10')
     const controller = new AbortController()
@@ -302,9 +289,7 @@ for (const [how, keepsAlive] of Object.entries({
   'wait, close': true,
   close: false,
 })) {
-  test(`event loop: ${keepsAlive ? 'stays alive' : 'does not stay alive'}, ${how}`, {
-    contract: 'W5',
-  }, async (t) => {
+  test(`event loop: ${keepsAlive ? 'stays alive' : 'does not stay alive'}, ${how}`, { contract: 'W5' }, async (t) => {
     const { child, ended } = run(process.execPath, scriptCommand(fixture('process/wait-then-idle.mjs'), how))
     const [line] = await once(createInterface({ input: child.stdout }), 'line')
     const { pid } = JSON.parse(line)

@@ -78,9 +78,7 @@ test("waitpid(): names real-time signals 'SIGRTMIN', 'SIGRTMIN+1', … 'SIGRTMIN
   }
 })
 
-test('waitpid(): reports the end by a real-time signal of the C library', {
-  contract: 'W1',
-}, (t) => {
+test('waitpid(): reports the end by a real-time signal of the C library', { contract: 'W1' }, (t) => {
   for (const number of [32, 33]) {
     const { pid } = shell(t, `kill -${number} $$`)
     const { state, signal, exitCode } = waitpid(pid)
@@ -291,9 +289,7 @@ test('waitpid(): throws ECHILD for -1, 0 and groups, without a child', { contrac
 
 // ── Zombies ──
 
-test('waitpid(): an ended child stays a zombie until the call reaps it', {
-  contract: 'W1',
-}, async (t) => {
+test('waitpid(): an ended child stays a zombie until the call reaps it', { contract: 'W1' }, async (t) => {
   const child = shell(t, 'exit 8')
   const { pid } = child
   await isZombie(pid)

@@ -129,9 +129,7 @@ test('listenUnix(): never replaces a file, a directory or a symbolic link', { co
   assert.equal(fs.readFileSync(file, 'utf8'), 'kept')
 })
 
-test('listenUnix(): one of 20 processes at once replaces a dead socket', {
-  contract: 'H9',
-}, async (t) => {
+test('listenUnix(): one of 20 processes at once replaces a dead socket', { contract: 'H9' }, async (t) => {
   const file = path.join(temporary(t), 'socket')
   for (let round = 0; round < repetitions(10); round++) {
     await deadSocket(file)
@@ -142,9 +140,7 @@ test('listenUnix(): one of 20 processes at once replaces a dead socket', {
   }
 })
 
-test('listenUnix(): replaces nothing in a locked directory, binds free paths', {
-  contract: 'H9',
-}, async (t) => {
+test('listenUnix(): replaces nothing in a locked directory, binds free paths', { contract: 'H9' }, async (t) => {
   const directory = temporary(t)
   const file = path.join(directory, 'socket')
   await deadSocket(file)

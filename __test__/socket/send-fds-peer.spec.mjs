@@ -53,9 +53,7 @@ function files(context, count) {
 }
 
 for (const type of TYPES) {
-  test(`recvFds(): receives plain data and descriptors from Python, ${type}`, {
-    contract: 'H12',
-  }, async (t) => {
+  test(`recvFds(): receives plain data and descriptors from Python, ${type}`, { contract: 'H12' }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     for (const count of [0, 1, 3, 253]) {
@@ -81,9 +79,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`sendFds(), recvFds(): never block, leave O_NONBLOCK unchanged, ${type}`, {
-    contract: 'H12',
-  }, async (t) => {
+  test(`sendFds(), recvFds(): never block, leave O_NONBLOCK unchanged, ${type}`, { contract: 'H12' }, async (t) => {
     const [a, b] = pair(t, type)
     const python = peer(t, b)
     for (const blocking of [false, true]) {
@@ -97,9 +93,7 @@ for (const type of TYPES) {
     }
   })
 
-  test(`recvFds(): returns credentials of each sender with SO_PASSCRED, ${type}`, {
-    contract: 'H12',
-  }, async (t) => {
+  test(`recvFds(): returns credentials of each sender with SO_PASSCRED, ${type}`, { contract: 'H12' }, async (t) => {
     const [a, b] = pair(t, type)
     const receiver = peer(t, b)
     await receiver.order('pass credentials')

@@ -54,9 +54,7 @@ test('sendFds(), recvFds(): fail with EBADF if closed, ENOTSOCK for files', { co
   }
 })
 
-test('sendFds(), recvFds(): refuse a handle that is closed or taken', {
-  contract: 'H12',
-}, (t) => {
+test('sendFds(), recvFds(): refuse a handle that is closed or taken', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   const CLOSED = { code: 'ERR_PROCNATIVE_HANDLE_CLOSED' }
   const [closed, taken] = pair(t)
@@ -87,9 +85,7 @@ test('recvFds(): refuses maxLength below 1 and maxFds below 0', { contract: 'H12
 
 // ── Objects with a descriptor ──
 
-test('sendFds(): sends handles, numbers, objects with an fd, and FileHandles', {
-  contract: 'H12',
-}, async (t) => {
+test('sendFds(): sends handles, numbers, objects with an fd, and FileHandles', { contract: 'H12' }, async (t) => {
   const [a, b] = pair(t)
   const [fd] = files(t, 1)
   const [handle] = pair(t)
@@ -164,10 +160,7 @@ test('sendFds(): refuses sockets with unread or unwritten data, sends nothing', 
   assert.equal(received(t, b).handles.length, 2)
 })
 
-test('sendFds(): refuses a Unix server of Node, sends an adopted one', {
-  contract: 'H9',
-  ...NODE,
-}, async (t) => {
+test('sendFds(): refuses a Unix server of Node, sends an adopted one', { contract: 'H9', ...NODE }, async (t) => {
   const [a, b] = pair(t)
   const directory = temporary(t)
   const server = net.createServer().listen(path.join(directory, 'bound'))

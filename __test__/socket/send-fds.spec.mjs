@@ -53,9 +53,7 @@ for (const type of TYPES) {
     isEmpty(b)
   })
 
-  test(`sendFds(): fails with EBADF for a closed descriptor, sends nothing, ${type}`, {
-    contract: 'H12',
-  }, (t) => {
+  test(`sendFds(): fails with EBADF for a closed descriptor, sends nothing, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const fds = [...files(t, 2), closedNumber()]
     assert.throws(() => sendFds(a, byte, fds), { name: 'Error', code: 'EBADF', errno: -9, syscall: 'sendmsg' })
@@ -90,9 +88,7 @@ for (const type of TYPES) {
     assert.equal(received(t, b).handles.length, 1)
   })
 
-  test(`recvFds(): closes descriptors beyond maxFds, tells truncation, ${type}`, {
-    contract: 'H12',
-  }, (t) => {
+  test(`recvFds(): closes descriptors beyond maxFds, tells truncation, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 5)
     for (const [maxFds, truncated] of [
@@ -143,9 +139,7 @@ for (const type of TYPES) {
 
 // ── Streams ──
 
-test('recvFds(): leaves data beyond maxLength for the next call, stream', {
-  contract: 'H12',
-}, (t) => {
+test('recvFds(): leaves data beyond maxLength for the next call, stream', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   sendFds(a, Buffer.from('0123456789'), files(t, 2))
   const parts = []
@@ -170,9 +164,7 @@ test('recvFds(): receives up to 65,536 bytes by default, stream', { contract: 'H
   assert.equal(recvFds(b).data.length, 90_000 - 65_536)
 })
 
-test('sendFds(): sends what fits, returns its length, stream', {
-  contract: 'H12',
-}, (t) => {
+test('sendFds(): sends what fits, returns its length, stream', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   const much = Buffer.from(Array.from({ length: 2 ** 21 }, (_, index) => index % 251))
   const sent = sendFds(a, much, files(t, 1))
@@ -189,9 +181,7 @@ test('sendFds(): sends what fits, returns its length, stream', {
   isEmpty(b)
 })
 
-test('sendFds(): refuses descriptors without data, stream', {
-  contract: 'H12',
-}, (t) => {
+test('sendFds(): refuses descriptors without data, stream', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t)
   const fds = files(t, 1)
   for (const socket of [a, a.fd]) {
@@ -207,9 +197,7 @@ test('sendFds(): refuses descriptors without data, stream', {
 // ── Messages ──
 
 for (const type of MESSAGES) {
-  test(`recvFds(): drops data beyond maxLength, tells truncation, ${type}`, {
-    contract: 'H12',
-  }, (t) => {
+  test(`recvFds(): drops data beyond maxLength, tells truncation, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     const fds = files(t, 1)
     for (const [maxLength, text, truncated] of [
@@ -279,9 +267,7 @@ for (const type of MESSAGES) {
 // ── The end ──
 
 for (const type of ['stream', 'seqpacket']) {
-  test(`recvFds(): returns null at the end, on each call, ${type}`, {
-    contract: 'H12',
-  }, (t) => {
+  test(`recvFds(): returns null at the end, on each call, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, Buffer.from('last words'), files(t, 1))
     a.close()
@@ -290,9 +276,7 @@ for (const type of ['stream', 'seqpacket']) {
     for (let i = 0; i < 3; i++) assert.equal(recvFds(b), null)
   })
 
-  test(`recvFds(): fails once with ECONNRESET if the peer left data, ${type}`, {
-    contract: 'H12',
-  }, (t) => {
+  test(`recvFds(): fails once with ECONNRESET if the peer left data, ${type}`, { contract: 'H12' }, (t) => {
     const [a, b] = pair(t, type)
     sendFds(a, byte, files(t, 1))
     b.close()
@@ -301,9 +285,7 @@ for (const type of ['stream', 'seqpacket']) {
   })
 }
 
-test('recvFds(): returns an empty message with descriptors before the end, seqpacket', {
-  contract: 'H12',
-}, (t) => {
+test('recvFds(): returns an empty message with descriptors before the end, seqpacket', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   sendFds(a, NOTHING, files(t, 1))
   a.close()
@@ -311,9 +293,7 @@ test('recvFds(): returns an empty message with descriptors before the end, seqpa
   assert.equal(recvFds(b), null)
 })
 
-test('recvFds(): returns empty messages before the last one, peer gone, seqpacket', {
-  contract: 'H12',
-}, (t) => {
+test('recvFds(): returns empty messages before the last one, peer gone, seqpacket', { contract: 'H12' }, (t) => {
   const [a, b] = pair(t, 'seqpacket')
   for (const text of ['first', '', '', 'last']) sendFds(a, Buffer.from(text))
   a.close()
