@@ -7,7 +7,7 @@ import { end, factsFrom, firstLine } from '../helpers/daemon.mjs'
 import { hasProgram, isRoot, needs, temporary, test } from '../helpers/harness.mjs'
 import { start } from '../helpers/pid-file.mjs'
 import { isAlive } from '../helpers/proc.mjs'
-import { fixture, run, runScript } from '../helpers/run.mjs'
+import { fixture, root, run, runScript } from '../helpers/run.mjs'
 import { until } from '../helpers/until.mjs'
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL']) {
@@ -138,3 +138,21 @@ test('daemonize(): hides the link to the launcher from the daemon’s children',
   assert.equal(more[0], 'closed')
   assert.doesNotMatch(more.join('\n'), /PROCNATIVE_DAEMON/)
 })
+
+// node:net takes longer to load than all modules of procnative. console.log() to a pipe would load it, too.
+for (const call of ["daemonize({ cwd: '/nowhere', keep: [0] })", "spawn('/nowhere', [], { stdio: [0, 1, 2] })"]) {
+  test(`${call.slice(0, call.indexOf('('))}(): does not load node:net for descriptors`, async () => {
+    const script = `
+      const procnative = require(process.argv[1])
+      let code
+      try {
+        procnative.${call}
+      } catch (error) {
+        code = error.code
+      }
+      const isLoaded = process.moduleLoadList.includes('NativeModule net')
+      require('node:fs').writeSync(1, JSON.stringify({ code, isLoaded }))`
+    const { stdout } = await runScript('-e', [script, root])
+    assert.deepEqual(JSON.parse(stdout), { code: 'ENOENT', isLoaded: false })
+  })
+}

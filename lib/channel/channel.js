@@ -14,7 +14,7 @@ const { isError } = require('../core/realm.js')
 const { Resource } = require('../core/async-resource.js')
 const serializations = require('./serialization.js')
 const { requireStack } = require('../core/stack.js')
-const { descriptorsToSend } = require('../descriptor/sendable.js')
+const { descriptorsToSend } = require('../descriptor/descriptors-to-send.js')
 
 // Not exported, so that only procnative can construct a Channel.
 const OWN = Symbol('owned channel')

@@ -9,7 +9,7 @@ const { ALONE, requireStack } = require('../core/stack.js')
 const { unshared } = require('../core/unshared.js')
 const validate = require('../core/validate.js')
 const { Handle, makeHandle, makeHandles, numberOf } = require('../descriptor/handle.js')
-const { listToSend } = require('../descriptor/sendable.js')
+const { listToSend } = require('../descriptor/descriptors-to-send.js')
 
 // The kernel's limit for one message (SCM_MAX_FD, unix(7)).
 const MAX_FDS = 253
