@@ -119,3 +119,26 @@ test('procnative:exit: reports an end that wait() observes', async (t) => {
   await end(pid)
   assert.deepEqual(exits, [await observed])
 })
+
+// A subscriber may call procnative. The counts of pending waits must be right by then, or the process ends too soon.
+for (const [what, subscriber] of [
+  ['aborts the wait', 'controller.abort()'],
+  ['calls unref()', 'short.unref()'],
+]) {
+  test(`procnative:exit: another wait goes on, a subscriber ${what}`, async () => {
+    const script = `
+      const procnative = require(process.argv[1])
+      const controller = new AbortController()
+      const short = procnative.spawn('true', [], { stdio: 'ignore' })
+      require('node:diagnostics_channel').subscribe('procnative:exit', () => ${subscriber})
+      const long = procnative.spawn('cat', [], { stdio: ['pipe', 'ignore', 'ignore'] })
+      long.wait().then(({ exitCode }) => console.log('long', exitCode))
+      long.stdio[0].unref()
+      short.wait({ signal: controller.signal }).then(({ exitCode }) => {
+        console.log('short', exitCode)
+        setImmediate(() => long.stdio[0].end())
+      })`
+    const { stdout, stderr, code } = await runScript('-e', [script, root])
+    assert.deepEqual({ stdout, stderr, code }, { stdout: 'short 0\nlong 0\n', stderr: '', code: 0 })
+  })
+}

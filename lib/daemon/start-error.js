@@ -12,7 +12,8 @@ function startError(outcome, { pidFile, readyTimeout: timeout, ready, isListenin
   // Each kind has properties of its own. Object.prototype may have the others.
   switch (outcome.kind) {
     case 'already-running':
-      if (debug.isOn) debug.log('pid file %O: locked by %O, not ours', pidFile, outcome.pid)
+      if (debug.isOn)
+        debug.log('pid file %O: locked by %s, not ours', pidFile, outcome.pid ?? 'a process without a known pid')
       return errors.alreadyRunning({ pid: outcome.pid, pidFile })
     case 'late': {
       const { stderr, error, killed } = outcome

@@ -67,9 +67,10 @@ class Watch {
     this.#status = status
     this.#endResource()
     if (this.#isHeld) reactor.hold(-this.#waiters.size)
-    if (debug.reportsExits()) debug.exited(waitStatus(status))
     for (const resolve of this.#waiters) resolve(waitStatus(status))
     this.#waiters.clear()
+    // Report last: a reader of the event may end a wait or call unref(), which would count the waits again.
+    if (debug.reportsExits()) debug.exited(waitStatus(status))
   }
 
   #endResource() {
