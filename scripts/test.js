@@ -48,7 +48,7 @@ function changedSubjects() {
   const files = status
     .split('\n')
     .filter(Boolean)
-    .map((line) => line.slice(3).split(' -> ').at(-1))
+    .flatMap((line) => line.slice(3).split(' -> '))
   const code = files.filter((file) => /^(lib|src|__test__|index\.)/.test(file))
   const changed = new Set(code.map((file) => file.split(path.sep)[1]))
   return Array.from(changed).every((one) => known.includes(one)) ? Array.from(changed) : known
