@@ -108,7 +108,7 @@ for (const [what, address] of [
   test(`daemonize(): starts and warns, NOTIFY_SOCKET is ${what}`, { contract: 'D13' }, async (t) => {
     const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: address } })
     assert.equal(code, 0)
-    assert.match(stderr, /^procnative: the service manager does not know the daemon: .+\n$/)
+    assert.match(stderr, /^procnative: the service manager does not know that the daemon is ready: .+\n$/)
   })
 }
 

@@ -66,5 +66,5 @@ test('daemonize(): an empty NOTIFY_SOCKET counts as absent', async (t) => {
 test('daemonize(): succeeds and warns, service manager gone', { contract: 'D13' }, async (t) => {
   const { code, stderr } = await launch(t, {}, { env: { ...process.env, NOTIFY_SOCKET: '/no such socket' } })
   assert.equal(code, 0)
-  assert.match(stderr, /service manager does not know the daemon: no process listens/)
+  assert.match(stderr, /service manager does not know that the daemon is ready: no process listens/)
 })

@@ -34,7 +34,7 @@ test(
       .ended
     const { pid } = daemonStatus(pidFile)
     t.after(() => end(pid))
-    assert.match(stderr, /the service manager does not know the daemon/)
+    assert.match(stderr, /the service manager does not know that the daemon is ready/)
     const [{ code, seconds }] = reports(stdout)
     assert.equal(code, 0)
     // MAINPID= is sent after 4 s. Without the common deadline, BARRIER=1 is sent after 8 s.

@@ -34,7 +34,8 @@ function watched(context, child) {
 }
 
 // The advice names wait() only, because waitpid() has no option `observe`.
-const cure = (pid) => (pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Name a single child/)
+const cure = (pid) =>
+  pid > 0 ? new RegExp(`Use wait\\(${pid}, \\{ observe: true \\}\\)`) : /Use the pid of a single child/
 
 async function assertRefused(pid) {
   for (const options of [{}, { nohang: true }, { untraced: true }, { continued: true }]) {

@@ -178,7 +178,9 @@ exports.alreadyDaemonized = () =>
 
 exports.linkLost = () =>
   withCode(
-    new Error('The daemon lost the socket to its launcher. Call daemonize() before closing inherited descriptors'),
+    new Error(
+      'The daemon lost a descriptor that it inherited from its launcher. Call daemonize() before closing inherited descriptors',
+    ),
     'ERR_PROCNATIVE_LINK_LOST',
   )
 
@@ -195,7 +197,8 @@ exports.alreadyRunning = ({ pid, pidFile }) => {
 exports.logsKept = ({ message }) => `procnative: reopenLogs() keeps writing to the old files: ${message}\n`
 
 // The line written to standard error when a message to the service manager fails.
-exports.managerUnaware = (reason) => `procnative: the service manager does not know the daemon: ${reason}\n`
+exports.managerUnaware = (reason) =>
+  `procnative: the service manager does not know that the daemon is ready: ${reason}\n`
 
 exports.stopTimeout = ({ pid, timeout, kill }) => {
   const more = kill ? `, nor within ${timeout} ms after SIGKILL` : ". Raise 'timeout', or set 'kill' to true"
@@ -216,7 +219,7 @@ exports.holderUnknown = (pidFile) =>
 exports.unixServer = (name, path) =>
   withCode(
     new TypeError(
-      `${subject(name)} would remove ${path} at its close in this process. Listen with listenUnix() and \`{ fd }\` instead`,
+      `${subject(name)} is a server that removes ${path} when this process closes it. Listen with listenUnix() and \`{ fd }\` instead`,
     ),
     'ERR_PROCNATIVE_UNIX_SERVER',
   )
@@ -226,7 +229,7 @@ exports.childOwned = (pid) => {
     pid > 0
       ? `Process ${pid} may belong to child_process, and reaping it would lose its 'exit' event. ` +
         `Use wait(${pid}, { observe: true })`
-      : "A matching child may belong to child_process, and reaping it would lose its 'exit' event. Name a single child"
+      : "A matching child may belong to child_process, and reaping it would lose its 'exit' event. Use the pid of a single child"
   return withCode(new Error(`${problem}, or { force: true } to reap it anyway`), 'ERR_PROCNATIVE_CHILD_OWNED', { pid })
 }
 

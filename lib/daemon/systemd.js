@@ -4,12 +4,10 @@
 
 const { makeHandle } = require('../descriptor/handle.js')
 const debug = require('../core/debug.js')
+const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 const { own, variable } = require('../core/own-property.js')
 const validate = require('../core/validate.js')
-
-// Loaded lazily: only errors need it.
-const errors = () => require('../core/errors.js')
 
 const FIRST_DESCRIPTOR = 3
 const SOCKET_VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']
@@ -100,7 +98,7 @@ const UNREAD = 'no process listens at NOTIFY_SOCKET, or none has read the messag
 
 // Prints a warning instead of throwing, because the service itself runs. Returns false.
 function warn(reason) {
-  process.stderr.write(errors().managerUnaware(reason))
+  process.stderr.write(errors.managerUnaware(reason))
   return false
 }
 
