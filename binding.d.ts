@@ -50,6 +50,9 @@ export interface ChildLaunchOptions {
   parentDeathSignal?: number
 }
 
+/** close(2). In a worker, the close() of node:fs warns of a descriptor that node:fs has not opened. */
+export declare function close(descriptor: number): void
+
 /** Closes a channel or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 
@@ -152,10 +155,10 @@ export interface Found {
   ready: Array<number>
 }
 
-/** Numbers in `Incoming.frames` for each message. */
+/** Number of elements in `Incoming.frames` for each message: start, length, number of handles. */
 export declare const FRAME_FIELDS: number
 
-/** Index of the number of handles among them. */
+/** Index of the number of handles among these elements. */
 export declare const FRAME_HANDLES: number
 
 export declare function getpgid(pid: number): number
@@ -177,19 +180,20 @@ export declare function hostProcess(): NodeJS.Process
  */
 export declare function identityOf(descriptor: number): string | null
 
-/** Messages, and how the stream has ended, if it has. */
+/** Received messages, and the end of the stream. */
 export interface Incoming {
   /**
-   * Payloads of text: one JSON array, with `between` between two payloads. Or one string each, None for a text that is not
-   * UTF-8: if there is such a text, or if the array would be too long. Payloads of bytes: one buffer, with other bytes between.
+   * Texts: one JSON array, with `between` between two texts. If a text is not UTF-8, or if the array would be too long: one
+   * string for each text, None for a text that is not UTF-8. Bytes: one buffer, with headers between the payloads.
    */
   content: string | Array<string | undefined | null> | Buffer | null
-  /** Another number each time, that no peer can know. */
+  /** A random number, different for each call, so that the peer can't know it. */
   between: number
-  /** Of each message: where in the string or buffer it begins, its length there, how many descriptors are its. */
+  /** For each message: its start and its length in the string or buffer, and its number of handles. */
   frames: Uint32Array
-  /** JavaScript's from here on. */
+  /** The received descriptors. They belong to JavaScript from now on. */
   fds: Int32Array
+  /** True if the limit of descriptors was reached, so that there may be more messages. */
   isCut: boolean
   end: StreamEnd | null
 }
@@ -310,7 +314,7 @@ export declare function notify(socket: string, state: string, isPatient: boolean
  */
 export declare function notifyPredecessor(socket: string, state: string): boolean
 
-/** Takes over a connected Unix stream socket: a token for its channel. If that fails, the socket is as it was. */
+/** Opens a channel on a connected Unix stream socket. Returns the token of the channel. If that fails, the socket is unchanged. */
 export declare function openChannel(reactor: number, fd: number, maxLength: number, maxHandles: number): number
 
 /** Opens the kernel's list of this thread's children. Returns a descriptor. */
@@ -353,7 +357,7 @@ export interface Peer {
 /** Returns the peer of a connected Unix socket. Null for a socket of socketpair(2). */
 export declare function peerOf(descriptor: number): Peer | null
 
-/** Whether a turn tells when there is something to receive. */
+/** Sets whether a turn reports messages to receive. */
 export declare function readChannel(reactor: number, token: number, yes: boolean): void
 
 /** Reaps a child. Null if the child is gone or is not a zombie. */
@@ -441,7 +445,7 @@ export declare function setpgid(pid: number, pgid: number): void
 
 export declare function setsid(): number
 
-/** Shuts down the sending half. */
+/** Shuts down the sending half: shutdown(2). */
 export declare function shutDownChannel(reactor: number, token: number): void
 
 /** Sends a signal to a process. Returns false if the process is gone. */

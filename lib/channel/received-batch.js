@@ -1,16 +1,14 @@
 'use strict'
 
-// Messages that were received together, to be taken one by one.
+// Messages that were received together, to take one by one.
 
 const { guard, isOpen, makeUnguardedHandles } = require('../descriptor/handle.js')
 const native = require('../core/native.js')
 
-// Of each message: where it begins, its length, how many descriptors are its.
-const FIELDS = native.FRAME_FIELDS
-const COUNT = native.FRAME_HANDLES
+const { FRAME_FIELDS: FIELDS, FRAME_HANDLES: HANDLES } = native
 
 class Batch {
-  // Or their payloads. From one to the next it is a step.
+  // Parsed messages with a separator between them (#step = 2), or raw payloads (#step = 1).
   #messages
   #step
   #decode
@@ -19,7 +17,7 @@ class Batch {
   #handles
   #at = 0
   #isKept = false
-  // Of those that were taken last.
+  // The handles of the message taken last: from #first up to #end.
   #first = 0
   #end = 0
 
@@ -38,16 +36,16 @@ class Batch {
     return FIELDS * this.#at === this.#frames.length
   }
 
-  // Whether somebody has left a handle open.
+  // Returns true if a listener has left a handle open.
   get isKept() {
     return this.#isKept
   }
 
-  // The next one, once. What throws, has taken nothing.
+  // Returns the next message. If decoding throws, the batch does not advance.
   get message() {
     const at = this.#step * this.#at
     const message = this.#decode(this.#messages[at])
-    // It may be collected when its listeners let go of it.
+    // Let the garbage collector have the message as soon as the program drops it.
     this.#messages[at] = undefined
     return message
   }
@@ -71,19 +69,20 @@ class Batch {
     return value
   }
 
-  // The handles of the next message, which thereby has had its turn.
+  // Returns the handles of the next message, and advances.
   take() {
     this.guard()
-    this.#end += this.#frames[FIELDS * this.#at++ + COUNT]
+    this.#end += this.#frames[FIELDS * this.#at++ + HANDLES]
     return this.#handles.slice(this.#first, this.#end)
   }
 
-  // Those that were taken last. Most are taken over or closed by now: to guard one takes longer than to receive it.
+  // Guards the handles of the message taken last that are still open. Called late, because most programs have closed them by
+  // then, and to guard a handle takes longer than to receive it.
   guard() {
     let open
     while (this.#first < this.#end) {
       const handle = this.#handles[this.#first]
-      // It may be collected when its listeners let go of it.
+      // Let the garbage collector have the handle as soon as the program drops it.
       this.#handles[this.#first++] = undefined
       if (!isOpen(handle)) continue
       open ??= []
@@ -94,15 +93,16 @@ class Batch {
     guard(open)
   }
 
-  // Closes the handles of what was not taken.
+  // Drops the remaining messages, and closes their descriptors.
   discard() {
     native.discard(this.#fds.subarray(this.#end))
     this.#at = this.#frames.length / FIELDS
   }
 }
 
-// All at once, which takes half as long as one by one: messages, and `between` after each but the last. Undefined where one of
-// them is not JSON, or more than that.
+// Parses all messages by one call: an array with `between` after each message but the last. Returns undefined if a message is
+// not JSON, or if it is more than one JSON value.
+// 1.2x on messages of 64 B without handles (npm run bench -- handles)
 function parseAll(content, between, count, decode) {
   let parsed
   try {

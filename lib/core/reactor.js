@@ -34,7 +34,7 @@ function onReadable() {
     try {
       registered.get(ready[at])?.ready(ready[at + 1] === 1, ready[at + 2] === 1)
     } catch (error) {
-      // A listener's. The others are not told again.
+      // A listener has thrown. Dispatch the remaining events first: the native half does not report them again.
       nextTick(rethrow, error)
     }
   }

@@ -9,8 +9,7 @@ const ERRORS = { TypeError, RangeError, SyntaxError }
 
 // Returns the functions of the binding. In another realm, their results and errors belong to that realm.
 function inThisRealm(binding) {
-  // Copy the object: V8 finds a function faster in a copy than in an object that Node-API has built step by step.
-  if (binding.setsid instanceof Function) return { ...binding }
+  if (binding.setsid instanceof Function) return binding
   return Object.fromEntries(
     Object.entries(binding).map(([name, one]) => [name, typeof one === 'function' ? convertResults(one) : one]),
   )

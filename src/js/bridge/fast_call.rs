@@ -1,5 +1,6 @@
-//! Functions that are called for each message. For every call, napi-rs keeps an account of what it lends, also where that is
-//! nothing, which takes longer than what is done here. These do without.
+//! Exports functions that JavaScript calls for each message. They call Node-API directly, because napi-rs records the
+//! values that it lends in each call, and copies each string once more.
+//! 1.2x on messages of 64 B without handles (npm run bench -- handles)
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
@@ -15,15 +16,16 @@ use super::error::OrThrow;
 use crate::error::During;
 use crate::sys::memory;
 
-/// As many as a function here takes. What is not given is undefined.
+/// Maximum number of arguments of a function. A missing argument is undefined.
 const MOST: usize = 5;
 
-/// Up to here, room is made for the longest that so many characters can be in UTF-8; beyond, they are counted.
+/// Maximum number of UTF-16 units in a string for which `append_to` reserves the maximum length in UTF-8. Of a longer
+/// string, `append_to` counts the length first.
 const SHORT: usize = 8192;
 
 pub type Arguments<'call> = [Argument<'call>; MOST];
 
-/// A function of JavaScript's.
+/// A function that JavaScript can call.
 pub trait Function {
     const NAME: &'static str;
     type Output: ToNapiValue;
@@ -31,23 +33,23 @@ pub trait Function {
     fn call(env: Env, arguments: Arguments<'_>) -> Result<Self::Output>;
 }
 
-/// Puts a function with the others.
+/// Adds a function to the exports.
 pub fn export<F: Function>(exports: &mut Object<'_>) -> Result<()> {
     exports.create_named_method(F::NAME, enter::<F>)
 }
 
-/// What Node-API calls.
+/// The callback that Node-API calls.
 unsafe extern "C" fn enter<F: Function>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     let run = || {
         let result = F::call(Env::from_raw(env), arguments(env, info)?)?;
-        // SAFETY: `env` is the one that calls.
+        // SAFETY: `env` belongs to this call.
         unsafe { F::Output::to_napi_value(env, result) }
     };
     catch_unwind(run).map_err(panic_to_error).and_then(|result| result).unwrap_or_else(|error| {
-        // SAFETY: `env` is the one that calls, and nothing is done there after this.
+        // SAFETY: `env` belongs to this call, and nothing calls Node-API after this.
         unsafe { JsError::from(error).throw_into(env) };
         ptr::null_mut()
     })
@@ -57,12 +59,12 @@ fn arguments<'call>(env: sys::napi_env, info: sys::napi_callback_info) -> Result
     let mut values = [ptr::null_mut(); MOST];
     let mut count = MOST;
     let (this, data) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: as many are written as there is room for.
+    // SAFETY: Node-API writes at most `count` values.
     check(unsafe { sys::napi_get_cb_info(env, info, &raw mut count, values.as_mut_ptr(), this, data) })?;
     Ok(values.map(|value| Argument { env, value, call: PhantomData }))
 }
 
-/// A value that is there as long as the call.
+/// A value that lives as long as the call.
 #[derive(Clone, Copy)]
 pub struct Argument<'call> {
     env: sys::napi_env,
@@ -73,26 +75,26 @@ pub struct Argument<'call> {
 impl<'call> Argument<'call> {
     pub fn kind(self) -> Result<ValueType> {
         let mut kind = 0;
-        // SAFETY: writes one number.
+        // SAFETY: Node-API writes one number.
         check(unsafe { sys::napi_typeof(self.env, self.value, &raw mut kind) })?;
         Ok(kind.into())
     }
 
     pub fn number<T: Number>(self) -> Result<T> {
-        // SAFETY: env and value are of this call.
+        // SAFETY: `env` and `value` belong to this call.
         unsafe { T::from_napi_value(self.env, self.value) }
     }
 
     pub fn boolean(self) -> Result<bool> {
-        // SAFETY: env and value are of this call.
+        // SAFETY: `env` and `value` belong to this call.
         unsafe { bool::from_napi_value(self.env, self.value) }
     }
 
-    /// Puts a string at the end of `bytes`, in UTF-8, without the copy that a `String` takes. False where it is none.
+    /// Appends a string to `bytes` in UTF-8, without the copy that a `String` needs. Returns false if the value is no string.
     pub fn append_to(self, bytes: &mut Vec<u8>) -> Result<bool> {
         let mut characters = 0;
         let nowhere = ptr::null_mut();
-        // SAFETY: writes one number.
+        // SAFETY: Node-API writes one number.
         let status = unsafe {
             sys::napi_get_value_string_utf16(self.env, self.value, nowhere, 0, &raw mut characters)
         };
@@ -101,7 +103,7 @@ impl<'call> Argument<'call> {
         }
         check(status)?;
         let longest = if characters <= SHORT { 3 * characters } else { self.length_in_utf8()? };
-        // And a NUL.
+        // One byte more, for a NUL.
         let room = longest + 1;
         self.reserve(bytes, room)?;
         let mut written = 0;
@@ -131,16 +133,16 @@ impl<'call> Argument<'call> {
     fn length_in_utf8(self) -> Result<usize> {
         let mut length = 0;
         let nowhere = ptr::null_mut();
-        // SAFETY: writes one number.
+        // SAFETY: Node-API writes one number.
         check(unsafe { sys::napi_get_value_string_utf8(self.env, self.value, nowhere, 0, &raw mut length) })?;
         Ok(length)
     }
 
-    /// What is in a typed array, to be used before JavaScript goes on.
+    /// Returns the elements of a typed array. They are valid until JavaScript runs again.
     pub fn elements<T: Element>(self) -> Result<&'call [T]> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
         let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: writes these three.
+        // SAFETY: Node-API writes the type, the length and the address.
         check(unsafe {
             sys::napi_get_typedarray_info(
                 self.env,
@@ -155,11 +157,11 @@ impl<'call> Argument<'call> {
         if TypedArrayType::from(kind) != T::TYPE {
             return Err(Error::from_status(Status::InvalidArg));
         }
-        // An empty one has no address.
+        // An empty array has no address.
         if length == 0 {
             return Ok(&[]);
         }
-        // SAFETY: as many elements of that type; nothing moves or frees them while JavaScript waits for this call.
+        // SAFETY: there are `length` elements of that type. JavaScript can't move or free them during this call.
         Ok(unsafe { slice::from_raw_parts(data.cast(), length) })
     }
 }
@@ -171,13 +173,13 @@ fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
-/// A number that is nothing but itself: nothing is lent.
+/// A number that napi-rs can convert without lending a value.
 pub trait Number: FromNapiValue {}
 impl Number for i32 {}
 impl Number for u32 {}
 impl Number for f64 {}
 
-/// What a typed array can be of.
+/// An element type of a typed array.
 pub trait Element {
     const TYPE: TypedArrayType;
 }
