@@ -5,8 +5,8 @@ const COUNT = 10
 export default async function* slowestTests(events) {
   const tests = []
   for await (const { type, data } of events) {
-    const isTest = (type === 'test:pass' || type === 'test:fail') && data.details.type !== 'suite'
-    if (isTest) tests.push({ ms: data.details.duration_ms, name: data.name })
+    const hasRun = (type === 'test:pass' || type === 'test:fail') && data.skip === undefined
+    if (hasRun && data.details.type !== 'suite') tests.push({ ms: data.details.duration_ms, name: data.name })
   }
   // A few tests need no ranking.
   if (tests.length <= COUNT) return
