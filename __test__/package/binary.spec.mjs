@@ -116,7 +116,7 @@ test('loading: the error for another architecture names both', async (t) => {
   const binary = foreignBinary()
   const directory = project(t, { binary })
   const message = new RegExp(
-    `${escaped(path.join(directory, file))} is for ${foreign.key}, but this Node.js is for ${here}`,
+    `${escaped(path.join(directory, file))} is for ${foreign.key}, but this Node.js is for ${here}. Install procnative`,
   )
   await refused(directory, {}, message)
 })
@@ -189,7 +189,11 @@ test('PROCNATIVE_BINARY: a relative path is refused', async () => {
 test('PROCNATIVE_BINARY: a binary of another architecture is refused', async (t) => {
   const binary = path.join(temporary(t), 'binary.node')
   fs.writeFileSync(binary, foreignBinary())
-  await refused(root, { env: { PROCNATIVE_BINARY: binary } }, new RegExp(`is for ${foreign.key}, but`))
+  await refused(
+    root,
+    { env: { PROCNATIVE_BINARY: binary } },
+    new RegExp(`is for ${foreign.key}, but .*\\. Set PROCNATIVE_BINARY to`),
+  )
 })
 
 test('PROCNATIVE_BINARY: a binary of another version is refused', async (t) => {

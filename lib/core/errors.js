@@ -103,8 +103,11 @@ exports.noBinaryInBundle = (name, cause) =>
     cause,
   )
 
-exports.binaryForAnother = (file, its, here, cause) =>
-  noBinary(`${file} is for ${its}, but this Node.js is for ${here}. Install procnative on this machine`, cause)
+const binaryForAnother = (cure) => (file, its, here, cause) =>
+  noBinary(`${file} is for ${its}, but this Node.js is for ${here}. ${cure}`, cause)
+
+exports.foundBinaryForAnother = binaryForAnother('Install procnative on this machine')
+exports.namedBinaryForAnother = binaryForAnother('Set PROCNATIVE_BINARY to a binary for this machine')
 
 exports.binaryOfVersion = (from, found, version) =>
   noBinary(

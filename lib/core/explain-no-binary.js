@@ -18,7 +18,8 @@ const E_MACHINE = 18
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_UNKNOWN_BUILTIN_MODULE']
 
 /** Returns the error for a binary that PROCNATIVE_BINARY names. */
-const explainNamedBinary = (file, error) => disabled(error) ?? mismatch(file, machine(), error) ?? unloadable(error)
+const explainNamedBinary = (file, error) =>
+  disabled(error) ?? mismatch(file, machine(), error, errors.namedBinaryForAnother) ?? unloadable(error)
 
 /** Returns the error after every attempt for this architecture has failed. */
 function explainNoBinary(failures) {
@@ -30,7 +31,9 @@ function explainNoBinary(failures) {
   const { error, file } = own.find(({ error }) => !NOT_FOUND.includes(error.code)) ?? { error: own[0].error }
   // In a bundle, this code is part of a file with another name.
   const directory = path.basename(self) === 'binaries.js' ? path.join(path.dirname(self), '../..') : undefined
-  if (!NOT_FOUND.includes(error.code)) return mismatch(file, here, error) ?? unloadable(error, directory)
+  if (!NOT_FOUND.includes(error.code)) {
+    return mismatch(file, here, error, errors.foundBinaryForAnother) ?? unloadable(error, directory)
+  }
   return directory ? errors.noBinaryIn(directory, binary.name, error) : errors.noBinaryInBundle(binary.name, error)
 }
 
@@ -44,9 +47,9 @@ function disabled(error) {
 const unloadable = (error, directory) =>
   error.code === errors.NO_BINARY ? error : errors.binaryUnloadable(directory, error)
 
-function mismatch(file, here, cause) {
+function mismatch(file, here, cause, binaryForAnother) {
   const its = targetOf(file)
-  return its === undefined || its === here ? undefined : errors.binaryForAnother(file, its, here, cause)
+  return its === undefined || its === here ? undefined : binaryForAnother(file, its, here, cause)
 }
 
 // Returns the key of a file in BINARIES, or undefined if the file can't be read or is not an ELF file.
