@@ -1,6 +1,6 @@
 'use strict'
 
-// Finds the binary for all cases but the usual one: the binary that this package carries.
+// Finds the binary in all cases except the usual one, in which this package carries the binary.
 
 const fs = require('node:fs')
 const path = require('node:path')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The native half. Throws an error of one sentence if the binary can't be loaded.
+// The native half. Throws an error with the reason and the cure if the binary can't be loaded.
 
 const { variable } = require('./own-property.js')
 const { inThisRealm } = require('./realm.js')

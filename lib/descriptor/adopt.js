@@ -36,7 +36,8 @@ function adoptUdp(fd) {
 
 function adoptTerminal(fd) {
   const adopted = native.waysOf(fd).readable ? new tty.ReadStream(fd) : new tty.WriteStream(fd)
-  // libuv opens the terminal again if possible, so that O_NONBLOCK affects only this stream. The old descriptor is left.
+  // libuv opens the terminal again if possible, so that O_NONBLOCK affects only this stream. It doesn't close
+  // the old descriptor then.
   if (adopted._handle.fd !== fd) native.close(fd)
   return adopted
 }
