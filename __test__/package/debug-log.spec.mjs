@@ -142,3 +142,19 @@ for (const [what, subscriber] of [
     assert.deepEqual({ stdout, stderr, code }, { stdout: 'short 0\nlong 0\n', stderr: '', code: 0 })
   })
 }
+
+test('procnative:exit: a listener gets its orphan, a subscriber calls stop()', async () => {
+  // `true` never waits for the subshell, so the subshell becomes an orphan.
+  const script = `
+    const procnative = require(process.argv[1])
+    procnative.setChildSubreaper(true)
+    const alive = setInterval(() => {}, 1000)
+    const reaping = procnative.reapOrphans(({ exitCode }) => console.log('orphan', exitCode))
+    require('node:diagnostics_channel').subscribe('procnative:exit', () => {
+      reaping.stop()
+      setImmediate(() => clearInterval(alive))
+    })
+    require('node:child_process').spawn('sh', ['-c', '(exit 7) & exec true'])`
+  const { stdout, stderr, code } = await runScript('-e', [script, root])
+  assert.deepEqual({ stdout, stderr, code }, { stdout: 'orphan 7\n', stderr: '', code: 0 })
+})

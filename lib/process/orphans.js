@@ -109,9 +109,10 @@ function reap(pid) {
   const status = native.reapOrphan(pid)
   if (!status) return
   if (debug.isOn) debug.log('reapOrphans(): reaped process %d', pid)
-  if (debug.reportsExits()) debug.exited(waitStatus(status))
   // Queue each call by itself, so that a listener that throws doesn't keep the next listener from its call.
   for (const { listener } of registrations) if (listener) process.nextTick(listener, waitStatus(status))
+  // Queue the report last: a subscriber may call stop(), which would take the status from the listeners.
+  if (debug.reportsExits()) process.nextTick(debug.exited, waitStatus(status))
 }
 
 module.exports = { protect, reapOrphans }
