@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import diagnostics from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { daemonStatus, spawn, spawnDaemon, wait, waitpid } from '../../index.js'
+import { channel, daemonStatus, socketpair, spawn, spawnDaemon, wait, waitpid } from '../../index.js'
 import { end } from '../helpers/daemon.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { newPidFile } from '../helpers/pid-file.mjs'
@@ -157,4 +158,56 @@ test('procnative:exit: a listener gets its orphan, a subscriber calls stop()', a
     require('node:child_process').spawn('sh', ['-c', '(exit 7) & exec true'])`
   const { stdout, stderr, code } = await runScript('-e', [script, root])
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'orphan 7\n', stderr: '', code: 0 })
+})
+
+test('NODE_DEBUG: prints messages and phases of channels, no content', async () => {
+  const script = `
+    const [one, other] = procnative.socketpair().map((socket) => procnative.channel(socket))
+    other.on('message', () => other.close())
+    one.on('message', () => {})
+    one.send('secret')`
+  const lines = (await linesOf(script)).filter((line) => line.startsWith('channel'))
+  assert.deepEqual(lines, [
+    'channel 0: open on descriptor 0',
+    'channel 0: open on descriptor 0',
+    'channel 0: sends a message with 0 handles',
+    'channel 0: received a message with 0 handles',
+    'channel 0: closing',
+    'channel 0: shut down',
+    'channel 0: ended by the peer',
+    'channel 0: closed by the peer or an error',
+    'channel 0: closed',
+  ])
+})
+
+for (const [how, take] of [
+  ['a listener', async (end) => (await once(end, 'message'))[0]],
+  ['a loop', async (end) => (await end[Symbol.asyncIterator]().next()).value.message],
+]) {
+  test(`procnative:send, procnative:receive: report each message, ${how}`, async (t) => {
+    const [sends, receives] = [eventsOf(t, 'send'), eventsOf(t, 'receive')]
+    const [one, other] = socketpair().map((socket) => channel(socket))
+    for (const message of [1, 2, 3]) one.send(message, message === 3 ? [1] : undefined)
+    for (const message of [1, 2, 3]) assert.equal(await take(other), message)
+    const events = (from, list) =>
+      list.map((event) => [event.channel === from, event.message, event.handles?.length ?? 0])
+    const expected = [
+      [true, 1, 0],
+      [true, 2, 0],
+      [true, 3, 1],
+    ]
+    assert.deepEqual([events(one, sends), events(other, receives)], [expected, expected])
+    for (const { handles } of receives) for (const handle of handles) handle.close()
+    one.destroy()
+    other.destroy()
+  })
+}
+
+test('procnative:send: a subscriber that closes the channel stops the message', async (t) => {
+  const [one, other] = socketpair().map((socket) => channel(socket))
+  const close = () => one.destroy()
+  diagnostics.subscribe('procnative:send', close)
+  t.after(() => diagnostics.unsubscribe('procnative:send', close))
+  await assert.rejects(one.send('late'), { code: 'ERR_PROCNATIVE_CHANNEL_CLOSED' })
+  other.destroy()
 })

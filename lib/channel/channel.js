@@ -2,6 +2,7 @@
 
 // The public channel: messages and handles over a Unix stream socket. outbox.js sends and inbox.js receives.
 
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { makeInspectable } = require('../core/make-inspectable.js')
 const { Inbox } = require('./inbox.js')
@@ -19,7 +20,7 @@ const { descriptorsToSend } = require('../descriptor/descriptors-to-send.js')
 // Not exported, so that only procnative can construct a Channel.
 const OWN = Symbol('owned channel')
 
-// The phases of a channel, in their order.
+// The phases of a channel, in their order. PHASES has their names for the debug log.
 const OPEN = 0
 // The peer has ended the stream. The channel closes when its queue is sent.
 const PEER_ENDED = 1
@@ -31,6 +32,7 @@ const SHUT_DOWN = 3
 const LOST = 4
 // Closed by close() or destroy().
 const CLOSED = 5
+const PHASES = ['open', 'ended by the peer', 'closing', 'shut down', 'closed by the peer or an error', 'closed']
 
 const { Closed: PEERS_END } = native.StreamEnd
 
@@ -67,6 +69,7 @@ class Channel extends Listened {
     const token = native.openChannel(number, fd, maxMessageLength, maxHandles)
     const update = () => this.#update()
     const finish = (error) => this.#finish(error)
+    if (debug.isOn) debug.log('channel %d: open on descriptor %d', token, fd)
     this.#token = token
     this.#inbox = new Inbox(number, token, chosen, this, this.#resource, update, finish)
     this.#outbox = new Outbox(number, token, update, finish)
@@ -85,12 +88,19 @@ class Channel extends Listened {
     try {
       if (callback !== undefined) throw errors.invalidArgType('callback', 'absent: send() returns a promise', callback)
       const payload = this.#encode(message)
+      if (debug.reportsSends()) this.#reportSend(message, handles)
       const fds = descriptorsToSend(handles, 'handles')
       if (this.#phase !== OPEN) throw errors.channelClosed()
       return this.#outbox.send(payload, fds)
     } catch (error) {
       return this.#refuse(error)
     }
+  }
+
+  // Reports a message that can be sent. A subscriber may close the channel or a handle, so send() checks both afterwards.
+  #reportSend(message, handles) {
+    const count = descriptorsToSend(handles, 'handles')?.length ?? 0
+    if (this.#phase === OPEN) debug.sent(this.#token, this, message, handles, count)
   }
 
   // The 'close' event reports the peer's end, too. A dropped promise must not end the program for it.
@@ -122,7 +132,7 @@ class Channel extends Listened {
     const isSent = this.#outbox.isEmpty
     if (this.#phase === CLOSING && isSent) {
       native.shutDownChannel(reactor.open(), this.#token)
-      this.#phase = SHUT_DOWN
+      this.#enter(SHUT_DOWN)
     }
     const isClosing = this.#phase >= CLOSING
     this.#inbox.read(isClosing)
@@ -134,8 +144,13 @@ class Channel extends Listened {
   #endRead() {
     const { end } = this.#inbox
     if (end !== PEERS_END) return this.#finish(errors[end]())
-    if (this.#phase === OPEN) this.#phase = PEER_ENDED
+    if (this.#phase === OPEN) this.#enter(PEER_ENDED)
     if (this.#outbox.isEmpty) this.#finish()
+  }
+
+  #enter(phase) {
+    this.#phase = phase
+    if (debug.isOn) debug.log('channel %d: %s', this.#token, PHASES[phase])
   }
 
   #hold(yes) {
@@ -147,7 +162,7 @@ class Channel extends Listened {
   // Closes now. `isGiven`: the program passed the error to destroy().
   #finish(error, isGiven = false) {
     if (this.closed) return
-    this.#phase = isGiven || this.#phase >= CLOSING ? CLOSED : LOST
+    this.#enter(isGiven || this.#phase >= CLOSING ? CLOSED : LOST)
     reactor.forget(this.#token)
     native.closeSocket(reactor.open(), this.#token)
     this.#hold(false)
@@ -220,7 +235,7 @@ class Channel extends Listened {
   close() {
     if (this.closed) return Promise.resolve()
     requireStack()
-    if (this.#phase < CLOSING) this.#phase = CLOSING
+    if (this.#phase < CLOSING) this.#enter(CLOSING)
     this.#closing ??= newPending()
     this.#update()
     return this.#closing.promise

@@ -2,6 +2,7 @@
 
 // The receiving half of a channel: hands out received messages to listeners and `for await` loops.
 
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const native = require('../core/native.js')
 const { requireStack } = require('../core/stack.js')
@@ -114,6 +115,7 @@ class Inbox {
     }
     const handles = batch.take()
     if (batch.isEmpty) this.#batch = undefined
+    if (debug.reportsReceives()) debug.received(this.#token, this.#channel, message, handles)
     if (this.#readers.length === 0) this.#channel.emit('message', message, handles)
     else this.#readers.shift().resolve({ value: { message, handles }, done: false })
   }
@@ -179,7 +181,7 @@ class Inbox {
   // runs before the message is taken.
   #takeBare() {
     const batch = this.#batch
-    if (batch?.hasBare && !this.#isPaused && !this.#isPumping && !this.#hasListener && this.#readers.length === 0) {
+    if (batch?.hasBare && !this.#isTakenElsewhere() && !debug.reportsReceives()) {
       const result = { value: undefined, done: false }
       const promise = Promise.resolve(result)
       result.value = batch.takeBare()
@@ -187,6 +189,11 @@ class Inbox {
     }
     requireStack()
     return undefined
+  }
+
+  // Returns true if next() must not take a message from the batch by itself.
+  #isTakenElsewhere() {
+    return this.#isPaused || this.#isPumping || this.#hasListener || this.#readers.length > 0
   }
 
   // Discards received messages. Receives no more.

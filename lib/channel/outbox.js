@@ -2,6 +2,7 @@
 
 // The sending half of a channel: promises of messages that the native half sends or queues.
 
+const debug = require('../core/debug.js')
 const native = require('../core/native.js')
 const { atEnd } = require('./end-of-turn.js')
 const { newPending, PendingSends } = require('./pending-sends.js')
@@ -78,6 +79,7 @@ class Outbox {
 
   #settle(report) {
     let { state, count, failure } = report
+    if (debug.isOn) debug.log('channel %d: %d messages sent so far, state %s', this.#token, count, nameOf(state))
     this.#sends.resolve(count)
     // Reject each message that can't be sent, and go on with the next.
     while (state === FAILED) {
@@ -107,6 +109,9 @@ class Outbox {
     this.#sends.abandon(error)
   }
 }
+
+// Returns the name of a send state for the debug log.
+const nameOf = (state) => Object.keys(native.SendState).find((name) => native.SendState[name] === state)
 
 // Returns true for an error of sendmsg(2) that means: the peer is gone.
 const isPeersEnd = ({ code }) => code === 'EPIPE' || code === 'ECONNRESET'

@@ -16,6 +16,8 @@ const events = {
   __proto__: null,
   spawn: channel('procnative:spawn'),
   exit: channel('procnative:exit'),
+  send: channel('procnative:send'),
+  receive: channel('procnative:receive'),
 }
 
 /** Prints a line, formatted by util.format(). */
@@ -38,9 +40,27 @@ function exited(status) {
   if (events.exit.hasSubscribers) events.exit.publish(status)
 }
 
+/** Returns true if sent() has a reader. */
+const reportsSends = () => isOn || events.send.hasSubscribers
+
+/** Reports a message that a channel is about to send. `token` identifies the channel in the log. */
+function sent(token, channel, message, handles, count) {
+  if (isOn) log('channel %d: sends a message with %d handles', token, count)
+  if (events.send.hasSubscribers) events.send.publish({ channel, message, handles })
+}
+
+/** Returns true if received() has a reader. */
+const reportsReceives = () => isOn || events.receive.hasSubscribers
+
+/** Reports a received message that a channel is about to hand out. */
+function received(token, channel, message, handles) {
+  if (isOn) log('channel %d: received a message with %d handles', token, handles.length)
+  if (events.receive.hasSubscribers) events.receive.publish({ channel, message, handles })
+}
+
 // Returns the status of a process in words.
 function describeStatus({ pid, state, exitCode, signal }) {
   return `process ${pid} ${state}${exitCode === null ? '' : ` with code ${exitCode}`}${signal === null ? '' : ` by ${signal}`}`
 }
 
-module.exports = { exited, isOn, log, reportsExits, spawned }
+module.exports = { exited, isOn, log, received, reportsExits, reportsReceives, reportsSends, sent, spawned }
