@@ -1,4 +1,4 @@
-// A reporter of node:test: lists the ten slowest tests at the end of a run.
+// A reporter of node:test: lists the ten slowest tests at the end of a run, and fails a run without a test.
 
 const COUNT = 10
 
@@ -7,6 +7,10 @@ export default async function* slowestTests(events) {
   for await (const { type, data } of events) {
     const hasRun = (type === 'test:pass' || type === 'test:fail') && data.skip === undefined
     if (hasRun && data.details.type !== 'suite') tests.push({ ms: data.details.duration_ms, name: data.name })
+  }
+  if (tests.length === 0) {
+    process.exitCode = 1
+    yield '\nNo test has run: no title matches.\n'
   }
   // A few tests need no ranking.
   if (tests.length <= COUNT) return

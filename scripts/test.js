@@ -27,6 +27,7 @@ const patterns = positionals.filter((one) => !known.includes(one))
 const chosen = chooseSpecs()
 if (chosen.length === 0) {
   console.log('Nothing to test.')
+  process.exitCode = values.changed ? 0 : 1
 } else {
   const env = values.contract === undefined ? process.env : { ...process.env, PROCNATIVE_CONTRACT: values.contract }
   const { status } = spawnSync(process.execPath, nodeArguments(), { cwd: root, env, stdio: 'inherit' })

@@ -3,12 +3,17 @@
 // The binaries that exist, and the one that this machine needs.
 
 const { createRequire } = require('node:module')
+const path = require('node:path')
 
 // A bundle of ECMAScript modules has no __filename.
 const self = typeof __filename === 'undefined' ? process.execPath : __filename
 
 // Webpack warns of each name that `require` can't find, but ignores this function. @vercel/nft follows both.
 const load = createRequire(self)
+
+// The package's directory. Undefined in a bundle: there, this code is part of a file with another name and in another place,
+// and a path relative to that file could lead out of the program.
+const directory = path.basename(self) === 'binaries.js' ? path.join(path.dirname(self), '../..') : undefined
 
 // Every binary that exists. The key is the platform, the architecture and the C library. `name` is part of the file's
 // name and of the package's name. The package's name is spelled out for @vercel/nft.
@@ -27,4 +32,4 @@ function machine() {
   return [process.platform, process.arch, glibcVersionRuntime ? 'glibc' : 'musl'].join('-')
 }
 
-module.exports = { BINARIES, load, machine, self }
+module.exports = { BINARIES, directory, load, machine }

@@ -4,8 +4,7 @@
 // architecture, glibc says that there is no such file.
 
 const fs = require('node:fs')
-const path = require('node:path')
-const { BINARIES, machine, self } = require('./binaries.js')
+const { BINARIES, directory, machine } = require('./binaries.js')
 const errors = require('./errors.js')
 const { variable } = require('./own-property.js')
 const { execArgv } = require('./process-start.js')
@@ -29,8 +28,6 @@ function explainNoBinary(failures) {
   if (!binary) return errors.noBinaryFor(here, Object.keys(BINARIES))
   const own = failures.filter(({ key }) => key === here)
   const { error, file } = own.find(({ error }) => !NOT_FOUND.includes(error.code)) ?? { error: own[0].error }
-  // In a bundle, this code is part of a file with another name.
-  const directory = path.basename(self) === 'binaries.js' ? path.join(path.dirname(self), '../..') : undefined
   if (!NOT_FOUND.includes(error.code)) {
     return mismatch(file, here, error, errors.foundBinaryForAnother) ?? unloadable(error, directory)
   }

@@ -5,7 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { version } = require('../../package.json')
-const { BINARIES, load, self } = require('./binaries.js')
+const { BINARIES, directory, load } = require('./binaries.js')
 const { variable } = require('./own-property.js')
 
 // Loaded lazily: only errors need these.
@@ -53,7 +53,7 @@ function requireVersion(exports, from) {
   return exports
 }
 
-const fileOf = (name) => path.join(path.dirname(self), '../..', `procnative.${name}.node`)
+const fileOf = (name) => directory && path.join(directory, `procnative.${name}.node`)
 
 // Tries every file and package for this architecture. A binary for the other C library fails to load and does no harm. Only
 // errors need to know the C library.
@@ -63,7 +63,7 @@ function loadFound(carried) {
     if (!key.startsWith(`${process.platform}-${process.arch}-`)) continue
     const file = fileOf(name)
     try {
-      return fs.existsSync(file) ? load(file) : requireVersion(fromPackage(), `@procnative/binding-${name}`)
+      return file && fs.existsSync(file) ? load(file) : requireVersion(fromPackage(), `@procnative/binding-${name}`)
     } catch (error) {
       failures.push({ error, key, file })
     }
