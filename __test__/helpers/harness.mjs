@@ -13,7 +13,16 @@ import { until } from './until.mjs'
 
 const MARK = 'PROCNATIVE_TEST'
 const WANTED_LINE = process.env.PROCNATIVE_CONTRACT
+const WANTED_TITLE = new RegExp(process.env.PROCNATIVE_TITLE ?? '')
 process.env[MARK] = markedBy(MARK)
+// `node --test --watch` makes each Node.js process send the names of its modules to its parent. A program under test must not.
+// This process has read the variable at its start, so it still reports its own modules.
+delete process.env.WATCH_REPORT_DEPENDENCIES
+
+// A failed test can leave an open channel or a timer, which would keep the process of its file alive for ever. So the process
+// ends when no other test has begun within this time in ms.
+const IDLE_MS = 5000
+let lastResort
 
 // libuv keeps /dev/null open after its first stream. Standard output is a stream, unless it is a file.
 let firstStream
@@ -60,13 +69,14 @@ function killDescendants() {
 
 /**
  * Registers a test that must leave nothing behind after its cleanups. `contract`: the lines of docs/contract.md that the test
- * shows, separated by spaces; `npm test -- --contract LINE` selects tests by them.
+ * shows, separated by spaces. `npm test -- --contract LINE` selects tests by a line, `npm test -- SUBJECT PATTERN` by a title.
  */
 export function test(title, ...rest) {
   const body = rest.pop()
   const [{ contract = '', ...options } = {}] = rest
-  if (WANTED_LINE && !contract.split(' ').includes(WANTED_LINE)) return
+  if ((WANTED_LINE && !contract.split(' ').includes(WANTED_LINE)) || !WANTED_TITLE.test(title)) return
   register(title, { timeout: 120_000, ...options }, async (context) => {
+    clearTimeout(lastResort)
     // A test that hangs fails. Its processes are killed, so that the next test can run.
     context.signal.addEventListener('abort', killDescendants)
     await settle()
@@ -75,6 +85,9 @@ export function test(title, ...rest) {
     try {
       // Like the runner's context, but cleans up before the check.
       await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
+    } catch (error) {
+      lastResort = setTimeout(() => process.exit(1), IDLE_MS).unref()
+      throw error
     } finally {
       for (const cleanup of cleanups) await cleanup()
     }

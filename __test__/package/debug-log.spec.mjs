@@ -5,11 +5,11 @@ import diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { channel, daemonStatus, socketpair, spawn, spawnDaemon, wait, waitpid } from '../../index.js'
+import { channel, daemonStatus, fork, socketpair, spawn, spawnDaemon, wait, waitpid } from '../../index.js'
 import { end } from '../helpers/daemon.mjs'
 import { temporary, test } from '../helpers/harness.mjs'
 import { newPidFile } from '../helpers/pid-file.mjs'
-import { root, runScript } from '../helpers/run.mjs'
+import { fixture, root, runScript } from '../helpers/run.mjs'
 
 /** Runs a program, and returns its standard error without the pids of the writers. */
 async function linesOf(script, args = [], env = { ...process.env, NODE_DEBUG: 'procnative' }) {
@@ -96,6 +96,14 @@ test('procnative:spawn, procnative:exit: report each new process and its end', a
   const status = await child.wait()
   assert.deepEqual(spawns, [{ pid: child.pid, file: 'sh', args: ['-c', 'exit 3'] }])
   assert.deepEqual(exits, [status])
+})
+
+test('procnative:spawn: reports a child of fork()', async (t) => {
+  const spawns = eventsOf(t, 'spawn')
+  const script = fixture('package/load-package.cjs')
+  const child = fork(script, [root], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  await once(child, 'close')
+  assert.deepEqual(spawns, [{ pid: child.pid, file: script, args: [root] }])
 })
 
 test('procnative:spawn: reports a daemon of spawnDaemon()', async (t) => {

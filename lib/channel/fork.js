@@ -5,6 +5,7 @@
 const childProcess = require('node:child_process')
 const { CHECKS, DEFAULTS, open } = require('./open.js')
 const { checkArgument, splitArguments, variableNamesOf } = require('../process/command-checks.js')
+const debug = require('../core/debug.js')
 const errors = require('../core/errors.js')
 const { hasInode } = require('../descriptor/has-inode.js')
 const native = require('../core/native.js')
@@ -78,6 +79,7 @@ function fork(modulePath, ...rest) {
       env,
       stdio: [...stdio, theirs],
     })
+    if (child.pid !== undefined) debug.spawned(child.pid, modulePath, checkedArgs)
     return Object.defineProperty(child, 'handles', { __proto__: null, value: handles, enumerable: true })
   } catch (error) {
     handles?.destroy()
