@@ -149,7 +149,7 @@ export declare function findZombies(list: number): Array<number>
 /** Sends queued messages while there is room. */
 export declare function flushChannel(reactor: number, token: number): SendReport
 
-/** The results of a turn. `ready`: three numbers for each socket: its token, 1 if it can receive, and 1 if it can send. */
+/** The results of a turn. `ready` has [`READY_FIELDS`] numbers for each socket. */
 export interface Found {
   ended: Array<Ended>
   ready: Array<number>
@@ -359,6 +359,9 @@ export declare function peerOf(descriptor: number): Peer | null
 
 /** Sets whether a turn reports messages to receive. */
 export declare function readChannel(reactor: number, token: number, yes: boolean): void
+
+/** Numbers in `ready` for each socket: its token, 1 if it can receive, and 1 if it can send. */
+export declare const READY_FIELDS: number
 
 /** Reaps a child. Null if the child is gone or is not a zombie. */
 export declare function reapOrphan(pid: number): WaitStatus | null

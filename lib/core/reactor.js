@@ -5,6 +5,8 @@
 const debug = require('./debug.js')
 const native = require('./native.js')
 
+const { READY_FIELDS } = native
+
 let number
 
 // Watches by token: `end(status)` of processes, `ready(receive, send)` of sockets. All copies of this file in the thread share
@@ -24,13 +26,13 @@ function open() {
 
 function onReadable() {
   const { ended, ready } = native.turn()
-  if (debug.isOn) debug.log('turn: %d processes ended, %d sockets are ready', ended.length, ready.length / 3)
+  if (debug.isOn) debug.log('turn: %d processes ended, %d sockets are ready', ended.length, ready.length / READY_FIELDS)
   for (const { token, status } of ended) {
     const watch = registered.get(token)
     registered.delete(token)
     watch?.end(status)
   }
-  for (let at = 0; at < ready.length; at += 3) {
+  for (let at = 0; at < ready.length; at += READY_FIELDS) {
     try {
       registered.get(ready[at])?.ready(ready[at + 1] === 1, ready[at + 2] === 1)
     } catch (error) {

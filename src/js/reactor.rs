@@ -133,7 +133,11 @@ pub struct Ended {
     pub status: WaitStatus,
 }
 
-/// The results of a turn. `ready`: three numbers for each socket: its token, 1 if it can receive, and 1 if it can send.
+/// Numbers in `ready` for each socket: its token, 1 if it can receive, and 1 if it can send.
+#[napi]
+pub const READY_FIELDS: u32 = 3;
+
+/// The results of a turn. `ready` has [`READY_FIELDS`] numbers for each socket.
 #[napi(object, object_from_js = false)]
 pub struct Found {
     pub ended: Vec<Ended>,
