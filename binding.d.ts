@@ -50,9 +50,6 @@ export interface ChildLaunchOptions {
   parentDeathSignal?: number
 }
 
-/** close(2). In a worker, the close() of node:fs warns of a descriptor that node:fs has not opened. */
-export declare function close(descriptor: number): void
-
 /** Closes a channel or a listening socket. */
 export declare function closeSocket(reactor: number, token: number): void
 

@@ -25,7 +25,8 @@ use bridge::fast_call;
 /// Exports the functions that are called too often for the overhead of napi-rs.
 #[napi(module_exports)]
 pub fn export(mut exports: Object<'_>) -> Result<()> {
-    fast_call::export::<channel::SendMessage>(&mut exports)
+    fast_call::export::<channel::SendMessage>(&mut exports)?;
+    fast_call::export::<descriptor::Close>(&mut exports)
 }
 
 /// Returns the version of the binary. The JavaScript may come from another package, so it compares its version with this one.
