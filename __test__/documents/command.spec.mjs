@@ -33,7 +33,7 @@ test('examples/command: shows a greeting, EACCES without the bit, ENOENT without
   assert.deepEqual(parts, [
     ['simple interaction'],
     greeting,
-    [...greeting, 'and its interpreter, which does:', 'greeter'],
+    [...greeting, 'and its interpreter, which sees it:', 'greeter'],
     ['it could not be started: EACCES, execve'],
     ['it could not be started: ENOENT, execve'],
     ['it exited with 127'],

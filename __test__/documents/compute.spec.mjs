@@ -12,7 +12,7 @@ import { isAlive, stat } from '../helpers/proc.mjs'
 import { until } from '../helpers/until.mjs'
 
 const COUNTED = { status: 200, body: '148933\n' }
-const IDLE = { status: 200, body: 'computing: nobody\n' }
+const IDLE = { status: 200, body: 'computing: none\n' }
 
 test('examples/compute: another request waits, computation in the server', async (t) => {
   const { child, request, middle } = await serve(t)

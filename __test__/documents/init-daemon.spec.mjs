@@ -98,7 +98,7 @@ test('examples/init-daemon: shows each step, stops the daemon, leaves nothing', 
   for (const line of [
     `fork    its parent is ${ppid}`,
     `setsid  its session is ${session}`,
-    'fork    the leader of that is gone',
+    'fork    the leader of its session is gone',
     `        its terminal: ?, though it has opened ${terminal}`,
     'chdir   /tmp',
     'umask   0000, so that a file it creates has mode 666',

@@ -32,7 +32,7 @@ test('examples/supervisor: restarts pause longer each time, then stop', NODE, as
   assert.equal(code, 1)
   assert.match(stderr, /more than 4 crashes in a minute: given up[\s\S]*no worker is left/)
   assert.deepEqual(
-    [...stdout.matchAll(/another one in (\d+) ms/g)].map(([, pause]) => Number(pause)),
+    [...stdout.matchAll(/another worker in (\d+) ms/g)].map(([, pause]) => Number(pause)),
     [100, 200, 400, 800],
   )
   assert.equal([...stdout.matchAll(/worker process exited, pid: \d+, code 3/g)].length, 5)

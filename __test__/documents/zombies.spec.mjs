@@ -26,7 +26,7 @@ const enter = ({ child }) => child.stdin.write('\n')
 test('examples/zombies: a zombie keeps only its pid, until waitpid()', async (t) => {
   const demonstration = example(t, 'zombies')
   const { child, says, ended } = demonstration
-  const zombie = Number((await says(/^zombie: (\d+), of \d+, which does not wait$/m))[1])
+  const zombie = Number((await says(/^zombie: (\d+); its parent \d+ does not wait$/m))[1])
   await says(/^SIGKILL: its state is Z all the same$/m)
   assertZombie(zombie, child.pid)
   assert.notEqual(status(child.pid, 'VmSize'), null)
@@ -44,13 +44,13 @@ test('examples/zombies: a subreaper reaps the zombie of a dead parent', async (t
   const demonstration = example(t, 'zombies')
   const { child, says, ended } = demonstration
   for (let times = 0; times < 2; times++) enter(demonstration)
-  const [, zombie, parent] = (await says(/^zombie: (\d+), of (\d+), which never waits\n.*\n.*\n.*\n.*\n/m)).map(Number)
+  const [, zombie, parent] = (await says(/^zombie: (\d+); its parent (\d+) never waits\n.*\n.*\n.*\n.*\n/m)).map(Number)
   assertZombie(zombie, parent)
   assert.equal(stat(parent).ppid, child.pid)
   assert.notEqual(stat(parent).state, 'Z')
 
   enter(demonstration)
-  await says(new RegExp(`^orphaned: ${zombie}, whose parent is ${child.pid} now\\n.*\\n.*\\n.*\\n`, 'm'))
+  await says(new RegExp(`^orphaned: ${zombie}; its parent is ${child.pid} now\\n.*\\n.*\\n.*\\n`, 'm'))
   assertGone(parent)
   assertZombie(zombie, child.pid)
 

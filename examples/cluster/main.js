@@ -3,15 +3,15 @@
 // Several processes behind one port, in both of the ways that node:cluster has:
 //
 //   node examples/cluster/main.js                  both of these
-//   node examples/cluster/main.js round-robin      the master accepts connections, and deals them out in turn
-//   node examples/cluster/main.js shared           the master hands its socket out, and the workers accept themselves
+//   node examples/cluster/main.js round-robin      the master accepts connections and deals them out in turn
+//   node examples/cluster/main.js shared           the master sends its socket to the workers, which accept connections
 //
-// It asks itself, each time by a new connection, and prints which worker has answered how often. Then it serves until the end
-// of its input (Ctrl-D).
+// The program asks itself, each time by a new connection, and prints how many answers each worker gave. Then it serves until
+// the end of its input (Ctrl-D).
 //
-// What passes between the processes is a descriptor, not what comes through it. So a connection that is dealt out is the
-// worker's own: the master sees no byte of a request or an answer. Dealing is even, and costs the master something for each
-// connection. A socket that is shared costs it nothing, but a connection goes to whoever is quickest, which is not even.
+// The processes pass descriptors, not the bytes of the connections. With round-robin, a connection belongs to its worker:
+// the master sees no byte of a request or an answer. Round-robin is even, and costs the master some work for each connection.
+// A shared socket costs the master nothing, but the fastest worker gets the connection, which is not even.
 
 const { once } = require('node:events')
 const http = require('node:http')
@@ -34,7 +34,7 @@ function deal(server, workers) {
   let next = 0
   server.on('connection', (socket) => {
     workers[next++ % workers.length].handles.send('connection', socket)
-    // In the same turn: nothing was read of it yet, and from here on the worker does.
+    // Destroyed in the same turn, so that the master has read nothing of it. The worker reads it from now on.
     socket.destroy()
   })
 }
@@ -45,17 +45,17 @@ async function share(server, workers) {
     handles.send('server', server)
     await once(handles, 'message')
   }
-  // They have it. If it were open here, too, the master would be one of those who accept.
+  // The workers have the socket. If it stayed open here, the master would accept connections, too.
   server.close()
 }
 
-/** Starts to serve in a way; resolves with what stops it. @param {string} way */
+/** Starts to serve in one of the ways. Resolves with a function that stops the server. @param {string} way */
 async function serve(way) {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = /** @type {net.AddressInfo} */ (server.address())
   const workers = Array.from({ length: WORKERS }, () => fork(path.join(__dirname, 'worker.js')))
-  // All are to be there before anything comes.
+  // Every worker must be ready before the first connection.
   await Promise.all(workers.map(({ handles }) => once(handles, 'message')))
   await ways[way](server, workers)
 
@@ -74,7 +74,7 @@ async function serve(way) {
   }
 }
 
-/** Who answers. @param {number} port */
+/** Returns the pid of the worker that answers. @param {number} port */
 async function ask(port) {
   const [response] = await once(http.get({ host: '127.0.0.1', port, agent: false }), 'response')
   return (await text(response)).trim()
@@ -83,7 +83,7 @@ async function ask(port) {
 async function main() {
   const all = Object.keys(ways)
   const [way] = process.argv.slice(2)
-  if (way && !all.includes(way)) throw new Error(`there are these ways: ${all.join(', ')}`)
+  if (way && !all.includes(way)) throw new Error(`unknown way "${way}". Use ${all.join(' or ')}`)
   const stops = []
   for (const one of way ? [way] : all) stops.push(await serve(one))
   await endOfInput('ends it')

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 'use strict'
 
-// A command. What makes a script one: the line above, which names its interpreter; the executable bit, by `chmod +x`; and a
-// link to it in a directory of PATH, whose name is the command's. See main.js.
+// A script that is a command (see main.js). It needs three things:
+//
+//   - the first line, which names its interpreter
+//   - the executable bit, set by `chmod +x`
+//   - a link in a directory of PATH; the name of the link is the name of the command
 
 const path = require('node:path')
 

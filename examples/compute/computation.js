@@ -1,8 +1,8 @@
 'use strict'
 
-// Counts the primes below a number, the long way. As a module it does so in the process that calls, and until it returns
-// nothing else happens there. As a program, `fork('computation.js', [BELOW])`, it does so in a process of its own, and
-// sends the count to its parent.
+// Counts the primes below a number, by trial division, which takes long. As a module, it counts in the calling process, which
+// is blocked meanwhile. As a program, `fork('computation.js', [BELOW])`, it counts in its own process and sends the count to
+// its parent.
 
 const { parentChannel, setParentDeathSignal } = require('procnative')
 
@@ -22,7 +22,7 @@ function countPrimes(below) {
 module.exports = { countPrimes }
 
 if (require.main === module) {
-  // It would not notice otherwise, busy as it is, that there is nobody any more to count for.
+  // While it counts, its event loop can't notice the end of the parent. So the kernel kills it then.
   setParentDeathSignal('SIGKILL')
   parentChannel()?.send(countPrimes(Number(process.argv[2])))
 }

@@ -1,14 +1,14 @@
 'use strict'
 
-// What a long computation does to a server, and what a process of its own does about that:
+// A long computation blocks a server, unless a child process computes:
 //
 //   node examples/compute/main.js
 //
-// Has server.js compute, first by itself and then in a child, and asks it for something else all the time, one request
-// after the other. Prints how many were answered while the computation ran, and how long the slowest took.
+// Makes server.js compute, first in its own process and then in a child. Meanwhile it sends other requests, one after the
+// other. Prints the number of these requests that the server answered meanwhile, and the time of the slowest.
 //
-// The idea that this answers: JavaScript runs in one thread, so a computation holds up every other request; a process that
-// is forked for it uses another CPU, and tells the result by a message.
+// JavaScript runs in one thread, so a computation delays every other request. A forked process computes on another CPU and
+// sends the result as a message.
 
 const { once } = require('node:events')
 const http = require('node:http')
@@ -22,7 +22,7 @@ async function ask(url) {
   return (await text(response)).trim()
 }
 
-/** Asks for something else until a computation is over. @param {string} url @param {string} compute */
+/** Starts a computation, and sends other requests until it is over. @param {string} url @param {string} compute */
 async function measure(url, compute) {
   let over = false
   const count = ask(url + compute).finally(() => {
@@ -34,7 +34,7 @@ async function measure(url, compute) {
     const began = performance.now()
     const answer = await ask(url)
     slowest = Math.max(slowest, performance.now() - began)
-    if (answer !== 'computing: nobody') during++
+    if (answer !== 'computing: none') during++
   }
   const others = `${during} other requests were answered meanwhile, the slowest after ${slowest.toFixed()} ms`
   return `GET ${compute.padEnd(13)} ${await count} primes; ${others}`

@@ -1,13 +1,13 @@
 'use strict'
 
-// An HTTP server with something to compute:
+// An HTTP server with a long computation:
 //
-//   node examples/compute/server.js     serves until Ctrl-C, or SIGTERM
-//   curl URL/compute-here               the server computes: nobody else is answered meanwhile
-//   curl URL/compute                    a child of it computes: everybody is
-//   curl URL                            says which processes compute
+//   node examples/compute/server.js     serves until Ctrl-C or SIGTERM
+//   curl URL/compute-here               the server computes, and answers no other request meanwhile
+//   curl URL/compute                    a child computes, and the server answers other requests meanwhile
+//   curl URL                            prints the pids of the processes that compute
 //
-// PORT says where it listens (by default the kernel chooses), BELOW how much there is to compute: the primes below that.
+// PORT is the port to listen on (by default the kernel chooses one). The server counts the primes below BELOW.
 
 const { once } = require('node:events')
 const http = require('node:http')
@@ -23,7 +23,7 @@ const computing = new Set()
 const server = http.createServer((request, response) => {
   if (request.url === '/compute-here') computeHere(response)
   else if (request.url === '/compute') computeInChild(response).catch((error) => fail(response, error))
-  else response.end(`computing: ${[...computing].join(' ') || 'nobody'}\n`)
+  else response.end(`computing: ${[...computing].join(' ') || 'none'}\n`)
 })
 
 /** @param {http.ServerResponse} response */
@@ -38,11 +38,11 @@ function computeHere(response) {
 async function computeInChild(response) {
   const child = fork(path.join(__dirname, 'computation.js'), [String(below)])
   computing.add(child.pid)
-  // A client that goes away wants no answer.
+  // If the client disconnects, stop the computation.
   response.once('close', () => child.kill('SIGKILL'))
   try {
-    // A channel ends when the process at its other end does, of whatever cause; and it is at the 'exit' event that Node has
-    // reaped it, so that nothing of it is left when the request is answered.
+    // The channel ends when the child ends, for any reason. At the 'exit' event, Node has reaped the child, so no zombie is
+    // left when the server answers.
     const [counts, [code, signal]] = await Promise.all([messages(child.handles), once(child, 'exit')])
     if (counts.length === 0) throw new Error(`the computation has ended by ${signal ?? `exit code ${code}`}`)
     response.end(`${counts[0]}\n`)
@@ -51,7 +51,7 @@ async function computeInChild(response) {
   }
 }
 
-/** All that is said until the channel is closed. @param {import('procnative').Channel} channel */
+/** Returns all messages until the channel is closed. @param {import('procnative').Channel} channel */
 async function messages(channel) {
   const all = []
   for await (const { message } of channel) all.push(message)

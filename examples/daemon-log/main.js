@@ -1,16 +1,16 @@
 'use strict'
 
-// A daemon that works in /usr, and writes two logs:
+// A daemon that works in /usr and writes two logs:
 //
 //   node examples/daemon-log/main.js start
 //   node examples/daemon-log/main.js status
 //   node examples/daemon-log/main.js stop
 //
-// DIRECTORY, which has to be there, says where stdout.log, stderr.log and the pid file go; by default that is one for
-// temporary files. Rotation: mv stdout.log stdout.log.1 && kill -HUP PID, with the pid that `status` prints.
+// DIRECTORY is an existing directory for stdout.log, stderr.log and the pid file. Its default is made in the directory for
+// temporary files. To rotate a log: mv stdout.log stdout.log.1 && kill -HUP PID, with the pid that `status` prints.
 //
-// It answers the recipe for a daemon: a child, a session, a working directory, the parent's end. `daemonize()` does all
-// that, and the parent ends with the truth: 0 if there is a daemon, else 1 and the reason.
+// The classic steps to a daemon are a child, a session, a working directory, and the end of the parent. `daemonize()` does
+// them all. The parent exits with 0 if the daemon runs, or with 1 and the reason.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -18,9 +18,8 @@ const path = require('node:path')
 const { daemonize, daemonStatus, stopDaemon } = require('procnative')
 const { stat } = require('../shared/proc.js')
 
-// Absolute, whatever DIRECTORY says. daemonize() opens the logs before it goes to /usr, but a relative name that the daemon
-// opened itself, such as ./stdout.log, would be looked for there: an ordinary user may not write in /usr, and no log
-// belongs there.
+// Makes DIRECTORY absolute. daemonize() opens the logs before it changes the working directory to /usr. But the daemon
+// itself resolves a relative name, such as ./stdout.log, in /usr. An ordinary user may not write there.
 const home = path.join(os.tmpdir(), 'procnative-daemon-log')
 const directory = path.resolve(process.env.DIRECTORY ?? home)
 const [stdout, stderr, pidFile] = ['stdout.log', 'stderr.log', 'pid'].map((name) => path.join(directory, name))
@@ -40,11 +39,11 @@ function start() {
   } catch (error) {
     return fail(/** @type {Error} */ (error).message)
   }
-  // The logs are descriptors 1 and 2: whatever the program prints is in them, and what a child of it prints as well.
+  // The logs are descriptors 1 and 2, so they get all output of the program and of its children.
   write()
   setInterval(write, 500)
   process.on('SIGHUP', daemon.reopenLogs)
-  // An orderly exit, which takes the pid file with it.
+  // process.exit() runs the exit handlers, and one of them removes the pid file.
   process.on('SIGTERM', () => process.exit())
 }
 

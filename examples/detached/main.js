@@ -1,15 +1,18 @@
 'use strict'
 
-// A child that goes on without its parent, in a session of its own:
+// A child that outlives its parent, in its own session:
 //
 //   node examples/detached/main.js     ends at the end of its input (Ctrl-D)
 //
-// This program looks on only. It has parent.js start the child, and end; and prints what the kernel says before and after.
+// This program starts parent.js, which starts the child, and ends parent.js. It prints both processes before and after.
 //
-// The child leads its session and its process group (SID, PGID and PID are the same), so that neither Ctrl-C nor the end of
-// the terminal reaches it. It is not quite a daemon. The leader of a session that opens a terminal may come to be controlled
-// by it; and for a parent that goes on it is a child, which becomes a zombie unless somebody waits for it. The daemons of
-// daemonize() and spawnDaemon() lead no session, can gain no terminal, and are nobody's children from the first.
+// The child leads its session and its process group (SID, PGID and PID are the same). So neither Ctrl-C nor the end of the
+// terminal reaches the child. The child is not quite a daemon, for two reasons:
+//
+//   - A session leader that opens a terminal may get it as its controlling terminal.
+//   - If the parent goes on, the child becomes a zombie at its end, until the parent waits for it.
+//
+// The daemons of daemonize() and spawnDaemon() lead no session, can gain no terminal, and are no children of their caller.
 
 const path = require('node:path')
 const { createInterface } = require('node:readline')
@@ -27,20 +30,20 @@ async function main() {
   parent.stdio[0]?.end()
   await parent.wait()
   const { ppid = 0 } = stat(pid) ?? {}
-  console.log('\nThe parent has ended. The child goes on, and was given another one:')
+  console.log('\nThe parent has ended. The child goes on, with another parent:')
   console.log(ps([ppid, pid]))
   await endOfInput('ends it')
 
-  // Whose child it is, does not matter to a signal, nor to a wait.
+  // kill() and wait() work for any process, not only for children.
   child.kill()
   await child.wait()
   console.log(`\n${pid} has ended`)
 }
 
-/** The pid that it prints. @param {import('procnative').Process} parent */
+/** Returns the child's pid, which the parent prints. @param {import('procnative').Process} parent */
 async function childOf({ stdio: [, stdout] }) {
   if (stdout) for await (const line of createInterface({ input: stdout })) return Number(line)
-  throw new Error('it has no child')
+  throw new Error('parent.js ended without a child')
 }
 
 main()

@@ -1,14 +1,13 @@
 'use strict'
 
-// Starts a child that is to outlive it, prints its pid, and ends at the end of its input. main.js starts it.
+// Starts a child that outlives this process, prints its pid, and ends at the end of its input. main.js starts this program.
 //
-// For child_process this takes `detached`, so that the child has a session of its own, and unref(), since a child keeps the
-// event loop of its parent alive. Here the option has the session's name. The other has no counterpart that one has to know:
-// a child keeps nothing alive, only a wait() for it does, and that can be unref()ed.
+// child_process needs `detached` for a new session, and unref(), because a child keeps the event loop of its parent alive. In
+// procnative, `detached` is `session`. unref() is unnecessary, because only wait() keeps the event loop alive, not the child.
 
 const { spawn } = require('procnative')
 
-// No pipes: they would end with this process.
+// No pipes, because they would end with this process.
 const child = spawn('sleep', ['1000'], { session: true, stdio: 'ignore' })
 console.log(child.pid)
 process.stdin.resume()

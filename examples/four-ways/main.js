@@ -1,30 +1,31 @@
 'use strict'
 
-// The four ways to start a child that child_process has, and what stands in the place of each:
+// The four ways of child_process to start a child, and the replacement of each:
 //
 //   child_process.spawn(file, args)     spawn(file, args)
 //   child_process.exec(command)         spawn('sh', ['-c', command])
-//   child_process.execFile(file, args)  spawn(file, args), and its output is collected
+//   child_process.execFile(file, args)  spawn(file, args), and collect its output
 //   child_process.fork(script)          fork(script)
 //
 //   node examples/four-ways/main.js
 //
-// Each says how its child has ended: by an exit code, or by a signal, which is something else than any code. And it shows
-// the three ways to connect a child's output: piped to ours, shared with us, and by events.
+// Prints how each child ended: with an exit code, or by a signal, which has no exit code. Also shows the three ways to connect
+// a child's output: piped to the parent's output, shared with the parent, and by events.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { fork, spawn } = require('procnative')
 
-/** A child's output, where it is a pipe. @param {import('procnative').Process} child */
+/** Returns the output of a child that has a pipe there. @param {import('procnative').Process} child */
 const outputOf = (child) => /** @type {import('node:net').Socket} */ (child.stdio[1])
 
 /** @param {{ exitCode: number | null, signal: string | null }} status */
 const told = ({ exitCode, signal }) => (signal === null ? `exited with ${exitCode}` : `was killed by ${signal}`)
 
 /**
- * How it ended, once its output has been read too: that may still be in the pipe when the child is gone.
+ * Waits for the end of a child and of its output, which may still be in the pipe when the child has ended. Returns how the
+ * child ended.
  *
  * @param {import('procnative').Process} child
  */
@@ -33,7 +34,7 @@ async function ended(child) {
   return told(status)
 }
 
-// spawn: output as it comes, however much that is. Here it goes on to our own. The child works in a directory of its own.
+// spawn: streams any amount of output, here to the output of this process. The child has its own working directory.
 async function bySpawn() {
   const child = spawn('ls', ['-l'], { cwd: '/usr', stdio: ['ignore', 'pipe', 'inherit'] })
   console.log(`spawn: I am ${process.pid}, my child is ${child.pid}`)
@@ -41,8 +42,8 @@ async function bySpawn() {
   console.log(`spawn: it ${await ended(child)}`)
 }
 
-// exec: a shell, for what only a shell can do, such as a pipeline. What comes from outside is never made part of the script,
-// which would run whatever it says: it is an argument, as the program's path is here. The status is the shell's own.
+// exec: a shell, for a task that needs a shell, such as a pipeline. Never put foreign text into the script, because the shell
+// would run it. Pass the text as an argument, like the program's path here. The status is the status of the shell.
 async function byShell() {
   const script = '"$1" --version | tr v V; exit 3'
   const child = spawn('sh', ['-c', script, 'sh', process.execPath], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -52,12 +53,12 @@ async function byShell() {
     .on('data', (text) => {
       output += text
     })
-  // exec() stops, and kills its child, at maxBuffer. Here it is the listener above that decides how much is too much.
+  // exec() kills its child at maxBuffer. Here only the listener above could limit the output.
   const end = await ended(child)
   console.log(`shell: it ${end}, and said ${JSON.stringify(output)}`)
 }
 
-// execFile: no shell, so that a word is a word, whatever is in it. The output is ours: nobody has to pass it on.
+// execFile: no shell, so that each argument stays one word, with any characters. The child shares the output of this process.
 async function byFile() {
   const script = 'console.log(process.version, process.argv[1])'
   const child = spawn(process.execPath, ['-e', script, '$HOME; *'], { stdio: ['ignore', 'inherit', 'inherit'] })
@@ -68,7 +69,7 @@ async function byFile() {
 async function byFork() {
   const worker = fork(path.join(__dirname, 'worker.js'))
   const exit = once(worker, 'exit')
-  await worker.handles.send('who are you?')
+  await worker.handles.send('tell your pid')
   const [answer] = await once(worker.handles, 'message')
   console.log(`fork: ${answer}`)
   worker.kill()
@@ -76,8 +77,8 @@ async function byFork() {
   console.log(`fork: it ${told({ exitCode, signal })}`)
 }
 
-// Three children that say where their output goes. A pipe has two ends: what is said there, is said to us, and we do with it
-// what we like. Shared output is the very same as ours.
+// Three children that print where their output goes. With a pipe, this process reads the output and can process it. A shared
+// output is the same open file as the output of this process.
 async function connections() {
   console.log(`my own output is ${fs.readlinkSync('/proc/self/fd/1')}`)
   /** @param {string} way @param {'pipe' | 'inherit'} output */

@@ -1,6 +1,7 @@
 'use strict'
 
-// What main.js forks: answers, until it is killed. It ends by itself when its parent is gone: nothing is left to listen to.
+// Answers each message until it is killed. It also ends with its parent, because the channel then closes. main.js starts this
+// worker.
 
 const { parentChannel } = require('procnative')
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// The demo: starts the HTTP daemon of main.js, shows that it is a daemon, talks to it, rotates its log, and stops it.
-// Ends with 0 if all of that was so.
+// The demo: starts the HTTP daemon of main.js, checks that it is a daemon, sends it requests, rotates its log, and stops it.
+// Exits with 0 if all checks pass.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -59,7 +59,7 @@ async function demo() {
   check(pid !== null && fs.readFileSync(pidFile, 'utf8') === `${pid}\n`, `its pid file is complete, and locked: ${pid}`)
 
   const { stdout: shown } = daemon('status')
-  check(/^session +\d+, whose leader is gone$/m.test(shown), 'it leads no session, so it can gain no terminal')
+  check(/^session +\d+, its leader is gone$/m.test(shown), 'it leads no session, so it can gain no terminal')
   check(/^terminal +none$/m.test(shown), 'it has no terminal')
   const parent = Number(shown.match(/^parent +(\d+)$/m)?.[1])
   check(parent > 0 && parent !== launcher.pid, 'the launcher is gone, and init (or a subreaper) its parent')
@@ -71,23 +71,26 @@ async function demo() {
   process.stdout.write(answer)
   check(answer === `answered by process ${pid}\n`, 'it answers')
 
-  check(daemon('rotate').status === 0, 'its log is put aside')
+  check(daemon('rotate').status === 0, 'its log is renamed')
   await until(() => fs.existsSync(log), 'a new log')
   await ask({ port, path: '/second' })
   console.log(`\n$ cat ${log}.1 ${log}`)
   const [old, now] = [`${log}.1`, log].map((file) => fs.readFileSync(file, 'utf8'))
   process.stdout.write(old + now)
-  check(/GET \/first/.test(old) && /GET \/second/.test(now), 'what it says goes to the new one from then on')
+  check(/GET \/first/.test(old) && /GET \/second/.test(now), 'its output goes to the new log from then on')
 
   const again = daemon('start')
-  check(again.status === 1 && again.stderr.includes(`(pid ${pid})`), 'a second start names the one that runs')
+  check(
+    again.status === 1 && again.stderr.includes(`(pid ${pid})`),
+    'a second start fails and names the running daemon',
+  )
   const taken = daemon('start', { DIRECTORY: path.join(directory, 'second'), PORT: port })
-  check(taken.status === 1 && /EADDRINUSE/.test(taken.stderr), 'one on the same port fails, and says why')
+  check(taken.status === 1 && /EADDRINUSE/.test(taken.stderr), 'a start on the same port fails and prints the reason')
 
   check(daemon('stop').status === 0, 'it stops')
-  check(daemon('status').status === 1 && !fs.existsSync(pidFile), 'and is gone, and its pid file with it')
+  check(daemon('status').status === 1 && !fs.existsSync(pidFile), 'it is gone, and its pid file, too')
 
-  console.log('\nspawnDaemon(): the same server, handed a Unix socket, as systemd would')
+  console.log('\nspawnDaemon(): the same server, with a Unix socket as from systemd')
   const [socketPath, secondPidFile] = [path.join(directory, 'socket'), path.join(directory, 'second.pid')]
   const socket = listenUnix(socketPath)
   const second = await spawnDaemon(process.execPath, [main, 'run'], {
@@ -99,11 +102,9 @@ async function demo() {
   socket.close()
   const other = await ask({ socketPath })
   process.stdout.write(other)
-  check(other === `answered by process ${second.pid}\n`, 'it answers there')
-  check((await stopDaemon(secondPidFile))?.pid === second.pid, 'and stops')
-  console.log(
-    `\n${process.exitCode ? 'Something was not as it should be' : 'All as it should be'}, in ${Date.now() - began} ms.`,
-  )
+  check(other === `answered by process ${second.pid}\n`, 'it answers on the socket')
+  check((await stopDaemon(secondPidFile))?.pid === second.pid, 'it stops')
+  console.log(`\n${process.exitCode ? 'Some checks failed' : 'All checks passed'}, in ${Date.now() - began} ms.`)
 }
 
 demo()

@@ -2,13 +2,13 @@
 
 // An HTTP server that is a daemon:
 //
-//   node examples/http-daemon/main.js start     returns once the server answers, with 0, or says why it does not
-//   node examples/http-daemon/main.js status    what the kernel says about it
-//   node examples/http-daemon/main.js rotate    puts the log aside and begins a new one
+//   node examples/http-daemon/main.js start     exits with 0 once the server answers, or with 1 and the reason
+//   node examples/http-daemon/main.js status    prints the state of the daemon, from the kernel
+//   node examples/http-daemon/main.js rotate    renames the log and begins a new one
 //   node examples/http-daemon/main.js stop
-//   node examples/http-daemon/main.js run       the same server in the foreground: for systemd, and in a container
+//   node examples/http-daemon/main.js run       the same server in the foreground, for systemd or a container
 //
-// PORT says where it listens (8080), unless it is handed a socket; DIRECTORY where its log and its pid file are kept.
+// PORT is the port to listen on (8080), unless the server inherits a socket. DIRECTORY has the log and the pid file.
 
 const fs = require('node:fs')
 const http = require('node:http')
@@ -33,7 +33,7 @@ function start() {
     // Returns in the daemon only.
     serve(daemonize({ stdout: log, pidFile, ready: 'manual' }))
   } catch (error) {
-    // What went wrong in the daemon is thrown here, in the process that the shell waits for.
+    // The launcher, for which the shell waits, throws here. The cause is the error of the daemon.
     const { message, cause } = /** @type {Error} */ (error)
     fail(cause instanceof Error ? cause.message : message)
   }
@@ -53,16 +53,16 @@ function serve(daemon) {
   process.on('SIGTERM', () => {
     console.log('stopping')
     notify('STOPPING=1')
-    // What is being answered is answered, and then the pid file goes.
+    // Answers the open requests first. The exit then removes the pid file.
     server.close(() => process.exit())
   })
 
-  // By socket activation: systemd listens, and starts this when somebody connects.
+  // Socket activation: systemd listens, and starts this program at the first connection.
   const [handed] = listenFds()
   const where = handed ? { fd: handed.take() } : { host: '127.0.0.1', port: Number(process.env.PORT ?? 8080) }
   server.listen(where, () => {
     console.log(`listening at ${url(server.address())}`)
-    // On a host name, `listen` fails later than in the main script: so it is from here that the launcher hears of it.
+    // With a host name, `listen` can fail after the main script has ended. So the daemon reports itself ready only here.
     daemon.ready()
   })
 }
@@ -78,7 +78,7 @@ function status() {
   if (!found) return fail('not running')
   console.log(`pid       ${pid}`)
   console.log(`parent    ${found.ppid}`)
-  console.log(`session   ${found.session}, whose leader ${stat(found.session) ? 'is there' : 'is gone'}`)
+  console.log(`session   ${found.session}, its leader ${stat(found.session) ? 'is there' : 'is gone'}`)
   console.log(`terminal  ${found.terminal === '?' ? 'none' : found.terminal}`)
   console.log(`cwd       ${fs.readlinkSync(`/proc/${pid}/cwd`)}`)
   console.log(`log       ${log}`)
@@ -95,7 +95,7 @@ function rotate() {
 async function stop() {
   const stopped = await stopDaemon(pidFile)
   if (!stopped) return fail('not running')
-  console.log(`stopped ${stopped.pid}${stopped.killed ? ', which did not want to' : ''}`)
+  console.log(`stopped ${stopped.pid}${stopped.killed ? ', by SIGKILL' : ''}`)
 }
 
 /** @param {string} message */

@@ -1,16 +1,16 @@
 'use strict'
 
-// How a process looks at itself: the parent and its children alike.
+// The attributes of this process. The parent and its children use the same function.
 
 const fs = require('node:fs')
 const { getpgid, getsid, openFds } = require('procnative')
 
-// A variable. Each process has one of its own, which begins as it is written here.
+// A variable in memory. Each process has its own, with the initial value that is written here.
 const state = { memory: 'as written' }
 
 const LINE = 'line 1\n'.length
 
-/** @param {string} file in which the parent has written some lines */
+/** Returns the attributes of this process. @param {string} file in which the parent has written some lines */
 function look(file) {
   const descriptor = descriptorOf(file)
   return {
@@ -22,13 +22,13 @@ function look(file) {
     session: getsid(),
     user: process.geteuid?.(),
     descriptor: descriptor ?? 'none',
-    // The next one. Which one that is, the open file knows, and not the process.
+    // The next line. The offset belongs to the open file, not to the process.
     reads: descriptor === undefined ? 'nothing' : readLine(descriptor),
     memory: state.memory,
   }
 }
 
-/** Which of our descriptors leads to a file, if any does. @param {string} file */
+/** Returns the descriptor of this process that leads to a file, if there is one. @param {string} file */
 function descriptorOf(file) {
   const { dev, ino } = fs.statSync(file)
   return openFds().find((fd) => {

@@ -1,11 +1,11 @@
 'use strict'
 
-// The init_daemon() that books on C have, step by step: fork, setsid, fork, chdir, umask, close. In procnative it is one
-// call (daemon.js). This starts that daemon, shows what became of each step, and stops it:
+// The init_daemon() of books on C, step by step: fork, setsid, fork, chdir, umask, close. In procnative it is one call
+// (daemon.js). This program starts that daemon, shows the result of each step, and stops the daemon:
 //
 //   node examples/init-daemon/main.js [TERMINAL]
 //
-// TERMINAL is one that the daemon tries to gain; if it is not given, the one that you sit at.
+// The daemon tries to gain TERMINAL, by default the terminal of this program.
 
 const { spawnSync } = require('node:child_process')
 const { once } = require('node:events')
@@ -20,32 +20,32 @@ const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-init-daemon-
 const created = path.join(directory, 'created')
 const terminal = process.argv[2] ?? controllingTerminal()
 
-// Ctrl-D. Since the daemon would outlive us, what ends other programs at once has us stop it, too.
+// Ctrl-D ends this program. The daemon would outlive it, so these signals stop the daemon first, too.
 const input = readline.createInterface({ input: process.stdin })
 const enough = once(input, 'close')
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => input.close())
 
 /** Starts daemon.js and waits for the launcher. */
 function start() {
-  // What launchers happen to have open, and daemons have no use for.
+  // A descriptor that the launcher inherits, and that the daemon closes.
   const leak = fs.openSync(__filename, 'r')
   const args = [path.join(__dirname, 'daemon.js'), created, ...(terminal ? [terminal] : [])]
-  // This returns when nobody has the pipe at the launcher's stdout any more. Had the daemon kept it, we would wait here
-  // for as long as that lives.
+  // spawnSync() returns when no process has the pipe at the launcher's stdout. If the daemon kept the pipe, this call would
+  // wait for the end of the daemon.
   const launcher = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', leak] })
   fs.closeSync(leak)
   if (launcher.status !== 0) throw new Error('the daemon did not start')
   return { launcher: launcher.pid, pid: Number(fs.readFileSync(created, 'utf8')) }
 }
 
-/** What a process has open that has a path: not the epoll sets, eventfds and pipes of Node's own. @param {number} pid */
+/** Returns the descriptors that have a path. Node's epoll sets, eventfds and pipes have none. @param {number} pid */
 function files(pid) {
   return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       const file = fs.readlinkSync(`/proc/${pid}/fd/${fd}`)
       return file.startsWith('/') ? [`${fd} ${file}`] : []
     } catch (error) {
-      // Closed meanwhile: by its other end, the launcher has just heard that it can end.
+      // The daemon has closed this descriptor meanwhile: its link to the launcher, which has just ended.
       if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return []
       throw error
     }
@@ -62,7 +62,7 @@ function show(launcher, pid) {
   console.log(`the daemon is ${pid}; launcher ${launcher} has ended, with 0`)
   console.log(`fork    its parent is ${ppid}`)
   console.log(`setsid  its session is ${session}`)
-  console.log(`fork    the leader of that ${stat(session) ? 'is there' : 'is gone'}`)
+  console.log(`fork    the leader of its session ${stat(session) ? 'is there' : 'is gone'}`)
   console.log(`        its terminal: ${own}${terminal ? `, though it has opened ${terminal}` : ''}`)
   console.log(`chdir   ${fs.readlinkSync(`/proc/${pid}/cwd`)}`)
   console.log(`umask   ${umask}, so that a file it creates has mode ${mode}`)

@@ -1,15 +1,16 @@
 'use strict'
 
-// How a parent and a child come to talk to each other, done by hand:
+// A channel between a parent and a child, made by hand:
 //
 //   node examples/ipc-socketpair/main.js     ends at the end of its input (Ctrl-D); needs python3, 3.9 or newer
 //
-// child_process.fork() makes two Unix sockets that are connected to each other. It keeps one, the child inherits the other,
-// and a variable, NODE_CHANNEL_FD, tells the child which of its descriptors that is. There is no more to it: here is the same
-// with a variable of our own. The child need not be Node.js, either, since what goes over the socket is no secret
-// (docs/wire-format.md): worker.py does what worker.js does.
+// child_process.fork() makes two connected Unix sockets. The parent keeps one, and the child inherits the other. The variable
+// NODE_CHANNEL_FD tells the child the number of its descriptor. This program does the same with a variable of its own.
 //
-// In earnest one calls procnative's fork() here, and parentChannel() in the child, which are all this.
+// The child may be written in any language, because the format on the socket is documented (docs/wire-format.md): worker.py
+// does the same as worker.js.
+//
+// A real program calls procnative's fork(), and parentChannel() in the child. Both do all of this.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -26,9 +27,9 @@ function start(runtime, script) {
   const [ours, theirs] = socketpair()
   const child = spawn(runtime, [path.join(__dirname, script)], {
     env: { ...process.env, CHANNEL_FD: '3' },
-    stdio: ['ignore', 'inherit', 'inherit', theirs], // so it is at 3
+    stdio: ['ignore', 'inherit', 'inherit', theirs], // the child has it at 3
   })
-  // The child has it now. As long as we had it, too, the end of the child would not be the end of the channel.
+  // The child has its end now. If the parent kept a copy, the channel would not end with the child.
   theirs.close()
   return { script, child, link: channel(ours) }
 }
@@ -42,11 +43,11 @@ async function next(link) {
 async function main() {
   const workers = [start(process.execPath, 'worker.js'), start('python3', 'worker.py')]
   for (const { script, child, link } of workers) {
-    // The socket goes both ways, and either may begin.
+    // The socket works in both directions, and either side may send first.
     console.log(`${script} ${child.pid} says`, await next(link))
     const letter = fs.openSync(file, 'r')
     link.send({ read: 'this' }, letter)
-    fs.closeSync(letter) // what was sent is the child's, too
+    fs.closeSync(letter) // the child has its own descriptor
     console.log(`${script} ${child.pid} answers`, await next(link))
   }
   console.log(`the letter is inode ${fs.statSync(file).ino}`)

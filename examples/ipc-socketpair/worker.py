@@ -1,4 +1,4 @@
-"""What worker.js does, by the standard library of a language that knows nothing of Node.js."""
+"""Does the same as worker.js, with the standard library of Python."""
 import json
 import os
 import socket
@@ -6,16 +6,16 @@ import struct
 import sys
 
 descriptor = int(os.environ["CHANNEL_FD"])
-# It is for us. A child of ours would inherit it otherwise, as we did.
+# Otherwise, children of this process would inherit the descriptor, too.
 os.set_inheritable(descriptor, False)
 parent = socket.socket(fileno=descriptor)
 
-# A message begins with two numbers, of 32 bits each and little-endian: how many bytes it has, and in 30 of the bits how
-# many descriptors. Then come the bytes, which are JSON.
+# A message begins with two little-endian numbers of 32 bits: the number of bytes, and, in 30 of the bits, the number of
+# descriptors. The bytes follow. They are JSON.
 HEADER = struct.Struct("<II")
 COUNT = (1 << 30) - 1
 
-# Those that have come, and that no message has taken yet.
+# Received descriptors that no message has taken yet.
 descriptors = []
 
 

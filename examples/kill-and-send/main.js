@@ -1,13 +1,12 @@
 'use strict'
 
-// kill() sends a signal, and send() a message:
+// kill() sends a signal, and send() sends a message:
 //
 //   node examples/kill-and-send/main.js     ends at the end of its input (Ctrl-D)
 //
-// In spite of its name kill(2) ends nobody. It delivers a signal, by default SIGTERM, and what comes of that depends on who
-// gets it. A program can handle a signal, as worker.js does, and go on. For one that it says nothing about there is a default
-// (signal(7)), which is mostly to end the process: so it is for `grep`. A message goes over a channel, and is whatever both ends
-// make of it.
+// In spite of its name, kill(2) does not end a process. kill(2) sends a signal, and the receiver decides its effect. worker.js
+// handles SIGTERM and goes on. `grep` handles no signal, so the default action happens, which mostly ends the process
+// (signal(7)). A message goes over a channel, and both ends define its meaning.
 
 const { once } = require('node:events')
 const path = require('node:path')
@@ -18,7 +17,7 @@ async function main() {
   const worker = fork(path.join(__dirname, 'worker.js'))
   const exit = once(worker, 'exit')
   worker.handles.on('message', (message) => console.log(`worker ${worker.pid} says`, message))
-  // It handles SIGTERM from now on; before, that would have ended it.
+  // The worker handles SIGTERM from now on. An earlier SIGTERM would have ended it.
   await once(worker.handles, 'message')
 
   worker.kill()
@@ -30,12 +29,12 @@ async function main() {
   console.log(`grep ${grep.pid} waits for something to read`)
   await endOfInput('goes on')
 
-  // Who was killed by a signal has no exit code, since it did not come to exit.
+  // A process that a signal killed has no exit code, because it did not call exit(2).
   grep.kill('SIGHUP')
   tell('grep', await grep.wait())
   grep.stdio[0]?.destroy()
 
-  // One that has nothing to read ends by itself: it has found nothing, which is 1. waitpid(2) itself holds everything up.
+  // This grep has no input, so it ends by itself, with 1 for "no match". waitpid() blocks the event loop until then.
   const other = spawn('grep', ['ssh'], { stdio: 'ignore' })
   tell('grep', waitpid(other.pid))
 
@@ -44,7 +43,7 @@ async function main() {
   console.log(`worker ${worker.pid} exit code ${code}, signal ${signal}`)
 }
 
-/** @param {string} name @param {import('procnative').WaitStatus | null} status null is for those who don't wait */
+/** @param {string} name @param {import('procnative').WaitStatus | null} status null only if a call does not wait */
 function tell(name, status) {
   console.log(`${name} ${status?.pid} ${status?.state}, exit code ${status?.exitCode}, signal ${status?.signal}`)
 }

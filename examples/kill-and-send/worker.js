@@ -1,11 +1,11 @@
 'use strict'
 
-// Does not let a signal end it, but does what messages say. main.js starts it.
+// Handles SIGTERM instead of ending, and obeys messages. main.js starts this worker.
 
 const { parentChannel } = require('procnative')
 
 const parent = parentChannel()
-if (!parent) throw new Error('main.js starts this')
+if (!parent) throw new Error('this worker has no channel. Start main.js instead')
 
 process.on('SIGTERM', (signal) => parent.send({ heard: signal, so: 'I go on' }))
 parent.on('message', ({ add, exit }) => {

@@ -1,17 +1,16 @@
 'use strict'
 
-// An orphan that goes on serving when its parent is gone:
+// An orphan that goes on serving after the end of its parent:
 //
-//   node examples/orphan-serves/main.js     says where it serves, and ends: its child does not
-//   curl URL                                answered by the orphan, which says who its parent is now
+//   node examples/orphan-serves/main.js     prints the URL and ends; its child goes on
+//   curl URL                                the orphan answers with the pid of its new parent
 //   kill PID                                ends the orphan
 //
-// PORT says where it listens (by default the kernel chooses).
+// PORT is the port to listen on (by default the kernel chooses one).
 //
-// The idea that this answers: a process whose parent has exited is adopted by init (ppid 1), and a server handed to it
-// before is still open.
+// init adopts a process whose parent has exited (ppid 1). A server that the parent has sent to the process stays open.
 //
-// An orphan is not a daemon yet: it is still of the terminal's session. See examples/http-daemon for one.
+// An orphan is no daemon, because it is still in the session of the terminal. For a daemon, see examples/http-daemon.
 
 const { once } = require('node:events')
 const net = require('node:net')
@@ -22,7 +21,7 @@ async function main() {
   const server = net.createServer().listen(Number(process.env.PORT ?? 0), '127.0.0.1')
   await once(server, 'listening')
 
-  // It gets no output of ours: who reads that, as in `main.js | cat`, waits until nobody has it open any more.
+  // The worker does not inherit the output. In `main.js | cat`, cat would wait until the worker has closed it, too.
   const worker = fork(path.join(__dirname, 'worker.js'), [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   console.log(`worker process created, pid: ${worker.pid} ppid: ${process.pid}`)
   worker.once('exit', (code, signal) => {
@@ -30,8 +29,8 @@ async function main() {
     process.exit(1)
   })
 
-  // What the worker gets is the listening socket itself. Neither our close nor our exit then closes that: the kernel does
-  // when the last process that has it is gone.
+  // The worker gets the listening socket itself. The exit of this process does not close the socket. The kernel closes it
+  // when the last process with a descriptor of it has closed that descriptor.
   const serving = once(worker.handles, 'message')
   await worker.handles.send('serve', server)
   await serving

@@ -1,12 +1,12 @@
 'use strict'
 
-// Serves on what its parent hands to it, until SIGTERM.
+// Serves on the socket that its parent sends, until SIGTERM.
 
 const http = require('node:http')
 const { parentChannel } = require('procnative')
 
 const server = http.createServer((_request, response) => {
-  // Node asks the kernel for its parent each time: getppid(2).
+  // process.ppid calls getppid(2) each time, so it shows the new parent.
   response.end(`I am worker, pid: ${process.pid}, ppid: ${process.ppid}\n`)
 })
 
@@ -14,7 +14,7 @@ const parent = parentChannel()
 parent?.once('message', (_message, [handle]) => {
   server.listen({ fd: handle.take() }, async () => {
     await parent.send('serving')
-    // There is nothing more to say, and soon nobody to say it to.
+    // The parent needs no more messages, and ends soon.
     await parent.close()
   })
 })

@@ -1,12 +1,12 @@
 'use strict'
 
-// A daemon that dies leaves its children behind. They become orphans, init is their parent from then on, and nobody who
-// knows what they are for hears of them again. Here is what happens, and three cures: two by which a worker ends with its
-// master, and one by which it is passed on to a manager above, who hears of its end and starts another one.
+// A daemon that dies leaves its children behind as orphans. init adopts them, and does not know their purpose. This program
+// shows the problem and three cures. With two of them, a worker ends with its master. With the third, a manager above adopts
+// the worker, waits for its end, and starts another worker.
 //
 //   node examples/orphans-cured/main.js
 //
-// On a terminal it waits for Enter after each step, so that you can look from another one.
+// On a terminal, the program waits for Enter after each step, so that you can look at the processes from another terminal.
 
 const path = require('node:path')
 const { openProcess, setChildSubreaper, spawn, wait } = require('procnative')
@@ -14,14 +14,14 @@ const { enter, lines } = require('../shared/input.js')
 const { ps } = require('../shared/proc.js')
 
 /**
- * Starts master.js or worker.js and waits until there is a worker, which ends with `input` at the latest.
+ * Starts master.js or worker.js, and waits until the worker runs. The worker ends with `input` at the latest.
  *
  * @param {string} file @param {string[]} args
  */
 async function start(file, ...args) {
   const child = spawn(process.execPath, [path.join(__dirname, file), ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [input, output] = /** @type {import('node:net').Socket[]} */ (child.stdio)
-  // A pidfd: it stands for this worker, whoever gets its number after it.
+  // A pidfd refers to this worker even if another process gets the same pid later.
   const worker = openProcess(Number(await lines(output)()))
   return { child, worker, input }
 }
@@ -56,16 +56,16 @@ async function together(title, cure) {
 }
 
 async function manage() {
-  console.log('\nsetChildSubreaper(true) in a manager above, which is this process: the worker is passed on to it:')
+  console.log('\nsetChildSubreaper(true) in a manager above, here this process, which adopts the worker:')
   setChildSubreaper(true)
   const { worker } = await crash()
   console.log(ps([process.pid, worker.pid]))
   await enter()
 
   worker.kill('SIGKILL')
-  // It is a child of ours now, so we hear how it ended. Of orphans that one does not know of, reapOrphans() tells.
+  // The worker is a child of this process now, so wait() returns its status. reapOrphans() reports unknown orphans.
   const { pid, signal } = await wait(worker.pid)
-  console.log(`orphan ${pid} has ended, by ${signal}; I start another one:`)
+  console.log(`orphan ${pid} has ended, by ${signal}; I start another worker:`)
   const { child, input } = await start('worker.js')
   console.log(ps([process.pid, child.pid]))
   await enter()
@@ -76,7 +76,7 @@ async function manage() {
 async function main() {
   await orphan()
   await together("setParentDeathSignal('SIGTERM') in the worker, so that it ends with its master:", 'asks')
-  await together("spawn(…, { parentDeathSignal: 'SIGTERM' }) in the master, which does the same:", 'master')
+  await together("spawn(…, { parentDeathSignal: 'SIGTERM' }) in the master, with the same effect:", 'master')
   await manage()
   process.stdin.destroy()
 }

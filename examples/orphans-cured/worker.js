@@ -1,13 +1,13 @@
 'use strict'
 
-// node examples/orphans-cured/worker.js [asks]: says its pid and goes on until its standard input ends, which main.js keeps
-// open. With `asks`, it ends with its master, too.
+// node examples/orphans-cured/worker.js [asks]: prints its pid, and runs until its standard input ends. main.js holds the other
+// end of that input. With `asks`, the worker also ends with its master.
 
 const { setParentDeathSignal } = require('procnative')
 
-// Whatever the master dies of, be it SIGKILL: it is the kernel that sends this.
+// The kernel sends this signal when the master dies for any reason, even by SIGKILL.
 if (process.argv[2] === 'asks') setParentDeathSignal('SIGTERM')
 
-// Only now, since to whom this is told may kill the master.
+// Printed after the call above, because main.js may kill the master as soon as it has this line.
 console.log(process.pid)
 process.stdin.resume()

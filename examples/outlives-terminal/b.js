@@ -1,10 +1,10 @@
 'use strict'
 
-// Says again and again who it is and whose child. main.js has made log.txt its output.
+// Prints its pid, its parent and its terminal ten times a second. main.js starts it with log.txt as its output.
 
 const { controllingTerminal, setsid } = require('procnative')
 
-// As it is not the first of its process group, which its parent is, or the shell, it may do this.
+// setsid() fails only for the leader of a process group. Here the leader is the parent, or the shell.
 if (process.argv[2] === 'self') setsid()
 
 function say() {

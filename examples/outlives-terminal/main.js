@@ -1,16 +1,16 @@
 'use strict'
 
-// What becomes of a child when its terminal is closed, or when Ctrl-C ends its parent? Start this in a terminal of its own:
+// A child at the end of its terminal, or when Ctrl-C ends its parent. Start this program in a new terminal:
 //
-//   node examples/outlives-terminal/main.js            b.js is an ordinary child: it dies with the terminal
+//   node examples/outlives-terminal/main.js            b.js is an ordinary child, and dies with the terminal
 //   node examples/outlives-terminal/main.js self       b.js calls setsid() itself, and goes on
-//   node examples/outlives-terminal/main.js session    it is started in a session of its own, and goes on
+//   node examples/outlives-terminal/main.js session    b.js starts in a new session, and goes on
 //
-// Then close the terminal, or press Ctrl-C, and look from another one at log.txt, which is in DIRECTORY
-// (procnative-outlives-terminal in the directory for temporary files). `kill PID` ends b.js, and with it this program.
+// Then close the terminal, or press Ctrl-C, and look from another terminal at log.txt in DIRECTORY (by default
+// procnative-outlives-terminal in the directory for temporary files). `kill PID` ends b.js, and then this program ends, too.
 //
-// A terminal is the controlling terminal of one session. When it is closed, the kernel sends SIGHUP to that session's leader
-// and foreground processes; Ctrl-C sends them SIGINT. Whoever is in another session hears of neither.
+// A terminal is the controlling terminal of one session. At its end, the kernel sends SIGHUP to that session's leader and
+// foreground processes. Ctrl-C sends SIGINT to the foreground processes. A process in another session gets neither signal.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -28,7 +28,7 @@ async function main(way) {
   const output = fs.openSync(log, 'w')
   const watcher = fs.watch(log)
   const written = once(watcher, 'change')
-  // Its input and output are not the terminal's: to write to a terminal that is gone fails, and would end it after all.
+  // The child's input and output are not the terminal, because writing to a closed terminal fails and would end the child.
   const child = spawn(process.execPath, [path.join(__dirname, 'b.js'), way], {
     stdio: ['ignore', output, output],
     session: way === 'session',
@@ -36,7 +36,7 @@ async function main(way) {
   fs.closeSync(output)
   const ended = child.wait()
 
-  // Its first line: by then it has called setsid(), if it does.
+  // Waits for the first line. With `self`, the child has called setsid() by then.
   await Promise.race([written, ended])
   watcher.close()
   console.log(`I am ${process.pid}, and my child is ${child.pid}. It writes to ${log}`)

@@ -1,12 +1,12 @@
 'use strict'
 
-// What a worker prints, and who hears it:
+// The output of a worker, without and with a pipe:
 //
-//   node examples/pipe/main.js     stays until its input ends, which on a terminal is Ctrl-D
+//   node examples/pipe/main.js     runs until its input ends (Ctrl-D on a terminal)
 //
-// A child has an input and an output of its own, so what it prints is not seen unless that was connected to something: a
-// pipe, the simplest way from one process to another. A pipe need not lead to the parent: the last two workers are joined
-// as by `worker | worker` in a shell. What is typed here goes through both, and the parent sees nothing of it.
+// A child has its own input and output. Its output is lost unless it is connected, for example by a pipe. A pipe may also
+// connect two children: the last two workers are joined like `worker | worker` in a shell. Your input goes through both
+// workers, and the parent does not see it.
 
 const { once } = require('node:events')
 const path = require('node:path')
@@ -16,24 +16,24 @@ const { spawn } = require('procnative')
 /** @param {import('procnative').SpawnOptions['stdio']} stdio */
 const start = (stdio) => spawn(process.execPath, [path.join(__dirname, 'worker.js')], { stdio })
 
-/** The other end of a child's output. @param {import('procnative').Process} child */
+/** Returns the parent's end of a child's output. @param {import('procnative').Process} child */
 const outputOf = (child) => /** @type {import('node:net').Socket} */ (child.stdio[1])
 
 async function main() {
-  // Not connected: /dev/null takes it all.
+  // Not connected: the output goes to /dev/null.
   const silent = start(['ignore', 'ignore', 'inherit'])
   console.log(`not connected: I am ${process.pid}, my worker is ${silent.pid}`)
-  console.log(`it exited with ${(await silent.wait()).exitCode}, and nobody has heard it`)
+  console.log(`it exited with ${(await silent.wait()).exitCode}, and its output is lost`)
 
-  // Connected: what it says comes to us, and we say it on.
+  // Connected: the parent reads the output and prints it.
   const heard = start(['ignore', 'pipe', 'inherit'])
   console.log(`connected: I am ${process.pid}, my worker is ${heard.pid}`)
   outputOf(heard).pipe(process.stdout)
   await Promise.all([heard.wait(), once(outputOf(heard), 'end')])
 
-  // Joined: the one's output becomes the other's input. All of this is done in one turn of the event loop, as Node.js would
-  // begin to read from our end in the next one. Then that end is closed here: if the second worker died, the first would
-  // not hear of it (EPIPE) as long as somebody else could read what it writes.
+  // Joined: the output of the first worker is the input of the second. All of this happens in one turn of the event loop,
+  // because Node.js would begin to read the pipe in the next turn. The parent closes its end, so that the first worker gets
+  // EPIPE if the second dies. With another reader, the first worker would not notice.
   const first = start(['inherit', 'pipe', 'inherit'])
   const second = start([outputOf(first), 'inherit', 'inherit'])
   outputOf(first).destroy()

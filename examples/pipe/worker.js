@@ -1,6 +1,6 @@
 'use strict'
 
-// What main.js starts: says who it is, and then each line that it reads, with its pid before it.
+// Prints its pid, and then each line of its input after its pid. main.js starts this worker.
 
 const readline = require('node:readline')
 

@@ -1,16 +1,16 @@
 'use strict'
 
-// Why several processes can't listen on one port, and how they can serve it all the same:
+// Several processes can't bind one port, but they can share one socket:
 //
 //   node examples/port-conflict/main.js
 //
-// First, each of four workers opens the port itself: one gets it, and the others EADDRINUSE. Then the master opens a port,
-// hands the listening socket to all of them, and closes its own.
+// First, each of four workers opens the port itself: one worker gets the port, and three get EADDRINUSE. Then the master opens
+// a port, sends the listening socket to all workers, and closes its own descriptor.
 //
-// PORT says which port that is (by default the kernel chooses).
+// PORT is the port of the master (by default the kernel chooses one).
 //
-// The idea that this answers: a port belongs to one socket, but a socket may belong to many processes. So it is opened once,
-// and sent: each worker then has a descriptor of the same socket, as after fork(2).
+// A port belongs to one socket, but a socket may belong to many processes. After the send, each worker has a descriptor of the
+// same socket, as after fork(2).
 
 const { once } = require('node:events')
 const http = require('node:http')
@@ -32,7 +32,7 @@ async function tell({ handles, pid }, message, server) {
 /** @param {Worker[]} workers */
 async function conflict(workers) {
   console.log('\nEach worker opens the port itself:')
-  // The kernel chooses one for the first of them, which is the one that the others want too.
+  // The kernel chooses a port for the first worker. The other workers try the same port.
   let wanted = 0
   for (const worker of workers) {
     const { error, port } = await tell(worker, { port: wanted })
@@ -43,12 +43,12 @@ async function conflict(workers) {
 
 /** @param {Worker[]} workers */
 async function cure(workers) {
-  console.log('\nThe master opens one, and hands it to all of them:')
+  console.log('\nThe master opens a port, and sends the socket to all workers:')
   const server = net.createServer().listen(Number(process.env.PORT ?? 0), '127.0.0.1')
   await once(server, 'listening')
   const { port } = /** @type {net.AddressInfo} */ (server.address())
   for (const worker of workers) await tell(worker, {}, server)
-  // Connections that the master accepted would be answered by nobody.
+  // If the master accepted connections, it would not answer them.
   server.close()
   await once(server, 'close')
 
@@ -57,7 +57,7 @@ async function cure(workers) {
   return url
 }
 
-/** Whoever has answered is ended, so that the next answer has to be another one's. @param {string} url @param {Worker[]} workers */
+/** Ends each worker after its answer, so that another worker answers next. @param {string} url @param {Worker[]} workers */
 async function askAll(url, workers) {
   const left = new Map(workers.map((worker) => [worker.pid, worker]))
   while (left.size > 0) {
@@ -65,7 +65,7 @@ async function askAll(url, workers) {
     const answer = (await text(response)).trim()
     const pid = Number(answer.match(/pid: (\d+)/)?.[1])
     const worker = left.get(pid)
-    if (!worker) throw new Error(`who is that? ${answer}`)
+    if (!worker) throw new Error(`unexpected answer: ${answer}`)
     left.delete(pid)
     worker.kill()
     await once(worker, 'exit')

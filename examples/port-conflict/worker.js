@@ -1,6 +1,7 @@
 'use strict'
 
-// Serves where its master says, on a port or on the socket that comes with the message, and answers with what came of that.
+// Serves on the port or the socket of the master's message, and answers with its address or with the error. main.js starts
+// this worker.
 
 const http = require('node:http')
 const { parentChannel } = require('procnative')
@@ -20,5 +21,5 @@ const master = parentChannel()
 master?.on('message', async ({ port }, [handle]) => {
   await master.send(await serve(handle ? { fd: handle.take() } : { port }))
 })
-// When the master is gone, of whatever cause, there is nothing to stay for.
+// Ends with the master, for any reason.
 master?.on('close', () => process.exit())

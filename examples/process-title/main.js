@@ -1,13 +1,12 @@
 'use strict'
 
-// A server that can be told from others in a list of processes, by a name that it gives itself, and by one that it is given.
+// Two names in a list of processes: a name that a server gives itself, and a name that a parent gives its child.
 //
-//   node examples/process-title/main.js     stays until Ctrl-C, or SIGTERM
+//   node examples/process-title/main.js     runs until Ctrl-C or SIGTERM
 //
-// PORT says where it listens; by default the kernel chooses.
+// PORT is the port to listen on (by default the kernel chooses one).
 //
-// It answers the first idea that people have of a process: a number, and a name in a list. A name is only what somebody
-// says. What the kernel says is /proc/PID/exe, the program's file.
+// A process or its parent may choose any name. /proc/PID/exe comes from the kernel: the file of the program.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -15,12 +14,12 @@ const http = require('node:http')
 const path = require('node:path')
 const { spawn } = require('procnative')
 
-// Node.js writes it over the command line that it was started with, so that it is cut where that ended. Its first 15 bytes
-// become the name of the main thread too, which top(1) and pgrep(1) go by.
+// Node.js overwrites its command line with the title, and cuts the title to that length. The first 15 bytes also become the
+// name of the main thread, which top(1) and pgrep(1) use.
 process.title = 'a server with a name'
 
-// From outside: the first word of a command line is whatever the parent says. Nothing is overwritten, and nothing is cut.
-// This child lives until its input ends, which it does when we end, whatever the cause.
+// The parent chooses the first word of a command line, of any length. This child runs until its input ends, so it ends with
+// its parent.
 const named = spawn(process.execPath, [path.join(__dirname, 'named.js')], {
   argv0: 'a child that was named by its parent',
   stdio: ['pipe', 'pipe', 'inherit'],
@@ -31,7 +30,7 @@ const server = http.createServer((_request, response) => {
   response.end(`${process.title}, process.pid: ${process.pid}\n`)
 })
 server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
-  // It has its command line for certain once it has said something.
+  // After its first output, the child certainly has its own command line.
   await once(output, 'data')
   show('process.title', process.pid)
   show('argv0', named.pid)
@@ -39,7 +38,7 @@ server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
   console.log(`http://127.0.0.1:${port}/`)
 })
 
-/** What a supervisor, or ps(1), can see. @param {string} what @param {number} pid */
+/** Prints the names that a supervisor, or ps(1), can see. @param {string} what @param {number} pid */
 function show(what, pid) {
   const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean)
   console.log(`${what}: process.pid: ${pid}`)
@@ -54,7 +53,7 @@ for (const signal of signals) {
   process.once(signal, () => {
     server.close()
     input.end()
-    // Waited for, the child is no zombie. Then nothing is left to do here, and the process ends.
+    // Waits for the child, so that it leaves no zombie. Then this process ends, too.
     named.wait()
   })
 }

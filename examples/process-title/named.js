@@ -1,6 +1,6 @@
 'use strict'
 
-// What main.js starts under another name: says what it is called, and stays until its input ends.
+// Prints its name, and runs until its input ends. main.js starts it under another name.
 
 console.log(process.argv0)
 process.stdin.resume()

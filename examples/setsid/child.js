@@ -1,7 +1,6 @@
 'use strict'
 
-// Says that it is there, calls setsid() when it is told to by a line on its standard input, says what came of that, and stays
-// until its input ends.
+// Prints "ready", calls setsid() at the first line of its input, prints the result, and runs until its input ends.
 
 const readline = require('node:readline')
 const { setsid } = require('procnative')

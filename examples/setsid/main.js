@@ -1,12 +1,13 @@
 'use strict'
 
-// What setsid(2) does. The process becomes the leader of a new session and of a new process group, and it has no controlling
-// terminal any more. It does not work for a process that leads a group already, as every program does that was started
-// from a shell; which is why daemons fork first.
+// The effect of setsid(2): the process becomes the leader of a new session and of a new process group, and has no controlling
+// terminal. setsid(2) fails for the leader of a group. An interactive shell makes a program such a leader, so daemons fork
+// first.
 //
 //   node examples/setsid/main.js
 //
-// On a terminal it waits for Enter after each step, so that you can look from another one (ps -o pid,pgid,sid,tty,args).
+// On a terminal, the program waits for Enter after each step. Meanwhile, look at the processes from another terminal
+// (ps -o pid,pgid,sid,tty,args).
 
 const path = require('node:path')
 const { getpgid, getsid, spawn } = require('procnative')
@@ -21,10 +22,10 @@ function show(pid) {
   console.log(`controlling terminal   ${stat(pid)?.terminal}`)
 }
 
-/** Has a child call setsid(), and shows it before and after. @param {import('procnative').SpawnOptions} options */
+/** Makes a child call setsid(), and shows it before and after. @param {import('procnative').SpawnOptions} options */
 async function demonstrate(options) {
   const file = path.join(__dirname, 'child.js')
-  // Its terminal is that of its session: to have pipes for input and output changes nothing about it.
+  // The child has the terminal of its session, even with pipes for input and output.
   const child = spawn(process.execPath, [file], { ...options, stdio: ['pipe', 'pipe', 'inherit'] })
   const [input, output] = /** @type {import('node:net').Socket[]} */ (child.stdio)
   const answer = lines(output)

@@ -1,10 +1,10 @@
 'use strict'
 
-// Examples that have something to look at wait meanwhile, until their reader has seen it.
+// Waits for the reader of an example, so that the reader can look at its processes meanwhile.
 
 const readline = require('node:readline')
 
-/** Lines, one at a time; undefined after the last. @param {NodeJS.ReadableStream} input */
+/** Returns a function that reads one line at a time, and undefined after the last line. @param {NodeJS.ReadableStream} input */
 function lines(input) {
   const iterator = readline.createInterface({ input })[Symbol.asyncIterator]()
   return async () => (await iterator.next()).value
@@ -13,16 +13,16 @@ function lines(input) {
 /** @type {(() => Promise<string | undefined>) | undefined} */
 let next
 
-/** Goes on with the next line, or without one at the end of the input. */
+/** Waits for the next line, or for the end of the input. */
 async function enter() {
   if (process.stdin.isTTY) console.log('Enter…')
   next ??= lines(process.stdin)
   await next()
 }
 
-/** Goes on at the end of the input. @param {string} what is said of Ctrl-D, on a terminal */
-async function endOfInput(what) {
-  if (process.stdin.isTTY) console.log(`\nCtrl-D ${what}.`)
+/** Waits for the end of the input. @param {string} effect the effect of Ctrl-D, for the prompt on a terminal */
+async function endOfInput(effect) {
+  if (process.stdin.isTTY) console.log(`\nCtrl-D ${effect}.`)
   for await (const _ of process.stdin);
 }
 

@@ -1,14 +1,14 @@
 'use strict'
 
-// What the kernel says of processes (proc(5)), for the examples to show.
+// Reads the state of processes from the kernel (proc(5)).
 
 const fs = require('node:fs')
 
-/** Of one process; undefined where there is none. @param {number | 'self'} pid */
+/** Returns the state of a process, or undefined without such a process. @param {number | 'self'} pid */
 function stat(pid) {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name before that may have anything in it.
+    // The name before the last ")" may contain any characters.
     const [state, ppid, group, session, terminal] = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return {
       state,
@@ -22,14 +22,14 @@ function stat(pid) {
   }
 }
 
-/** As in ps: `pts/3`, or `?` for none. @param {number} device */
+/** Returns the name of a terminal as ps(1) prints it: `pts/3`, or `?` for none. @param {number} device */
 function terminalName(device) {
   if (device === 0) return '?'
   const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)]
   return major >= 136 && major < 144 ? `pts/${(major - 136) * 256 + minor}` : `tty${minor}`
 }
 
-/** The command line; empty for a zombie. @param {number} pid */
+/** Returns the command line of a process, which is empty for a zombie. @param {number} pid */
 function commandLine(pid) {
   try {
     return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim()
@@ -38,7 +38,7 @@ function commandLine(pid) {
   }
 }
 
-/** A table as that of `ps -o pid,ppid,pgid,sid,tty,stat,args`; of those that are there. @param {number[]} pids */
+/** Returns a table of the existing processes, like `ps -o pid,ppid,pgid,sid,tty,stat,args`. @param {number[]} pids */
 function ps(pids) {
   const rows = [['PID', 'PPID', 'PGID', 'SID', 'TTY', 'STAT', 'COMMAND']]
   for (const pid of pids) {

@@ -1,20 +1,20 @@
 'use strict'
 
-// child.js SIGNAL: handles it, if that can be done, and ends in its own way. Says what it does as soon as it is ready for it.
+// child.js SIGNAL: handles the signal if possible, by an exit. Prints a line as soon as it is ready for the signal.
 
 const os = require('node:os')
 
 const signal = /** @type {NodeJS.Signals} */ (process.argv[2])
 
 try {
-  // A shell tells of a child that a signal has killed by 128 plus its number, and programs that have put their things in
-  // order first often exit with the same. The parent still knows which of the two it was.
+  // A shell reports a child that a signal killed as 128 plus the number of the signal. Programs that handle the signal often
+  // exit with the same code. The parent can still distinguish an exit from a kill.
   process.on(signal, () => process.exit(128 + os.constants.signals[signal]))
   console.log('handles it')
 } catch (error) {
-  // SIGKILL is for the kernel to act upon, and no program hears of it: sigaction(2) refuses.
+  // No program can handle SIGKILL: sigaction(2) fails.
   console.log(`can't handle it (${/** @type {NodeJS.ErrnoException} */ (error).code})`)
 }
 
-// Until a signal comes, or the parent is gone.
+// Runs until a signal comes, or until the parent ends.
 process.stdin.resume()

@@ -1,14 +1,14 @@
 'use strict'
 
-// The signals that end a process, what each is for, and what the parent is told of the end:
+// The signals that end a process, the purpose of each, and the status that the parent gets:
 //
 //   node examples/signals/main.js
 //
-// Each is sent to two children: to `cat`, which does nothing about any signal, and to child.js, which handles the one that
-// it is sent. Then the core dump: a file with the memory of a process that has died, for a debugger to look at.
+// Sends each signal to two children: to `cat`, which handles no signal, and to child.js, which handles the given signal. The
+// table shows the key or command of each signal, and if a program can handle the signal.
 //
-// The idea that this answers: the table of exit signals (which can be handled, which key or command sends them), and that
-// SIGQUIT, as a crash does, leaves a core.
+// Then shows core dumps: SIGQUIT leaves a core, as a crash does. A core is a file with the memory of the dead process, for a
+// debugger.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -23,19 +23,19 @@ const { spawn } = require('procnative')
 /** @type {ReadonlyArray<[NodeJS.Signals, sender: string, purpose: string]>} */
 const SIGNALS = [
   ['SIGTERM', 'kill -15 PID', 'asks it to end'],
-  ['SIGKILL', 'kill -9 PID', 'ends it, unasked'],
+  ['SIGKILL', 'kill -9 PID', 'ends it at once'],
   ['SIGINT', 'Ctrl-C', 'interrupts it'],
   ['SIGQUIT', 'Ctrl-\\', 'ends it with a core'],
   ['SIGHUP', 'a hang-up', 'its terminal is gone'],
-  // A handler in JavaScript hears of one that was sent, as here. After a real bad address no JavaScript can go on.
+  // A handler in JavaScript runs if a process sent the signal, as here. After a real bad address, no JavaScript can run.
   ['SIGSEGV', 'the kernel', 'it used a bad address'],
 ]
 
 const NO_CORE = '0'
 const CORE = '$(ulimit -Hc)'
 
-// How large a core may be is a limit that children inherit (`ulimit -c`; RLIMIT_CORE in getrlimit(2)), and that can be
-// raised as far as `ulimit -Hc` says. `cat` waits for the end of its input, which we hold: so it can't outlive us.
+// Children inherit the limit for the size of a core (`ulimit -c`; RLIMIT_CORE in getrlimit(2)). A process can raise it up to
+// the hard limit (`ulimit -Hc`). `cat` ends with its input, whose other end is here, so `cat` can't outlive this process.
 /** @param {string} limit */
 function cat(limit, cwd = '/') {
   return spawn('sh', ['-c', `ulimit -c ${limit} && echo ready && exec cat`], {
@@ -74,7 +74,7 @@ function print(...cells) {
   console.log(cells.map((cell, at) => String(cell).padEnd(widths[at] ?? 0)).join(' '))
 }
 
-/** What waitpid(2) tells: a process either exits, with a code, or is killed, by a signal. @param {WaitStatus} status */
+/** Returns cells for a status of waitpid(2): a process exits with a code, or a signal kills it. @param {WaitStatus} status */
 const told = ({ state, exitCode, signal, coreDumped }) => [
   state,
   exitCode ?? '-',
@@ -83,7 +83,7 @@ const told = ({ state, exitCode, signal, coreDumped }) => [
 ]
 
 async function showEnds() {
-  print('SIGNAL', 'NO', 'SENT BY', 'WHAT FOR', 'THE CHILD', 'STATE', 'EXIT CODE', 'SIGNAL', 'CORE')
+  print('SIGNAL', 'NO', 'SENT BY', 'PURPOSE', 'THE CHILD', 'STATE', 'EXIT CODE', 'SIGNAL', 'CORE')
   const children = SIGNALS.map(([signal]) => Promise.all([end(cat(NO_CORE), signal), end(handler(signal), signal)]))
   for (const [at, [idle, prepared]] of (await Promise.all(children)).entries()) {
     const [signal, sender, purpose] = SIGNALS[at]
@@ -92,8 +92,8 @@ async function showEnds() {
   }
 }
 
-// Where the kernel puts a core is for the machine's owner to say (core_pattern in core(5)): into a file in the working
-// directory of who dies, into one elsewhere, or, after a `|`, into a program, which need not care about the limit.
+// core_pattern decides the place of a core (core(5)): a file in the working directory of the dead process, a file elsewhere,
+// or, after a `|`, the input of a program, to which the limit does not apply.
 /** @param {string} directory */
 async function showCores(directory) {
   console.log(`\ncore_pattern: ${fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim()}`)
@@ -113,7 +113,7 @@ async function main() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'procnative-signals-'))
   try {
     await showCores(directory)
-    if (process.stdin.isTTY) console.log('The cores are there until you press Ctrl-D: have a look, with gdb or file.')
+    if (process.stdin.isTTY) console.log('Ctrl-D removes the cores. Look at them before, with gdb or file.')
     await Promise.race([once(process.stdin.resume(), 'end'), once(process, 'SIGINT')])
     process.stdin.destroy()
   } finally {

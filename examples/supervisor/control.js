@@ -1,14 +1,14 @@
 'use strict'
 
-// How the command talks to the master: by a channel, on a Unix socket that only its own user can open.
+// The channel between a command and the master, on a Unix socket that only its own user can open.
 
 const { connectChannel, listenChannel } = require('procnative')
 const settings = require('./settings.js')
 
-/** Answers who asks, with what a command returns or throws. @param {Record<string, () => unknown>} commands */
+/** Answers each command with its result or its error. @param {Record<string, () => unknown>} commands */
 function answer(commands) {
   return listenChannel(settings.control, {}, (channel) => {
-    // Who asks may be gone before the answer.
+    // The client may end before the answer.
     channel.on('error', (error) => console.error(error.message))
     channel.on('message', async (/** @type {string} */ command) => {
       const answered = await run(commands, command).then(
@@ -35,7 +35,7 @@ async function ask(command) {
   await channel.send(command)
   const answer = await first(channel)
   await channel.close()
-  if (answer === undefined) throw new Error('it has ended without an answer')
+  if (answer === undefined) throw new Error('the master has ended without an answer')
   if ('error' in answer) throw new Error(answer.error)
   return answer.result
 }

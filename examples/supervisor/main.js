@@ -3,20 +3,22 @@
 // A supervisor: a master that keeps several workers serving on one port, as a daemon. Copy the directory, and write your
 // own app.js.
 //
-//   node examples/supervisor/main.js start     as a daemon; returns when every worker serves, or says why not
-//   node examples/supervisor/main.js run       in the foreground: for systemd, in a container, or to look at (Ctrl-C)
-//   node examples/supervisor/main.js status    pid, uptime, restarts and memory of each
-//   node examples/supervisor/main.js reload    new workers for old ones, without refusing anybody
+//   node examples/supervisor/main.js start     as a daemon; returns when every worker serves, or prints the error
+//   node examples/supervisor/main.js run       in the foreground, for systemd, a container or a trial (Ctrl-C ends it)
+//   node examples/supervisor/main.js status    prints pid, uptime, restarts and memory of each process
+//   node examples/supervisor/main.js reload    replaces all workers, and refuses no request
 //   node examples/supervisor/main.js stop
 //
-// What can be set, by the environment, is in settings.js. Where what stands:
+// settings.js lists the settings, which are environment variables. The other files:
 //
-//   app.js        what is served, and a job that one worker is to do: your own
-//   worker.js     serves; leaves when it is told to, or has failed
-//   master.js     listens, has workers in all places, passes signals on
-//   place.js      a place that a worker is to have at all times; restarts.js: after how long another, and how often
+//   app.js        your own app: the answer to a request, and a job that one worker does
+//   worker.js     serves; leaves on command or after an error
+//   master.js     listens, keeps a worker in each place, passes signals on
+//   place.js      a place that always needs a worker
+//   restarts.js   the pauses before restarts, and their limit
 //   member.js     a worker, as its master sees it
-//   control.js    how this command talks to the master; table.js: what it prints
+//   control.js    the channel between a command and the master
+//   table.js      the output of `status`
 
 const fs = require('node:fs')
 const { daemonize, stopDaemon } = require('procnative')
@@ -42,7 +44,7 @@ function run() {
 
 /** @param {import('procnative').Daemon} daemon */
 function serve(daemon) {
-  // Loaded here, so that the other commands need not.
+  // Loaded here, because the other commands do not need it.
   const { Master } = require('./master.js')
   const master = new Master(daemon)
   master.start().catch((error) => {
@@ -61,16 +63,16 @@ async function reload() {
 }
 
 async function stop() {
-  // The master's, which may have been started with another one.
+  // The master may have another setting than this command.
   const grace = await ask('grace').catch(() => settings.grace)
   const stopped = await stopDaemon(settings.pidFile, { timeout: grace + 5000 })
   if (!stopped) throw new Error('not running')
-  console.log(`stopped ${stopped.pid}${stopped.killed ? ', which did not want to' : ''}`)
+  console.log(`stopped ${stopped.pid}${stopped.killed ? ', by SIGKILL' : ''}`)
 }
 
 /** @param {Error} error */
 function fail({ message, cause }) {
-  // What went wrong in a daemon, not that it did.
+  // The cause is the error inside the daemon. The message only tells that the start failed.
   console.error(cause instanceof Error ? cause.message : message)
   process.exitCode = 1
 }

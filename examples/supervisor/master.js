@@ -1,7 +1,7 @@
 'use strict'
 
-// The master: listens, and sees to it that there are as many workers as there should be. It accepts nobody itself, so that
-// there is little in it that can fail.
+// The master: listens, and keeps the wanted number of workers. The master accepts no connection itself, so that little can fail
+// in it.
 
 const { once } = require('node:events')
 const net = require('node:net')
@@ -19,11 +19,11 @@ class Master {
   #since = Date.now()
   /** @type {InstanceType<typeof Place>[]} */
   #places = []
-  /** Those that are there, also who is leaving. @type {Set<InstanceType<typeof Member>>} */
+  /** All running workers, also those that are leaving. @type {Set<InstanceType<typeof Member>>} */
   #members = new Set()
   #jobs = 0
   #isReloading = false
-  /** One reload after the other, and all of them after the start. @type {Promise<unknown>} */
+  /** The end of the last queued reload. Reloads run one after the other, after the start. @type {Promise<unknown>} */
   #reloads = Promise.resolve()
   #isStopping = false
 
@@ -46,9 +46,9 @@ class Master {
     try {
       await serving
     } catch (error) {
-      // #stop() waits for them, and ends.
+      // #stop() waits for the workers, and exits.
       if (this.#isStopping) return
-      // One that can't even start the first time will not later: whoever starts the master is told so.
+      // A worker that fails at the first start would also fail later. So the start of the master fails.
       this.#close()
       throw error
     }
@@ -63,7 +63,7 @@ class Master {
 
   /** @param {import('procnative').Handle} listening */
   #hire(listening) {
-    if (this.#isStopping) throw new Error('it is stopping')
+    if (this.#isStopping) throw new Error('the supervisor is stopping')
     const member = new Member(listening)
     this.#members.add(member)
     if (member.pid) console.log(`worker process created, pid: ${member.pid} ppid: ${process.pid}`)
@@ -76,13 +76,13 @@ class Master {
   }
 
   #gaveUp() {
-    // A reload may have somebody take a place yet.
+    // A reload may still fill a place.
     if (this.#isReloading || !this.#places.every(({ isGivenUp }) => isGivenUp)) return
     console.error('no worker is left')
     process.exit(1)
   }
 
-  /** Has one worker do what is to be done once. */
+  /** Makes one worker do the next job. */
   #work() {
     const ready = this.#places.flatMap(({ member }) => (member?.state === 'ready' ? [member] : []))
     if (ready.length === 0) return
@@ -96,7 +96,7 @@ class Master {
     return reloaded
   }
 
-  /** One place after the other, so that there are never fewer workers than there should be. */
+  /** Replaces one worker after the other, so that the number of workers never falls. */
   async #replaceAll() {
     this.#isReloading = true
     try {
@@ -107,22 +107,22 @@ class Master {
     }
   }
 
-  /** As servers do: new logs, and new workers. */
+  /** Opens new logs and starts new workers, as servers do on SIGHUP. */
   #hangUp() {
-    // If a log can't be opened, all logs go on in the old files, with a line that says so.
+    // If a log can't be opened, all logs stay in the old files, with a line about the failure.
     this.#daemon.reopenLogs()
     this.#reload().catch((error) => console.error(error.message))
   }
 
   /** @param {NodeJS.Signals} signal */
   async #stop(signal) {
-    console.log(`${signal}: for ${this.#members.size} workers`)
+    console.log(`${signal}: passed on to ${this.#members.size} workers`)
     for (const member of this.#members) member.kill(signal)
     if (this.#isStopping) return
     this.#isStopping = true
     notify('STOPPING=1')
     this.#close()
-    // They have their own way to end in good time.
+    // The workers end by themselves within settings.grace.
     setTimeout(() => this.#kill(), settings.grace + 1000)
     await Promise.all([...this.#members].map(({ gone }) => gone))
     process.exit(0)
@@ -154,7 +154,7 @@ class Master {
   }
 }
 
-/** A socket that listens, and nobody here who accepts: what a net.Server holds would be accepted by it, too. */
+/** Returns a listening socket that this process does not accept on. A net.Server would accept connections here, too. */
 async function listen() {
   const server = net.createServer().listen(settings.port, settings.host)
   await once(server, 'listening')
@@ -162,7 +162,7 @@ async function listen() {
   const [one, other] = socketpair()
   sendFds(one, Buffer.from('.'), [server])
   const received = recvFds(other)
-  // Before the event loop gets to anybody who has connected by now: who is in the queue waits for the workers.
+  // Closed in the same turn, so that the server accepts nothing. Queued connections wait for the workers.
   for (const end of [server, one, other]) end.close()
   console.log(`listening at http://${address}:${port}/`)
   return /** @type {import('procnative').Received} */ (received).handles[0]

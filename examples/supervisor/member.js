@@ -8,7 +8,13 @@ const path = require('node:path')
 const { fork } = require('procnative')
 const settings = require('./settings.js')
 
-/** 'ready': it serves. 'leaving': by itself, as it has failed; it ends when it has answered those that it has. 'end' (how): it is gone. */
+/**
+ * A worker process. Events:
+ *
+ *   'ready'      the worker serves
+ *   'leaving'    the worker has failed, and ends after its open answers
+ *   'end' (how)  the worker has ended
+ */
 class Member extends EventEmitter {
   #child
   #since = Date.now()
@@ -16,15 +22,15 @@ class Member extends EventEmitter {
   #limit
   /** @type {'starting' | 'ready' | 'leaving' | 'gone'} */
   state = 'starting'
-  /** Resolves when it serves, rejects if it ends before. @type {Promise<void>} */
+  /** Resolves when the worker serves, rejects if the worker ends before. @type {Promise<void>} */
   serves
   /** @type {Promise<void>} */
   gone
 
-  /** @param {import('procnative').Handle} listening what it is to serve on */
+  /** @param {import('procnative').Handle} listening the socket that the worker serves on */
   constructor(listening) {
     super()
-    // The path as it is here: a relative one would be another there.
+    // An absolute path, because a relative one could mean another file in the worker.
     const child = fork(path.join(__dirname, 'worker.js'), [], { env: { ...process.env, APP: settings.app } })
     this.#child = child
     this.#endWithin(settings.patience)
@@ -32,13 +38,13 @@ class Member extends EventEmitter {
       this.once('ready', resolve)
       this.once('end', (how) => reject(new Error(`worker ${this.pid} has ended before it served: ${how}`)))
     })
-    // Who does not wait for that, hears of the end.
+    // Callers that do not wait for `serves` use 'end'.
     this.serves.catch(() => {})
     this.gone = new Promise((resolve) => this.once('end', () => resolve()))
 
     child.on('exit', (code, signal) => this.#end(signal ?? `code ${code}`))
     child.on('error', (error) => {
-      // It could not even be started: then there is no 'exit'.
+      // The start failed, so no 'exit' follows.
       if (this.pid === undefined) this.#end(error.message)
       else console.error(`${this.pid}: ${error.message}`)
     })
@@ -55,14 +61,14 @@ class Member extends EventEmitter {
     return Date.now() - this.#since
   }
 
-  /** How much memory it has, in bytes. */
+  /** The resident memory in bytes. */
   get memory() {
     return residentMemory(/** @type {number} */ (this.pid))
   }
 
   /** @param {unknown} message @param {import('procnative').Handle} [handle] */
   send(message, handle) {
-    // Who has ended hears nothing any more, which 'end' tells; who could not be started never did.
+    // A worker that could not start gets no messages.
     if (this.pid === undefined) return
     this.#child.handles.send(message, handle).catch((error) => console.error(`${this.pid}: ${error.message}`))
   }
@@ -95,7 +101,7 @@ class Member extends EventEmitter {
     this.#endWithin(settings.grace + 1000)
   }
 
-  /** Who hangs hears nothing, and no timer of its own either. @param {number} milliseconds */
+  /** Kills the worker after a time, because a blocked worker gets no message and runs no timer. @param {number} milliseconds */
   #endWithin(milliseconds) {
     clearTimeout(this.#limit)
     this.#limit = setTimeout(() => this.kill('SIGKILL'), milliseconds)

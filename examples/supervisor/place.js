@@ -1,11 +1,11 @@
 'use strict'
 
-// A place that a worker is to have at all times.
+// A place that always needs a worker.
 
 const { Restarts } = require('./restarts.js')
 const settings = require('./settings.js')
 
-// How long to wait where there are no descriptors or no memory for a worker: that is no fault of its own.
+// The pause in ms before another start if descriptors or memory are short. This counts as no crash of a worker.
 const SCARCE = 1000
 
 /** @typedef {InstanceType<typeof import('./member.js').Member>} Member */
@@ -17,7 +17,7 @@ class Place {
   /** @type {NodeJS.Timeout | undefined} */
   #timer
   #isClosed = false
-  /** Who has it. @type {Member | undefined} */
+  /** The worker in this place. @type {Member | undefined} */
   member
   restarts = 0
 
@@ -27,7 +27,7 @@ class Place {
     this.#gaveUp = gaveUp
   }
 
-  /** Nobody has it, and nobody will. */
+  /** True if the place is empty, and stays empty until a reload. */
   get isGivenUp() {
     return this.member === undefined && this.#timer === undefined
   }
@@ -37,7 +37,7 @@ class Place {
     return this.#take(this.#hire())
   }
 
-  /** Has somebody else take it, and then whoever has it leave. If that one does not come to serve, it rejects, and nothing has changed. */
+  /** Starts a successor, and then makes the worker leave. If the successor does not serve, rejects and changes nothing. */
   async replace() {
     const successor = this.#hire()
     await successor.serves
@@ -48,7 +48,7 @@ class Place {
     this.#take(successor)
   }
 
-  /** For good. */
+  /** Starts no more workers here. */
   close() {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -57,25 +57,25 @@ class Place {
   /** @param {Member} member */
   #take(member) {
     this.member = member
-    // Who leaves serves those that it has, and ends. Somebody else need not wait for that.
+    // A leaving worker still answers its clients. The next worker starts meanwhile.
     member.once('leaving', () => this.#again(member))
     member.once('end', () => this.#again(member))
-    // That it serves, and that it has failed, may have been told at once.
+    // The worker may have reported 'ready' and its failure in the same turn.
     if (member.state === 'leaving' || member.state === 'gone') this.#again(member)
     return member
   }
 
   /** @param {Member} member */
   #again(member) {
-    // Somebody else has it already.
+    // Another worker has the place already.
     if (this.member !== member || this.#isClosed) return
     this.member = undefined
     const pause = this.#policy.next()
     if (pause === undefined) {
-      console.error(`more than ${settings.crashes} crashes in a minute: given up, until a reload`)
+      console.error(`more than ${settings.crashes} crashes in a minute: given up until a reload`)
       return this.#gaveUp()
     }
-    console.log(`another one in ${pause} ms`)
+    console.log(`another worker in ${pause} ms`)
     this.restarts++
     this.#fillAfter(pause)
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// After how long to start again what has crashed. A bug that shows at once would else keep the machine busy with starting.
+// The pause before a crashed worker starts again. Without a pause, a bug at the start would keep the machine busy.
 
 const WINDOW = 60_000
 const FIRST = 100
@@ -11,12 +11,12 @@ class Restarts {
   #crashes = []
   #limit
 
-  /** @param {number} limit how many crashes there may be in a minute */
+  /** @param {number} limit the allowed crashes in a minute */
   constructor(limit) {
     this.#limit = limit
   }
 
-  /** The pause after a crash, in milliseconds: twice the last one. Undefined when there were too many. */
+  /** Returns the pause after a crash in ms: twice the last one, up to LONGEST. Returns undefined after too many crashes. */
   next(now = Date.now()) {
     this.#crashes = this.#crashes.filter((at) => now - at < WINDOW)
     this.#crashes.push(now)

@@ -1,13 +1,12 @@
 'use strict'
 
-// What can be set, and what it is if it isn't.
+// The settings, from environment variables, and their defaults.
 
 const os = require('node:os')
 const path = require('node:path')
 
 const { env } = process
-// A daemon's directory is the root: what is relative here would be somewhere else there. In a directory for everybody's
-// files, somebody else could be there first.
+// Absolute, because a daemon works in /. In the home directory, because in /tmp another user could make the directory first.
 const directory = path.resolve(env.DIRECTORY ?? path.join(os.homedir(), '.procnative-supervisor'))
 
 /** @param {string} name @param {number} otherwise @param {number} [least] */
@@ -18,24 +17,24 @@ function number(name, otherwise, least = 0) {
 }
 
 module.exports = {
-  /** Where the log, the pid file and the control socket are. */
+  /** The directory of the log, the pid file and the control socket. */
   directory,
   log: path.join(directory, 'log'),
   pidFile: path.join(directory, 'pid'),
   control: path.join(directory, 'control'),
-  /** Where it listens. */
+  /** The address to listen on. */
   host: env.HOST ?? '127.0.0.1',
   port: number('PORT', 8080),
-  /** How many workers. */
+  /** The number of workers. */
   workers: number('WORKERS', os.availableParallelism(), 1),
-  /** What is served: a module with handle() and job(). */
+  /** The app: a module with handle() and job(). */
   app: path.resolve(env.APP ?? path.join(__dirname, 'app.js')),
-  /** How long a worker may take until it serves, in milliseconds. */
+  /** The time limit of a worker's start, in ms. */
   patience: number('PATIENCE', 20_000),
-  /** How often a worker may crash within a minute. */
+  /** The allowed crashes of a worker in a minute. */
   crashes: number('CRASHES', 10),
-  /** How often the job is done, in milliseconds. */
+  /** The interval between jobs, in ms. */
   jobEvery: number('JOB_EVERY', 60_000, 1),
-  /** How long a worker may take to answer whom it serves when it is to leave, in milliseconds. */
+  /** The time limit of a leaving worker for its open answers, in ms. */
   grace: number('GRACE', 10_000),
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// What `status` prints.
+// The output of `status`.
 
 /** @typedef {{ role: string, pid: number, uptime: number, restarts: number, memory: number, state: string }} Row */
 

@@ -1,13 +1,13 @@
 'use strict'
 
-// A worker: serves on the socket that the master hands it, until it is told to leave.
+// A worker: serves on the socket that the master sends, until the master tells it to leave.
 
 const http = require('node:http')
 const net = require('node:net')
 const { parentChannel, setParentDeathSignal } = require('procnative')
 
-// A master that is killed tells nobody. Without this, workers would go on serving as orphans, and hold the port. One that is
-// dead by now is heard of by the end of the channel.
+// A killed master sends no message. Without this signal, workers would go on serving as orphans, and hold the port. If the
+// master died before this call, the channel closes.
 setParentDeathSignal('SIGTERM')
 
 const settings = require('./settings.js')
@@ -28,7 +28,7 @@ const server = http.createServer((request, response) => {
   try {
     app.handle(request, response)
   } catch (error) {
-    // Who has asked for that need not wait for what never comes.
+    // Answers the client of this request, which would wait in vain.
     if (!response.headersSent) response.writeHead(500, { connection: 'close' }).end()
     else if (!response.writableEnded) response.destroy()
     throw error
@@ -42,33 +42,33 @@ channel.on('message', (message, [handle]) => {
 })
 channel.on('close', () => leave(0))
 
-/** Who is connected may be about to ask for more: a connection is closed after an answer that says so. @param {http.ServerResponse} response */
+/** Announces the end of the connection, so that its client sends no other request. @param {http.ServerResponse} response */
 function isLast(response) {
   if (!response.headersSent) response.setHeader('connection', 'close')
 }
 
-/** Accepts no more, answers whom it has, and ends; somebody else need not wait for that. @param {number} code */
+/** Stops accepting, answers the open requests, and exits. @param {number} code */
 function leave(code) {
   if (leaving) return
   leaving = true
   tell('leaving')
   answers.forEach(isLast)
   if (!server.listening) process.exit(code)
-  // Not http.Server's own, which would close the connections of those who are about to ask.
+  // http.Server's close() would close idle connections, on which a client may be about to send a request.
   net.Server.prototype.close.call(server, () => process.exit(code))
   setTimeout(() => process.exit(code), settings.grace)
 }
 
 /** @param {unknown} message */
 function tell(message) {
-  // A master that is gone need not be told.
+  // This fails if the master has ended.
   channel.send(message).catch((error) => console.error(`${process.pid}: ${error.message}`))
 }
 
 process.on('SIGTERM', () => leave(0))
 process.on('SIGINT', () => leave(0))
 process.on('SIGQUIT', () => process.exit(0))
-// Nobody knows in what state the program is now. But others are being served, and get their answers.
+// The state of the program is unknown now, so the worker leaves. The open requests still get their answers.
 process.on('uncaughtException', (error) => {
   console.error(error)
   leave(1)

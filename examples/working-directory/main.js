@@ -1,10 +1,10 @@
 'use strict'
 
-// The working directory of a process: where it comes from, what goes by it, and what does not.
+// The working directory of a process: its origin, and the paths that depend on it.
 //
-//   node examples/working-directory/main.js     stays until its input ends, which on a terminal is Ctrl-D
+//   node examples/working-directory/main.js     runs until its input ends (Ctrl-D on a terminal)
 //
-// Meanwhile `readlink /proc/PID/cwd` shows that of each process.
+// Meanwhile `readlink /proc/PID/cwd` shows the working directory of each process.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -12,7 +12,7 @@ const path = require('node:path')
 const { socketpair, spawn, spawnDaemon, wait } = require('procnative')
 const { endOfInput } = require('../shared/input.js')
 
-// The kernel names a directory by its real path, without symbolic links.
+// The kernel reports a directory by its real path, without symbolic links.
 const there = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'procnative-working-directory-'))
 fs.writeFileSync(path.join(there, 'note'), 'a note that was left there\n')
 
@@ -29,8 +29,8 @@ function read(file) {
 }
 
 async function main() {
-  // cat(1) reads until the end of its input: all of these read from one socket, which ends when we close our end of it, or
-  // die. So none is left behind.
+  // cat(1) reads until the end of its input. All children read from one socket, which ends when this process closes its end
+  // or dies. So no child is left behind.
   const [ours, theirs] = socketpair()
   /** @type {[typeof theirs, 'ignore', 'inherit']} */
   const stdio = [theirs, 'ignore', 'inherit']
@@ -41,23 +41,23 @@ async function main() {
   const given = spawn('cat', [], { stdio, cwd: there })
   show('given', given.pid)
 
-  // A daemon's is / unless it says otherwise: a file system that is some process's working directory can't be unmounted.
+  // A daemon works in / by default, because a file system with a working directory of a process can't be unmounted.
   const daemon = await spawnDaemon('cat', [], { stdio: [theirs.fd, 'ignore', 'ignore'] })
   show("a daemon's", daemon.pid)
   theirs.close()
 
-  // A relative path goes by the working directory, wherever the script is.
+  // A relative path depends on the working directory, not on the place of the script.
   console.log(`note, from ${process.cwd()}: ${read('note')}`)
   process.chdir(there)
   show('changed', process.pid)
   console.log(`note, from ${process.cwd()}: ${read('note')}`)
 
-  // Not what stands beside the script: that goes by __dirname, and so does what require() is given.
+  // main.js is beside the script, so only __dirname leads there. require() resolves a relative path against __dirname.
   console.log(`main.js, from ${process.cwd()}: ${read('main.js')}`)
   console.log(`require('./main.js') is ${path.relative(__dirname, require.resolve('./main.js'))} all the same`)
 
-  // A path that a user has given means what it means where he is. So it is made absolute at once: before daemonize(), and
-  // before any other change of the directory.
+  // A user means a relative path in the user's own directory. So make the path absolute before daemonize(), and before any
+  // other change of the directory.
   const absolute = path.resolve('note')
   process.chdir('/')
   console.log(`note, from ${process.cwd()}: ${read('note')}, but ${absolute}: ${read(absolute)}`)

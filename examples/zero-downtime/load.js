@@ -1,7 +1,7 @@
 'use strict'
 
-// node examples/zero-downtime/load.js URL: asks for it without a pause, until SIGTERM, half of the time over
-// connections that are kept, half over new ones. Then prints, as JSON, what came of that.
+// node examples/zero-downtime/load.js URL: requests URL without a pause until SIGTERM. Three clients keep their connections.
+// Three clients make a new connection for each request. Then prints the results as JSON.
 
 const http = require('node:http')
 

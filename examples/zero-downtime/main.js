@@ -1,7 +1,7 @@
 'use strict'
 
-// Starts server.js, has it replace itself 20 times (RELOADS) while load.js asks without a pause, and looks all the time
-// whether somebody holds the pid file. Ends with 0 if no request failed and the file was always held.
+// Starts server.js and makes it replace itself 20 times (RELOADS), while load.js sends requests without a pause. Checks all the
+// time that a process holds the pid file. Exits with 0 if no request failed and the file was always held.
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -31,7 +31,7 @@ async function main() {
   const output = load.stdout.setEncoding('utf8').toArray()
 
   const pids = [daemonStatus(pidFile).pid]
-  let looks = 0
+  let checks = 0
   let gaps = 0
   for (let reload = 0; reload < reloads; reload++) {
     const before = pids[pids.length - 1]
@@ -41,9 +41,9 @@ async function main() {
     do {
       await turn()
       now = daemonStatus(pidFile)
-      looks++
+      checks++
       if (!now.running || now.pid === null) gaps++
-      if (Date.now() > deadline) throw new Error(`${before} does not hand over: see what it says in ${log}`)
+      if (Date.now() > deadline) throw new Error(`${before} does not hand over: see its log, ${log}`)
     } while (now.pid === before || now.pid === null)
     pids.push(now.pid)
   }
@@ -52,16 +52,13 @@ async function main() {
   const { requests, failures, processes } = JSON.parse((await output).join(''))
   console.log(`${requests} requests were answered by ${processes} processes: ${pids.join(' → ')}`)
   check(new Set(pids).size === reloads + 1, `it has replaced itself ${reloads} times`)
-  check(processes > reloads / 2, 'and was asked meanwhile')
-  check(
-    requests > 0 && failures.length === 0,
-    `not one request has failed (${[...new Set(failures)].join(', ') || 'none'})`,
-  )
-  check(gaps === 0, `there was no moment without a holder of the pid file (${looks} looks)`)
+  check(processes > reloads / 2, 'most of its processes have answered requests')
+  check(requests > 0 && failures.length === 0, `no request has failed (${[...new Set(failures)].join(', ') || 'none'})`)
+  check(gaps === 0, `the pid file always had a holder (${checks} checks)`)
 
   const stopped = await stopDaemon(pidFile)
-  check(stopped?.pid === pids.at(-1) && !stopped?.killed, 'the last one has stopped')
-  check(!fs.existsSync(pidFile), 'and has removed the pid file')
+  check(stopped?.pid === pids.at(-1) && !stopped?.killed, 'the last process has stopped')
+  check(!fs.existsSync(pidFile), 'it has removed the pid file')
 }
 
 main()

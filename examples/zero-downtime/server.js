@@ -1,12 +1,12 @@
 'use strict'
 
-// An HTTP server that replaces itself, and refuses nobody meanwhile:
+// An HTTP server that replaces itself, and refuses no request meanwhile:
 //
-//   node examples/zero-downtime/server.js     starts it, as a daemon
-//   kill -HUP $(cat DIRECTORY/pid)            has it start this file anew and hand everything over
-//   kill $(cat DIRECTORY/pid)                 stops it
+//   node examples/zero-downtime/server.js     starts the server as a daemon
+//   kill -HUP $(cat DIRECTORY/pid)            starts this file again and hands the socket and the pid file over
+//   kill $(cat DIRECTORY/pid)                 stops the server
 //
-// PORT says where it listens (8080), DIRECTORY where its log and its pid file are kept.
+// PORT is the port to listen on (8080). DIRECTORY has the log and the pid file.
 
 const fs = require('node:fs')
 const http = require('node:http')
@@ -20,8 +20,8 @@ fs.mkdirSync(directory, { recursive: true })
 const pidFile = path.join(directory, 'pid')
 const log = path.join(directory, 'log')
 
-// A successor is given the socket on which its predecessor listens, and is a daemon already. All that daemonize() has
-// left to do there is to take the pid file over, and to tell the predecessor when it is ready.
+// A successor inherits the listening socket of its predecessor, and is a daemon already. In a successor, daemonize() only takes
+// the pid file over, and tells the predecessor when the successor is ready.
 const [handed] = listenFds()
 const daemon = daemonize({ pidFile, stdout: log, ready: 'manual', foreground: handed !== undefined })
 
@@ -31,7 +31,7 @@ const server = http.createServer((_request, response) => {
   response.end(`${process.pid}\n`)
 })
 
-// Before it is ready: from then on it may be told anything.
+// Before the daemon is ready, because signals may come from then on.
 process.on('SIGHUP', reload)
 process.on('SIGTERM', stop)
 
@@ -42,11 +42,11 @@ server.listen(where, () => {
   daemon.ready()
 })
 
-/** A successor, until it is ready or has failed. @type {Promise<{ pid: number }> | undefined} */
+/** The start of a successor, until the successor is ready or has failed. @type {Promise<{ pid: number }> | undefined} */
 let starting
 async function reload() {
   if (starting || leaving) return
-  // The successor has the pid file's lock from its first moment, and its pid is in the file when it is ready.
+  // The successor holds the lock of the pid file from its first moment. The file has its pid when it is ready.
   starting = spawnDaemon(process.execPath, [...process.execArgv, __filename], {
     listen: { http: server },
     pidFile,
@@ -58,21 +58,21 @@ async function reload() {
     console.log(`${process.pid} has handed over to ${pid}`)
     leave()
   } catch (error) {
-    // Nothing has changed: this process goes on.
+    // Nothing has changed, so this process goes on.
     console.error(error)
   }
   starting = undefined
 }
 
-// A signal is meant for the whole program, but `kill` reaches this process only. So stop a successor, too.
+// `kill` reaches only this process, but must stop the whole program. So stop a successor, too.
 async function stop() {
   const successor = await starting?.catch(() => undefined)
   if (successor) process.kill(successor.pid)
   if (!leaving) server.close(() => process.exit())
 }
 
-// Ends when everybody has been answered. Who is connected may be about to ask for more, so a connection is closed after
-// an answer that says so, and not, as http.Server does, while it is idle.
+// Ends after all answers. A client with an idle connection may be about to send a request. So close a connection after an
+// answer with `connection: close`. http.Server would close it while it is idle.
 function leave() {
   leaving = true
   net.Server.prototype.close.call(server, () => process.exit())

@@ -1,12 +1,12 @@
 'use strict'
 
-// What a zombie is, what it has, and how one gets rid of it:
+// Zombies, their resources, and two ways to remove them:
 //
-//   node examples/zombies/main.js     goes on with each Enter, and to the end when its input ends, as by Ctrl-D
+//   node examples/zombies/main.js     goes on at each Enter, and to the end at the end of its input (Ctrl-D)
 //
-// A process that has ended stays in the kernel's table until its parent has asked how. That is all of it: it has no memory
-// and no descriptors, and can't be killed, being dead. What helps is to ask, or that the parent ends: then the next one
-// who adopts orphans has to ask, which is init, or a subreaper.
+// A zombie is a dead process whose parent has not waited for it yet. It is only an entry in the kernel's table, without memory
+// and descriptors. No signal removes it. The entry goes when the parent waits. If the parent ends, init or a subreaper adopts
+// the zombie and waits for it.
 
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -19,19 +19,19 @@ const { ps, stat } = require('../shared/proc.js')
 const memory = (pid) => fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmSize:.*$/m)?.[0] ?? 'no VmSize'
 
 async function unwaited() {
-  // child_process waits for its children by itself, so they are no zombies for longer than a moment. spawn() leaves the
-  // waiting to whoever has called it.
+  // child_process waits for its children itself, so they are zombies only for a moment. spawn() leaves the wait to its
+  // caller.
   const child = spawn('sh', ['-c', 'exit 7'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const output = /** @type {import('node:net').Socket} */ (child.stdio[1])
   const end = once(output.resume(), 'end')
-  // To observe is to hear of the end, and to leave the zombie as it is.
+  // `observe` waits for the end, but leaves the zombie.
   await wait(child.pid, { observe: true })
   await end
-  console.log(`zombie: ${child.pid}, of ${process.pid}, which does not wait`)
+  console.log(`zombie: ${child.pid}; its parent ${process.pid} does not wait`)
   console.log(ps([process.pid, child.pid]))
   console.log(`memory: ${memory(child.pid)}`)
-  console.log('descriptors: none, since the pipe that it wrote to has ended')
-  // To send a signal succeeds, as the pid is still its own. It has no effect.
+  console.log('descriptors: none, because its end of the pipe is closed')
+  // kill() succeeds, because the zombie still has its pid. The signal has no effect.
   child.kill('SIGKILL')
   console.log(`SIGKILL: its state is ${stat(child.pid)?.state} all the same`)
   await enter()
@@ -41,27 +41,27 @@ async function unwaited() {
 }
 
 async function orphaned() {
-  // From here on we adopt the orphans among our descendants, as init does it for everybody else's.
+  // From here on, this process adopts the orphans among its descendants, as init adopts all other orphans.
   setChildSubreaper(true)
 
-  // A parent that never waits. It ends when its input does, at the latest when we end.
+  // A parent that never waits. It ends with its input, so it can't outlive this process.
   const parent = spawn(process.execPath, [path.join(__dirname, 'negligent.js')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const output = /** @type {import('node:net').Socket} */ (parent.stdio[1])
   const pid = Number(String(await once(output, 'data')))
-  console.log(`zombie: ${pid}, of ${parent.pid}, which never waits`)
+  console.log(`zombie: ${pid}; its parent ${parent.pid} never waits`)
   console.log(ps([process.pid, parent.pid, pid]))
   await enter()
 
-  // It is the parent that is at fault. When that ends, its zombie becomes ours.
+  // When the parent ends, this process adopts its zombie.
   parent.kill('SIGKILL')
   await parent.wait()
-  console.log(`orphaned: ${pid}, whose parent is ${stat(pid)?.ppid} now`)
+  console.log(`orphaned: ${pid}; its parent is ${stat(pid)?.ppid} now`)
   console.log(ps([process.pid, pid]))
   await enter()
 
-  // And now we do what init does.
+  // Waits for all orphans, as init does.
   const reaped = await new Promise((resolve) => {
-    // The reaper keeps no process alive, and nothing else is left here to do so.
+    // The reaper does not keep the event loop alive, so a timer does.
     const alive = setInterval(() => {}, 1000)
     const reaper = reapOrphans((status) => {
       clearInterval(alive)
@@ -78,5 +78,5 @@ async function main() {
   await enter()
   await orphaned()
 }
-// Input that goes on would keep the process alive.
+// An open input would keep the process alive.
 main().finally(() => process.stdin.destroy())

@@ -1,11 +1,11 @@
 'use strict'
 
-// What main.js starts: has a child that ends, and never waits for it. Says which, and stays until its input ends.
+// Starts a child that ends, and never waits for it. Prints the child's pid, and runs until its input ends. main.js starts this
+// program.
 
 const { spawn, wait } = require('procnative')
 
-// Exported only to be kept: when nobody can wait for a child any more, since its object was collected as garbage,
-// procnative does.
+// Exported only to keep the object alive: procnative waits for a child whose object was garbage collected.
 const child = spawn('sh', ['-c', 'exit 8'], { stdio: 'ignore' })
 module.exports = child
 
