@@ -9,7 +9,7 @@ const GROUPS = ['spawn', 'daemon', 'handles', 'wait', 'load']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !GROUPS.includes(name))
 if (unknown.length > 0) {
-  console.error(`There is no group ${unknown.join(', ')}; there are ${GROUPS.join(', ')}.`)
+  console.error(`Unknown group ${unknown.join(', ')}. Use ${GROUPS.join(', ')}`)
   process.exit(1)
 }
 

@@ -1,4 +1,4 @@
-// What all limits have in common.
+// Functions and includes that all limits share.
 
 #include <errno.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@ export async function withLimit(group, use) {
     const program = path.join(directory, group)
     const source = fileURLToPath(new URL(`./${group}/limit.c`, import.meta.url))
     const { error, status } = spawnSync('cc', ['-O2', '-o', program, source], { stdio: 'inherit' })
-    if (error || status !== 0) console.log('SKIPPED, NOT MEASURED: C, as nothing compiles it')
+    if (error || status !== 0) console.log('SKIPPED, NOT MEASURED: the limit in C needs a C compiler, cc')
     return await use(error || status !== 0 ? null : program)
   } finally {
     fs.rmSync(directory, { recursive: true })

@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url)
 export function installPeers() {
   if (fs.existsSync(path.join(here, 'node_modules'))) return
   const { status } = spawnSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
-  if (status !== 0) console.log('SKIPPED, NOT MEASURED: the peers that npm could not install')
+  if (status !== 0) console.log('SKIPPED, NOT MEASURED: npm could not install the peers')
 }
 
 /** Returns true if a package is installed and loads. Otherwise prints a clear message. */
@@ -21,7 +21,7 @@ export function hasPeer(name) {
     require(name)
     return true
   } catch {
-    console.log(`SKIPPED, NOT MEASURED: ${name}, which does not load here`)
+    console.log(`SKIPPED, NOT MEASURED: ${name} does not load`)
     return false
   }
 }
@@ -29,6 +29,6 @@ export function hasPeer(name) {
 /** Returns true if the machine has a Python that can pass descriptors. */
 export function hasPython() {
   if (spawnSync('python3', ['-c', 'import socket; socket.send_fds']).status === 0) return true
-  console.log('SKIPPED, NOT MEASURED: Python, which is not there, or older than 3.9')
+  console.log('SKIPPED, NOT MEASURED: Python 3.9 or newer is missing')
   return false
 }

@@ -41,6 +41,6 @@ export function contenders() {
 function says(name, program, args) {
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' })
   if (status === 0) return stdout
-  console.log(`SKIPPED, NOT MEASURED: ${name}, which is not here`)
+  console.log(`SKIPPED, NOT MEASURED: ${name} is missing`)
   return null
 }
