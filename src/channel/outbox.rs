@@ -175,7 +175,7 @@ impl Outbox {
                     return State::Blocked;
                 }
                 Err(Refusal::Crowd) => return State::Crowded,
-                // Resend the frames one at a time to find the faulty one.
+                // Send the frames one at a time to find the faulty one.
                 Err(Refusal::Error(errno)) if bundle.frames > 1 && !is_broken(errno) => is_single = true,
                 Err(Refusal::Error(errno)) => return self.fail(errno),
             }

@@ -13,12 +13,12 @@ use crate::error::{During, Error};
 use crate::sys::memory;
 use crate::sys::socket::MAX_FDS;
 
-/// The most bytes of one bundle.
+/// The most bytes that a bundle of several frames has.
 pub const BUNDLE_BYTES: usize = 64 * 1024;
 
-/// The most descriptors of one bundle. Their duplicates and the runtime's own descriptors fit into the process's first
-/// descriptor table, usually of 256 entries. If the process has threads, the kernel takes about 10 ms to enlarge that
-/// table.
+/// The most descriptors that a bundle of several frames has. Their duplicates and the runtime's own descriptors fit into
+/// the process's first descriptor table, usually of 256 entries. If the process has threads, the kernel takes about 10 ms
+/// to enlarge that table.
 pub const BUNDLE_DESCRIPTORS: usize = 200;
 
 /// Remove sent bytes from the front once there are more of them than this, and more than unsent bytes.
