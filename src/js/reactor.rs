@@ -63,7 +63,7 @@ fn open(env: Env) -> Result<Open> {
     let map: Function<'_, (), Unknown<'_>> = env.get_global()?.get_named_property("Map")?;
     let registered = map.new_instance(())?.coerce_to_object()?.create_ref()?;
     let reactor = Reactor::new().or_throw(&env)?;
-    let waker = event_loop::watch(env, &reactor, Wake { listener, unheard: turn_unheard })?;
+    let waker = event_loop::watch::<Listening>(env, &reactor)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     event_loop::at_end(env, move |done| match take_out() {
         // Hand over the children after the waker has closed the set.
@@ -84,15 +84,19 @@ fn take_out() -> Option<Open> {
     OPEN.try_with(RefCell::take).ok().flatten()
 }
 
-/// Returns the function to call when the set is readable. None once all copies of the package's JavaScript are collected.
-pub fn listener(env: &Env) -> Option<OnReadable<'_>> {
-    OPEN.with_borrow(|open| open.as_ref()?.listeners.living(env).next())
-}
+/// Wakes the JavaScript of this thread's reactor.
+enum Listening {}
 
-/// Takes a turn without JavaScript. The turn reaps children whose Process was closed or collected.
-pub fn turn_unheard() {
-    // A step that fails here fails again in a turn that reports it.
-    let _ = take_turn();
+impl Wake for Listening {
+    fn listener(env: &Env) -> Option<OnReadable<'_>> {
+        OPEN.with_borrow(|open| open.as_ref()?.listeners.living(env).next())
+    }
+
+    /// Takes a turn without JavaScript. The turn reaps children whose Process was closed or collected.
+    fn unheard() {
+        // A step that fails here fails again in a turn that reports it.
+        let _ = take_turn();
+    }
 }
 
 fn take_turn() -> error::Result<Turn> {

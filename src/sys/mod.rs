@@ -1,4 +1,4 @@
-//! System calls that nix lacks. Each function makes one libc call, and says why the call is sound.
+//! System calls that nix lacks, and small helpers for them. Each unsafe block says why it is sound.
 #![allow(unsafe_code)]
 
 mod c_string;

@@ -22,36 +22,37 @@ pub type OnReadable<'env> = Function<'env, (), ()>;
 /// Weak: does not keep the event loop alive before `keep_alive`.
 type ThreadsafeOnReadable = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// The functions to call when a reactor's set is readable.
-#[derive(Clone, Copy)]
-pub struct Wake {
+/// The functions to call when a reactor's set is readable. They belong to a type, not to a value: Deno crashes at its end if it
+/// frees what a function of `create_function_from_closure` has captured.
+pub trait Wake: 'static {
     /// Returns a JavaScript function. None once all copies of the package's JavaScript are collected.
-    pub listener: fn(&Env) -> Option<OnReadable<'_>>,
+    fn listener(env: &Env) -> Option<OnReadable<'_>>;
+
     /// Called if there is no listener.
-    pub unheard: fn(),
+    fn unheard();
 }
 
 /// Watches a reactor's set by libuv, or by a thread in a runtime without libuv.
-pub fn watch(env: Env, reactor: &Reactor, wake: Wake) -> Result<Box<dyn Waker>> {
+pub fn watch<W: Wake>(env: Env, reactor: &Reactor) -> Result<Box<dyn Waker>> {
     Ok(match uv::poll_functions() {
-        Some(functions) => Box::new(by_libuv(env, functions, reactor, wake)?),
-        None => Box::new(by_thread(env, reactor, wake)?),
+        Some(functions) => Box::new(by_libuv::<W>(env, functions, reactor)?),
+        None => Box::new(by_thread::<W>(env, reactor)?),
     })
 }
 
-fn by_libuv(env: Env, functions: &'static PollFunctions, reactor: &Reactor, wake: Wake) -> Result<Poll> {
+fn by_libuv<W: Wake>(env: Env, functions: &'static PollFunctions, reactor: &Reactor) -> Result<Poll> {
     let uv_loop = env.get_uv_event_loop()?.cast();
-    let wake = Box::new(move || call_listener(env, wake));
+    let wake = Box::new(move || call_listener::<W>(env));
     // SAFETY: this thread runs the environment's loop. The environment waits for the callback of `at_end` before it ends.
     unsafe { Poll::start(functions, uv_loop, reactor.set().0.as_fd(), wake) }.or_throw(&env)
 }
 
-fn by_thread(env: Env, reactor: &Reactor, Wake { listener, unheard }: Wake) -> Result<Thread> {
+fn by_thread<W: Wake>(env: Env, reactor: &Reactor) -> Result<Thread> {
     let on_readable: OnReadable<'_> =
-        env.create_function_from_closure("onReadable", move |call| match listener(call.env) {
+        env.create_function_from_closure("onReadable", |call| match W::listener(call.env) {
             Some(listener) => listener.call(()),
             None => {
-                unheard();
+                W::unheard();
                 Ok(())
             }
         })?;
@@ -73,10 +74,10 @@ fn by_thread(env: Env, reactor: &Reactor, Wake { listener, unheard }: Wake) -> R
 
 /// Calls the listener from the event loop, and then the microtasks and next ticks that its callbacks have queued.
 /// An error becomes an uncaught exception.
-fn call_listener(env: Env, Wake { listener, unheard }: Wake) {
+fn call_listener<W: Wake>(env: Env) {
     let called = env.run_in_scope(|| {
-        let Some(listener) = listener(&env) else {
-            unheard();
+        let Some(listener) = W::listener(&env) else {
+            W::unheard();
             return Ok(());
         };
         let (mut global, mut result, mut error) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
