@@ -419,7 +419,10 @@ export interface SendReport {
   state: SendState
   /** Number of messages settled since the channel was opened, without the one of `failure`. */
   count: number
-  /** If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages. Reported once. */
+  /**
+   * If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages after
+   * those. Reported once.
+   */
   failure: unknown | null
 }
 

@@ -24,7 +24,7 @@ test('daemonize(): sends READY=1 despite signals, manager’s queue full', {
 
 test(
   'daemonize(): introduces the daemon for five seconds in all, slow manager',
-  needs('python3', hasProgram('python3')),
+  needs('python3 and Node.js', hasProgram('python3') && isNode),
   async (t) => {
     const directory = temporary(t)
     const [pidFile, script] = ['pid', 'service.cjs'].map((name) => path.join(directory, name))

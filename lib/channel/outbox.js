@@ -73,7 +73,12 @@ class Outbox {
   // Sends queued messages. May be called after close(): by an event, or by the retry timer.
   flush() {
     if (this.#isClosed) return
-    this.#settle(native.flushChannel(this.#reactor, this.#token))
+    try {
+      this.#settle(native.flushChannel(this.#reactor, this.#token))
+    } catch (error) {
+      this.#failed(error)
+      return
+    }
     this.#changed()
   }
 

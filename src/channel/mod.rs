@@ -29,7 +29,8 @@ pub struct Report {
     pub state: State,
     /// Number of messages settled before the failure.
     pub count: u64,
-    /// The error of message number `count` if the state is `Failed`, of all messages if it is `Broken`. Reported once.
+    /// The error of message number `count` if the state is `Failed`, and of all later
+    /// messages if it is `Broken`. Reported once.
     pub failure: Option<Error>,
 }
 

@@ -102,7 +102,8 @@ pub struct SendReport<'env> {
     pub state: SendState,
     /// Number of messages settled since the channel was opened, without the one of `failure`.
     pub count: f64,
-    /// If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages. Reported once.
+    /// If `state` is `Failed`: an Error for the message after those of `count`. If `Broken`: an Error for all messages after
+    /// those. Reported once.
     pub failure: Option<Unknown<'env>>,
 }
 
