@@ -8,7 +8,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
-// A directory that all users of the tests can read, for example the user nobody.
+// A directory that all users of the tests can read, for example the user `nobody`.
 const cache = path.join(os.tmpdir(), `procnative-matrix-${process.getuid()}`)
 
 /** Installs npm packages in a new directory. Returns its node_modules. Throws if npm can't install a package. */

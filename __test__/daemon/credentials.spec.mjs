@@ -24,7 +24,7 @@ test('daemonize(): takes supplementary groups from the group database', {
 }, async (t) => {
   const directory = temporary(t)
   const [groups, mount] = [path.join(directory, 'group'), 'mount --bind "$1" /etc/group && shift && exec "$@"']
-  // A new mount namespace, where the user nobody has two more groups.
+  // A new mount namespace, where the user `nobody` has two more groups.
   const added = ['one:x:50001:nobody', 'two:x:50002:daemon,nobody', 'three:x:50003:daemon']
   fs.writeFileSync(groups, `${fs.readFileSync('/etc/group', 'utf8')}${added.join('\n')}\n`)
   for (const options of [{ user: 'nobody' }, { user: NOBODY, group: 'three' }]) {

@@ -79,22 +79,28 @@ export function test(title, ...rest) {
     clearTimeout(lastResort)
     // A test that hangs fails. Its processes are killed, so that the next test can run.
     context.signal.addEventListener('abort', killDescendants)
-    await settle()
-    const before = snapshot()
-    const cleanups = []
     try {
-      // Like the runner's context, but cleans up before the check.
-      await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
+      await runAndCheck(context, body)
     } catch (error) {
       lastResort = setTimeout(() => process.exit(1), IDLE_MS).unref()
       throw error
-    } finally {
-      for (const cleanup of cleanups) await cleanup()
     }
-    await until(() => isNothing(leftovers(before)), 'nothing left behind').catch(() =>
-      assert.deepEqual(leftovers(before), { descriptors: [], threads: 0, children: [], processes: [] }),
-    )
   })
+}
+
+async function runAndCheck(context, body) {
+  await settle()
+  const before = snapshot()
+  const cleanups = []
+  try {
+    // Like the runner's context, but cleans up before the check.
+    await body({ after: (cleanup) => cleanups.unshift(cleanup), skip: (reason) => context.skip(reason) })
+  } finally {
+    for (const cleanup of cleanups) await cleanup()
+  }
+  await until(() => isNothing(leftovers(before)), 'nothing left behind').catch(() =>
+    assert.deepEqual(leftovers(before), { descriptors: [], threads: 0, children: [], processes: [] }),
+  )
 }
 
 /** Makes a directory that every user may write to, and removes it at the end of the test. */

@@ -60,21 +60,19 @@ class Outbox {
 
   #endTurn = () => {
     this.#isInTurn = false
-    if (this.#isClosed) return
-    try {
-      if (!this.isEmpty) this.#settle(native.endTurn(this.#reactor, this.#token))
-    } catch (error) {
-      this.#failed(error)
-      return
-    }
-    this.#changed()
+    if (this.isEmpty) this.#changed()
+    else this.#progress(native.endTurn)
   }
 
   // Sends queued messages. May be called after close(): by an event, or by the retry timer.
   flush() {
-    if (this.#isClosed) return
+    if (!this.#isClosed) this.#progress(native.flushChannel)
+  }
+
+  // `send` is a native function that sends queued messages.
+  #progress(send) {
     try {
-      this.#settle(native.flushChannel(this.#reactor, this.#token))
+      this.#settle(send(this.#reactor, this.#token))
     } catch (error) {
       this.#failed(error)
       return
